@@ -1,0 +1,25 @@
+# Each target is one visible command inside the project's own environment, which is made once from the lock.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.made-from-lock
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+.PHONY: demo test lint environment
+
+demo: $(READY)
+	$(RUN) snakemake --configfile workflow/presets/demo.yaml
+
+test: lint
+	$(RUN) pytest
+
+lint: $(READY)
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) snakemake --lint
+
+environment: $(READY)
+
+$(READY): envs/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements.txt
+	touch $@

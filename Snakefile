@@ -1,0 +1,25 @@
+# The study that the configuration describes: images -> training -> attacks -> spectra -> tables and figures.
+# `snakemake` runs config.yaml; `snakemake --configfile workflow/presets/<name>.yaml` runs that study instead.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# A preset is a whole study: given one, config.yaml is not read, so nothing of it carries over.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/attack.smk"
+include: "workflow/rules/spectra.smk"
+include: "workflow/rules/aggregate.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        collect(f"{RESULTS}/tables/{{table}}.csv", table=TABLES),
+        collect(f"{RESULTS}/figures/{{figure}}.pdf", figure=FIGURES),

@@ -1,0 +1,58 @@
+"""Digests change with the meaning of exactly the modules that a script reaches."""
+
+import pytest
+from advspectra_study.fingerprint import code_fingerprint
+
+SOURCES = {
+    "pkg/__init__.py": "",
+    "pkg/a.py": '"""Doc."""\nfrom pkg.b import f\n',
+    "pkg/b.py": 'def f():\n    """Doc."""\n    return 1  # one\n',
+    "pkg/unused.py": "x = 1\n",
+    "pkg/plugins/__init__.py": "",
+    "pkg/plugins/one.py": "import pkg.b\n",
+}
+
+
+@pytest.fixture
+def library(tmp_path):
+    for name, text in SOURCES.items():
+        path = tmp_path / "lib" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "script.py").write_text("from pkg.a import f\nimport numpy\n")
+    return tmp_path / "lib"
+
+
+def digests(library, *plugins):
+    return code_fingerprint(library.parent / "script.py", library=library, plugins=plugins)
+
+
+def test_the_closure_is_what_the_script_reaches(library):
+    assert set(digests(library)) == {"script.py", "pkg/a.py", "pkg/b.py"}
+    assert set(digests(library, "pkg.plugins.one")) == {"script.py", "pkg/a.py", "pkg/b.py", "pkg/plugins/one.py"}
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ('def f():\n    """Other."""\n\n    # two\n    return (1)\n', False),
+        ("def f():\n    return 2\n", True),
+        ('def f():\n    "not a docstring any more" + ""\n    return 1\n', True),
+    ],
+)
+def test_only_a_change_of_meaning_changes_a_digest(library, text, changes):
+    before = digests(library)
+    (library / "pkg/b.py").write_text(text)
+    after = digests(library)
+    assert {name for name in before if before[name] != after[name]} == ({"pkg/b.py"} if changes else set())
+
+
+def test_code_in_a_package_counts_for_what_is_inside_it(library):
+    (library / "pkg/__init__.py").write_text("x = 1\n")
+    assert "pkg/__init__.py" in digests(library)
+
+
+def test_a_relative_import_is_refused(library):
+    (library / "pkg/b.py").write_text("from . import a\n")
+    with pytest.raises(ValueError, match="b.py, line 1.*import absolutely"):
+        digests(library)

@@ -1,0 +1,127 @@
+"""Attacking a network on chosen images, and what counts as success.
+
+A successful attack, Section 3.1 of Ortega Caro et al. (2020): x is classified correctly, x_a = x + delta is not, and
+the norm of delta is at most epsilon. It is judged here by a fresh forward pass on x + delta from the stored numbers,
+not by what the attack says of itself.
+"""
+
+import importlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from advspectra.split import Split
+
+# x_a - x and x + delta each round once, by at most half the float32 spacing below 1
+ROUNDING = 2.0**-23
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An attack ready to run.
+
+    run : (network, inputs (N, C, H, W) float32 in [0, 1], labels (N,) int64) -> adversarial inputs of the same shape.
+    norm : order p of the norm that epsilon bounds, inf for the largest magnitude; epsilon : the bound, None for none.
+    """
+
+    run: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
+    norm: float
+    epsilon: float | None
+
+
+@dataclass(frozen=True)
+class Perturbations:
+    """What an attack did to N images; numpy arrays, see perturbation_file for names, shapes and units."""
+
+    perturbation: np.ndarray
+    image: np.ndarray
+    label: np.ndarray
+    clean_prediction: np.ndarray
+    adversarial_prediction: np.ndarray
+    clean_logits: np.ndarray
+    adversarial_logits: np.ndarray
+    success: np.ndarray
+    l1: np.ndarray
+    l2: np.ndarray
+    linf: np.ndarray
+
+
+def build_attack(family: str, **options) -> Attack:
+    """Return the attack that the module advspectra.attacks.<family> builds from its options."""
+    return importlib.import_module(f"advspectra.attacks.{family}").build(**options)
+
+
+def balanced_subset(labels: np.ndarray, count: int) -> np.ndarray:
+    """Return the indices of `count` images, equally many of each class, (count,) int64 ascending.
+
+    They are the first images of each class in the order of the data set, so that every network sees the same ones;
+    when `count` is no multiple of the number of classes, the first classes give one more.
+    Raises ValueError when a class has too few images.
+    """
+    classes = np.unique(labels)
+    chosen = []
+    for position, label in enumerate(classes):
+        wanted = count // len(classes) + (position < count % len(classes))
+        members = np.flatnonzero(labels == label)
+        if len(members) < wanted:
+            raise ValueError(f"{count} test images need {wanted} of class {label}, which has {len(members)}")
+        chosen.append(members[:wanted])
+    return np.sort(np.concatenate(chosen))
+
+
+def perturb(
+    network: torch.nn.Module,
+    test: Split,
+    image: np.ndarray,
+    attack: Attack,
+    *,
+    batch_size: int,
+    seed: int,
+    label: str = "",
+) -> Perturbations:
+    """Attack the network on the test images with the indices `image` and measure what came of it.
+
+    The network's parameters are frozen and it is put in inference mode. seed : of the attack's random start.
+    """
+    network.eval().requires_grad_(False)
+    collected: list[dict[str, torch.Tensor]] = []
+    with torch.random.fork_rng(), tqdm(total=len(image), desc=label, unit="image", disable=None) as bar:
+        torch.manual_seed(seed)
+        for index in torch.from_numpy(image).split(batch_size):
+            inputs, labels = test.batch(index.to(test.labels.device))
+            adversarial = attack.run(network, inputs, labels)
+            collected.append(_measure(network, inputs, labels, adversarial - inputs, attack))
+            bar.update(len(index))
+    arrays = {name: torch.cat([part[name] for part in collected]).cpu().numpy() for name in collected[0]}
+    return Perturbations(image=image, **arrays)
+
+
+@torch.no_grad()
+def _measure(
+    network: torch.nn.Module,
+    inputs: torch.Tensor,
+    labels: torch.Tensor,
+    perturbation: torch.Tensor,
+    attack: Attack,
+) -> dict[str, torch.Tensor]:
+    clean, adversarial = network(inputs), network(inputs + perturbation)
+    flat = perturbation.flatten(1)
+    norms = {"l1": flat.norm(1, dim=1), "l2": flat.norm(2, dim=1), "linf": flat.norm(math.inf, dim=1)}
+    bounded = torch.ones_like(labels, dtype=torch.bool)
+    if attack.epsilon is not None:
+        bounded = flat.norm(attack.norm, dim=1) <= attack.epsilon + ROUNDING
+    predictions = clean.argmax(dim=1), adversarial.argmax(dim=1)
+    return {
+        "perturbation": perturbation,
+        "label": labels,
+        "clean_prediction": predictions[0],
+        "adversarial_prediction": predictions[1],
+        "clean_logits": clean,
+        "adversarial_logits": adversarial,
+        "success": (predictions[0] == labels) & (predictions[1] != labels) & bounded,
+        **norms,
+    }

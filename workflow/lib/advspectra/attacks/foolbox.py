@@ -1,0 +1,53 @@
+"""Any attack of Foolbox by its class name, with its parameters (Rauber et al., 2017; arXiv 1707.04131)."""
+
+import foolbox
+import torch
+
+from advspectra.attack import Attack
+
+SPEC = {
+    "options": {
+        "attack": {
+            "type": "string",
+            "description": "class name in foolbox.attacks, such as LinfPGD (Table 6), L2PGD or L2DeepFoolAttack",
+        },
+        "epsilon": {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
+                {"type": "null"},
+            ],
+            "description": "largest norm of a perturbation, in units of the pixel range [0, 1], such as 8/255 (Table 6); "
+            "null for an attack that looks for the smallest perturbation without a bound",
+        },
+        "parameters": {
+            "type": "object",
+            "description": "arguments of the class, such as steps, rel_stepsize or abs_stepsize, random_start",
+            "default": {},
+        },
+    },
+    "required": ["attack", "epsilon"],
+}
+
+
+def build(*, attack: str, epsilon: float | None, parameters: dict) -> Attack:
+    """Return the attack named, ready to run.
+
+    attack : class name in foolbox.attacks; epsilon : bound of the norm that the attack measures, inputs in [0, 1].
+    parameters : keyword arguments of the class.
+    Raises ValueError for a class that Foolbox lacks, or arguments that it refuses.
+    """
+    factory = getattr(foolbox.attacks, attack, None)
+    if not (isinstance(factory, type) and issubclass(factory, foolbox.attacks.base.Attack)):
+        raise ValueError(f"foolbox {foolbox.__version__} has no attack {attack!r}")
+    try:
+        instance = factory(**parameters)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"foolbox.attacks.{attack} refuses the parameters {parameters}: {error}") from error
+
+    def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
+        _, clipped, _ = instance(model, inputs, labels, epsilons=epsilon)
+        return clipped
+
+    return Attack(run=run, norm=float(instance.distance.p), epsilon=epsilon)

@@ -1,0 +1,125 @@
+"""checkpoints.h5: the states of one training (format version 1), the only form in which networks are stored.
+
+Group `states/<name>` holds one dataset for each entry of the network's state, with the attributes `step` and `epoch`;
+group `history` one dataset for each column, a value for each epoch. Root attributes: the identity of the run, how the
+network is built (`architecture`, `options` as JSON, `activation`, `depth`, `image_shape`, `classes`), `learning_rate`,
+`tries` (JSON: the rates of a search and their outcome), `best_epoch`, `train_accuracy` and `test_accuracy` of the best
+epoch, fractions.
+"""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from advspectra.hdf5 import add, create, open_checked, replacing
+from advspectra.networks import build_network
+
+KIND, VERSION = "checkpoints", 1
+
+UNITS = {"epoch": "epoch", "step": "step", "train_loss": "nat", "test_loss": "nat"}
+
+
+@dataclass(frozen=True)
+class State:
+    """A network's state at a step; tensors are copies on the CPU."""
+
+    step: int
+    epoch: int
+    tensors: dict[str, torch.Tensor]
+
+
+@dataclass
+class Training:
+    """What a training leaves: states by name, one history row an epoch, and the epoch that was best."""
+
+    states: dict[str, State] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    learning_rate: float = float("nan")
+    tries: list[dict[str, float | str]] = field(default_factory=list)
+
+    def best(self) -> dict[str, float]:
+        """Return the history row of the best epoch (of the last try)."""
+        return next(row for row in reversed(self.history) if row["epoch"] == self.best_epoch)
+
+
+def write_checkpoints(path: str | Path, training: Training, *, architecture: Mapping, attributes: Mapping) -> None:
+    """Write the states and the history of a training to `path`.
+
+    architecture : the arguments of networks.build_network that fix the network's form: architecture, options,
+        activation, depth, image_shape, classes.
+    """
+    best = training.best()
+    about = {
+        **attributes,
+        **architecture,
+        "options": json.dumps(architecture["options"], sort_keys=True),
+        "learning_rate": training.learning_rate,
+        "tries": json.dumps(training.tries),
+        "best_epoch": training.best_epoch,
+        "train_accuracy": best["train_accuracy"],
+        "test_accuracy": best["test_accuracy"],
+    }
+    with create(path, kind=KIND, version=VERSION, attributes=about) as file:
+        for name, state in training.states.items():
+            group = file.create_group(f"states/{name}")
+            group.attrs["step"], group.attrs["epoch"] = state.step, state.epoch
+            for key, tensor in state.tensors.items():
+                add(group, key, tensor.numpy(), units="1", long_name=key)
+        for column in training.history[0]:
+            values = np.array([row[column] for row in training.history])
+            add(
+                file,
+                f"history/{column}",
+                values,
+                units=UNITS.get(column, "1"),
+                long_name=column.replace("_", " "),
+            )
+
+
+def write_history(path: str | Path, training: Training) -> None:
+    """Write the history as CSV, a row for each epoch."""
+    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(training.history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(training.history)
+
+
+def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[torch.nn.Module, dict]:
+    """Return the network of the file in its state `name`, on the CPU, and the arguments that it was built with.
+
+    expected : the values that architecture, options, activation and depth must have.
+    Raises ValueError when the file is of another architecture than expected, lacks that state, or the state's entries
+    differ from the network's in name or shape or are not finite.
+    """
+    with open_checked(path, kind=KIND, version=VERSION) as file:
+        form = {
+            "architecture": file.attrs["architecture"],
+            "options": json.loads(file.attrs["options"]),
+            "activation": file.attrs["activation"],
+            "depth": int(file.attrs["depth"]),
+            "image_shape": tuple(int(size) for size in file.attrs["image_shape"]),
+            "classes": int(file.attrs["classes"]),
+        }
+        for key, value in expected.items():
+            if form[key] != value:
+                raise ValueError(f"{path}: expected a network with {key} {value!r}, found {form[key]!r}")
+        if name not in file["states"]:
+            raise ValueError(f"{path}: expected a state {name!r}, found {sorted(file['states'])}")
+        group = file[f"states/{name}"]
+        state = {key: torch.from_numpy(np.asarray(group[key][()])) for key in group}
+    network = build_network(**form, alpha=1.0, alpha_scaling="plain", seed=0)
+    needed = network.state_dict()
+    for key in sorted(state.keys() | needed.keys()):
+        found, wanted = (tuple(part[key].shape) if key in part else "nothing" for part in (state, needed))
+        if found != wanted:
+            raise ValueError(f"{path}: state {name!r}, entry {key!r}: expected shape {wanted}, found {found}")
+        if not torch.isfinite(state[key]).all():
+            raise ValueError(f"{path}: state {name!r}, entry {key!r}: expected finite values, found NaN or infinity")
+    network.load_state_dict(state)
+    return network.eval(), form

@@ -1,0 +1,222 @@
+"""Images from a folder or a tar archive of train/<class>/<image> and test/<class>/<image>.
+
+An archive (tar, plain or compressed with gzip, bzip2 or xz) is read as a stream; nothing of it is written to disk. It
+may hold everything in one top-level folder. Links are followed in a folder, which is the user's own, and refused in an
+archive, which may be a stranger's. Every file must be an image in its place: nothing is skipped.
+"""
+
+import bz2
+import gzip
+import hashlib
+import lzma
+import tarfile
+import warnings
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from advspectra.image_file import ImageSet
+
+SPEC = {
+    "options": {
+        "path": {
+            "type": "string",
+            "minLength": 1,
+            "description": "folder or tar archive (.tar, .gz, .bz2, .xz); relative to the working directory",
+        },
+        "image_size": {
+            "type": ["array", "null"],
+            "items": {"type": "integer", "minimum": 1},
+            "minItems": 2,
+            "maxItems": 2,
+            "default": None,
+            "description": "height and width (pixels); null: that of the images, which must all be alike",
+        },
+        "resize": {
+            "enum": ["none", "nearest", "bilinear", "bicubic", "lanczos"],
+            "default": "none",
+            "description": "filter for images of another size than image_size; none: such an image is an error",
+        },
+        "channels": {"enum": [1, 3], "default": 3, "description": "3: RGB; 1: gray (.299 R + .587 G + .114 B)"},
+    },
+    "required": ["path"],
+}
+
+SPLITS = ("train", "test")
+FILTERS = {name: Image.Resampling[name.upper()] for name in SPEC["options"]["resize"]["enum"] if name != "none"}
+# Limits against files made to fill the memory; photographs stay far below both.
+PIXEL_LIMIT = 50_000_000  # of one decoded image
+BYTE_LIMIT = 256 * 2**20  # of one encoded image
+READ_BYTES = 2**20
+# Pillow modes whose values fit 8 bits; converting others (16-bit, float) would clip.
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
+
+
+def load(*, path: str, image_size: list[int] | None, resize: str, channels: int) -> ImageSet:
+    """Return the images of a folder or archive, ordered by class and file name; pixels as stored, no EXIF rotation.
+
+    image_size : [H, W], or None if all images have one size. resize : Pillow filter, or "none".
+    Raises ValueError, naming the file, if one is not an image in its place, has another size and resize is "none", is
+    transparent or not 8-bit; if train and test differ in their classes; if the archive is damaged or holds links.
+    """
+    location = Path(path)
+    if image_size is None and resize != "none":
+        raise ValueError(f"image_folder: resize {resize!r} needs image_size, found null")
+    if location.is_dir():
+        entries, digest = _folder_entries(location), hashlib.sha256()
+    elif location.is_file():
+        entries, digest = _archive_entries(location), None
+    else:
+        raise ValueError(f"image_folder: expected a folder or a tar archive at {path}, found neither")
+
+    found: dict[tuple[str, str, str], np.ndarray] = {}
+    size = None if image_size is None else (int(image_size[0]), int(image_size[1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        for key, data in entries:
+            name = "/".join(key)
+            if key in found:
+                raise ValueError(f"image_folder: {path}: {name} occurs twice")
+            if digest is not None:
+                digest.update(f"{name}\0{hashlib.sha256(data).hexdigest()}\n".encode())
+            found[key] = _decode(data, name=f"{path}: {name}", size=size, resize=resize, channels=channels)
+            size = size or found[key].shape[1:]
+    classes = _classes(found, path=path)
+    if digest is None:
+        with open(location, "rb") as file:
+            checksum = {"archive_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    else:
+        checksum = {"content_sha256": digest.hexdigest()}
+
+    arrays = {}
+    for split in SPLITS:
+        keys = sorted(key for key in found if key[0] == split)
+        arrays[f"{split}_images"] = np.stack([found[key] for key in keys])
+        arrays[f"{split}_labels"] = np.array([classes.index(key[1]) for key in keys], dtype=np.int64)
+    source = {"source": "image_folder", "name": location.resolve().name, "resize": resize, **checksum}
+    return ImageSet(**arrays, class_names=classes, source=source)
+
+
+def _classes(found: dict[tuple[str, str, str], np.ndarray], *, path: str) -> tuple[str, ...]:
+    """Return the sorted class names; ValueError unless train and test have the same."""
+    train, test = ({key[1] for key in found if key[0] == split} for split in SPLITS)
+    for split, missing in (("train", test - train), ("test", train - test)):
+        if missing:
+            raise ValueError(f"image_folder: {path}: {split} has no images of the classes {sorted(missing)}")
+    if len(train) < 2:
+        raise ValueError(f"image_folder: {path}: expected 2 or more classes in train/, found {sorted(train)}")
+    return tuple(sorted(train))
+
+
+def _folder_entries(folder: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]:
+    """Yield (split, class, file name) and content of each file of a folder, sorted."""
+    for split in sorted(folder.iterdir()):
+        if split.name not in SPLITS or not split.is_dir():
+            raise ValueError(f"image_folder: expected only the folders train and test in {folder}, found {split.name}")
+        for category in sorted(split.iterdir()):
+            if not category.is_dir():
+                raise ValueError(f"image_folder: expected class folders in {split}, found {category.name}")
+            files = sorted(category.iterdir())
+            if not files:
+                raise ValueError(f"image_folder: {category} is empty, expected images")
+            for file in files:
+                if not file.is_file():
+                    raise ValueError(f"image_folder: expected image files in {category}, found {file.name}")
+                if file.stat().st_size > BYTE_LIMIT:
+                    raise ValueError(f"image_folder: {file} has more than {BYTE_LIMIT} bytes")
+                yield (split.name, category.name, file.name), file.read_bytes()
+
+
+def _archive_entries(path: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]:
+    """Yield (split, class, file name) and content of each file of a tar archive, in its order."""
+    tops = set()
+    try:
+        # tarfile's own decompression of streams leaves checksums unread; the modules' files verify them
+        with _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:
+            for member in archive:
+                *top, split, category, file = _parts(member, path=path)
+                if member.isdir():
+                    continue
+                tops.add("/".join(top))
+                if len(tops) > 1:
+                    raise ValueError(f"image_folder: {path}: expected one top-level folder, found {sorted(tops)}")
+                yield (split, category, file), archive.extractfile(member).read()
+                archive.members.clear()  # a stream never goes back; tarfile would keep every member
+            while stream.read(READ_BYTES):  # to the end, where the checksums are
+                pass
+    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+        raise ValueError(
+            f"image_folder: {path} is not a tar archive (plain, gzip, bzip2, xz), or is truncated or damaged: {error}"
+        ) from error
+
+
+class _Member(tarfile.TarInfo):
+    """A member of an archive that must end properly: tarfile takes a damaged or missing header for the end."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> "_Member":
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
+def _parts(member: tarfile.TarInfo, *, path: Path) -> tuple[str, ...]:
+    """Return the parts of a member's name; ValueError unless it is a folder, or an image file in its place."""
+    name = PurePosixPath(member.name)
+    where = f"image_folder: {path}: {member.name!r}"
+    if name.is_absolute() or ".." in name.parts:
+        raise ValueError(f"{where} points outside the archive")
+    if member.isdir():
+        return ("", "", "")
+    if not member.isreg():
+        raise ValueError(f"{where} is a link or a special file, expected only folders and files")
+    if not (3 <= len(name.parts) <= 4 and name.parts[-3] in SPLITS):
+        raise ValueError(f"{where}: expected train/<class>/<image> or test/<class>/<image>")
+    if member.size > BYTE_LIMIT:
+        raise ValueError(f"{where} has {member.size} bytes, at most {BYTE_LIMIT} are read")
+    return name.parts
+
+
+def _decompressed(path: Path) -> BinaryIO:
+    """Return the file at `path` open for reading, decompressed if its first bytes say that it is compressed."""
+    with open(path, "rb") as file:
+        start = file.read(6)
+    for magic, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
+        if start.startswith(magic):
+            return opener(path, "rb")
+    return open(path, "rb")
+
+
+def _decode(data: bytes, *, name: str, size: tuple[int, int] | None, resize: str, channels: int) -> np.ndarray:
+    """Return an encoded image as (C, H, W) uint8; size : (H, W) to resize to or, without filter, to insist on."""
+    try:
+        image = Image.open(BytesIO(data))
+        pixels = image.width * image.height
+        if pixels > PIXEL_LIMIT:
+            raise ValueError(f"{pixels} pixels, at most {PIXEL_LIMIT} are decoded")
+        if getattr(image, "n_frames", 1) > 1:
+            raise ValueError(f"{image.n_frames} frames, expected one")
+        if image.mode not in MODES:
+            raise ValueError(f"pixel mode {image.mode}, expected 8 bits a channel")
+        if image.has_transparency_data and image.convert("RGBA").getextrema()[3][0] < 255:
+            raise ValueError("transparent pixels, expected an opaque image")
+        image = image.convert({1: "L", 3: "RGB"}[channels])
+    except Exception as error:  # Pillow's decoders raise many types on damaged files
+        raise ValueError(f"image_folder: {name} cannot be used as an image: {error}") from error
+    if size is not None and (image.height, image.width) != size:
+        if resize == "none":
+            raise ValueError(
+                f"image_folder: {name} has {image.height} x {image.width} pixels, expected {size[0]} x {size[1]} "
+                f"(or choose image_size and a resize filter)"
+            )
+        image = image.resize((size[1], size[0]), FILTERS[resize])
+    array = np.asarray(image)
+    return array[None].copy() if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))

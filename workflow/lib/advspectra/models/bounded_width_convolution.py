@@ -1,0 +1,45 @@
+"""Convolutions with small kernels, without padding (Table 3: 3x3 kernels)."""
+
+from torch import nn
+
+from advspectra.layers import ShallowNetwork, valid_size
+
+SPEC = {
+    "options": {
+        "channels": {"type": "integer", "minimum": 1, "description": "channels of each hidden layer"},
+        "kernel_size": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "side of the square kernels (pixels)",
+        },
+    },
+    "required": ["channels", "kernel_size"],
+    "activations": ["linear", "relu"],
+    "depths": None,
+    "alpha": True,
+}
+
+
+def build(
+    *,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    activation: str,
+    depth: int,
+    channels: int,
+    kernel_size: int,
+) -> ShallowNetwork:
+    """Return the network of `depth` convolutions; each takes `kernel_size` - 1 pixels off the image.
+
+    image_shape : (C, H, W); ValueError if it is too small for that.
+    """
+    height, width = valid_size(image_shape[1:], kernel_size=kernel_size, layers=depth)
+    counts = [image_shape[0]] + [channels] * depth
+    hidden = [nn.Conv2d(counts[i], counts[i + 1], kernel_size, bias=False) for i in range(depth)]
+    return ShallowNetwork(
+        hidden,
+        readout_features=channels * height * width,
+        classes=classes,
+        activation=activation,
+        layout="channels_last",
+    )

@@ -1,0 +1,61 @@
+"""ResNet18 for CIFAR-sized images: torchvision's residual blocks behind a 3x3 stem without max-pool."""
+
+from collections import OrderedDict
+
+from torch import nn
+from torchvision.models.resnet import BasicBlock
+
+SPEC = {
+    "options": {
+        "width": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "factor on all channel counts (1: 64 to 512 channels)",
+        },
+    },
+    "required": ["width"],
+    "activations": ["relu"],
+    "depths": [17],
+    "alpha": False,
+}
+
+
+def build(
+    *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, width: float
+) -> nn.Sequential:
+    """Return ResNet18 (He et al. 2016): stem, four stages of two blocks, average over the image, readout.
+
+    Stages 2 to 4 halve the image. Weights are drawn as torchvision does.
+    image_shape : (C, H, W), any size. activation is "relu" and depth 17, the only ones.
+    ValueError if `width` leaves a layer without channels.
+    """
+    counts = [round(count * width) for count in (64, 64, 128, 256, 512)]
+    if min(counts) < 1:
+        raise ValueError(f"resnet18: width {width} leaves a layer without channels, expected at least {1 / 64}")
+    layers = OrderedDict(
+        stem=nn.Conv2d(image_shape[0], counts[0], 3, padding=1, bias=False),
+        normalization=nn.BatchNorm2d(counts[0]),
+        activation=nn.ReLU(),
+        stage1=_stage(counts[0], counts[1], stride=1),
+        stage2=_stage(counts[1], counts[2], stride=2),
+        stage3=_stage(counts[2], counts[3], stride=2),
+        stage4=_stage(counts[3], counts[4], stride=2),
+        pool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+        classifier=nn.Linear(counts[4], classes),
+    )
+    network = nn.Sequential(layers)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    return network
+
+
+def _stage(in_channels: int, out_channels: int, *, stride: int) -> nn.Sequential:
+    shortcut = None
+    if stride != 1:
+        shortcut = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
+        )
+    first = BasicBlock(in_channels, out_channels, stride=stride, downsample=shortcut)
+    return nn.Sequential(first, BasicBlock(out_channels, out_channels))

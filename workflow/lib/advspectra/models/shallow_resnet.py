@@ -1,0 +1,35 @@
+"""The shallow ResNet of the paper's Table 2: a 3x3 convolution, one residual block, a linear readout."""
+
+from collections import OrderedDict
+
+from torch import nn
+from torchvision.models.resnet import BasicBlock
+
+SPEC = {
+    "options": {
+        "channels": {"type": "integer", "minimum": 1, "description": "channels of the stem and of the block"},
+    },
+    "required": ["channels"],
+    "activations": ["relu"],
+    "depths": [3],
+    "alpha": False,
+}
+
+
+def build(
+    *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, channels: int
+) -> nn.Sequential:
+    """Return the network of 3 hidden layers: the stem and the two convolutions of torchvision's BasicBlock.
+
+    Convolutions are padded and followed by batch normalisation; the readout sees every unit of the block.
+    image_shape : (C, H, W), any size. activation is "relu" and depth 3, the only ones.
+    """
+    layers = OrderedDict(
+        stem=nn.Conv2d(image_shape[0], channels, 3, padding=1, bias=False),
+        normalization=nn.BatchNorm2d(channels),
+        activation=nn.ReLU(),
+        block=BasicBlock(channels, channels),
+        flatten=nn.Flatten(),
+        classifier=nn.Linear(channels * image_shape[1] * image_shape[2], classes),
+    )
+    return nn.Sequential(layers)

@@ -1,0 +1,67 @@
+"""VGG19 with batch normalisation for CIFAR-sized images: torchvision's layers, one linear readout."""
+
+from collections import OrderedDict
+
+from torch import nn
+from torchvision.models.vgg import cfgs, make_layers
+
+SPEC = {
+    "options": {
+        "width": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "factor on all channel counts (1: 64 to 512 channels)",
+        },
+    },
+    "required": ["width"],
+    "activations": ["relu"],
+    "depths": [16],
+    "alpha": False,
+}
+
+
+def build(
+    *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, width: float
+) -> nn.Sequential:
+    """Return VGG19 ("E" of Simonyan & Zisserman 2015): 16 convolutions, average over the image, readout.
+
+    Weights are drawn as torchvision does. Images under 32 pixels pass through fewer max-pools: the last
+    ones, which they are too small for, are left out.
+    image_shape : (C, H, W). activation is "relu" and depth 16, the only ones.
+    ValueError if `width` leaves a layer without channels.
+    """
+    plan = _drop_last_pools(cfgs["E"], image_size=image_shape[1:])
+    plan = [step if step == "M" else round(step * width) for step in plan]
+    channels = [step for step in plan if step != "M"]
+    if min(channels) < 1:
+        raise ValueError(f"vgg19: width {width} leaves a layer without channels, expected at least {1 / 64}")
+    features = make_layers(plan, batch_norm=True)
+    features[0] = nn.Conv2d(image_shape[0], channels[0], 3, padding=1)  # make_layers knows 3 input channels only
+    layers = OrderedDict(
+        features=features,
+        pool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+        classifier=nn.Linear(channels[-1], classes),
+    )
+    network = nn.Sequential(layers)
+    # As torchvision.models.vgg.VGG does, whose own classifier (120 million weights) is not wanted here.
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+    nn.init.normal_(network.classifier.weight, 0, 0.01)
+    nn.init.zeros_(network.classifier.bias)
+    return network
+
+
+def _drop_last_pools(plan: list, *, image_size: tuple[int, int]) -> list:
+    """Return `plan` with as many "M" as halvings of the shorter side that leave at least one pixel."""
+    possible = min(image_size).bit_length() - 1
+    kept = []
+    for step in plan:
+        if step != "M":
+            kept.append(step)
+        elif possible > 0:
+            kept.append(step)
+            possible -= 1
+    return kept

@@ -1,0 +1,78 @@
+"""Networks by the name of their architecture, with seeded initial weights and their scale alpha."""
+
+import importlib
+import math
+import pkgutil
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from advspectra import models
+from advspectra.layers import ShallowNetwork
+
+ALPHA_SCALINGS = ("function_preserving", "plain")
+
+
+def build_network(
+    architecture: str,
+    *,
+    options: Mapping,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    activation: str,
+    depth: int,
+    alpha: float,
+    alpha_scaling: str,
+    seed: int,
+) -> nn.Module:
+    """Return a new network with initial weights drawn from `seed` alone (CPU, float32, training mode).
+
+    architecture : name of a module of advspectra.models; options : the options in its SPEC, all of them.
+    image_shape : (C, H, W); depth : hidden layers; alpha, alpha_scaling : see `scale_initial_weights`.
+    PyTorch's global generator is left as it was.
+    ValueError for an unknown architecture, wrong options, or an activation or depth that it does not have.
+    """
+    known = sorted(module.name for module in pkgutil.iter_modules(models.__path__))
+    if architecture not in known:
+        raise ValueError(f"architecture {architecture!r}: expected one of {', '.join(known)}")
+    module = importlib.import_module(f"advspectra.models.{architecture}")
+    spec = module.SPEC
+    if set(options) != set(spec["options"]):
+        raise ValueError(f"{architecture}: expected the options {sorted(spec['options'])}, got {sorted(options)}")
+    if activation not in spec["activations"]:
+        raise ValueError(f"{architecture}: activation {activation!r}, expected one of {spec['activations']}")
+    if depth < 1 or (spec["depths"] is not None and depth not in spec["depths"]):
+        allowed = "at least 1" if spec["depths"] is None else f"one of {spec['depths']}"
+        raise ValueError(f"{architecture}: depth {depth} (hidden layers), expected {allowed}")
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would also reseed the GPUs' generators, which nothing here would restore.
+        torch.default_generator.manual_seed(seed)
+        network = module.build(
+            image_shape=tuple(image_shape), classes=classes, activation=activation, depth=depth, **options
+        )
+    scale_initial_weights(network, alpha=alpha, alpha_scaling=alpha_scaling)
+    return network
+
+
+def scale_initial_weights(network: nn.Module, *, alpha: float, alpha_scaling: str) -> None:
+    """Multiply the weights of each hidden layer of `network` by `alpha`, in place.
+
+    alpha_scaling : "function_preserving" also divides the readout's weights (not its bias) by
+        alpha ** (hidden layers), so that the logits at initialisation stay the same;
+        "plain" leaves the readout as it is.
+    ValueError if alpha is not a positive number, or is not 1 and the network is not a ShallowNetwork.
+    """
+    if alpha_scaling not in ALPHA_SCALINGS:
+        raise ValueError(f"alpha_scaling {alpha_scaling!r}: expected one of {', '.join(ALPHA_SCALINGS)}")
+    if not (math.isfinite(alpha) and alpha > 0):
+        raise ValueError(f"alpha {alpha}: expected a positive number")
+    if alpha == 1:
+        return
+    if not isinstance(network, ShallowNetwork):
+        raise ValueError(f"alpha {alpha}: expected 1 for a network that is not hidden layers and a readout")
+    with torch.no_grad():
+        for layer in network.hidden:
+            layer.weight.mul_(alpha)
+        if alpha_scaling == "function_preserving":
+            network.readout.weight.div_(alpha ** len(network.hidden))

@@ -1,0 +1,61 @@
+"""perturbations.h5: what one attack did to one state of a network (format version 1).
+
+`perturbation` (N, C, H, W) float32, x_a - x, in units of the pixel range [0, 1]; `image` (N,) index in the test set;
+`label`, `clean_prediction`, `adversarial_prediction` (N,); `clean_logits`, `adversarial_logits` (N, K); `success` (N,)
+as advspectra.attack defines it; `l1`, `l2`, `linf` (N,), norms over all pixels and channels.
+Root attributes: the identity of the run, the attack's options as JSON, and its epsilon and norm.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from advspectra.hdf5 import add, create, open_checked
+
+KIND, VERSION = "perturbations", 1
+
+ABOUT = {
+    "perturbation": ("pixel range", "adversarial minus clean image"),
+    "image": ("1", "index in the test set"),
+    "label": ("1", "true class"),
+    "clean_prediction": ("1", "predicted class of the clean image"),
+    "adversarial_prediction": ("1", "predicted class of the adversarial image"),
+    "clean_logits": ("logit", "logits of the clean image"),
+    "adversarial_logits": ("logit", "logits of the adversarial image"),
+    "success": ("1", "correct before, wrong after, within epsilon"),
+    "l1": ("pixel range", "1-norm of the perturbation"),
+    "l2": ("pixel range", "2-norm of the perturbation"),
+    "linf": ("pixel range", "largest magnitude of the perturbation"),
+}
+
+
+def write_perturbations(path: str | Path, perturbations, *, attributes: Mapping) -> None:
+    """Write the attack.Perturbations to `path`."""
+    with create(path, kind=KIND, version=VERSION, attributes=attributes) as file:
+        for field in fields(perturbations):
+            units, long_name = ABOUT[field.name]
+            array = getattr(perturbations, field.name)
+            add(
+                file,
+                field.name,
+                array,
+                units=units,
+                long_name=long_name,
+                compression=field.name == "perturbation",
+            )
+
+
+def read_perturbations(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
+    """Return the arrays by name and the root attributes.
+
+    Raises ValueError when an array is missing, or its length is not that of the others.
+    """
+    with open_checked(path, kind=KIND, version=VERSION) as file:
+        arrays = {name: file[name][()] for name in ABOUT}
+        attributes = dict(file.attrs)
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"{path}: expected arrays of one length, found {lengths}")
+    return arrays, attributes

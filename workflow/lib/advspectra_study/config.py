@@ -1,0 +1,49 @@
+"""Reading a study's config: validated before any job, every error at once, defaults filled in."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from advspectra_study.config_checks import cross_faults, plain, plugin_faults
+from advspectra_study.config_faults import Fault, fill_defaults, found, schema_faults
+
+# the C parser, where PyYAML has it, reads the schema ten times faster
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class ConfigError(ValueError):
+    """A config that cannot run. The message lists every error, one a line: key path, found, allowed."""
+
+    def __init__(self, faults: list[Fault]):
+        self.faults = faults
+        count = f"{len(faults)} error{'s' if len(faults) > 1 else ''}"
+        super().__init__("\n".join([f"the config has {count}:", *(f"  {fault}" for fault in faults)]))
+
+
+def load_config(raw: Mapping[str, Any], *, schema_path: Path, library: Path) -> dict[str, Any]:
+    """Return the config as plain dicts, lists and scalars, complete with defaults; `raw` stays as it is.
+
+    Integral floats become integers (1.0 and 1 make the same run). Fractions such as "8/255" stay text, for
+    `runs.fraction`.
+    raw : what YAML gave for one complete study.
+    schema_path : workflow/schemas/config.schema.yaml.
+    library : source root that holds the package advspectra; the SPEC of each plug-in named is read there.
+    ConfigError listing every fault if the config is not valid.
+    """
+    with open(schema_path, encoding="utf-8") as file:
+        schema = yaml.load(file, LOADER)
+    faults: list[Fault] = []
+    config = fill_defaults(plain(raw, (), faults), schema, schema)
+    if not isinstance(config, dict):
+        raise ConfigError(
+            [Fault((), f"found {found(config)}; allowed: a mapping with the keys of the schema")]
+        )
+    odd = {fault.keys for fault in faults}
+    faults += [fault for fault in schema_faults(config, schema) if fault.keys not in odd]
+    faults += [fault for fault in plugin_faults(config, list(faults), library) if fault.keys not in odd]
+    faults += list(cross_faults(config, list(faults)))
+    if faults:
+        raise ConfigError(faults)
+    return config

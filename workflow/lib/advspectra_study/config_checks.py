@@ -1,0 +1,240 @@
+"""Checks of a config that a JSON Schema cannot express. Each skips what is already known to be broken."""
+
+from collections.abc import Iterator, Mapping
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from advspectra_study.config_faults import (
+    Fault,
+    Keys,
+    did_you_mean,
+    fill_defaults,
+    found,
+    key_path,
+    number_hint,
+    schema_faults,
+    untouched,
+)
+from advspectra_study.plugins import available, options_schema, spec
+from advspectra_study.runs import number
+
+
+def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) -> Any:
+    """Return a copy made of dict, list and scalars, in which 1.0 became 1.
+
+    1 and 1.0 are one number and must not make two runs or a stale result. `faults` receives what no config
+    may hold: nan, infinity, keys that are not text. Inside the free mapping `parameters` of an attack numbers
+    stay as they are, and text that looks like a number is refused, as no schema would notice it.
+    """
+    if isinstance(value, Mapping):
+        result = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                faults.append(
+                    Fault(
+                        (*keys, str(key)),
+                        f"found the key {key!r}, which YAML does not read as text; quote it",
+                    )
+                )
+            inside = free or (key == "parameters" and len(keys) == 3 and keys[0] == "attacks")
+            result[str(key)] = plain(item, (*keys, str(key)), faults, free=inside)
+        return result
+    if isinstance(value, list | tuple):
+        return [plain(item, (*keys, index), faults, free=free) for index, item in enumerate(value)]
+    if isinstance(value, float) and not isfinite(value):
+        faults.append(Fault(keys, f"found {value}; allowed: a finite number"))
+    elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53 and not free:
+        return int(value)
+    elif free and isinstance(value, str) and (hint := number_hint(value)):
+        faults.append(Fault(keys, f"found {found(value)}; allowed: a number; {hint}"))
+    return value
+
+
+def plugin_faults(config: dict[str, Any], faults: list[Fault], library: Path) -> Iterator[Fault]:
+    """Checks the plug-ins named in the config and their options, and fills in the options' defaults."""
+    if untouched(("dataset", "source"), faults):
+        yield from _check_plugin(config["dataset"], ("dataset",), "source", "datasets", faults, library)
+    for keys, entry in entries(config, "networks"):
+        if untouched((*keys, "architecture"), faults):
+            yield from _check_plugin(entry, keys, "architecture", "models", faults, library)
+    for keys, entry in entries(config, "attacks"):
+        if untouched((*keys, "family"), faults):
+            yield from _check_plugin(entry, keys, "family", "attacks", faults, library)
+
+
+def _check_plugin(
+    entry: dict[str, Any], keys: Keys, by: str, kind: str, faults: list[Fault], library: Path
+) -> Iterator[Fault]:
+    names = available(kind, library)
+    if entry[by] not in names:
+        yield Fault((*keys, by), _one_of(entry[by], names, f"modules of advspectra.{kind}"))
+        return
+    try:
+        specification = spec(kind, entry[by], library)
+    except ValueError as error:
+        yield Fault((*keys, by), str(error))
+        return
+    if isinstance(entry.get("options"), dict):
+        schema = options_schema(specification)
+        entry["options"] = fill_defaults(entry["options"], schema, schema)
+        yield from schema_faults(entry["options"], schema, (*keys, "options"))
+    if kind == "models":
+        yield from _check_network(entry, keys, specification, faults)
+
+
+def _check_network(
+    entry: dict[str, Any], keys: Keys, specification: dict[str, Any], faults: list[Fault]
+) -> Iterator[Fault]:
+    for list_key, allowed in (
+        ("activations", specification["activations"]),
+        ("depths", specification["depths"]),
+    ):
+        for index, value in enumerate(entry[list_key] if untouched((*keys, list_key), faults) else []):
+            if allowed is not None and value not in allowed:
+                yield Fault(
+                    (*keys, list_key, index), _one_of(value, allowed, f"architecture {entry['architecture']}")
+                )
+    for index, alpha in enumerate(entry["alphas"] if untouched((*keys, "alphas"), faults) else []):
+        if alpha != 1 and not specification["alpha"]:
+            text = (
+                f"found {number(alpha)}; allowed: 1 (architecture {entry['architecture']} has no scale alpha)"
+            )
+            yield Fault((*keys, "alphas", index), text)
+
+
+def cross_faults(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
+    """Checks what one key of the config demands of another."""
+    yield from _check_runs(config, faults)
+    yield from _check_architectures(config, faults)
+    yield from _check_training(config, faults)
+    yield from _check_attacks(config, faults)
+    yield from _check_summary(config, faults)
+
+
+def entries(config: dict[str, Any], key: str) -> list[tuple[Keys, dict[str, Any]]]:
+    """Return (keys, entry) of the mappings in a list of the config; empty if the list itself is broken."""
+    if not isinstance(config.get(key), list):
+        return []
+    return [((key, index), entry) for index, entry in enumerate(config[key]) if isinstance(entry, dict)]
+
+
+def _check_runs(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
+    first: dict[tuple, Keys] = {}
+    for keys, entry in entries(config, "networks"):
+        if not all(untouched((*keys, key), faults) for key in ("name", "activations", "depths", "alphas")):
+            continue
+        doubled: dict[Keys, list[str]] = {}
+        for activation in entry["activations"]:
+            for depth in entry["depths"]:
+                for alpha in entry["alphas"]:
+                    earlier = first.setdefault((entry["name"], activation, depth, alpha), keys)
+                    if earlier != keys:
+                        text = f"{entry['name']}-{activation} depth {depth} alpha {number(alpha)}"
+                        doubled.setdefault(earlier, []).append(text)
+        for earlier, texts in doubled.items():
+            yield Fault(
+                keys,
+                f"found {', '.join(texts)}, which {key_path(earlier)} makes already; allowed: each run once",
+            )
+
+
+def _check_architectures(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
+    first: dict[str, tuple[Keys, str]] = {}
+    for keys, entry in entries(config, "networks"):
+        if untouched((*keys, "name"), faults) and untouched((*keys, "architecture"), faults):
+            earlier, architecture = first.setdefault(entry["name"], (keys, entry["architecture"]))
+            if entry["architecture"] != architecture:
+                text = (
+                    f"found {entry['architecture']!r}; allowed: {architecture!r}, as in {key_path(earlier)}"
+                )
+                yield Fault((*keys, "architecture"), f"{text} of the same name {entry['name']!r}")
+
+
+def _check_training(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
+    training = config.get("training")
+
+    def fine(*keys: str) -> bool:
+        return isinstance(training, dict) and untouched(("training", *keys), faults)
+
+    if fine("epochs"):
+        epochs = training["epochs"]
+        if (
+            fine("schedule", "reset_at")
+            and (reset := training["schedule"]["reset_at"]) is not None
+            and reset >= epochs
+        ):
+            text = f"found {reset}; allowed: less than training.epochs ({epochs}), or null for no reset"
+            yield Fault(("training", "schedule", "reset_at"), text)
+        for index, epoch in enumerate(
+            training["checkpoints"]["epochs"] if fine("checkpoints", "epochs") else []
+        ):
+            if epoch > epochs:
+                text = f"found {epoch}; allowed: at most training.epochs ({epochs})"
+                yield Fault(("training", "checkpoints", "epochs", index), text)
+        searched = any(entry.get("learning_rate") == "search" for _, entry in entries(config, "networks"))
+        if searched and fine("search", "patience") and training["search"]["patience"] > epochs:
+            text = f"found {training['search']['patience']}; allowed: at most training.epochs ({epochs})"
+            yield Fault(("training", "search", "patience"), text)
+    if fine("selection"):
+        selection = training["selection"]
+        if selection["by"] == "held_out" and selection["held_out_fraction"] == 0:
+            text = "found 0; allowed: a number > 0 and < 1, as training.selection.by is held_out"
+            yield Fault(("training", "selection", "held_out_fraction"), text)
+    if fine("search", "divisors"):
+        divisors = training["search"]["divisors"]
+        if divisors != sorted(divisors):
+            text = f"found {found(divisors)}; allowed: increasing numbers, the first >= 1"
+            yield Fault(("training", "search", "divisors"), text)
+
+
+def _check_attacks(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
+    first: dict[str, Keys] = {}
+    saved = None
+    if untouched(("training", "checkpoints"), faults) and isinstance(config.get("training"), dict):
+        kept = config["training"]["checkpoints"]
+        saved = ["best", *(f"step={n}" for n in kept["steps"]), *(f"epoch={n}" for n in kept["epochs"])]
+    for keys, entry in entries(config, "attacks"):
+        if untouched((*keys, "name"), faults) and first.setdefault(entry["name"], keys) != keys:
+            text = (
+                f"found {entry['name']!r}, also the name of {key_path(first[entry['name']])}; allowed: once"
+            )
+            yield Fault((*keys, "name"), text)
+        for index, checkpoint in enumerate(
+            entry["checkpoints"] if untouched((*keys, "checkpoints"), faults) else []
+        ):
+            if saved is not None and checkpoint not in saved:
+                text = (
+                    f"found {found(checkpoint)}; allowed: what training.checkpoints keeps: {', '.join(saved)}"
+                )
+                yield Fault((*keys, "checkpoints", index), text)
+
+
+def _check_summary(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
+    summary = config.get("summary")
+    if not isinstance(summary, dict):
+        return
+    attacks = entries(config, "attacks")
+    names = [entry.get("name") for _, entry in attacks]
+    if untouched(("summary", "attack"), faults) and names:
+        if summary["attack"] not in names:
+            yield Fault(("summary", "attack"), _one_of(summary["attack"], names, "the attacks"))
+        elif untouched(("summary", "checkpoint"), faults):
+            keys, attack = attacks[names.index(summary["attack"])]
+            if (
+                untouched((*keys, "checkpoints"), faults)
+                and summary["checkpoint"] not in attack["checkpoints"]
+            ):
+                text = _one_of(summary["checkpoint"], attack["checkpoints"], f"{key_path(keys)}.checkpoints")
+                yield Fault(("summary", "checkpoint"), text)
+    if untouched(("summary", "convention"), faults) and untouched(("spectra", "conventions"), faults):
+        conventions = config["spectra"]["conventions"]
+        if summary["convention"] not in conventions:
+            text = _one_of(summary["convention"], conventions, "spectra.conventions")
+            yield Fault(("summary", "convention"), text)
+
+
+def _one_of(value: Any, allowed: list[Any], source: str) -> str:
+    nearest = did_you_mean(value, [item for item in allowed if isinstance(item, str)])
+    hint = f"; did you mean {nearest!r}?" if nearest else ""
+    return f"found {found(value)}; allowed: one of {', '.join(map(str, allowed)) or 'none'} ({source}){hint}"

@@ -1,0 +1,203 @@
+"""Each violation of a JSON Schema as one line: key path, found, allowed, and what was probably meant."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+
+Keys = tuple[str | int, ...]
+NUMBER_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+FRACTION_TEXT = re.compile(r"\s*[-+]?[\d.]+\s*/\s*[\d.]+\s*")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong in a config: the keys that lead to it, and a text."""
+
+    keys: Keys
+    text: str
+
+    def __str__(self) -> str:
+        return f"{key_path(self.keys)}: {self.text}"
+
+
+def key_path(keys: Keys) -> str:
+    """Return the keys as one reads them: networks[2].options.hidden_units."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return text.removeprefix(".") or "config"
+
+
+def untouched(keys: Keys, faults: list[Fault]) -> bool:
+    """Return whether no fault lies at these keys, below them, or at a mapping or list that holds them."""
+    return not any(fault.keys[: len(keys)] == keys[: len(fault.keys)] for fault in faults)
+
+
+def found(value: Any) -> str:
+    """Return a value as its YAML would read, shortened to 70 characters."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 70 else text[:67] + "..."
+
+
+def did_you_mean(name: Any, candidates: list[str]) -> str | None:
+    """Return the nearest candidate, case and hyphens ignored, or None if none is near."""
+    folded = {candidate.lower(): candidate for candidate in candidates}
+    nearest = get_close_matches(str(name).lower().replace("-", "_"), list(folded), n=1, cutoff=0.6)
+    return folded[nearest[0]] if nearest else None
+
+
+def number_hint(value: Any) -> str:
+    """Return how to write a number that YAML read as text or as a boolean; empty if the value is neither."""
+    if isinstance(value, bool):
+        return "true and false (in YAML also yes, no, on, off) are not numbers"
+    if not isinstance(value, str):
+        return ""
+    if NUMBER_TEXT.fullmatch(value.strip()):
+        mantissa, exponent, power = value.strip().lower().partition("e")
+        if not exponent:
+            return f"this is text: write {value.strip()} without quotes"
+        mantissa = mantissa if "." in mantissa else mantissa + ".0"
+        sign = power if power[0] in "+-" else "+" + power
+        return f"YAML reads {value.strip()} as text: write {mantissa}e{sign}"
+    if FRACTION_TEXT.fullmatch(value):
+        return "this is text: write the fraction as a decimal number"
+    return ""
+
+
+def describe(schema: dict[str, Any], root: dict[str, Any]) -> str:
+    """Return what a schema allows, in words; `root` is the schema that its $ref start from."""
+    schema = resolve(schema, root)
+    if "const" in schema:
+        return found(schema["const"])
+    if "enum" in schema:
+        return "one of " + ", ".join(found(value) for value in schema["enum"])
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in schema:
+            return ", or ".join(describe(branch, root) for branch in schema[keyword])
+    types = schema.get("type", [])
+    types = [types] if isinstance(types, str) else types
+    return ", or ".join(_describe_type(kind, schema, root) for kind in types) or "another value"
+
+
+def _describe_type(kind: str, schema: dict[str, Any], root: dict[str, Any]) -> str:
+    if kind in ("integer", "number"):
+        signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+        bounds = [f"{sign} {schema[keyword]}" for keyword, sign in signs.items() if keyword in schema]
+        bounds += [f"a multiple of {schema['multipleOf']}"] if "multipleOf" in schema else []
+        article = "an integer" if kind == "integer" else "a number"
+        return " ".join([article, " and ".join(bounds)]).strip()
+    if kind == "string":
+        example = f" such as {schema['examples'][0]}" if "examples" in schema else ""
+        return f"text{example}" + (f" (pattern {schema['pattern']})" if "pattern" in schema else "")
+    if kind == "array":
+        least, most = schema.get("minItems"), schema.get("maxItems")
+        size = f" of at least {least}" if least else ""
+        size = f" of exactly {least}" if least is not None and least == most else size
+        items = f", each {describe(schema['items'], root)}" if "items" in schema else ""
+        return f"a list{size}{items}" + (", all different" if schema.get("uniqueItems") else "")
+    if kind == "object":
+        keys = ", ".join(schema.get("properties", {}))
+        return f"a mapping with the keys {keys}" if keys else "a mapping"
+    return {"boolean": "true or false", "null": "null"}[kind]
+
+
+def resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema with its $ref (into $defs of `root`) replaced by what it refers to."""
+    if "$ref" not in schema:
+        return schema
+    target = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+
+
+def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
+    """Return the value with every absent key that has a default in the schema filled in, at every level."""
+    schema = resolve(schema, root)
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        filled = {key: fill_defaults(item, properties.get(key, {}), root) for key, item in value.items()}
+        for key, sub in properties.items():
+            if key not in filled and "default" in resolve(sub, root):
+                filled[key] = fill_defaults(resolve(sub, root)["default"], sub, root)
+        return filled
+    if isinstance(value, list):
+        return [fill_defaults(item, schema.get("items", {}), root) for item in value]
+    return value
+
+
+def schema_faults(value: Any, schema: dict[str, Any], keys: Keys = ()) -> list[Fault]:
+    """Return every violation of the schema by the value, which stands at `keys` in the config."""
+    errors = Draft202012Validator(schema).iter_errors(value)
+    faults = [fault for error in errors for fault in _explain(error, schema, keys)]
+    return list(dict.fromkeys(faults))
+
+
+def _explain(error: ValidationError, root: dict[str, Any], base: Keys) -> Iterator[Fault]:
+    keys = base + tuple(error.absolute_path)
+    value, schema = error.instance, error.schema
+    if error.validator == "additionalProperties":
+        for key, nearest in _unknown_keys(value, schema).items():
+            hint = f"; did you mean {nearest!r}?" if nearest else ""
+            allowed = ", ".join(schema.get("properties", {})) or "none"
+            yield Fault(
+                (*keys, key), f"unknown key, found {found(value[key])}; allowed keys: {allowed}{hint}"
+            )
+    elif error.validator == "required":
+        # a misspelt key is one fault, not an unknown key and a missing one
+        misspelt = set(_unknown_keys(value, schema).values())
+        for key in error.validator_value:
+            if key not in value and key not in misspelt:
+                allowed = describe(schema.get("properties", {}).get(key, {}), root)
+                yield Fault((*keys, key), f"missing; required: {allowed}")
+    elif error.validator in ("anyOf", "oneOf") and (inner := _meant_branch(error)):
+        for deeper in inner:
+            yield from _explain(deeper, root, base)
+    else:
+        yield Fault(
+            keys, f"found {found(value)}; allowed: {describe(schema, root)}{_hint(error, schema, root)}"
+        )
+
+
+def _unknown_keys(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, str | None]:
+    """Return the keys that the schema does not know, each with the nearest known one."""
+    known = list(schema.get("properties", {}))
+    free = [key for key in known if key not in value]
+    return {key: did_you_mean(key, free) or did_you_mean(key, known) for key in value if key not in known}
+
+
+def _meant_branch(error: ValidationError) -> list[ValidationError]:
+    """Return the errors of the one alternative whose faults lie deeper than the value itself, else none."""
+    branches: dict[Any, list[ValidationError]] = {}
+    for inner in error.context:
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    deeper = [
+        errors
+        for errors in branches.values()
+        if all(inner.path or inner.validator in ("additionalProperties", "required") for inner in errors)
+    ]
+    return deeper[0] if len(deeper) == 1 else []
+
+
+def _hint(error: ValidationError, schema: dict[str, Any], root: dict[str, Any]) -> str:
+    value = error.instance
+    allowed = describe(schema, root)
+    if error.validator == "uniqueItems":
+        twice = next(item for place, item in enumerate(value) if item in value[:place])
+        return f"; {found(twice)} is listed twice"
+    if isinstance(value, str) and (options := _texts(schema)) and (nearest := did_you_mean(value, options)):
+        return f"; did you mean {nearest!r}?"
+    if ("a number" in allowed or "an integer" in allowed) and not allowed.startswith("a list"):
+        return f"; {hint}" if (hint := number_hint(value)) else ""
+    if allowed.startswith("a list") and isinstance(value, str | int | float):
+        return f"; write [{value if isinstance(value, str) else found(value)}]"
+    return ""
+
+
+def _texts(schema: dict[str, Any]) -> list[str]:
+    """Return the texts that a schema names one by one (enum, const, also inside anyOf)."""
+    options = [*schema.get("enum", []), *([schema["const"]] if "const" in schema else [])]
+    for branch in [*schema.get("anyOf", []), *schema.get("oneOf", [])]:
+        options += _texts(branch)
+    return [option for option in options if isinstance(option, str)]

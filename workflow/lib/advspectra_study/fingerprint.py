@@ -1,0 +1,53 @@
+"""Fingerprints of the code that a script depends on, given to Snakemake as parameters.
+
+Snakemake sees a script, not what it imports, and sees it by its modification time. A digest of each module that the
+script reaches makes exactly the rules stale whose code changed in meaning.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+
+def code_fingerprint(script: Path, *, library: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return a digest for the script and for every module of `library` that it reaches by import, by file name.
+
+    plugins : dotted names of modules that the script finds by name, which no import statement shows.
+    Comments, docstrings and formatting do not count. Raises ValueError for a relative import, which is not followed.
+    """
+    digests = {}
+    pending = [script, *(file for name in plugins for file in _files(name, library))]
+    while pending:
+        path = pending.pop()
+        name = path.relative_to(library).as_posix() if path.is_relative_to(library) else path.name
+        if name not in digests:
+            digests[name], imported = _parsed(path, path.stat().st_mtime_ns)
+            pending += [file for module in imported for file in _files(module, library)]
+    return dict(sorted(digests.items()))
+
+
+def _files(module: str, library: Path) -> list[Path]:
+    """Return the files that importing a module of `library` runs: its own and those of its packages."""
+    parts = module.split(".")
+    stems = [library.joinpath(*parts[: length + 1]) for length in range(len(parts))]
+    files = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()]
+    return [file for file in files if file.stat().st_size]  # an empty __init__.py runs nothing
+
+
+@cache
+def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
+    """Return the digest of a file's syntax tree and the dotted names that it imports."""
+    tree = ast.parse(path.read_text(), filename=str(path))
+    imported = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError(f"{path}, line {node.lineno}: relative imports are not followed; import absolutely")
+            imported += [f"{node.module}.{alias.name}" for alias in node.names]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12], tuple(imported)

@@ -1,0 +1,96 @@
+"""What the modules found by name say about themselves, read from their source without importing them.
+
+A plug-in is a file <library>/advspectra/<kind>/<name>.py. Datasets, models and attacks open with a literal
+SPEC, figures and tables with a literal INPUTS. Reading it costs milliseconds; importing would import torch.
+"""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+KINDS = ("datasets", "models", "attacks", "figures", "tables")
+SPEC_KEYS = {
+    "datasets": {"options", "required"},
+    "models": {"options", "required", "activations", "depths", "alpha"},
+    "attacks": {"options", "required"},
+}
+
+
+def plugin_path(kind: str, name: str, library: Path) -> Path:
+    """Return the file of a plug-in; `library` is the source root that holds the package advspectra."""
+    if kind not in KINDS:
+        raise ValueError(f"expected a kind of plug-in among {', '.join(KINDS)}, got {kind!r}")
+    return Path(library) / "advspectra" / kind / f"{name}.py"
+
+
+def available(kind: str, library: Path) -> list[str]:
+    """Return the names of the plug-ins of one kind, sorted: each module that has no leading underscore."""
+    folder = plugin_path(kind, "any", library).parent
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+
+def literal(path: Path, name: str) -> Any:
+    """Return the value of the module-level constant `name` in a Python file, without running the file.
+
+    ValueError if the file is not Python, lacks the constant, or computes it (only literals can be read).
+    """
+    try:
+        module = ast.parse(Path(path).read_bytes(), filename=str(path))
+    except SyntaxError as error:
+        raise ValueError(f"{path}: not valid Python: {error}") from error
+    for statement in module.body:
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets = [statement.target]
+        else:
+            continue
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            try:
+                return ast.literal_eval(statement.value)
+            except (ValueError, TypeError) as error:
+                raise ValueError(
+                    f"{path}: {name} must be a literal, without calls or names: {error}"
+                ) from error
+    raise ValueError(f"{path}: expected a module-level constant {name}, found none")
+
+
+def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
+    """Return the SPEC of a dataset, model or attack.
+
+    options : JSON Schema properties; required : options without a default. Of models also activations (list),
+    depths (list, or None for any number of hidden layers), alpha (whether alpha other than 1 is supported).
+    ValueError if the plug-in does not exist or its SPEC is not of this form.
+    """
+    path = plugin_path(kind, name, library)
+    if kind not in SPEC_KEYS:
+        raise ValueError(f"expected a kind of plug-in with a SPEC ({', '.join(SPEC_KEYS)}), got {kind!r}")
+    if not path.is_file():
+        raise ValueError(
+            f"no {kind} named {name!r}; there are: {', '.join(available(kind, library)) or 'none'}"
+        )
+    found = literal(path, "SPEC")
+    if not isinstance(found, dict) or set(found) != SPEC_KEYS[kind]:
+        keys = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
+        raise ValueError(
+            f"{path}: expected SPEC with the keys {', '.join(sorted(SPEC_KEYS[kind]))}, found {keys}"
+        )
+    for option, schema in found["options"].items():
+        if (option in found["required"]) == ("default" in schema):
+            raise ValueError(
+                f"{path}: option {option!r} of SPEC must be in `required` or have a `default`, one of them"
+            )
+    unknown = sorted(set(found["required"]) - set(found["options"]))
+    if unknown:
+        raise ValueError(f"{path}: SPEC requires {', '.join(unknown)}, which its options do not define")
+    return found
+
+
+def options_schema(specification: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of a plug-in's whole `options`: closed, so that a misspelt option is refused."""
+    return {
+        "type": "object",
+        "properties": specification["options"],
+        "required": specification["required"],
+        "additionalProperties": False,
+    }

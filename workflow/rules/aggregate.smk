@@ -1,0 +1,80 @@
+# files of the study's runs -> tables/<table>.{csv,md} and figures/<figure>.{pdf,png,md}
+# Each table and figure module says in INPUTS which files of which runs it reads.
+
+SUMMARY = STUDY["summary"]
+FILES = {
+    "checkpoints": "{run}/checkpoints.h5",
+    "predictor": "{run}/predictor.h5",
+    "perturbations": f"{{run}}/{SUMMARY['attack']}/{SUMMARY['checkpoint']}/perturbations.h5",
+    "spectra": f"{{run}}/{SUMMARY['attack']}/{SUMMARY['checkpoint']}/spectra.h5",
+}
+
+
+def run_files(kind, name):
+    """The files that the module advspectra.<kind>.<name> reads, of the study's runs that it is about."""
+    about = literal(LIBRARY / f"advspectra/{kind}/{name}.py", "INPUTS")
+    runs = [
+        folder
+        for folder, key in RUNS.items()
+        if key.activation in (about["activations"] or [key.activation]) and key.alpha in (about["alphas"] or [key.alpha])
+    ]
+    return [
+        f"{DATASET}/{FILES[file].format(run=folder)}"
+        for file in about["files"]
+        for folder in runs
+        if file != "predictor" or RUNS[folder].activation == "linear"
+    ]
+
+
+rule table:
+    input:
+        runs=lambda wildcards: run_files("tables", wildcards.table),
+        reference=ROOT / "workflow/reference/paper.yaml",
+    output:
+        csv=report(
+            f"{RESULTS}/tables/{{table}}.csv",
+            caption="../report/{table}.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+        markdown=f"{RESULTS}/tables/{{table}}.md",
+    params:
+        study={key: STUDY[key] for key in ("networks", "training", "attacks", "summary")},
+        code=lambda wildcards: code("table.py", f"advspectra.tables.{wildcards.table}"),
+    log:
+        f"{RESULTS}/logs/table/{{table}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table/{{table}}.tsv"
+    conda:
+        ENVIRONMENT
+    localrule: True
+    script:
+        "../scripts/table.py"
+
+
+rule figure:
+    input:
+        runs=lambda wildcards: run_files("figures", wildcards.figure),
+        style=LIBRARY / "advspectra/paper.mplstyle",
+    output:
+        pdf=f"{RESULTS}/figures/{{figure}}.pdf",
+        png=report(
+            f"{RESULTS}/figures/{{figure}}.png",
+            caption="../report/{figure}.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        caption=f"{RESULTS}/figures/{{figure}}.md",
+    params:
+        figures=STUDY["figures"],
+        convention=SUMMARY["convention"],
+        code=lambda wildcards: code("figure.py", f"advspectra.figures.{wildcards.figure}"),
+    log:
+        f"{RESULTS}/logs/figure/{{figure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure/{{figure}}.tsv"
+    conda:
+        ENVIRONMENT
+    localrule: True
+    script:
+        "../scripts/figure.py"

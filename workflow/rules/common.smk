@@ -1,0 +1,74 @@
+# The validated study, its paths, the values that wildcards may take, and the parameters shared by several rules.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.basedir)
+LIBRARY = ROOT / "workflow/lib"
+sys.path.insert(0, str(LIBRARY))
+# scripts are started with this environment and so find the same library, in whatever environment they run
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(LIBRARY), os.environ.get("PYTHONPATH")]))
+
+from advspectra_study.config import ConfigError, load_config
+from advspectra_study.fingerprint import code_fingerprint
+from advspectra_study.plugins import available, literal
+from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
+
+try:
+    STUDY = load_config(config, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
+except ConfigError as error:
+    raise WorkflowError(str(error))
+
+RESULTS = f"results/{STUDY['study']}"
+DATASET = f"{RESULTS}/{STUDY['dataset']['name']}"
+RUNS = {run_folder(key): key for key in enumerate_runs(STUDY)}
+ATTACKS = {attack["name"]: attack for attack in STUDY["attacks"]}
+CHECKPOINTS = sorted({checkpoint for attack in STUDY["attacks"] for checkpoint in attack["checkpoints"]})
+TABLES = available("tables", LIBRARY)
+FIGURES = available("figures", LIBRARY)
+ENVIRONMENT = "../../envs/environment.yaml"
+DEVICE = STUDY["compute"]["device"]
+# one GPU for each job that computes on one; without a GPU the resource never holds a job back
+GPUS = int(DEVICE in ("cuda", "mps") or (DEVICE == "auto" and Path("/dev/nvidiactl").exists()))
+
+
+def one_of(names):
+    """A wildcard takes the values of the study and no other: any other target is an error that names it."""
+    return "|".join(re.escape(name) for name in names)
+
+
+wildcard_constraints:
+    run=one_of(RUNS),
+    attack=one_of(ATTACKS),
+    checkpoint=one_of(CHECKPOINTS),
+    table=one_of(TABLES),
+    figure=one_of(FIGURES),
+
+
+def code(script, *plugins):
+    """Digests of the script and of all library code that it reaches; a change of one makes the rule stale."""
+    return code_fingerprint(ROOT / "workflow/scripts" / script, library=LIBRARY, plugins=plugins)
+
+
+def identity(wildcards):
+    """What tells a run from the others of its study: the attributes of each of its files."""
+    key = RUNS[wildcards.run]
+    return {"dataset": STUDY["dataset"]["name"], **vars(key)}
+
+
+def architecture(wildcards):
+    """The arguments of networks.build_network, but for those that the data set gives."""
+    key = RUNS[wildcards.run]
+    entry = network_entry(STUDY, key)
+    return {
+        "architecture": entry["architecture"],
+        "options": entry["options"],
+        "activation": key.activation,
+        "depth": key.depth,
+    }
+
+
+def architecture_module(wildcards):
+    return f"advspectra.models.{network_entry(STUDY, RUNS[wildcards.run])['architecture']}"

@@ -1,0 +1,32 @@
+"""Attack one state of a network on the chosen test images."""
+
+from advspectra.attack import balanced_subset, build_attack, perturb
+from advspectra.checkpoint_file import load_network
+from advspectra.devices import describe, prepare
+from advspectra.image_file import read_images
+from advspectra.perturbation_file import write_perturbations
+from advspectra.split import on_device
+from advspectra_study.job import job, provenance
+
+with job(snakemake):
+    params, checkpoint = snakemake.params, snakemake.wildcards.checkpoint
+    device = prepare(params.compute["device"], threads=snakemake.threads)
+    attack = build_attack(params.family, **params.options)
+    images = read_images(snakemake.input.images)
+    form = {"image_shape": images.test_images.shape[1:], "classes": len(images.class_names)}
+    expected = {**params.architecture, **form}
+    network, _ = load_network(snakemake.input.checkpoints, name=checkpoint, expected=expected)
+    perturbations = perturb(
+        network.to(device),
+        on_device(images.test_images, images.test_labels, device),
+        balanced_subset(images.test_labels, params.images),
+        attack,
+        batch_size=params.batch_size,
+        seed=params.identity["seed"],
+        label=f"{snakemake.wildcards.run}/{checkpoint}",
+    )
+    names = {"attack": snakemake.wildcards.attack, "checkpoint": checkpoint}
+    bound = {"norm": attack.norm, "epsilon": attack.epsilon or float("inf")}
+    place = {"device": describe(device), "threads": snakemake.threads}
+    attributes = {**params.identity, **names, **bound, **place, **provenance(snakemake)}
+    write_perturbations(snakemake.output.perturbations, perturbations, attributes=attributes)

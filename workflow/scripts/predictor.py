@@ -1,0 +1,17 @@
+"""Write the end-to-end map of a linear network and its spectrum."""
+
+from advspectra.checkpoint_file import load_network
+from advspectra.predictor_file import write_predictor
+from advspectra.predictors import end_to_end_map, rescaled
+from advspectra_study.job import job, provenance
+
+with job(snakemake):
+    network, form = load_network(snakemake.input.checkpoints, name="best", expected=snakemake.params.architecture)
+    beta, intercept = end_to_end_map(network, image_shape=form["image_shape"], classes=form["classes"])
+    write_predictor(
+        snakemake.output.predictor,
+        beta=beta,
+        rescaled=rescaled(beta),
+        intercept=intercept,
+        attributes={**snakemake.params.identity, **provenance(snakemake)},
+    )

@@ -1,0 +1,27 @@
+"""Write one table of the study as CSV and as Markdown, the paper's numbers beside ours."""
+
+import importlib
+
+import yaml
+
+from advspectra.hdf5 import replacing
+from advspectra.results import read_runs
+from advspectra_study.job import job
+
+with job(snakemake):
+    module = importlib.import_module(f"advspectra.tables.{snakemake.wildcards.table}")
+    with open(snakemake.input.reference) as file:
+        reference = yaml.safe_load(file)
+    study = snakemake.params.study
+    table = module.table(
+        read_runs(snakemake.input.runs),
+        reference=reference,
+        config=study,
+        convention=study["summary"]["convention"],
+    )
+    for path, text in (
+        (snakemake.output.csv, table.to_csv()),
+        (snakemake.output.markdown, table.to_markdown()),
+    ):
+        with replacing(path) as temporary:
+            temporary.write_text(text)

@@ -1,0 +1,42 @@
+"""Train one network; keep its checkpoints and its history."""
+
+from advspectra.checkpoint_file import write_checkpoints, write_history
+from advspectra.devices import describe, prepare
+from advspectra.image_file import read_images
+from advspectra.networks import build_network
+from advspectra.split import on_device
+from advspectra.training import fit
+from advspectra_study.job import job, provenance
+
+with job(snakemake) as report:
+    identity, settings = snakemake.params.identity, snakemake.params.training
+    device = prepare(snakemake.params.compute["device"], threads=snakemake.threads)
+    images = read_images(snakemake.input.images)
+    architecture = {
+        **snakemake.params.architecture,
+        "image_shape": images.train_images.shape[1:],
+        "classes": len(images.class_names),
+    }
+    scaling = {
+        "alpha": identity["alpha"],
+        "alpha_scaling": snakemake.params.alpha_scaling,
+        "seed": identity["seed"],
+    }
+    training = fit(
+        lambda: build_network(**architecture, **scaling).to(device),
+        on_device(images.train_images, images.train_labels, device),
+        on_device(images.test_images, images.test_labels, device),
+        learning_rate=snakemake.params.learning_rate,
+        seed=identity["seed"],
+        label=snakemake.wildcards.run,
+        report=report,
+        **settings,
+    )
+    attributes = {
+        **identity,
+        **provenance(snakemake),
+        "device": describe(device),
+        "threads": snakemake.threads,
+    }
+    write_history(snakemake.output.history, training)
+    write_checkpoints(snakemake.output.checkpoints, training, architecture=architecture, attributes=attributes)
