@@ -85,9 +85,7 @@ def read_images(path: str | Path) -> ImageSet:
     """
     with open_checked(path, kind=KIND, version=VERSION) as file:
         arrays = {
-            f"{split}_{part}": file[split][part][...]
-            for split in ("train", "test")
-            for part in ("images", "labels")
+            f"{split}_{part}": file[split][part][...] for split in ("train", "test") for part in ("images", "labels")
         }
         names = tuple(file["class_names"].asstr()[...])
         source = {key: _plain(value) for key, value in file.attrs.items() if key not in FORMAT_ATTRIBUTES}
@@ -99,9 +97,7 @@ def read_images(path: str | Path) -> ImageSet:
 
 def _check_images(name: str, images: np.ndarray) -> None:
     if images.ndim != 4 or images.dtype != np.uint8 or 0 in images.shape:
-        raise ValueError(
-            f"{name}: expected a filled (N, C, H, W) uint8 array, found {images.shape} {images.dtype}"
-        )
+        raise ValueError(f"{name}: expected a filled (N, C, H, W) uint8 array, found {images.shape} {images.dtype}")
 
 
 def _check_labels(name: str, labels: np.ndarray, *, images: int, class_names: tuple[str, ...]) -> None:

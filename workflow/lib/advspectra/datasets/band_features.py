@@ -2,13 +2,15 @@
 
 An image is a background plus the pattern of its class, plus a mean of 0.5 (half of the pixel range):
 
-- Background: Gaussian noise whose expected amplitude falls as k^-exponent, k = distance to the zero frequency in
-  cycles/image, as in natural images (exponent about 1: Field 1987, J. Opt. Soc. Am. A 4:2379). The zero frequency has
-  the amplitude of k = 1. New for each image; its channels have the given correlation.
-- Pattern: one fixed draw of the same noise for each class, equal in all channels, with its Fourier support exactly
-  in low <= k <= high, and, if an orientation is given, in that sector. Outside, classes do not differ.
-- contrast = rms of a pattern / expected rms of the background inside the same band and sector. As background and
-  pattern fall alike, the expected signal-to-noise ratio is the same at each frequency of each band.
+- Background: Gaussian noise whose expected amplitude falls as k^-exponent, k = distance to the zero frequency
+  in cycles/image, as in natural images (exponent about 1: Field 1987, J. Opt. Soc. Am. A 4:2379). The zero
+  frequency has the amplitude of k = 1. New for each image; its channels have the given correlation.
+- Pattern: one fixed draw of the same noise for each class, equal in all channels, with its Fourier support
+  exactly in low <= k <= high, and, if an orientation is given, in that sector. Outside, classes do not
+  differ.
+- contrast = rms of a pattern / expected rms of the background inside the same band and sector. As
+  background and pattern fall alike, the expected signal-to-noise ratio is the same at each frequency of
+  each band; a wider band, or a higher one, has more frequencies and is the easier one at equal contrast.
 """
 
 import numpy as np
@@ -73,7 +75,7 @@ SPEC = {
         "contrast": {
             "type": "number",
             "minimum": 0,
-            "default": 0.5,
+            "default": 0.4,
             "description": "rms of a pattern / rms of the background inside the same band and sector",
         },
         "background_rms": {
@@ -95,7 +97,12 @@ SPEC = {
             "default": 0.9,
             "description": "correlation of the background between two channels",
         },
-        "seed": {"type": "integer", "minimum": 0, "default": 0, "description": "seed of patterns, noise and order"},
+        "seed": {
+            "type": "integer",
+            "minimum": 0,
+            "default": 0,
+            "description": "seed of patterns, noise and order",
+        },
     },
     "required": ["band"],
 }
@@ -122,8 +129,9 @@ def load(
 ) -> ImageSet:
     """Return balanced training and test sets in shuffled order; the same options give the same bytes.
 
-    Raises ValueError if no frequency of the image lies in the band, or if more than 1 % of all values were clipped.
-    source holds the options and `clipped_fraction`, the fraction of values outside the pixel range before clipping.
+    Raises ValueError if no frequency of the image lies in the band, or if more than 1 % of all values would
+    be clipped. source holds the options and `clipped_fraction`, the fraction of values outside the
+    pixel range.
     """
     shape = (int(image_size[0]), int(image_size[1]))
     amplitude = background_amplitude(shape, exponent=exponent, rms=background_rms)
@@ -134,7 +142,10 @@ def load(
     )
 
     arrays, clipped, total = {}, 0, 0
-    for split, per_class, stream in (("train", train_per_class, streams[1]), ("test", test_per_class, streams[2])):
+    for split, per_class, stream in (
+        ("train", train_per_class, streams[1]),
+        ("test", test_per_class, streams[2]),
+    ):
         generator = np.random.default_rng(stream)
         labels = generator.permutation(np.repeat(np.arange(classes, dtype=np.int64), per_class))
         images = np.empty((len(labels), channels, *shape), dtype=np.uint8)
@@ -156,8 +167,8 @@ def load(
     fraction = clipped / total
     if fraction > CLIPPED_LIMIT:
         raise ValueError(
-            f"band_features: {fraction:.1%} of the values lie outside the pixel range, at most {CLIPPED_LIMIT:.0%} "
-            f"may; lower background_rms ({background_rms}) or contrast ({contrast})"
+            f"band_features: {fraction:.1%} of the values lie outside the pixel range, at most "
+            f"{CLIPPED_LIMIT:.0%} may; lower background_rms ({background_rms}) or contrast ({contrast})"
         )
     source = {
         "source": "band_features",
@@ -178,7 +189,7 @@ def load(
 
 
 def background_amplitude(shape: tuple[int, int], *, exponent: float, rms: float) -> np.ndarray:
-    """Return the factors (H, W) that turn the DFT of white unit noise into that of a background with this rms.
+    """Return factors (H, W) that turn the DFT of white unit noise into that of a background with this rms.
 
     Frequencies in the order of np.fft.fftfreq. The rms is over pixels and images, zero frequency included.
     """
@@ -187,9 +198,7 @@ def background_amplitude(shape: tuple[int, int], *, exponent: float, rms: float)
     return factors * rms / np.sqrt(np.mean(factors**2))
 
 
-def band_support(
-    shape: tuple[int, int], *, band: dict[str, float], orientation: dict[str, float] | None
-) -> np.ndarray:
+def band_support(shape: tuple[int, int], *, band: dict[str, float], orientation: dict[str, float] | None) -> np.ndarray:
     """Return the mask (H, W) bool of the frequencies in the band and sector, in the order of np.fft.fftfreq.
 
     Both ends of the band and of the sector belong to it. ValueError if nothing does.
@@ -213,11 +222,16 @@ def band_support(
 
 
 def class_patterns(
-    amplitude: np.ndarray, support: np.ndarray, *, classes: int, contrast: float, generator: np.random.Generator
+    amplitude: np.ndarray,
+    support: np.ndarray,
+    *,
+    classes: int,
+    contrast: float,
+    generator: np.random.Generator,
 ) -> np.ndarray:
     """Return the patterns (K, H, W), fractions of the pixel range, with Fourier support inside `support`.
 
-    amplitude : (H, W) from `background_amplitude`. Each pattern has the rms contrast * (rms of the background there).
+    amplitude : (H, W) from `background_amplitude`. Rms of a pattern: contrast * (rms of background there).
     """
     noise = generator.standard_normal((classes, *amplitude.shape))
     patterns = np.fft.ifft2(np.fft.fft2(noise) * (amplitude * support)).real
@@ -226,7 +240,12 @@ def class_patterns(
 
 
 def backgrounds(
-    amplitude: np.ndarray, *, images: int, channels: int, channel_correlation: float, generator: np.random.Generator
+    amplitude: np.ndarray,
+    *,
+    images: int,
+    channels: int,
+    channel_correlation: float,
+    generator: np.random.Generator,
 ) -> np.ndarray:
     """Return backgrounds (N, C, H, W) around zero, fractions of the pixel range.
 

@@ -1,7 +1,7 @@
 """CIFAR-10 (Krizhevsky 2009) from the official archive, downloaded or local.
 
-The official files are pickles. They are read by torchvision's own class, and only after its checksums have shown that
-the archive and each batch in it are the published ones.
+The official files are pickles. They are read by torchvision's own class, and only after its checksums have
+shown that the archive and each batch in it are the published ones.
 """
 
 import tarfile
@@ -40,9 +40,10 @@ WAITS = (5, 20, 60)
 def load(*, archive: str | None, cache: str) -> ImageSet:
     """Return CIFAR-10: 50,000 training and 10,000 test images, (N, 3, 32, 32) uint8, in the official order.
 
-    archive : path of the official archive, or None to download it into `cache`, where a later call finds it again.
+    archive : path of the official archive, or None to download it into `cache`, where a later call finds it.
     Nothing is unpacked before the archive has the published checksum.
-    Raises ValueError if the archive is missing, altered or truncated, or cannot be downloaded after several tries.
+    Raises ValueError if the archive is missing, altered or truncated, or cannot be downloaded in several
+    tries.
     """
     # here, not above: the import takes seconds that reading SPEC and the tests of other parts need not spend
     from torchvision.datasets import CIFAR10
@@ -50,6 +51,7 @@ def load(*, archive: str | None, cache: str) -> ImageSet:
 
     if archive is None:
         path = Path(cache) / CIFAR10.filename
+        Path(cache).mkdir(parents=True, exist_ok=True)  # fails at once, not after the waits for a network
         _retry(lambda: download_url(CIFAR10.url, cache, CIFAR10.filename, CIFAR10.tgz_md5), url=CIFAR10.url)
     else:
         path = Path(archive)
@@ -85,9 +87,9 @@ def _channels_first(images: np.ndarray) -> np.ndarray:
 
 
 def _retry(download: Callable[[], None], *, url: str) -> None:
-    """Call `download` until it succeeds, at most 1 + len(WAITS) times; ValueError with the last reason if it never does.
+    """Call `download` until it succeeds, at most 1 + len(WAITS) times; then ValueError with the last reason.
 
-    A network fails as OSError (URLError and timeouts are) or HTTPException, a wrong checksum as torchvision's RuntimeError.
+    A network fails as OSError (URLError and timeouts are) or HTTPException, a wrong checksum as RuntimeError.
     """
     for wait in (*WAITS, None):
         try:
@@ -96,7 +98,7 @@ def _retry(download: Callable[[], None], *, url: str) -> None:
         except (OSError, HTTPException, RuntimeError) as error:
             if wait is None:
                 raise ValueError(
-                    f"cifar10: {url} could not be downloaded in {1 + len(WAITS)} tries (last error: {error}); "
-                    f"without network, set the option `archive` to a local copy"
+                    f"cifar10: {url} could not be downloaded in {1 + len(WAITS)} tries "
+                    f"(last error: {error}); without network, set the option `archive` to a local copy"
                 ) from error
             time.sleep(wait)

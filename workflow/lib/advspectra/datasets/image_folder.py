@@ -1,8 +1,9 @@
 """Images from a folder or a tar archive of train/<class>/<image> and test/<class>/<image>.
 
-An archive (tar, plain or compressed with gzip, bzip2 or xz) is read as a stream; nothing of it is written to disk. It
-may hold everything in one top-level folder. Links are followed in a folder, which is the user's own, and refused in an
-archive, which may be a stranger's. Every file must be an image in its place: nothing is skipped.
+An archive (tar, plain or compressed with gzip, bzip2 or xz) is read as a stream; nothing of it goes to
+disk. It may hold everything in one top-level folder. Links are followed in a folder, which is the user's
+own, and refused in an archive, which may be a stranger's. Every file must be an image in its place: nothing
+is skipped.
 """
 
 import bz2
@@ -40,9 +41,13 @@ SPEC = {
         "resize": {
             "enum": ["none", "nearest", "bilinear", "bicubic", "lanczos"],
             "default": "none",
-            "description": "filter for images of another size than image_size; none: such an image is an error",
+            "description": "filter for images of another size than image_size; none: that is an error",
         },
-        "channels": {"enum": [1, 3], "default": 3, "description": "3: RGB; 1: gray (.299 R + .587 G + .114 B)"},
+        "channels": {
+            "enum": [1, 3],
+            "default": 3,
+            "description": "3: RGB; 1: gray (.299 R + .587 G + .114 B)",
+        },
     },
     "required": ["path"],
 }
@@ -58,11 +63,12 @@ MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"
 
 
 def load(*, path: str, image_size: list[int] | None, resize: str, channels: int) -> ImageSet:
-    """Return the images of a folder or archive, ordered by class and file name; pixels as stored, no EXIF rotation.
+    """Return the images of a folder or archive, ordered by class, then name; no EXIF rotation.
 
     image_size : [H, W], or None if all images have one size. resize : Pillow filter, or "none".
-    Raises ValueError, naming the file, if one is not an image in its place, has another size and resize is "none", is
-    transparent or not 8-bit; if train and test differ in their classes; if the archive is damaged or holds links.
+    Raises ValueError, naming the file, if one is not an image in its place, has another size and resize is
+    "none", is transparent or not 8-bit; if train and test differ in classes, or a class is empty; if the
+    archive is damaged or holds links.
     """
     location = Path(path)
     if image_size is None and resize != "none":
@@ -134,14 +140,20 @@ def _folder_entries(folder: Path) -> Iterator[tuple[tuple[str, str, str], bytes]
 
 def _archive_entries(path: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]:
     """Yield (split, class, file name) and content of each file of a tar archive, in its order."""
-    tops = set()
+    tops, folders, filled = set(), set(), set()
     try:
         # tarfile's own decompression of streams leaves checksums unread; the modules' files verify them
-        with _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:
+        with (
+            _decompressed(path) as stream,
+            tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive,
+        ):
             for member in archive:
-                *top, split, category, file = _parts(member, path=path)
+                parts = _parts(member, path=path)
                 if member.isdir():
+                    folders.add(parts)
                     continue
+                *top, split, category, file = parts
+                filled.add(parts[:-1])
                 tops.add("/".join(top))
                 if len(tops) > 1:
                     raise ValueError(f"image_folder: {path}: expected one top-level folder, found {sorted(tops)}")
@@ -153,10 +165,13 @@ def _archive_entries(path: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]
         raise ValueError(
             f"image_folder: {path} is not a tar archive (plain, gzip, bzip2, xz), or is truncated or damaged: {error}"
         ) from error
+    empty = sorted("/".join(folder) for folder in folders - filled if len(folder) > 1 and folder[-2] in SPLITS)
+    if empty:
+        raise ValueError(f"image_folder: {path}: expected images in each class folder, found none in {empty}")
 
 
 class _Member(tarfile.TarInfo):
-    """A member of an archive that must end properly: tarfile takes a damaged or missing header for the end."""
+    """Member of an archive that must end properly: tarfile takes a damaged or missing header for the end."""
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> "_Member":
@@ -169,13 +184,13 @@ class _Member(tarfile.TarInfo):
 
 
 def _parts(member: tarfile.TarInfo, *, path: Path) -> tuple[str, ...]:
-    """Return the parts of a member's name; ValueError unless it is a folder, or an image file in its place."""
+    """Return the parts of a member's name; ValueError unless it is a folder or a file in its place."""
     name = PurePosixPath(member.name)
     where = f"image_folder: {path}: {member.name!r}"
     if name.is_absolute() or ".." in name.parts:
         raise ValueError(f"{where} points outside the archive")
     if member.isdir():
-        return ("", "", "")
+        return name.parts
     if not member.isreg():
         raise ValueError(f"{where} is a link or a special file, expected only folders and files")
     if not (3 <= len(name.parts) <= 4 and name.parts[-3] in SPLITS):
@@ -186,7 +201,7 @@ def _parts(member: tarfile.TarInfo, *, path: Path) -> tuple[str, ...]:
 
 
 def _decompressed(path: Path) -> BinaryIO:
-    """Return the file at `path` open for reading, decompressed if its first bytes say that it is compressed."""
+    """Return the file at `path` open for reading, decompressed if its first bytes ask for it."""
     with open(path, "rb") as file:
         start = file.read(6)
     for magic, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
@@ -196,7 +211,7 @@ def _decompressed(path: Path) -> BinaryIO:
 
 
 def _decode(data: bytes, *, name: str, size: tuple[int, int] | None, resize: str, channels: int) -> np.ndarray:
-    """Return an encoded image as (C, H, W) uint8; size : (H, W) to resize to or, without filter, to insist on."""
+    """Return an encoded image as (C, H, W) uint8; size : (H, W) to resize to or, with "none", demanded."""
     try:
         image = Image.open(BytesIO(data))
         pixels = image.width * image.height
@@ -214,8 +229,8 @@ def _decode(data: bytes, *, name: str, size: tuple[int, int] | None, resize: str
     if size is not None and (image.height, image.width) != size:
         if resize == "none":
             raise ValueError(
-                f"image_folder: {name} has {image.height} x {image.width} pixels, expected {size[0]} x {size[1]} "
-                f"(or choose image_size and a resize filter)"
+                f"image_folder: {name} has {image.height} x {image.width} pixels, expected "
+                f"{size[0]} x {size[1]} (or choose image_size and a resize filter)"
             )
         image = image.resize((size[1], size[0]), FILTERS[resize])
     array = np.asarray(image)
