@@ -1,0 +1,99 @@
+"""The end-to-end map reproduces the logits of every linear network, and refuses a network that has none."""
+
+import numpy as np
+import pytest
+import torch
+
+from advspectra.networks import build_network
+from advspectra.predictors import end_to_end_map, rescaled
+
+LINEAR = {
+    "fully_connected": {"hidden_units": 50},
+    "full_width_convolution": {"channels": 3},
+    "bounded_width_convolution": {"channels": 8, "kernel_size": 3},
+    "locally_connected": {"channels": 8, "kernel_size": 3},
+}
+
+
+def build(architecture, *, depth, activation="linear", image_shape=(3, 12, 11), classes=10, options=None):
+    return build_network(
+        architecture,
+        options=options or LINEAR[architecture],
+        image_shape=image_shape,
+        classes=classes,
+        activation=activation,
+        depth=depth,
+        alpha=1,
+        alpha_scaling="function_preserving",
+        seed=0,
+    )
+
+
+@pytest.mark.parametrize("architecture", LINEAR)
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("image_shape", [(3, 32, 32), (1, 9, 12)])
+def test_the_map_reproduces_the_logits_of_every_linear_network(architecture, depth, image_shape):
+    network = build(architecture, depth=depth, image_shape=image_shape)
+    beta, intercept = end_to_end_map(network, image_shape=image_shape, classes=10)
+    assert beta.shape == (10, *image_shape) and beta.dtype == np.float64
+    assert intercept.shape == (10,) and intercept.dtype == np.float64
+    images = torch.rand(20, *image_shape)
+    found = np.einsum("kchw,nchw->nk", beta, images.double().numpy()) + intercept
+    np.testing.assert_allclose(found, network(images).detach().numpy(), rtol=0, atol=5e-6)
+    exact = network.double()(images.double()).detach().numpy()
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-10)
+
+
+def test_the_map_of_a_deep_linear_network_is_the_product_of_its_matrices():
+    network = build("fully_connected", depth=3).double()
+    first, second, third = (layer.weight.detach().numpy() for layer in network.hidden)
+    beta, intercept = end_to_end_map(network, image_shape=(3, 12, 11), classes=10)
+    expected = network.readout.weight.detach().numpy() @ third @ second @ first
+    np.testing.assert_allclose(beta.reshape(10, -1), expected, rtol=0, atol=1e-14)
+    np.testing.assert_array_equal(intercept, network.readout.bias.detach().numpy())
+
+
+def test_the_network_is_left_as_it_was():
+    network = build("fully_connected", depth=1).train().requires_grad_(False)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    end_to_end_map(network, image_shape=(3, 12, 11), classes=10)
+    assert network.training
+    for name, value in network.state_dict().items():
+        assert value.dtype == torch.float32 and torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("architecture", LINEAR)
+def test_a_network_with_relu_is_refused(architecture):
+    with pytest.raises(ValueError, match="affine"):
+        end_to_end_map(build(architecture, depth=1, activation="relu"), image_shape=(3, 12, 11), classes=10)
+
+
+def test_a_network_of_infinite_weights_is_refused():
+    network = build("fully_connected", depth=1)
+    torch.nn.init.constant_(network.hidden[0].weight, float("inf"))
+    with pytest.raises(ValueError, match="affine"):
+        end_to_end_map(network, image_shape=(3, 12, 11), classes=10)
+
+
+def test_a_wrong_number_of_classes_is_refused():
+    with pytest.raises(ValueError, match="expected a network with 4 logits, got 10"):
+        end_to_end_map(build("fully_connected", depth=1), image_shape=(3, 12, 11), classes=4)
+
+
+def test_rescaled_maps_fill_the_unit_interval_class_by_class_and_keep_their_shape():
+    beta = np.random.default_rng(0).normal(size=(4, 3, 6, 5)) * np.array([1, 10, 0.1, 3]).reshape(4, 1, 1, 1)
+    result = rescaled(beta)
+    np.testing.assert_array_equal(result.min(axis=(1, 2, 3)), 0)
+    np.testing.assert_array_equal(result.max(axis=(1, 2, 3)), 1)
+    for before, after in zip(beta, result, strict=True):
+        slope, offset = np.polyfit(before.ravel(), after.ravel(), 1)
+        np.testing.assert_allclose(after, slope * before + offset, rtol=0, atol=1e-12)
+        assert slope == pytest.approx(1 / (before.max() - before.min()))
+
+
+def test_a_constant_or_nan_map_cannot_be_rescaled():
+    beta = np.ones((3, 1, 2, 2))
+    beta[0, 0, 0, 0] = 2
+    beta[2, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"classes \[1, 2\]"):
+        rescaled(beta)
