@@ -1,6 +1,7 @@
 """Digests change with the meaning of exactly the modules that a script reaches."""
 
 import pytest
+
 from advspectra_study.fingerprint import code_fingerprint
 
 SOURCES = {
@@ -8,6 +9,7 @@ SOURCES = {
     "pkg/a.py": '"""Doc."""\nfrom pkg.b import f\n',
     "pkg/b.py": 'def f():\n    """Doc."""\n    return 1  # one\n',
     "pkg/unused.py": "x = 1\n",
+    "other/__init__.py": "x = 1\n",
     "pkg/plugins/__init__.py": "",
     "pkg/plugins/one.py": "import pkg.b\n",
 }
@@ -19,17 +21,17 @@ def library(tmp_path):
         path = tmp_path / "lib" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    (tmp_path / "script.py").write_text("from pkg.a import f\nimport numpy\n")
+    (tmp_path / "script.py").write_text("from pkg.a import f\nimport numpy\nimport other\n")
     return tmp_path / "lib"
 
 
 def digests(library, *plugins):
-    return code_fingerprint(library.parent / "script.py", library=library, plugins=plugins)
+    return code_fingerprint(library.parent / "script.py", package=library / "pkg", plugins=plugins)
 
 
 def test_the_closure_is_what_the_script_reaches(library):
-    assert set(digests(library)) == {"script.py", "pkg/a.py", "pkg/b.py"}
-    assert set(digests(library, "pkg.plugins.one")) == {"script.py", "pkg/a.py", "pkg/b.py", "pkg/plugins/one.py"}
+    assert set(digests(library)) == {"script.py", "a.py", "b.py"}
+    assert set(digests(library, "pkg.plugins.one")) == {"script.py", "a.py", "b.py", "plugins/one.py"}
 
 
 @pytest.mark.parametrize(
@@ -44,12 +46,12 @@ def test_only_a_change_of_meaning_changes_a_digest(library, text, changes):
     before = digests(library)
     (library / "pkg/b.py").write_text(text)
     after = digests(library)
-    assert {name for name in before if before[name] != after[name]} == ({"pkg/b.py"} if changes else set())
+    assert {name for name in before if before[name] != after[name]} == ({"b.py"} if changes else set())
 
 
 def test_code_in_a_package_counts_for_what_is_inside_it(library):
     (library / "pkg/__init__.py").write_text("x = 1\n")
-    assert "pkg/__init__.py" in digests(library)
+    assert "__init__.py" in digests(library)
 
 
 def test_a_relative_import_is_refused(library):

@@ -49,7 +49,7 @@ wildcard_constraints:
 
 def code(script, *plugins):
     """Digests of the script and of all library code that it reaches; a change of one makes the rule stale."""
-    return code_fingerprint(ROOT / "workflow/scripts" / script, library=LIBRARY, plugins=plugins)
+    return code_fingerprint(ROOT / "workflow/scripts" / script, package=LIBRARY / "advspectra", plugins=plugins)
 
 
 def identity(wildcards):

@@ -35,13 +35,12 @@ def load_config(raw: Mapping[str, Any], *, schema_path: Path, library: Path) -> 
     with open(schema_path, encoding="utf-8") as file:
         schema = yaml.load(file, LOADER)
     faults: list[Fault] = []
-    config = fill_defaults(plain(raw, (), faults), schema, schema)
+    config = plain(raw, (), faults)
     if not isinstance(config, dict):
-        raise ConfigError(
-            [Fault((), f"found {found(config)}; allowed: a mapping with the keys of the schema")]
-        )
+        raise ConfigError([Fault((), f"found {found(config)}; allowed: a mapping with the keys of the schema")])
     odd = {fault.keys for fault in faults}
     faults += [fault for fault in schema_faults(config, schema) if fault.keys not in odd]
+    config = fill_defaults(config, schema, schema)
     faults += [fault for fault in plugin_faults(config, list(faults), library) if fault.keys not in odd]
     faults += list(cross_faults(config, list(faults)))
     if faults:

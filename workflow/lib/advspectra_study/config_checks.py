@@ -75,7 +75,9 @@ def _check_plugin(
     except ValueError as error:
         yield Fault((*keys, by), str(error))
         return
-    if isinstance(entry.get("options"), dict):
+    # an attack's free parameters may be at fault, and the other options still deserve a look
+    meant = any(fault.meant == (*keys, "options") for fault in faults)
+    if isinstance(entry.get("options"), dict) and not meant:
         schema = options_schema(specification)
         entry["options"] = fill_defaults(entry["options"], schema, schema)
         yield from schema_faults(entry["options"], schema, (*keys, "options"))
@@ -92,14 +94,10 @@ def _check_network(
     ):
         for index, value in enumerate(entry[list_key] if untouched((*keys, list_key), faults) else []):
             if allowed is not None and value not in allowed:
-                yield Fault(
-                    (*keys, list_key, index), _one_of(value, allowed, f"architecture {entry['architecture']}")
-                )
+                yield Fault((*keys, list_key, index), _one_of(value, allowed, f"architecture {entry['architecture']}"))
     for index, alpha in enumerate(entry["alphas"] if untouched((*keys, "alphas"), faults) else []):
         if alpha != 1 and not specification["alpha"]:
-            text = (
-                f"found {number(alpha)}; allowed: 1 (architecture {entry['architecture']} has no scale alpha)"
-            )
+            text = f"found {number(alpha)}; allowed: 1 (architecture {entry['architecture']} has no scale alpha)"
             yield Fault((*keys, "alphas", index), text)
 
 
@@ -145,9 +143,7 @@ def _check_architectures(config: dict[str, Any], faults: list[Fault]) -> Iterato
         if untouched((*keys, "name"), faults) and untouched((*keys, "architecture"), faults):
             earlier, architecture = first.setdefault(entry["name"], (keys, entry["architecture"]))
             if entry["architecture"] != architecture:
-                text = (
-                    f"found {entry['architecture']!r}; allowed: {architecture!r}, as in {key_path(earlier)}"
-                )
+                text = f"found {entry['architecture']!r}; allowed: {architecture!r}, as in {key_path(earlier)}"
                 yield Fault((*keys, "architecture"), f"{text} of the same name {entry['name']!r}")
 
 
@@ -159,16 +155,10 @@ def _check_training(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fau
 
     if fine("epochs"):
         epochs = training["epochs"]
-        if (
-            fine("schedule", "reset_at")
-            and (reset := training["schedule"]["reset_at"]) is not None
-            and reset >= epochs
-        ):
+        if fine("schedule", "reset_at") and (reset := training["schedule"]["reset_at"]) is not None and reset >= epochs:
             text = f"found {reset}; allowed: less than training.epochs ({epochs}), or null for no reset"
             yield Fault(("training", "schedule", "reset_at"), text)
-        for index, epoch in enumerate(
-            training["checkpoints"]["epochs"] if fine("checkpoints", "epochs") else []
-        ):
+        for index, epoch in enumerate(training["checkpoints"]["epochs"] if fine("checkpoints", "epochs") else []):
             if epoch > epochs:
                 text = f"found {epoch}; allowed: at most training.epochs ({epochs})"
                 yield Fault(("training", "checkpoints", "epochs", index), text)
@@ -196,17 +186,11 @@ def _check_attacks(config: dict[str, Any], faults: list[Fault]) -> Iterator[Faul
         saved = ["best", *(f"step={n}" for n in kept["steps"]), *(f"epoch={n}" for n in kept["epochs"])]
     for keys, entry in entries(config, "attacks"):
         if untouched((*keys, "name"), faults) and first.setdefault(entry["name"], keys) != keys:
-            text = (
-                f"found {entry['name']!r}, also the name of {key_path(first[entry['name']])}; allowed: once"
-            )
+            text = f"found {entry['name']!r}, also the name of {key_path(first[entry['name']])}; allowed: once"
             yield Fault((*keys, "name"), text)
-        for index, checkpoint in enumerate(
-            entry["checkpoints"] if untouched((*keys, "checkpoints"), faults) else []
-        ):
+        for index, checkpoint in enumerate(entry["checkpoints"] if untouched((*keys, "checkpoints"), faults) else []):
             if saved is not None and checkpoint not in saved:
-                text = (
-                    f"found {found(checkpoint)}; allowed: what training.checkpoints keeps: {', '.join(saved)}"
-                )
+                text = f"found {found(checkpoint)}; allowed: what training.checkpoints keeps: {', '.join(saved)}"
                 yield Fault((*keys, "checkpoints", index), text)
 
 
@@ -221,10 +205,7 @@ def _check_summary(config: dict[str, Any], faults: list[Fault]) -> Iterator[Faul
             yield Fault(("summary", "attack"), _one_of(summary["attack"], names, "the attacks"))
         elif untouched(("summary", "checkpoint"), faults):
             keys, attack = attacks[names.index(summary["attack"])]
-            if (
-                untouched((*keys, "checkpoints"), faults)
-                and summary["checkpoint"] not in attack["checkpoints"]
-            ):
+            if untouched((*keys, "checkpoints"), faults) and summary["checkpoint"] not in attack["checkpoints"]:
                 text = _one_of(summary["checkpoint"], attack["checkpoints"], f"{key_path(keys)}.checkpoints")
                 yield Fault(("summary", "checkpoint"), text)
     if untouched(("summary", "convention"), faults) and untouched(("spectra", "conventions"), faults):

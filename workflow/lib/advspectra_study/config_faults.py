@@ -16,10 +16,11 @@ FRACTION_TEXT = re.compile(r"\s*[-+]?[\d.]+\s*/\s*[\d.]+\s*")
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong in a config: the keys that lead to it, and a text."""
+    """One thing wrong: the keys that lead to it, a text, and the missing key that a misspelt one meant."""
 
     keys: Keys
     text: str
+    meant: Keys | None = None
 
     def __str__(self) -> str:
         return f"{key_path(self.keys)}: {self.text}"
@@ -33,7 +34,8 @@ def key_path(keys: Keys) -> str:
 
 def untouched(keys: Keys, faults: list[Fault]) -> bool:
     """Return whether no fault lies at these keys, below them, or at a mapping or list that holds them."""
-    return not any(fault.keys[: len(keys)] == keys[: len(fault.keys)] for fault in faults)
+    places = [place for fault in faults for place in (fault.keys, fault.meant) if place is not None]
+    return not any(place[: len(keys)] == keys[: len(place)] for place in places)
 
 
 def found(value: Any) -> str:
@@ -141,9 +143,8 @@ def _explain(error: ValidationError, root: dict[str, Any], base: Keys) -> Iterat
         for key, nearest in _unknown_keys(value, schema).items():
             hint = f"; did you mean {nearest!r}?" if nearest else ""
             allowed = ", ".join(schema.get("properties", {})) or "none"
-            yield Fault(
-                (*keys, key), f"unknown key, found {found(value[key])}; allowed keys: {allowed}{hint}"
-            )
+            text = f"unknown key, found {found(value[key])}; allowed keys: {allowed}{hint}"
+            yield Fault((*keys, key), text, (*keys, nearest) if nearest and nearest not in value else None)
     elif error.validator == "required":
         # a misspelt key is one fault, not an unknown key and a missing one
         misspelt = set(_unknown_keys(value, schema).values())
@@ -155,9 +156,7 @@ def _explain(error: ValidationError, root: dict[str, Any], base: Keys) -> Iterat
         for deeper in inner:
             yield from _explain(deeper, root, base)
     else:
-        yield Fault(
-            keys, f"found {found(value)}; allowed: {describe(schema, root)}{_hint(error, schema, root)}"
-        )
+        yield Fault(keys, f"found {found(value)}; allowed: {describe(schema, root)}{_hint(error, schema, root)}")
 
 
 def _unknown_keys(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, str | None]:

@@ -10,27 +10,30 @@ from functools import cache
 from pathlib import Path
 
 
-def code_fingerprint(script: Path, *, library: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return a digest for the script and for every module of `library` that it reaches by import, by file name.
+def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return a digest for the script and for every module of the package that it reaches by import, by file name.
 
+    package : folder of the package that computes; what a script imports from elsewhere does not count.
     plugins : dotted names of modules that the script finds by name, which no import statement shows.
     Comments, docstrings and formatting do not count. Raises ValueError for a relative import, which is not followed.
     """
     digests = {}
-    pending = [script, *(file for name in plugins for file in _files(name, library))]
+    pending = [script, *(file for name in plugins for file in _files(name, package))]
     while pending:
         path = pending.pop()
-        name = path.relative_to(library).as_posix() if path.is_relative_to(library) else path.name
+        name = path.relative_to(package).as_posix() if path.is_relative_to(package) else path.name
         if name not in digests:
             digests[name], imported = _parsed(path, path.stat().st_mtime_ns)
-            pending += [file for module in imported for file in _files(module, library)]
+            pending += [file for module in imported for file in _files(module, package)]
     return dict(sorted(digests.items()))
 
 
-def _files(module: str, library: Path) -> list[Path]:
-    """Return the files that importing a module of `library` runs: its own and those of its packages."""
-    parts = module.split(".")
-    stems = [library.joinpath(*parts[: length + 1]) for length in range(len(parts))]
+def _files(module: str, package: Path) -> list[Path]:
+    """Return the files of the package that importing `module` runs: its own and those of the packages around it."""
+    first, *parts = module.split(".")
+    if first != package.name:
+        return []
+    stems = [package.joinpath(*parts[:length]) for length in range(len(parts) + 1)]
     files = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()]
     return [file for file in files if file.stat().st_size]  # an empty __init__.py runs nothing
 

@@ -49,9 +49,7 @@ def literal(path: Path, name: str) -> Any:
             try:
                 return ast.literal_eval(statement.value)
             except (ValueError, TypeError) as error:
-                raise ValueError(
-                    f"{path}: {name} must be a literal, without calls or names: {error}"
-                ) from error
+                raise ValueError(f"{path}: {name} must be a literal, without calls or names: {error}") from error
     raise ValueError(f"{path}: expected a module-level constant {name}, found none")
 
 
@@ -66,15 +64,11 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
     if kind not in SPEC_KEYS:
         raise ValueError(f"expected a kind of plug-in with a SPEC ({', '.join(SPEC_KEYS)}), got {kind!r}")
     if not path.is_file():
-        raise ValueError(
-            f"no {kind} named {name!r}; there are: {', '.join(available(kind, library)) or 'none'}"
-        )
+        raise ValueError(f"no {kind} named {name!r}; there are: {', '.join(available(kind, library)) or 'none'}")
     found = literal(path, "SPEC")
     if not isinstance(found, dict) or set(found) != SPEC_KEYS[kind]:
         keys = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
-        raise ValueError(
-            f"{path}: expected SPEC with the keys {', '.join(sorted(SPEC_KEYS[kind]))}, found {keys}"
-        )
+        raise ValueError(f"{path}: expected SPEC with the keys {', '.join(sorted(SPEC_KEYS[kind]))}, found {keys}")
     for option, schema in found["options"].items():
         if (option in found["required"]) == ("default" in schema):
             raise ValueError(

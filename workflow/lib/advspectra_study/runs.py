@@ -27,7 +27,7 @@ def number(x: int | float) -> str:
 
     1 and 1.0 give "1", 0.0004 gives "0.0004". ValueError for a bool, nan, infinity, and what is not a number.
     """
-    if isinstance(x, bool) or not isinstance(x, int | float) or not isfinite(x):
+    if isinstance(x, bool) or not (isinstance(x, int) or (isinstance(x, float) and isfinite(x))):
         raise ValueError(f"expected a finite number, got {x!r}")
     # repr of a float is the shortest text that reads back as the same float: two floats never share a path
     text = format(Decimal(x if isinstance(x, int) else repr(float(x))), "f")

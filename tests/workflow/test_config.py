@@ -1,0 +1,431 @@
+"""The config: what is refused and how it says so, what is filled in, and which runs come of it."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from advspectra_study.config import ConfigError, load_config
+from advspectra_study.plugins import available, literal, spec
+from advspectra_study.runs import RunKey, enumerate_runs, fraction, network_entry, number, run_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+LIBRARY = ROOT / "workflow" / "lib"
+STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "presets").glob("*.yaml"))]
+DELETE = object()
+
+BASE = """
+study: paper
+seeds: [0]
+dataset: {name: cifar10, source: cifar10}
+networks:
+  - {name: fully_connected, architecture: fully_connected, options: {hidden_units: 2700},
+     activations: [linear, relu], depths: [1, 3], learning_rate: 0.01}
+  - {name: bounded_width_32, architecture: bounded_width_convolution, options: {channels: 32, kernel_size: 3},
+     activations: [linear], depths: [1], alphas: [0.1, 1, 10], learning_rate: 0.01}
+  - {name: resnet18, architecture: resnet18, options: {width: 1}, activations: [relu], depths: [17],
+     learning_rate: search}
+training:
+  epochs: 40
+  batch_size: 128
+  momentum: 0.9
+  schedule: {factor: 0.3, every: 4, reset_at: 20}
+attacks:
+  - {name: pgd, family: foolbox, images: 2000,
+     options: {attack: LinfPGD, epsilon: 8/255, parameters: {steps: 1000, rel_stepsize: 0.1}}}
+summary: {attack: pgd}
+"""
+
+
+def base() -> dict:
+    return yaml.safe_load(BASE)
+
+
+def load(raw: dict) -> dict:
+    return load_config(raw, schema_path=SCHEMA, library=LIBRARY)
+
+
+def changed(*changes: tuple[str, object]) -> dict:
+    """The base config with values set (or removed) at key paths such as networks.0.options.width."""
+    raw = base()
+    for path, value in changes:
+        *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+        target = raw
+        for key in parents:
+            target = target.setdefault(key, {}) if isinstance(target, dict) else target[key]
+        if value is DELETE:
+            del target[last]
+        elif isinstance(target, list) and last == len(target):
+            target.append(value)
+        else:
+            target[last] = value
+    return raw
+
+
+def faults(raw: dict) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(raw)
+    header, *lines = str(caught.value).splitlines()
+    assert header.startswith(f"the config has {len(lines)} error")
+    return [line.strip() for line in lines]
+
+
+def text(yaml_text: str) -> object:
+    """What YAML makes of a text: the surprises of the format itself are part of these tests."""
+    return yaml.safe_load(yaml_text)
+
+
+# (changes, the key path named, fragments of what was found, allowed or suggested)
+BROKEN = [
+    # misspelt and missing keys
+    ([("networks.0.options", {"hidden_unit": 5})], "networks[0].options.hidden_unit",
+     ["did you mean 'hidden_units'"]),
+    ([("networks.2.learning_rat", 1), ("networks.2.learning_rate", DELETE)], "networks[2].learning_rat",
+     ["'learning_rate'"]),
+    ([("trainning", 1)], "trainning", ["unknown key", "did you mean 'training'"]),
+    ([("training.Epochs", 4)], "training.Epochs", ["did you mean 'epochs'"]),
+    ([("training.schedule.reset-at", 4)], "training.schedule.reset-at", ["did you mean 'reset_at'"]),
+    ([("qqq", 1)], "qqq", ["found 1", "allowed keys: study, seeds"]),
+    ([("seeds", DELETE)], "seeds", ["missing", "a list of at least 1"]),
+    ([("training.epochs", DELETE)], "training.epochs", ["missing", "an integer >= 1"]),
+    ([("attacks.0.options.epsilon", DELETE)], "attacks[0].options.epsilon", ["missing", "a number > 0"]),
+    ([("networks.1.options.kernel_size", DELETE)], "networks[1].options.kernel_size",
+     ["missing", "an integer >= 1"]),
+    ([("summary", DELETE)], "summary", ["missing", "attack, checkpoint, convention"]),
+    # names
+    ([("study", "My Study")], "study", ['found "My Study"', "^[a-z]"]),
+    ([("networks.0.name", "fully-connected")], "networks[0].name",
+     ["fully-connected", "such as bounded_width_32"]),
+    ([("networks.0.architecture", "fully_conected")], "networks[0].architecture",
+     ["vgg19", "mean 'fully_connected'"]),
+    ([("networks.0.architecture", "../evil")], "networks[0].architecture", ['found "../evil"']),
+    ([("dataset.source", "cifar")], "dataset.source", ["band_features", "did you mean 'cifar10'"]),
+    ([("attacks.0.family", "fool")], "attacks[0].family",
+     ['found "fool"', "one of foolbox", "did you mean 'foolbox'"]),
+    ([("networks.0.activations", ["linear", "rellu"])], "networks[0].activations[1]",
+     ["linear, relu", "mean 'relu'"]),
+    # numbers that YAML reads as something else
+    ([("training.momentum", text("1e-3"))], "training.momentum", ['found "1e-3"', "write 1.0e-3"]),
+    ([("networks.0.learning_rate", "0.01")], "networks[0].learning_rate", ["write 0.01 without quotes"]),
+    ([("networks.0.learning_rate", "8/255")], "networks[0].learning_rate",
+     ["write the fraction as a decimal"]),
+    ([("training.epochs", True)], "training.epochs", ["found true", "an integer >= 1", "not numbers"]),
+    ([("networks.1.alphas", [text("yes")])], "networks[1].alphas[0]", ["found true", "a number > 0"]),
+    ([("training.weight_decay", text(".nan"))], "training.weight_decay", ["found nan", "finite"]),
+    ([("networks.0.learning_rate", text(".inf"))], "networks[0].learning_rate", ["found inf", "finite"]),
+    ([("attacks.0.options.parameters.abs_stepsize", text("2e-3"))],
+     "attacks[0].options.parameters.abs_stepsize", ["2.0e-3"]),
+    ([("attacks.0.options.parameters.steps", text(".inf"))], "attacks[0].options.parameters.steps",
+     ["found inf"]),
+    ([("attacks.0.options.parameters.rel_stepsize", "1/10")], "attacks[0].options.parameters.rel_stepsize",
+     ["decimal"]),
+    ([("attacks.0.options.epsilon", "8:255")], "attacks[0].options.epsilon",
+     ['found "8:255"', "a number > 0, or text"]),
+    ([("attacks.0.options.epsilon", "0/255")], "attacks[0].options.epsilon", ['found "0/255"']),
+    ([("dataset.options", {text("on"): 1})], "dataset.options.True", ["the key True", "quote it"]),
+    # ranges, kinds, lists
+    ([("networks.0.learning_rate", -1)], "networks[0].learning_rate",
+     ["found -1", "a number > 0", '"search"']),
+    ([("networks.0.learning_rate", "serach")], "networks[0].learning_rate", ["did you mean 'search'"]),
+    ([("training.epochs", 2.5)], "training.epochs", ["found 2.5", "an integer >= 1"]),
+    ([("training.momentum", 1)], "training.momentum", ["found 1;", ">= 0 and < 1"]),
+    ([("training.schedule.factor", 0)], "training.schedule.factor", ["found 0", "> 0 and <= 1"]),
+    ([("networks.1.alphas", [0])], "networks[1].alphas[0]", ["found 0", "a number > 0"]),
+    ([("networks.0.depths", 1)], "networks[0].depths", ["found 1", "a list", "write [1]"]),
+    ([("networks.0.depths", [])], "networks[0].depths", ["found []", "at least 1"]),
+    ([("networks", [])], "networks", ["found []", "at least 1"]),
+    ([("seeds", [0, 1, 0])], "seeds", ["0 is listed twice", "all different"]),
+    ([("networks.1.alphas", [1, 1.0])], "networks[1].alphas", ["1 is listed twice"]),
+    ([("attacks.0.images", 0)], "attacks[0].images", ["found 0", "an integer >= 1"]),
+    ([("compute", {"device": "gpu"})], "compute.device", ['found "gpu"', "auto", "cuda"]),
+    ([("training", "fast")], "training", ['found "fast"', "a mapping with the keys epochs"]),
+    ([("networks.1", None)], "networks[1]", ["found null", "a mapping with the keys name"]),
+    ([("spectra", {"conventions": ["paper", "rbg"]})], "spectra.conventions[1]", ["did you mean 'rgb'"]),
+    ([("networks.2.options.width", 0)], "networks[2].options.width", ["found 0", "a number > 0"]),
+    ([("networks.2.depths", [18])], "networks[2].depths[0]", ["found 18", "one of 17", "resnet18"]),
+    ([("networks.2.activations", ["linear"])], "networks[2].activations[0]", ["one of relu"]),
+    ([("networks.2.alphas", [0.1])], "networks[2].alphas[0]", ["found 0.1", "allowed: 1 "]),
+    # what one key demands of another
+    ([("networks.3", base()["networks"][0])], "networks[3]",
+     ["fully_connected-linear depth 1 alpha 1", "networks[0]"]),
+    ([("networks.1.name", "fully_connected"), ("networks.1.depths", [2])], "networks[1].architecture",
+     ["bounded_width_convolution", "'fully_connected', as in networks[0]"]),
+    ([("training.schedule.reset_at", 40)], "training.schedule.reset_at",
+     ["found 40", "less than training.epochs (40)"]),
+    ([("training.checkpoints.epochs", [41])], "training.checkpoints.epochs[0]",
+     ["found 41", "at most training.epochs"]),
+    ([("training.search.patience", 41)], "training.search.patience",
+     ["found 41", "at most training.epochs (40)"]),
+    ([("training.search.divisors", [1, 50, 10])], "training.search.divisors", ["[1, 50, 10]", "increasing"]),
+    ([("training.search.divisors", [0.5, 10])], "training.search.divisors[0]", ["found 0.5", ">= 1"]),
+    ([("training.selection.by", "held_out")], "training.selection.held_out_fraction",
+     ["found 0", "held_out"]),
+    ([("attacks.0.checkpoints", ["best", "step=30"])], "attacks[0].checkpoints[1]",
+     ["step=30", "best, step=0"]),
+    ([("attacks.0.checkpoints", ["epoch=5"])], "attacks[0].checkpoints[0]", ["epoch=5", "best, step=0"]),
+    ([("attacks.0.checkpoints", ["last"])], "attacks[0].checkpoints[0]", ['found "last"', "such as best"]),
+    ([("attacks.1", base()["attacks"][0])], "attacks[1].name", ["found 'pgd'", "attacks[0]"]),
+    ([("summary.attack", "pgt")], "summary.attack", ['found "pgt"', "did you mean 'pgd'"]),
+    ([("summary.checkpoint", "step=0")], "summary.checkpoint", ['found "step=0"', "one of best"]),
+    ([("summary.convention", "rgb_orthonormal")], "summary.convention",
+     ["spectra.conventions", "did you mean"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "path", "fragments"), BROKEN, ids=[path for _, path, _ in BROKEN])
+def test_broken_config_is_refused_with_one_line_that_names_the_key(changes, path, fragments):
+    lines = faults(changed(*changes))
+    named = [line for line in lines if line.startswith(f"{path}: ")]
+    assert len(named) == 1, lines
+    assert not [fragment for fragment in fragments if fragment not in named[0]], named[0]
+
+
+def test_base_of_the_broken_configs_is_valid():
+    assert load(base())["study"] == "paper"
+
+
+def test_all_errors_are_reported_at_once():
+    raw = changed(
+        ("study", "No"),
+        ("networks.0.optoins", {}),
+        ("networks.2.options.width", "wide"),
+        ("networks.1.architecture", "unknown_thing"),
+        ("training.schedule.reset_at", 50),
+        ("attacks.0.options.parameters.steps", "1e3"),
+        ("attacks.0.options.epsilon", -1),
+        ("summary.attack", "none"),
+    )
+    paths = [line.split(":")[0] for line in faults(raw)]
+    assert sorted(paths) == [
+        "attacks[0].options.epsilon",
+        "attacks[0].options.parameters.steps",
+        "networks[0].optoins",
+        "networks[1].architecture",
+        "networks[2].options.width",
+        "study",
+        "summary.attack",
+        "training.schedule.reset_at",
+    ]
+
+
+def test_any_value_replaced_by_another_kind_is_accepted_or_refused_but_never_crashes():
+    def places(value, keys=()):
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, item in items:
+            yield (*keys, key)
+            yield from places(item, (*keys, key))
+
+    junk = [None, {"a": 1}, [[None]], "1e3", -1]
+    refused = 0
+    raw = load(base())
+    for index, keys in enumerate(list(places(raw))):
+        parent = raw
+        for key in keys[:-1]:
+            parent = parent[key]
+        kept, parent[keys[-1]] = parent[keys[-1]], junk[index % len(junk)]
+        try:
+            load(raw)
+        except ConfigError as error:
+            refused += bool(error.faults)
+        parent[keys[-1]] = kept
+    assert refused > 0.8 * index
+
+
+def test_a_misspelt_key_is_one_error_and_not_two():
+    misspelt = base()
+    misspelt["networks"][0]["optoins"] = misspelt["networks"][0].pop("options")
+    assert len(faults(misspelt)) == 1
+    assert len(faults(changed(("training.epoch", 4), ("training.epochs", DELETE)))) == 1
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
+def test_every_shipped_study_is_valid_by_itself(study):
+    config = load(yaml.safe_load(study.read_text(encoding="utf-8")))
+    assert config["study"] == {"config": "paper"}.get(study.stem, study.stem)
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
+def test_every_shipped_study_holds_all_networks_of_the_paper_and_leaves_no_key_to_a_default(study):
+    raw = yaml.safe_load(study.read_text(encoding="utf-8"))
+    runs = {(key.network, key.activation, key.depth, key.alpha) for key in enumerate_runs(load(raw))}
+    table_1 = {
+        (name, "linear", depth, 1) for name in ("fully_connected", "full_width", "bounded_width_32") for depth in (1, 3)
+    }
+    table_2 = {
+        (name, "relu", 1, 1) for name in ("fully_connected", "locally_connected", "full_width", "bounded_width_32")
+    }
+    deep = {("shallow_resnet", "relu", 3, 1), ("vgg19", "relu", 16, 1), ("resnet18", "relu", 17, 1)}
+    figure_5_9 = {("locally_connected", "linear", 1, 1), ("bounded_width_3", "linear", 1, 1)}
+    figure_11 = {
+        (name, activation, 1, alpha)
+        for name in ("locally_connected", "bounded_width_32")
+        for activation in ("linear", "relu")
+        for alpha in (0.1, 1, 10)
+    }
+    assert table_1 | table_2 | deep | figure_5_9 | figure_11 <= runs
+    filled = load(raw)
+    for config in (raw, filled):
+        del config["dataset"]["options"]  # a source may grow an option without touching the studies
+    assert filled == raw
+
+
+def test_defaults_are_filled_in_at_every_level_and_the_input_stays_as_it_was():
+    raw = base()
+    before = copy.deepcopy(raw)
+    config = load(raw)
+    assert raw == before
+    assert config["compute"] == {"device": "auto", "threads": 1}
+    assert config["training"]["weight_decay"] == 0
+    assert config["training"]["checkpoints"] == {"steps": [0], "epochs": []}
+    assert config["networks"][0]["alphas"] == [1]
+    assert config["dataset"]["options"]["archive"] is None
+    assert config["summary"] == {"attack": "pgd", "checkpoint": "best", "convention": "paper"}
+    config["training"]["checkpoints"]["steps"].append(7)
+    assert load(base())["training"]["checkpoints"]["steps"] == [0]
+
+
+def test_a_loaded_config_loads_to_itself():
+    config = load(base())
+    assert load(config) == config
+
+
+def test_numbers_written_as_1_or_1_0_give_the_same_config():
+    config = load(changed(("networks.1.alphas", [0.1, 1.0, 10.0]), ("training.epochs", 40.0)))
+    assert config == load(base())
+    assert [type(alpha) for alpha in config["networks"][1]["alphas"]] == [float, int, int]
+
+
+def test_numbers_given_to_an_attack_class_keep_their_type():
+    config = load(changed(("attacks.0.options.parameters.rel_stepsize", 1.0)))
+    assert isinstance(config["attacks"][0]["options"]["parameters"]["rel_stepsize"], float)
+
+
+def test_every_key_of_the_schema_is_described_and_every_mapping_is_closed():
+    def check(schema: dict, path: str) -> None:
+        assert "$ref" in schema or "type" in schema or "enum" in schema or "anyOf" in schema, path
+        if schema.get("type") == "object" and not path.endswith(".options"):
+            assert schema.get("additionalProperties") is False, path
+        assert schema.get("description", "").endswith((".", ".)")), path
+        for key, sub in schema.get("properties", {}).items():
+            check(sub, f"{path}.{key}")
+        if "items" in schema:
+            check(schema["items"], f"{path}[]")
+
+    check(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")), "config")
+
+
+def test_runs_come_in_the_order_of_the_config():
+    config = load(changed(("seeds", [3, 1])))
+    assert enumerate_runs(config)[:3] == [
+        RunKey("fully_connected", "linear", 1, 1, 3),
+        RunKey("fully_connected", "linear", 1, 1, 1),
+        RunKey("fully_connected", "linear", 3, 1, 3),
+    ]
+    folders = [run_folder(key) for key in enumerate_runs(config)]
+    assert folders[8:10] == [
+        "bounded_width_32-linear/depth=1/alpha=0.1/seed=3",
+        "bounded_width_32-linear/depth=1/alpha=0.1/seed=1",
+    ]
+    assert len(set(folders)) == len(folders) == 2 * (4 + 3 + 1)
+
+
+def test_entries_of_one_name_give_each_run_its_own_learning_rate():
+    deep = {**base()["networks"][0], "depths": [2], "learning_rate": 0.5}
+    config = load(changed(("networks.3", deep)))
+    assert network_entry(config, RunKey("fully_connected", "relu", 2, 1, 0))["learning_rate"] == 0.5
+    assert network_entry(config, RunKey("fully_connected", "relu", 3, 1.0, 0))["learning_rate"] == 0.01
+    with pytest.raises(ValueError, match="fully_connected-relu/depth=5/alpha=0.5/seed=0"):
+        network_entry(config, RunKey("fully_connected", "relu", 5, 0.5, 0))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1, "1"), (1.0, "1"), (0.1, "0.1"), (0.0004, "0.0004"), (1e-7, "0.0000001"), (10, "10"), (100.0, "100"),
+     (1e22, "10000000000000000000000"), (0, "0"), (-0.0, "0"), (0.30000000000000004, "0.30000000000000004")],
+)  # fmt: skip
+def test_numbers_in_paths_have_no_exponent_and_no_trailing_zeros(value, expected):
+    assert number(value) == expected
+    assert float(number(value)) == value
+
+
+@pytest.mark.parametrize("value", [True, "1", None, float("nan"), float("inf")])
+def test_what_is_not_a_finite_number_has_no_path(value):
+    with pytest.raises(ValueError, match="expected a finite number"):
+        number(value)
+
+
+def test_fractions_become_the_float_they_stand_for():
+    assert fraction("8/255") == 8 / 255
+    assert fraction(0.5) == 0.5
+    for value in ("8/0", "eight", "1/2/3", True, None, float("nan")):
+        with pytest.raises(ValueError, match="fraction"):
+            fraction(value)
+
+
+@pytest.mark.parametrize("kind", ["datasets", "models", "attacks"])
+def test_every_plugin_has_a_readable_spec_whose_options_are_described(kind):
+    assert available(kind, LIBRARY)
+    for name in available(kind, LIBRARY):
+        for option, schema in spec(kind, name, LIBRARY)["options"].items():
+            assert schema.get("description"), (name, option)
+
+
+def plugin(library: Path, name: str, source: str) -> None:
+    folder = library / "advspectra" / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.py").write_text(source, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("SPEC = dict()", "must be a literal"),
+        ("x = 1", "constant SPEC, found none"),
+        ("SPEC = {", "not valid Python"),
+        ("SPEC = {'options': {}}", "expected SPEC with the keys"),
+        (
+            "SPEC = {'options': {'a': {}}, 'required': [], 'activations': [], 'depths': None, 'alpha': True}",
+            "'a'",
+        ),
+        (
+            "SPEC = {'options': {}, 'required': ['b'], 'activations': [], 'depths': None, 'alpha': True}",
+            "requires b",
+        ),
+    ],
+)
+def test_a_plugin_without_a_proper_spec_is_named(tmp_path, source, message):
+    plugin(tmp_path, "toy", source)
+    with pytest.raises(ValueError, match=message) as caught:
+        spec("models", "toy", tmp_path)
+    assert "toy.py" in str(caught.value)
+
+
+def test_a_plugin_is_read_and_not_run(tmp_path):
+    plugin(
+        tmp_path,
+        "toy",
+        "import nothing_that_exists\nINPUTS: dict = {'files': ['spectra']}\nraise SystemExit\n",
+    )
+    assert available("models", tmp_path) == ["toy"]
+    assert literal(tmp_path / "advspectra" / "models" / "toy.py", "INPUTS") == {"files": ["spectra"]}
+
+
+def test_loading_a_config_imports_neither_torch_nor_numpy():
+    code = (
+        "import sys, yaml; from pathlib import Path; from advspectra_study.config import load_config\n"
+        f"load_config(yaml.safe_load(open({str(STUDIES[0])!r}, encoding='utf-8')),"
+        f" schema_path=Path({str(SCHEMA)!r}), library=Path({str(LIBRARY)!r}))\n"
+        "print(sorted({'torch', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(LIBRARY)},
+    )
+    assert done.stdout.strip() == "[]"
