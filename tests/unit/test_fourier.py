@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from advspectra import fourier
 
 SIZES = [(8, 8), (7, 7), (8, 5), (9, 12)]

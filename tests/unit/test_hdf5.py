@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+
 from advspectra.hdf5 import add, create, open_checked, replacing
 
 

@@ -29,7 +29,7 @@ def run_files(kind, name):
 rule table:
     input:
         runs=lambda wildcards: run_files("tables", wildcards.table),
-        reference=ROOT / "workflow/reference/paper.yaml",
+        reference="workflow/reference/paper.yaml",
     output:
         csv=report(
             f"{RESULTS}/tables/{{table}}.csv",
@@ -39,7 +39,7 @@ rule table:
         ),
         markdown=f"{RESULTS}/tables/{{table}}.md",
     params:
-        study={key: STUDY[key] for key in ("networks", "training", "attacks", "summary")},
+        study={key: STUDY[key] for key in ("dataset", "networks", "training", "attacks", "summary")},
         code=lambda wildcards: code("table.py", f"advspectra.tables.{wildcards.table}"),
     log:
         f"{RESULTS}/logs/table/{{table}}.log",
@@ -55,7 +55,7 @@ rule table:
 rule figure:
     input:
         runs=lambda wildcards: run_files("figures", wildcards.figure),
-        style=LIBRARY / "advspectra/paper.mplstyle",
+        style="workflow/lib/advspectra/paper.mplstyle",
     output:
         pdf=f"{RESULTS}/figures/{{figure}}.pdf",
         png=report(

@@ -3,7 +3,7 @@
 
 def attack_options(wildcards):
     options = ATTACKS[wildcards.attack]["options"]
-    return {name: fraction(value) if name == "epsilon" else value for name, value in options.items()}
+    return {name: fraction(value) if name == "epsilon" and value is not None else value for name, value in options.items()}
 
 
 rule attack:

@@ -1,6 +1,10 @@
 # images.h5 -> <run>/checkpoints.h5, <run>/history.csv; for linear networks <run>/predictor.h5
 
 
+def rate(wildcards):
+    return network_entry(STUDY, RUNS[wildcards.run])["learning_rate"]
+
+
 rule train:
     input:
         images=f"{DATASET}/images.h5",
@@ -10,8 +14,9 @@ rule train:
     params:
         identity=identity,
         architecture=architecture,
-        learning_rate=lambda wildcards: network_entry(STUDY, RUNS[wildcards.run])["learning_rate"],
-        training=STUDY["training"],
+        learning_rate=rate,
+        training={key: value for key, value in STUDY["training"].items() if key != "search"},
+        search=lambda wildcards: STUDY["training"]["search"] if rate(wildcards) == "search" else None,
         alpha_scaling=STUDY["initialization"]["alpha_scaling"],
         compute=STUDY["compute"],
         code=lambda wildcards: code("train.py", architecture_module(wildcards)),

@@ -3,6 +3,7 @@
 import importlib
 
 import matplotlib
+
 from advspectra.hdf5 import replacing
 from advspectra.results import read_runs
 from advspectra_study.job import job
@@ -12,7 +13,7 @@ FORMATS = {"pdf": {"metadata": {"CreationDate": None}}, "png": {}}
 
 with job(snakemake):
     matplotlib.use("Agg")
-    matplotlib.style.use(snakemake.input.style)
+    matplotlib.rc_file(snakemake.input.style)
     module = importlib.import_module(f"advspectra.figures.{snakemake.wildcards.figure}")
     drawing, caption = module.draw(read_runs(snakemake.input.runs), convention=snakemake.params.convention)
     for kind, options in FORMATS.items():

@@ -27,6 +27,7 @@ with job(snakemake) as report:
         on_device(images.train_images, images.train_labels, device),
         on_device(images.test_images, images.test_labels, device),
         learning_rate=snakemake.params.learning_rate,
+        search=snakemake.params.search,
         seed=identity["seed"],
         label=snakemake.wildcards.run,
         report=report,

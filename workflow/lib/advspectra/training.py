@@ -171,7 +171,7 @@ def fit(
     test_split: Split,
     *,
     learning_rate: float | str,
-    search: Mapping,
+    search: Mapping | None,
     **settings,
 ) -> Training:
     """Return the training of a new network at the rate given, or at the first that does not fail visibly.
@@ -180,8 +180,9 @@ def fit(
     learning_rate : a number, or "search" for the paper's procedure (Section B.3: "starting from a base learning rate of
         0.1, and then, if there were visible failures during training (most commonly, the model converging to chance
         performance), we adjusted the learning rate up/down by a factor of 10 or 50").
-    search : base and divisors, the rates base/divisor being tried in their order; chance_margin and patience, a try at
-        chance being one whose training accuracy is within the margin (fraction) of 1/classes in epoch `patience` or later.
+    search : None for a number, else base and divisors, the rates base/divisor being tried in their order;
+        chance_margin and patience: a try is at chance when its training accuracy in epoch `patience` or later is within
+        the margin (fraction) of 1/classes.
     settings : of `train`. Every try of a search, with its outcome, stands in the result's `tries`.
     Raises TrainingFailed, naming each rate and its failure.
     """

@@ -14,11 +14,11 @@ SPEC = {
         "epsilon": {
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
+                {"type": "string", "examples": ["8/255"], "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
                 {"type": "null"},
             ],
-            "description": "largest norm of a perturbation, in units of the pixel range [0, 1], such as 8/255 (Table 6); "
-            "null for an attack that looks for the smallest perturbation without a bound",
+            "description": "largest norm of a perturbation, in units of the pixel range [0, 1], such as 8/255 "
+            "(Table 6); null for an attack that looks for the smallest perturbation without a bound",
         },
         "parameters": {
             "type": "object",

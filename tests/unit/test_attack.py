@@ -1,0 +1,155 @@
+"""Attacks against the closed form for a linear network, against Foolbox itself, and the paper's success."""
+
+import math
+
+import foolbox
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from advspectra.attack import Attack, balanced_subset, build_attack, perturb
+from advspectra.split import Split
+
+EPSILON = 8 / 255
+
+
+def linear_two_class(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 6 * 6, 2)).double().float()
+
+
+def images_away_from_the_bounds(count=40, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(50, 200, (count, 3, 6, 6), generator=generator, dtype=torch.uint8)
+    return Split(images, torch.randint(0, 2, (count,), generator=generator))
+
+
+def pgd(**parameters):
+    return build_attack("foolbox", attack="LinfPGD", epsilon=EPSILON, parameters={"steps": 40, **parameters})
+
+
+@pytest.mark.parametrize("parameters", [{"rel_stepsize": 0.1}, {"abs_stepsize": 0.01}])
+@pytest.mark.parametrize("random_start", [True, False])
+def test_pgd_on_a_linear_two_class_network_is_the_closed_form(parameters, random_start):
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    found = perturb(network, data, np.arange(40), pgd(random_start=random_start, **parameters), batch_size=16, seed=0)
+    # the loss grows along the weight difference of the other class and this one: delta = eps * sign(w_other - w_label)
+    weight = network[1].weight.detach().numpy()
+    label = data.labels.numpy()
+    expected = EPSILON * np.sign(weight[1 - label] - weight[label]).reshape(40, 3, 6, 6)
+    np.testing.assert_allclose(found.perturbation, expected, atol=1e-6)
+    # and the margin falls by eps * ||w_other - w_label||_1, which decides success
+    inputs = data.images.numpy().reshape(40, -1) / 255
+    difference = weight[label] - weight[1 - label]
+    bias = network[1].bias.detach().numpy()
+    margin = (inputs * difference).sum(axis=1) + bias[label] - bias[1 - label]
+    success = (margin > 0) & (margin < EPSILON * np.abs(difference).sum(axis=1))
+    assert 0 < success.sum() < 40
+    np.testing.assert_array_equal(found.success, success)
+
+
+def test_the_perturbation_is_that_of_foolbox():
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    found = perturb(network, data, np.arange(40), pgd(rel_stepsize=0.3, random_start=False), batch_size=40, seed=0)
+    attack = foolbox.attacks.LinfPGD(steps=40, rel_stepsize=0.3, random_start=False)
+    inputs, labels = data.batch(slice(None))
+    _, clipped, _ = attack(foolbox.PyTorchModel(network, bounds=(0, 1)), inputs, labels, epsilons=EPSILON)
+    np.testing.assert_array_equal(found.perturbation, (clipped - inputs).numpy())
+
+
+def test_norms_logits_and_predictions_are_those_of_the_stored_perturbation():
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    found = perturb(network, data, np.arange(5, 35), pgd(rel_stepsize=0.1), batch_size=7, seed=0)
+    flat = found.perturbation.reshape(30, -1).astype(np.float64)
+    np.testing.assert_allclose(found.l1, np.abs(flat).sum(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(found.l2, np.sqrt((flat**2).sum(axis=1)), rtol=1e-5)
+    np.testing.assert_array_equal(found.linf, np.abs(found.perturbation).max(axis=(1, 2, 3)))
+    weight, bias = (part.detach().numpy().astype(np.float64) for part in (network[1].weight, network[1].bias))
+    clean = data.images[5:35].numpy().reshape(30, -1) / 255
+    np.testing.assert_allclose(found.clean_logits, clean @ weight.T + bias, atol=1e-5)
+    np.testing.assert_allclose(found.adversarial_logits, (clean + flat) @ weight.T + bias, atol=1e-5)
+    np.testing.assert_array_equal(found.clean_prediction, found.clean_logits.argmax(axis=1))
+    np.testing.assert_array_equal(found.adversarial_prediction, found.adversarial_logits.argmax(axis=1))
+    np.testing.assert_array_equal(found.label, data.labels[5:35])
+    np.testing.assert_array_equal(found.image, np.arange(5, 35))
+
+
+@pytest.mark.parametrize(("scale", "succeeds"), [(0.999, True), (1.0, True), (1.01, False)])
+def test_success_needs_a_norm_within_epsilon(scale, succeeds):
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    weight = network[1].weight.detach()
+
+    def run(network, inputs, labels):
+        away = (weight[1 - labels] - weight[labels]).sign().reshape(inputs.shape)
+        return inputs + 0.2 * scale * away  # far enough to change every prediction
+
+    found = perturb(network, data, np.arange(40), Attack(run, norm=math.inf, epsilon=0.2), batch_size=16, seed=0)
+    correct = found.clean_prediction == found.label
+    assert correct.any() and not correct.all()
+    np.testing.assert_array_equal(found.success, correct & succeeds)
+
+
+def test_an_attack_that_claims_success_is_not_believed():
+    data = images_away_from_the_bounds()
+    lazy = Attack(lambda network, inputs, labels: inputs.clone(), norm=math.inf, epsilon=1.0)
+    assert not perturb(linear_two_class(), data, np.arange(40), lazy, batch_size=16, seed=0).success.any()
+
+
+def test_same_seed_same_bytes_and_the_global_generator_is_left_alone():
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    attack = pgd(rel_stepsize=0.01, steps=2)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first, second, other = (
+        perturb(network, data, np.arange(10), attack, batch_size=4, seed=seed).perturbation for seed in (1, 1, 2)
+    )
+    torch.testing.assert_close(torch.rand(3), expected)
+    assert first.tobytes() == second.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("attack", "norm"), [("L2PGD", 2.0), ("L2DeepFoolAttack", 2.0), ("LinfBasicIterativeAttack", math.inf)]
+)
+def test_other_attacks_of_foolbox_by_name(attack, norm):
+    built = build_attack("foolbox", attack=attack, epsilon=1.0, parameters={"steps": 10})
+    assert built.norm == norm
+    found = perturb(linear_two_class(), images_away_from_the_bounds(), np.arange(8), built, batch_size=8, seed=0)
+    size = np.abs(found.perturbation).max() if norm == math.inf else found.l2.max()
+    assert 0 < size <= 1.0 + 1e-6
+
+
+def test_a_minimal_norm_attack_without_a_bound_finds_the_distance_to_the_boundary():
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    attack = build_attack("foolbox", attack="L2DeepFoolAttack", epsilon=None, parameters={"overshoot": 0.0001})
+    found = perturb(network, data, np.arange(40), attack, batch_size=40, seed=0)
+    margin = np.abs(found.clean_logits[:, 0] - found.clean_logits[:, 1])
+    weight = network[1].weight.detach().numpy()
+    distance = margin / np.linalg.norm(weight[0] - weight[1])
+    np.testing.assert_allclose(found.l2[found.success], distance[found.success], rtol=2e-3, atol=2e-4)
+    assert found.success.sum() == (found.clean_prediction == found.label).sum()
+
+
+@pytest.mark.parametrize(
+    ("attack", "parameters", "message"),
+    [
+        ("LinfPDG", {}, "no attack 'LinfPDG'"),
+        ("base", {}, "no attack 'base'"),
+        ("LinfPGD", {"step": 3}, "LinfPGD refuses the parameters.*step"),
+    ],
+)
+def test_unknown_attacks_and_parameters_are_refused(attack, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        build_attack("foolbox", attack=attack, epsilon=EPSILON, parameters=parameters)
+
+
+def test_the_subset_is_balanced_and_in_the_order_of_the_data_set():
+    labels = np.repeat([0, 1, 2], [5, 4, 6])
+    np.testing.assert_array_equal(balanced_subset(labels, 6), [0, 1, 5, 6, 9, 10])
+    np.testing.assert_array_equal(balanced_subset(labels, 8), [0, 1, 2, 5, 6, 7, 9, 10])
+    shuffled = np.random.default_rng(0).permutation(labels)
+    chosen = balanced_subset(shuffled, 9)
+    assert (np.diff(chosen) > 0).all() and np.bincount(shuffled[chosen]).tolist() == [3, 3, 3]
+    with pytest.raises(ValueError, match="15 test images need 5 of class 1, which has 4"):
+        balanced_subset(labels, 15)

@@ -1,0 +1,118 @@
+"""A copy of the workflow with a study small enough to run in a test."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs")
+
+CONFIG = {
+    "study": "tiny",
+    "seeds": [0],
+    "dataset": {
+        "name": "bands",
+        "source": "band_features",
+        "options": {
+            "classes": 2,
+            "train_per_class": 64,
+            "test_per_class": 16,
+            "image_size": [12, 12],
+            "channels": 3,
+            "band": {"low": 2, "high": 4},
+            "orientation": None,
+            "contrast": 1.0,
+            "background_rms": 0.1,
+            "exponent": 1,
+            "channel_correlation": 0.9,
+            "seed": 0,
+        },
+    },
+    "compute": {"device": "cpu", "threads": 1},
+    "networks": [
+        {
+            "name": "fully_connected",
+            "architecture": "fully_connected",
+            "options": {"hidden_units": 8},
+            "activations": ["linear"],
+            "depths": [1],
+            "alphas": [1],
+            "learning_rate": 0.01,
+        },
+        {
+            "name": "bounded_width_3",
+            "architecture": "bounded_width_convolution",
+            "options": {"channels": 3, "kernel_size": 3},
+            "activations": ["relu"],
+            "depths": [1],
+            "alphas": [1],
+            "learning_rate": 0.01,
+        },
+    ],
+    "initialization": {"alpha_scaling": "function_preserving"},
+    "training": {
+        "epochs": 1,
+        "batch_size": 32,
+        "momentum": 0.9,
+        "weight_decay": 0,
+        "schedule": {"factor": 0.3, "every": 4, "reset_at": None},
+        "search": {"base": 0.1, "divisors": [1, 10], "chance_margin": 0.02, "patience": 1},
+        "selection": {"by": "test", "held_out_fraction": 0.1},
+        "checkpoints": {"steps": [0], "epochs": []},
+    },
+    "attacks": [
+        {
+            "name": "pgd",
+            "family": "foolbox",
+            "options": {"attack": "LinfPGD", "epsilon": "8/255", "parameters": {"steps": 3, "rel_stepsize": 0.5}},
+            "images": 8,
+            "batch_size": 4,
+            "checkpoints": ["best"],
+        }
+    ],
+    "spectra": {"conventions": ["paper", "rgb"], "images": "all", "angular_bins": 12},
+    "summary": {"attack": "pgd", "checkpoint": "best", "convention": "paper"},
+    "figures": {"dpi": 50},
+}
+
+
+class Study:
+    """A folder with the workflow and a configuration, in which snakemake can be run."""
+
+    def __init__(self, folder: Path, config: dict):
+        self.folder = folder
+        for part in PARTS:
+            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+            copy(ROOT / part, folder / part)
+        self.configure(config)
+
+    def configure(self, config: dict) -> None:
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores), "--configfile", "study.yaml"]
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"}
+        )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run snakemake and demand success."""
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def planned(self, *arguments: str) -> list[str]:
+        """Return the jobs that snakemake would run, sorted: the rule, and what its wildcards are."""
+        output = self.run("--dry-run", *arguments).stdout
+        blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", output, flags=re.MULTILINE)
+        found = []
+        for rule, body in blocks:
+            wildcards = re.search(r"^    wildcards: (.*)$", body, flags=re.MULTILINE)
+            values = re.findall(r"\w+=(\S+?)(?:,|$)", wildcards[1]) if wildcards else []
+            found.append(":".join([rule, *values]))
+        return sorted(job for job in found if job != "all")
