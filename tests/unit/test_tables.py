@@ -1,0 +1,266 @@
+"""Tables: known numbers land in the right cells, beside the paper's."""
+
+import csv
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from unit.synthetic_results import identity, write_checkpoints, write_predictor, write_run, write_spectra
+
+from advspectra.comparison import statistics
+from advspectra.results import read_runs
+from advspectra.table import Column, Spread, Table
+from advspectra.tables import table1, table2, table3, table4, table5, table6
+
+CONFIG = {
+    "dataset": {"name": "cifar10"},
+    "networks": [
+        {
+            "name": "fully_connected", "architecture": "fully_connected", "options": {"hidden_units": 2700},
+            "activations": ["linear", "relu"], "depths": [1, 3], "alphas": [1], "learning_rate": 0.01,
+        },
+        {
+            "name": "bounded_width_3", "architecture": "bounded_width_convolution",
+            "options": {"channels": 3, "kernel_size": 3},
+            "activations": ["linear"], "depths": [1], "alphas": [0.1, 1], "learning_rate": "search",
+        },
+        {
+            "name": "toy", "architecture": "toy", "options": {}, "activations": ["relu"], "depths": [2],
+            "alphas": [1], "learning_rate": 0.1,
+        },
+    ],
+    "training": {
+        "epochs": 40, "batch_size": 128, "momentum": 0.9, "weight_decay": 0,
+        "schedule": {"factor": 0.3, "every": 4, "reset_at": 20},
+        "selection": {"by": "test", "held_out_fraction": 0.1},
+    },
+    "attacks": [
+        {
+            "name": "pgd", "family": "foolbox", "images": 2000, "checkpoints": ["best"],
+            "options": {
+                "attack": "LinfPGD", "epsilon": "8/255",
+                "parameters": {"steps": 1000, "rel_stepsize": 0.1, "random_start": True},
+            },
+        },
+        {
+            "name": "deepfool", "family": "foolbox", "images": 100, "checkpoints": ["best", "step=0"],
+            "options": {"attack": "L2DeepFoolAttack", "epsilon": 2 / 255, "parameters": {"abs_stepsize": 0.01}},
+        },
+    ],
+    "summary": {"attack": "pgd", "checkpoint": "best", "convention": "paper"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return yaml.safe_load((Path(__file__).parents[2] / "workflow/reference/paper.yaml").read_text(encoding="utf-8"))
+
+
+def spectra(folder, l1, l2, *, name="spectra", **who):
+    """Write a spectra.h5 with these norms, one image each."""
+    path = folder / f"{name}.h5"
+    power = np.ones((len(l1), 1, 4, 4))
+    return write_spectra(path, identity(**who), power=power, norms=(np.array(l1, float), np.array(l2, float)))
+
+
+def make(module, paths, reference, *, convention="paper", config=CONFIG):
+    return module.table(read_runs(paths), reference=reference, config=config, convention=convention)
+
+
+def cells(table, model):
+    (row,) = (row for row in csv.DictReader(StringIO(table.to_csv())) if row["model"] == model)
+    return row
+
+
+def notes(table, *words):
+    return [note for note in table.notes if all(word in note for word in words)]
+
+
+def test_sd_over_images_is_pooled_within_seeds_and_seeds_have_their_own():
+    # by hand: means 2 and 11; squares 2 + 2 = 4 over 2 + 1 = 3 degrees of freedom
+    found = statistics([np.array([1.0, 2.0, 3.0]), np.array([10.0, 12.0])])
+    assert found.values.mean == pytest.approx((1 + 2 + 3 + 10 + 12) / 5)
+    assert found.values.sd == pytest.approx(np.sqrt((2 + 2) / 3))
+    assert found.seeds == pytest.approx((6.5, 9 / np.sqrt(2)))
+
+
+def test_statistics_of_nothing_and_of_one_value_have_no_sd():
+    assert statistics([]) is None and statistics([np.array([])]) is None
+    assert statistics([np.array([3.0])]) == statistics([np.array([]), np.array([3.0])])
+    assert statistics([np.array([3.0])]).values == (3.0, None)
+
+
+def test_perturbation_norms_stand_beside_the_papers(tmp_path, reference):
+    table = make(table1, [spectra(tmp_path, [300, 400], [16, 18], network="full_width")], reference)
+    row = cells(table, "Full Width Convolution")
+    assert float(row["delta_l1_mean"]) == 350 and float(row["delta_l1_sd"]) == pytest.approx(70.7107, abs=1e-3)
+    assert (row["delta_l1_paper_mean"], row["delta_l1_paper_sd"]) == ("376.31", "32.66")
+    assert float(row["delta_l1_difference"]) == pytest.approx((350 - 376.31) / 32.66, rel=1e-4)
+    assert float(row["delta_l2_mean"]) == 17
+    assert (row["seeds"], row["attacked"], row["images"]) == ("1", "2", "2")
+    assert (row["delta_l1_seeds_mean"], row["beta_raw_l1_mean"]) == ("", "")
+
+
+def test_predictor_norms_are_those_of_the_raw_and_the_rescaled_map(tmp_path, reference):
+    beta = np.zeros((2, 1, 4, 4))
+    beta[0, 0, 0, 0], beta[1, 0, 0, 0] = 1.0, 3.0  # a point: magnitude equal in all 16 bins
+    path = write_predictor(tmp_path / "predictor.h5", identity(), beta)
+    row = cells(make(table1, [path], reference), "Fully Connected")
+    assert float(row["beta_raw_l1_mean"]) == pytest.approx(16 * 2)
+    assert float(row["beta_raw_l2_mean"]) == pytest.approx(4 * 2)
+    assert float(row["beta_l1_mean"]) == pytest.approx(16) and float(row["beta_l1_sd"]) == pytest.approx(0, abs=1e-9)
+    assert float(row["beta_l1_difference"]) == pytest.approx((16 - 2232.46) / 166.27, rel=1e-4)
+    assert row["delta_l1_mean"] == "" and row["images"] == ""
+
+
+def test_rows_are_the_papers_then_the_studys_own(tmp_path, reference):
+    paths = [
+        spectra(tmp_path, [1, 2], [1, 2], name="a", network="toy"),
+        spectra(tmp_path, [1, 2], [1, 2], name="b", network="locally_connected"),
+        spectra(tmp_path, [1, 2], [1, 2], name="c", network="fully_connected", depth=3),
+    ]
+    table = make(table1, paths, reference)
+    models = [row["model"] for row in csv.DictReader(StringIO(table.to_csv()))]
+    assert models[:6] == [row["model"] for row in reference["tables"]["table1"]["rows"]]
+    assert models[6:] == ["Locally Connected (linear)", "toy (linear)"]
+    (missing,) = notes(table, "Not in this study")
+    assert "Deep Full Width Convolution" in missing and "Deep Fully Connected" not in missing
+    assert cells(table, "Full Width Convolution")["delta_l1_mean"] == ""
+    assert cells(table, "Full Width Convolution")["delta_l1_paper_mean"] == "376.31"
+    assert cells(table, "toy (linear)")["delta_l1_paper_mean"] == ""
+
+
+@pytest.mark.parametrize(("module", "count"), [(table1, 6), (table2, 7), (table4, 13)])
+def test_a_study_without_networks_has_the_papers_rows(reference, module, count):
+    table = make(module, [], reference)
+    assert len(table.rows) == count and notes(table, "Not in this study")
+    assert "–" in table.to_markdown()
+
+
+def test_depth_of_a_network_with_one_depth_does_not_matter(tmp_path, reference):
+    path = spectra(tmp_path, [600], [20], network="vgg19", activation="relu", depth=16)
+    assert float(cells(make(table2, [path], reference), "VGG19")["delta_l1_mean"]) == 600
+
+
+def test_no_selected_image_is_a_blank_and_a_note(tmp_path, reference):
+    path = write_spectra(
+        tmp_path / "a.h5", identity(), delta=np.ones((3, 3, 4, 4), np.float32), success=np.zeros(3, bool)
+    )
+    table = make(table1, [path], reference)
+    row = cells(table, "Fully Connected")
+    assert (row["delta_l1_mean"], row["attacked"], row["images"]) == ("", "3", "0")
+    assert notes(table, "No successful attack", "Fully Connected (linear)")
+
+
+def test_another_convention_or_data_set_is_not_held_against_the_paper_silently(tmp_path, reference):
+    paths = write_run(tmp_path, who=identity(), images=3)
+    table = make(table1, paths, reference, convention="rgb", config={**CONFIG, "dataset": {"name": "band_features"}})
+    row = cells(table, "Fully Connected")
+    assert row["delta_l1_mean"] and row["delta_l1_difference"] == ""
+    assert row["beta_l1_difference"]  # the predictor's are under the paper's convention always
+    assert notes(table, "compared under the convention `paper` only") and notes(table, "data set is band_features")
+
+
+def test_orderings_say_holds_or_fails_with_both_numbers(tmp_path, reference):
+    full = spectra(tmp_path, [300, 310], [17, 17], name="a", network="full_width")
+    dense = spectra(tmp_path, [500, 520], [20, 20], name="b")
+    table = make(table1, [full, dense], reference)
+    (note,) = notes(table, "Full Width Convolution (linear) < Fully Connected (linear) in ‖δ̂‖₁")
+    assert "**holds, 305.00 against 510.00**" in note and "numbers: holds, 376.31 against 505.95" in note
+    assert not notes(table, "Deep") or "Not in this study" in notes(table, "Deep")[0]
+    swapped = make(
+        table1,
+        [
+            spectra(tmp_path, [600], [17], name="c", network="full_width"),
+            spectra(tmp_path, [500], [20], name="d"),
+        ],
+        reference,
+    )
+    assert notes(swapped, "Full Width Convolution (linear) < Fully Connected", "**fails, 600.00 against 500.00**")
+
+
+def test_no_effect_is_a_difference_within_the_larger_sd(tmp_path, reference):
+    def note(deep):
+        paths = [
+            spectra(tmp_path, [90, 110], [1, 1], name="a"),
+            spectra(tmp_path, deep, [1, 1], name="b", depth=3),
+        ]
+        return notes(make(table1, paths, reference), "Deep Fully Connected (linear) ≈ Fully Connected (linear)")[0]
+
+    assert "**holds, 110.00 against 100.00, difference 10.00, larger sd 14.14**" in note([100, 120])
+    assert "**fails, 120.00 against 100.00, difference 20.00, larger sd 14.14**" in note([110, 130])
+
+
+def test_sentences_that_the_papers_own_numbers_contradict_are_marked(tmp_path, reference):
+    paths = [
+        spectra(tmp_path, [600], [20], name="a", activation="relu"),
+        spectra(tmp_path, [500], [20], name="b", activation="relu", network="bounded_width_32"),
+    ]
+    (note,) = notes(make(table2, paths, reference), "caption of Table 2")
+    assert "**holds" in note and "paper's own numbers: fails, 665.22 against 534.34" in note
+
+
+def test_accuracy_is_in_percent_over_seeds_beside_the_papers(tmp_path, reference):
+    paths = [
+        write_checkpoints(tmp_path / "a.h5", identity(network="full_width"), 0.40, 0.002),
+        write_checkpoints(tmp_path / "b.h5", identity(network="full_width", seed=1), 0.44, 0.002),
+        write_checkpoints(tmp_path / "c.h5", identity(network="full_width", activation="relu"), 0.5, 0.002),
+    ]
+    table = make(table4, paths, reference)
+    row = cells(table, "Full Width Convolution (Linear)")
+    assert (float(row["test_accuracy_mean"]), float(row["test_accuracy_sd"])) == pytest.approx((42, 2.82843), rel=1e-4)
+    assert (row["test_accuracy_paper"], float(row["difference"])) == ("41", pytest.approx(1))
+    assert (row["best_epoch"], row["epochs"], row["seeds"]) == ("2", "3", "2")
+    assert cells(table, "Full Width Convolution (ReLU)")["test_accuracy_paper"] == ""
+    assert notes(table, "> Full Width Convolution (linear)", "holds, 50.00 against 42.00")
+
+
+def test_learning_rates_come_from_the_checkpoints(tmp_path, reference):
+    paths = [
+        write_checkpoints(tmp_path / "a.h5", identity(network="full_width", depth=3), 0.4, 0.0004),
+        write_checkpoints(tmp_path / "b.h5", identity(network="bounded_width_32"), 0.4, 0.01),
+        write_checkpoints(tmp_path / "c.h5", identity(network="toy"), 0.4, 0.5),
+    ]
+    table = make(table5, paths, reference)
+    deep = cells(table, "Deep Full Width Convolution (linear)")
+    assert (deep["learning_rate"], deep["learning_rate_paper"]) == ("0.0004", "0.002")
+    assert cells(table, "Bounded Width Convolution (linear)")["learning_rate_paper"] == "0.01 or 0.002"
+    assert cells(table, "toy (linear)")["learning_rate_paper"] == ""
+    assert cells(table, "Fully Connected")["learning_rate"] == ""
+    assert notes(table, "rate that the paper does not list", "Deep Full Width Convolution (linear).")
+    assert deep["learning_rate_drop"] == "× 0.3 every 4 epochs, reset at epoch 20"
+
+
+def test_architectures_come_from_the_config(reference):
+    table = make(table3, [], reference)
+    row = cells(table, "Bounded Width Convolution, 3 channels")
+    assert (row["channels"], row["channels_paper"], row["options"]) == ("3", "3, 32", "kernel_size 3")
+    assert (row["activations"], row["activations_paper"], row["alphas"]) == ("none", "none, ReLU", "0.1, 1")
+    assert cells(table, "Fully Connected")["hidden_layers"] == "1, 3"
+    assert cells(table, "toy")["channels_paper"] == ""
+    assert notes(table, "Not in this study: Full Width Convolution, Locally Connected.")
+
+
+def test_attacks_stand_below_the_papers(reference):
+    rows = list(csv.DictReader(StringIO(make(table6, [], reference).to_csv())))
+    paper, pgd, deepfool = rows
+    assert (paper["steps"], paper["step"], paper["epsilon"]) == ("1000", "0.1", "8.0/255.0")
+    assert (pgd["metric"], pgd["step"], pgd["steps"], pgd["epsilon"]) == ("L∞", "0.1 × ε", "1000", "8/255")
+    assert pgd["parameters"] == "random_start True"
+    assert (deepfool["metric"], deepfool["step"], deepfool["epsilon"]) == ("L2", "0.01, absolute", "2/255")
+
+
+def test_markdown_rounds_and_leaves_out_empty_optional_columns_while_csv_keeps_them():
+    columns = (Column("a", "A", 1, spread=True), Column("b", "B", optional=True), Column("c", "C|D"))
+    table = Table("T", columns, ({"a": Spread(1.26, 0.5)}, {"a": Spread(2.0, None), "c": "x|y"}), ("a note",))
+    assert table.to_csv() == "a_mean,a_sd,b,c\n1.26,0.5,,\n2,,,x|y\n"
+    assert table.to_markdown().splitlines()[2:] == [
+        "| A | C\\|D |", "| --- | ---: |", "| 1.3 ± 0.5 | – |", "| 2.0 | x\\|y |", "", "- a note",
+    ]  # fmt: skip
+
+
+def test_a_cell_without_a_column_is_refused():
+    with pytest.raises(ValueError, match="'b', which no column has"):
+        Table("T", (Column("a", "A"),), ({"b": 1},))

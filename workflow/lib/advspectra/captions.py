@@ -1,0 +1,85 @@
+"""Sentences of captions: how many images and seeds, which convention, what a band is, what is missing."""
+
+from collections.abc import Sequence
+
+from advspectra.results import Replicates, Run
+
+# the networks that the paper's text and figures name: (network, hidden layers), None = its only depth
+LINEAR = (
+    ("fully_connected", 1),
+    ("locally_connected", 1),
+    ("full_width", 1),
+    ("bounded_width_3", 1),
+    ("bounded_width_32", 1),
+    ("fully_connected", 3),
+    ("full_width", 3),
+    ("bounded_width_32", 3),
+)
+NONLINEAR = (
+    ("fully_connected", 1),
+    ("locally_connected", 1),
+    ("full_width", 1),
+    ("bounded_width_32", 1),
+    ("shallow_resnet", None),
+    ("vgg19", None),
+    ("resnet18", None),
+)
+BAND = (
+    "Energy distributions are normalised to sum 1 for each {item}; lines: mean, bands: between the quartiles, over "
+    "{items}."
+)
+SCALES = {
+    "paper": "luminance, unnormalised DFT",
+    "rgb": "each channel, unnormalised DFT",
+    "orthonormal": "luminance, DFT / sqrt(HW)",
+    "rgb_orthonormal": "each channel, DFT / sqrt(HW)",
+}
+
+
+def counts(groups: Sequence[Replicates], *, convention: str) -> str:
+    """Return the sentences that state n images, n seeds, the convention, and the networks without a selected image."""
+    found = {group.first.label: group.spectra(convention) for group in groups}
+    numbers = [sum(one.selected for one in spectra) for spectra in found.values() if spectra]
+    attacked = [sum(one.attacked for one in spectra) for spectra in found.values() if spectra]
+    which = sorted({one.images for spectra in found.values() for one in spectra})
+    sentences = []
+    if numbers:
+        words = {"successful": "successfully attacked", "all": "attacked"}
+        kind = " / ".join(words.get(name, name) for name in which)
+        out_of = f" of {_span(attacked)}" if which != ["all"] else ""
+        sentences.append(f"n = {_span(numbers)} {kind} test images{out_of} for each network.")
+    if groups:
+        seeds = _span([len(group.runs) for group in groups])
+        sentences.append(f"{seeds} seed{'' if seeds == '1' else 's'} for each network.")
+    sentences.append(f"Convention {convention}: {SCALES.get(convention, 'as named')}.")
+    if empty := [label for label, spectra in found.items() if spectra and not any(one.selected for one in spectra)]:
+        sentences.append(f"No successful attack: {', '.join(empty)}.")
+    if none := [label for label, spectra in found.items() if not spectra]:
+        sentences.append(f"No spectra: {', '.join(none)}.")
+    return " ".join(sentences)
+
+
+def missing(groups: Sequence[Replicates], *, linear: bool) -> str:
+    """Return the sentence that names the paper's linear or nonlinear networks which the study lacks; empty if none."""
+    present = {
+        (group.first.network, group.first.depth) for group in groups if (group.first.activation == "linear") is linear
+    }
+    networks = {network for network, _ in present}
+    lacking = [
+        (network, depth)
+        for network, depth in (LINEAR if linear else NONLINEAR)
+        if (network not in networks if depth is None else (network, depth) not in present)
+    ]
+    activation = "linear" if linear else "relu"
+    names = [Run(network, activation, depth or 1, 1, 0, {}).label for network, depth in lacking]
+    return f"Not in this study: {', '.join(names)}." if names else ""
+
+
+def joined(*sentences: str) -> str:
+    """Return the caption made of all sentences that are not empty."""
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _span(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,228 @@
+"""A study's numbers beside the paper's: statistics over images and seeds, rows in the paper's order, its orderings.
+
+`reference` is the content of paper.yaml: tables with rows keyed by network, activation and depth, and orderings.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from advspectra.results import Replicates
+from advspectra.table import Cell, Column, Spread
+
+Key = tuple[str, str, int | None, float]  # network, activation, hidden layers, alpha
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and sd over all values (images, classes), and over the means of the seeds (None for a single seed)."""
+
+    values: Spread
+    seeds: Spread | None
+
+
+def statistics(samples: Sequence[np.ndarray]) -> Statistics | None:
+    """Return the statistics of one quantity, given an array of its values for each seed; None without any value.
+
+    The mean is that of all values. The sd over values is pooled within seeds, sqrt(sum (n_i - 1) s_i^2 / sum (n_i -
+    1)) with s_i^2 the unbiased variance of seed i, so that differences between seeds are not in it; they are in the
+    second Spread, mean and sd (ddof 1) of the seeds' means.
+    """
+    samples = [np.asarray(sample, dtype=np.float64) for sample in samples if len(sample)]
+    if not samples:
+        return None
+    freedom = sum(len(sample) - 1 for sample in samples)
+    squares = sum(((sample - sample.mean()) ** 2).sum() for sample in samples)
+    sd = float(np.sqrt(squares / freedom)) if freedom else None
+    means = np.array([sample.mean() for sample in samples])
+    seeds = Spread(float(means.mean()), float(means.std(ddof=1))) if len(means) > 1 else None
+    return Statistics(Spread(float(np.concatenate(samples).mean()), sd), seeds)
+
+
+def paired_rows(
+    rows: Sequence[Mapping], groups: Sequence[Replicates]
+) -> Iterator[tuple[Mapping | None, Replicates | None]]:
+    """Yield (row of the paper, networks of the study): the paper's rows in its order, then the study's further ones.
+
+    Either may be None: a row of the paper that the study lacks, a network that the paper's table lacks.
+    """
+    left = list(groups)
+    for row in rows:
+        found = [group for group in left if matches(row, group.key)]
+        left = [group for group in left if group not in found]
+        for group in found or [None]:
+            yield row, group
+    for group in left:
+        yield None, group
+
+
+def matches(row: Mapping, key: Key) -> bool:
+    """Return whether a row (or a side of an ordering) stands for the network `key`.
+
+    A depth of None fits any; the paper's tables have alpha = 1.
+    """
+    network, activation, depth, alpha = key
+    return (row["network"], row["activation"], 1) == (network, activation, alpha) and row["depth"] in (None, depth)
+
+
+def missing_note(rows: Sequence[Mapping], groups: Sequence[Replicates]) -> list[str]:
+    """Return the note that names the rows of the paper which the study lacks; empty if it lacks none."""
+    missing = [row["model"] for row, group in paired_rows(rows, groups) if group is None]
+    return [f"Not in this study: {', '.join(missing)}."] if missing else []
+
+
+def dataset_note(reference: Mapping, config: Mapping) -> list[str]:
+    """Return the note that the study has another data set than the paper; empty if it has the paper's."""
+    paper, study = reference["source"]["dataset"], config["dataset"]["name"]
+    if study.lower().replace("_", "").replace("-", "").startswith(paper.lower().replace("-", "")):
+        return []
+    return [f"The data set is {study}, the paper's is {paper}: the two columns are not of one experiment."]
+
+
+def seeds_note(groups: Sequence[Replicates]) -> str:
+    """Return the sentence that states the number of seeds."""
+    counts = sorted({len(group.runs) for group in groups})
+    return f"Seeds for each network: {' to '.join(str(count) for count in (counts[:1] + counts[1:][-1:]))}."
+
+
+def ordering_notes(
+    reference: Mapping,
+    *,
+    table: str,
+    ours: Callable[[Replicates, str], Spread | None],
+    groups: Sequence[Replicates],
+    quantities: Mapping[str, Mapping[str, str]],
+) -> list[str]:
+    """Return a sentence for each ordering of `table` whose two networks the study has: holds or fails, and by what.
+
+    ours : the study's Spread of a network and a quantity, None without a value.
+    quantities : quantity of an ordering -> the study's quantities it is tested on -> their title; the first of them is
+        the paper's own.
+    """
+    notes = []
+    for ordering in (ordering for ordering in reference["orderings"] if ordering["table"] == table):
+        sides = [_find(ordering[side], groups) for side in ("left", "right")]
+        if None in sides:
+            continue
+        for place, (quantity, title) in enumerate(quantities[ordering["quantity"]].items()):
+            numbers = [ours(group, quantity) for group in sides]
+            if None in numbers:
+                continue
+            names = [group.first.label for group in sides]
+            claim = f"{names[0]} {SIGNS[ordering['relation']]} {names[1]} in {title} (paper: {ordering['section']})"
+            sentence = f"{claim}: **{_verdict(ordering['relation'], *numbers)}**"
+            rows = reference["tables"][table]["rows"]
+            paper = [_paper(ordering[side], rows, ordering["quantity"]) for side in ("left", "right")]
+            if place == 0 and None not in paper:
+                sentence += f"; the paper's own numbers: {_verdict(ordering['relation'], *paper)}"
+            notes.append(f"{sentence}.")
+    return notes
+
+
+SIGNS = {"less": "<", "greater": ">", "not_less": "≥", "similar": "≈"}
+
+
+def _find(side: Mapping, groups: Sequence[Replicates]) -> Replicates | None:
+    return next((group for group in groups if matches(side, group.key)), None)
+
+
+def _paper(side: Mapping, rows: Sequence[Mapping], quantity: str) -> Spread | None:
+    key = side["network"], side["activation"], side["depth"], 1
+    found = [row[quantity] for row in rows if matches(row, key)]
+    if not found:
+        return None
+    return Spread(**found[0]) if isinstance(found[0], Mapping) else Spread(found[0], None)
+
+
+def _verdict(relation: str, left: Spread, right: Spread) -> str:
+    """Return "holds" or "fails" with the two means; for `similar` also the difference and the sd it is held to."""
+    against = f"{left.mean:.2f} against {right.mean:.2f}"
+    if relation == "similar":
+        sds = [sd for sd in (left.sd, right.sd) if sd is not None]
+        if not sds:
+            return f"undecided without an sd, {against}"
+        difference, sd = abs(left.mean - right.mean), max(sds)
+        return f"{'holds' if difference <= sd else 'fails'}, {against}, difference {difference:.2f}, larger sd {sd:.2f}"
+    holds = {
+        "less": left.mean < right.mean,
+        "greater": left.mean > right.mean,
+        "not_less": left.mean >= right.mean,
+    }[relation]
+    return f"{'holds' if holds else 'fails'}, {against}"
+
+
+def quantity_columns(key: str, title: str, *, digits: int = 2) -> tuple[Column, ...]:
+    """Return the columns of a quantity: ours, the paper's, the difference in the paper's sd, and over seeds."""
+    return (
+        Column(key, title, digits, spread=True),
+        Column(f"{key}_paper", f"{title} paper", digits, spread=True),
+        Column(f"{key}_difference", f"{title} difference / paper's sd", 1),
+        Column(f"{key}_seeds", f"{title} over seeds", digits, spread=True, optional=True),
+    )
+
+
+def quantity_cells(
+    key: str, found: Statistics | None, row: Mapping | None, *, comparable: bool = True
+) -> dict[str, Cell]:
+    """Return the cells of quantity_columns.
+
+    found : the study's statistics, None without any value; row : the row of the paper, None if it has none.
+    comparable : False where ours and the paper's are not of one convention: no difference is shown.
+    """
+    ours = found and found.values
+    paper = Spread(**row[key]) if row else None
+    difference = (ours.mean - paper.mean) / paper.sd if ours and paper and comparable else None
+    return {
+        key: ours,
+        f"{key}_paper": paper,
+        f"{key}_difference": difference,
+        f"{key}_seeds": found and found.seeds,
+    }
+
+
+def image_cells(row: Mapping | None, group: Replicates | None, *, convention: str) -> dict[str, Cell]:
+    """Return the cells `model`, `seeds`, `attacked` and `images` (attacked, and of these shown, over all seeds)."""
+    if group is None:
+        return {"model": row["model"]}
+    spectra = group.spectra(convention)
+    return {
+        "model": row["model"] if row else group.first.label,
+        "seeds": len(group.runs),
+        "attacked": sum(one.attacked for one in spectra) if spectra else None,
+        "images": sum(one.selected for one in spectra) if spectra else None,
+    }
+
+
+IMAGE_COLUMNS = (
+    Column("model", "Model"),
+    Column("seeds", "seeds"),
+    Column("attacked", "images attacked"),
+    Column("images", "images shown"),
+)
+
+
+def perturbation_statistics(group: Replicates | None, *, convention: str) -> dict[str, Statistics | None]:
+    """Return the statistics of `delta_l2` and `delta_l1` over the images of a network."""
+    spectra = group.spectra(convention) if group else []
+    return {
+        "delta_l2": statistics([one.norm_l2 for one in spectra]),
+        "delta_l1": statistics([one.norm_l1 for one in spectra]),
+    }
+
+
+def perturbation_notes(groups: Sequence[Replicates], *, convention: str) -> list[str]:
+    """Return the notes on the images: which, under which convention, and the networks without any."""
+    notes = []
+    spectra = {group.first.label: group.spectra(convention) for group in groups}
+    which = sorted({one.images for found in spectra.values() for one in found})
+    if which:
+        words = {"successful": "images whose attack succeeded", "all": "all attacked images"}
+        over = " / ".join(words.get(name, name) for name in which)
+        notes.append(f"δ̂ under the convention `{convention}`, mean ± sd over {over}; the sd is pooled within seeds.")
+    if convention != "paper":
+        notes.append(f"The paper's δ̂ is compared under the convention `paper` only; this table shows `{convention}`.")
+    empty = [label for label, found in spectra.items() if found and not any(one.selected for one in found)]
+    if empty:
+        notes.append(f"No successful attack: {', '.join(empty)}.")
+    return notes

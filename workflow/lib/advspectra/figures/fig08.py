@@ -1,0 +1,102 @@
+"""Figure 8: predictor and adversarial perturbation with their spectra for each linear network; radial energy."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from advspectra import captions, plotting
+from advspectra.example import Example, choose_image, example, image_power
+from advspectra.results import Replicates, Run, by_network
+
+INPUTS = {"files": ["spectra", "perturbations", "predictor"], "activations": ["linear"], "alphas": [1]}
+
+ROWS = (r"$\beta$", r"$\hat{\beta}$", r"$\delta$", r"$\hat{\delta}$")
+
+
+def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
+    """Return the figure and its caption: (a) one column for each network, (b) radial energy of both spectra.
+
+    convention : of the perturbation's spectra; those of the predictor are under the paper's.
+    """
+    groups = by_network(runs)
+    absent = captions.missing(groups, linear=True)
+    with plotting.style():
+        if not groups:
+            figure = plotting.message_figure("No linear network in this study.")
+            return figure, captions.joined("Figure 8. Linear networks.", absent)
+        image = choose_image(groups)
+        examples = [None if image is None else example(group, image) for group in groups]
+        label = next((one.label for one in examples if one is not None), None)
+        figure = plotting.new_figure(8.0)
+        upper, lower = figure.subfigures(2, 1, height_ratios=[1.45, 1])
+        upper.suptitle("(a)", x=0.01, ha="left")
+        lower.suptitle("(b)", x=0.01, ha="left")
+        _draw_examples(upper, groups, examples, label, convention)
+        _draw_energy(lower, groups, convention)
+    failed = [
+        group.first.label for group, one in zip(groups, examples, strict=True) if one is not None and not one.success
+    ]
+    caption = captions.joined(
+        "Figure 8. Predictors and adversarial perturbations of linear networks.",
+        "No image was attacked; β of the first class."
+        if image is None
+        else f"(a) Predictor β of the image's class {label} and perturbation δ for test image {image}, the first "
+        "attacked with success in the most networks, from the lowest seed, above their power spectra; grey is zero, "
+        "each β on its own scale, all others on one scale for a row; frequencies in cycles/image, zero in the centre.",
+        f"Unsuccessful on this image: {', '.join(failed)}." if failed else "",
+        "(b) Energy over radial frequency: top β̂ over classes, bottom δ̂ over images.",
+        captions.BAND.format(item="class or image", items="classes or images of all seeds"),
+        plotting.LINES_TEXT,
+        captions.counts(groups, convention=convention),
+        "β is the end-to-end map as it is, β̂ under the convention paper.",
+        absent,
+    )
+    return figure, caption
+
+
+def _draw_examples(
+    figure, groups: Sequence[Replicates], examples: Sequence[Example | None], label: int | None, convention: str
+) -> None:
+    betas = [group.predictors[0].beta[label or 0] if group.predictors else None for group in groups]
+    deltas = [None if one is None else one.perturbation for one in examples]
+    panels = plotting.network_panels(figure, groups, rows=4)
+    _draw_pair(figure, panels[:2], betas, "paper", "no\npredictor", shared=False, symbol=ROWS[1])
+    _draw_pair(figure, panels[2:], deltas, convention, "not\nattacked", shared=True, symbol=ROWS[3])
+    for axes, text in zip(panels[:, 0], ROWS, strict=True):
+        plotting.row_label(axes, text)
+
+
+def _draw_pair(figure, panels: np.ndarray, images: list, convention: str, absent: str, *, shared: bool, symbol: str):
+    """Draw images (C, H, W) in the first row of panels and their spectra in the second, None as the text `absent`."""
+    powers = [None if image is None else image_power(image, convention=convention) for image in images]
+    present = [power for power in powers if power is not None]
+    norm = plotting.power_norm(present) if present else None
+    limit = max((float(np.abs(image).max()) for image in images if image is not None), default=1.0)
+    shown = None
+    for (above, below), image, power in zip(panels.T, images, powers, strict=True):
+        if image is None:
+            plotting.message_panel(above, absent)
+            plotting.message_panel(below, absent)
+            continue
+        plotting.show_image(above, image, limit=limit if shared else float(np.abs(image).max()))
+        vertical, horizontal = (np.arange(size) - size // 2 for size in power.shape)
+        shown = plotting.show_power(below, power, vertical, horizontal, norm)
+    plotting.outer_labels(panels[1:])
+    if shown is not None:
+        plotting.colour_bar(figure, shown, panels[1], rf"$|${symbol}$|^2$")
+
+
+def _draw_energy(figure, groups: Sequence[Replicates], convention: str) -> None:
+    top, bottom = figure.subplots(2, 1, sharex=True)
+    for group in groups:
+        if predictors := group.predictors:
+            energies = [predictor.raw.radial_energy for predictor in predictors]
+            plotting.plot_energy(top, predictors[0].radial_frequency, energies, group)
+        if spectra := group.spectra(convention):
+            plotting.plot_energy(bottom, spectra[0].radial_frequency, [one.radial_energy for one in spectra], group)
+    for axes, symbol in ((top, ROWS[1]), (bottom, ROWS[3])):
+        plotting.finish_radial(axes)
+        axes.set_ylabel(f"share of energy, {symbol}")
+    top.set_xlabel("")
+    plotting.legend(figure, groups, loc="outside right center")

@@ -1,0 +1,109 @@
+"""Figure 11: the initial weight scale alpha and the spectrum of the adversarial perturbations."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, to_rgb
+from matplotlib.figure import Figure
+
+from advspectra import captions, plotting
+from advspectra.results import Replicates, Run, by_network
+
+INPUTS = {"files": ["spectra"], "activations": None, "alphas": None}
+
+
+def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
+    """Return the figure and its caption: (a) linear, (b) nonlinear; a row for each network that has several alpha.
+
+    convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
+    """
+    rows: dict[tuple, list[Replicates]] = {}
+    for group in by_network(runs):
+        rows.setdefault(group.key[:3], []).append(group)
+    rows = {key: members for key, members in rows.items() if len(members) > 1}
+    groups = [group for members in rows.values() for group in members]
+    parts = {
+        "(a) linear": [members for key, members in rows.items() if key[1] == "linear"],
+        "(b) nonlinear": [members for key, members in rows.items() if key[1] != "linear"],
+    }
+    shown = {title: part for title, part in parts.items() if part}
+    title = "Figure 11. The initial weight scale α and the power spectrum of the adversarial perturbations."
+    with plotting.style():
+        if not groups:
+            return plotting.message_figure("No network in this study has several initial scales α."), captions.joined(
+                title, "No network of this study has several α."
+            )
+        alphas = sorted({group.first.alpha for group in groups})
+        powers = [power for group in groups if (power := plotting.mean_power(group, convention)) is not None]
+        norm = plotting.power_norm(powers) if powers else None
+        figure = plotting.new_figure(0.9 * len(shown) + 1.35 * len(rows))
+        heights = [len(part) + 0.7 for part in shown.values()]
+        subfigures = figure.subfigures(len(shown), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for subfigure, (name, part) in zip(subfigures, shown.items(), strict=True):
+            subfigure.suptitle(name, x=0.01, ha="left")
+            _draw_part(subfigure, part, alphas, norm, convention)
+    caption = captions.joined(
+        title,
+        "Left: mean over the images of all seeds, one logarithmic scale, frequencies in cycles/image, zero in the "
+        "centre. Right: energy over radial frequency, darker for larger α.",
+        captions.BAND.format(item="image", items="images of all seeds"),
+        captions.counts(groups, convention=convention),
+        *(f"{name}: no network with several α in this study." for name, part in parts.items() if not part),
+    )
+    return figure, caption
+
+
+def _draw_part(
+    figure, part: Sequence[Sequence[Replicates]], alphas: Sequence[float], norm: LogNorm | None, convention: str
+) -> None:
+    panels = figure.subplots(len(part), len(alphas) + 1, squeeze=False, width_ratios=[1] * len(alphas) + [2.6])
+    shown = None
+    for row, members in zip(panels, part, strict=True):
+        by_alpha = {group.first.alpha: group for group in members}
+        for axes, alpha in zip(row, alphas, strict=False):
+            group = by_alpha.get(alpha)
+            power = plotting.mean_power(group, convention) if group else None
+            if power is None:
+                plotting.message_panel(axes, plotting.UNSUCCESSFUL if group else plotting.ABSENT)
+            else:
+                one = group.spectra(convention)[0]
+                shown = plotting.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
+        plotting.row_label(row[0], members[0].first.short_label)
+        _draw_curves(row[-1], members, alphas, convention)
+    for axes, alpha in zip(panels[0], alphas, strict=False):
+        axes.set_title(rf"$\alpha$ = {alpha:g}")
+    for axes in panels[:-1, -1]:
+        axes.set_xlabel("")
+    plotting.outer_labels(panels[:, :-1])
+    if shown is not None:
+        where = {"location": "bottom", "aspect": 40, "shrink": 0.6}
+        plotting.colour_bar(figure, shown, panels[:, :-1], r"mean $|\hat{\delta}|^2$", **where)
+
+
+def _draw_curves(axes: Axes, members: Sequence[Replicates], alphas: Sequence[float], convention: str) -> None:
+    for group in members:
+        spectra = group.spectra(convention)
+        if not spectra:
+            continue
+        place = alphas.index(group.first.alpha) / max(len(alphas) - 1, 1)
+        plotting.plot_energy(
+            axes,
+            spectra[0].radial_frequency,
+            [one.radial_energy for one in spectra],
+            group,
+            color=_shade(plotting.colour(group.first.network), place),
+            label=rf"$\alpha$ = {group.first.alpha:g}",
+        )
+    plotting.finish_radial(axes)
+    if axes.lines:
+        # above the panel, where no curve runs
+        axes.legend(
+            loc="lower right", bbox_to_anchor=(1, 1), ncols=3, handlelength=1.6, columnspacing=0.8, borderaxespad=0.1
+        )
+
+
+def _shade(colour, place: float) -> np.ndarray:
+    """Return the network's colour, lighter for place near 0 and darker near 1."""
+    rgb = np.array(to_rgb(colour))
+    return rgb + (1 - rgb) * (0.55 - 1.1 * place) if place < 0.5 else rgb * (1 - 1.1 * (place - 0.5))

@@ -1,0 +1,60 @@
+"""Table 2: frequency-domain norms of the adversarial perturbation, nonlinear networks."""
+
+from collections.abc import Mapping, Sequence
+
+from advspectra.comparison import (
+    IMAGE_COLUMNS,
+    dataset_note,
+    image_cells,
+    missing_note,
+    ordering_notes,
+    paired_rows,
+    perturbation_notes,
+    perturbation_statistics,
+    quantity_cells,
+    quantity_columns,
+    seeds_note,
+)
+from advspectra.results import Replicates, Run, by_network
+from advspectra.table import Table
+
+INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1]}
+
+TITLES = {"delta_l2": "‖δ̂‖₂", "delta_l1": "‖δ̂‖₁"}
+COLUMNS = (*IMAGE_COLUMNS, *(column for key, title in TITLES.items() for column in quantity_columns(key, title)))
+
+
+def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
+    """Return the table: the paper's rows in its order, then the study's further nonlinear networks.
+
+    reference : paper.yaml; config : the study's configuration; convention : of δ̂.
+    """
+    groups = by_network(runs)
+    rows = reference["tables"]["table2"]["rows"]
+    found = {group.key: perturbation_statistics(group, convention=convention) for group in groups}
+    body = []
+    for row, group in paired_rows(rows, groups):
+        ours = found[group.key] if group else {}
+        cells = image_cells(row, group, convention=convention)
+        for key in TITLES:
+            cells |= quantity_cells(key, ours.get(key), row, comparable=convention == "paper")
+        body.append(cells)
+
+    def value(group: Replicates, quantity: str):
+        one = found[group.key][quantity]
+        return one and one.values
+
+    notes = [
+        *missing_note(rows, groups),
+        *dataset_note(reference, config),
+        *perturbation_notes(groups, convention=convention),
+        *([seeds_note(groups)] if groups else []),
+        *ordering_notes(
+            reference,
+            table="table2",
+            ours=value,
+            groups=groups,
+            quantities={key: {key: title} for key, title in TITLES.items()},
+        ),
+    ]
+    return Table("Table 2. Frequency-domain norms of δ̂, nonlinear networks", COLUMNS, tuple(body), tuple(notes))

@@ -1,0 +1,81 @@
+"""Table 5: the learning rates that the networks were trained with, and the schedule."""
+
+from collections.abc import Mapping, Sequence
+
+from advspectra.results import NAMES, Run, by_network
+from advspectra.table import Cell, Column, Table
+
+INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": None}
+
+COLUMNS = (
+    Column("model", "Model"),
+    Column("learning_rate", "Learning rate"),
+    Column("learning_rate_paper", "paper"),
+    Column("batch_size", "Batch size"),
+    Column("batch_size_paper", "paper"),
+    Column("learning_rate_drop", "Learning rate drop"),
+    Column("learning_rate_drop_paper", "paper"),
+)
+
+
+def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
+    """Return the table: a row for each network of the study, then the paper's rows that it lacks.
+
+    The rates are those in the checkpoints, which a search may have found. convention has no part in it;
+    reference : paper.yaml; config : the study's configuration.
+    """
+    groups = by_network(runs)
+    rows = reference["tables"]["table5"]["rows"]
+    training = config["training"]
+    body, other = [], []
+    for group in groups:
+        rates = sorted({one.learning_rate for one in group.checkpoints})
+        paper = [row for row in rows if group.first.network in row["networks"]]
+        body.append(
+            {
+                "model": group.first.label,
+                "learning_rate": _listed(rates) or None,
+                "batch_size": training["batch_size"],
+                "learning_rate_drop": _drop(training["schedule"]),
+                **_paper(paper),
+            }
+        )
+        if paper and set(rates) - {row["learning_rate"] for row in paper}:
+            other.append(group.first.label)
+    present = {group.first.network for group in groups}
+    missing = [row for row in rows if not present & set(row["networks"])]
+    names = list(dict.fromkeys(row["model"] for row in missing))
+    body += [{"model": name, **_paper([row for row in missing if row["model"] == name])} for name in names]
+    text = reference["tables"]["table5"]["text"]
+    notes = [
+        *([f"Not in this study: {', '.join(names)}."] if names else []),
+        *([f"Trained at a rate that the paper does not list for the network: {'; '.join(other)}."] if other else []),
+        f"The paper lists {NAMES['bounded_width_32'][0]} twice and does not say which of its networks has which rate; "
+        "it lists none for residual networks and VGG19.",
+        f"SGD, momentum {training['momentum']:g}, weight decay {training['weight_decay']:g}, "
+        f"{training['epochs']} epochs; "
+        f"the paper: at least {text['epochs']} epochs, rate × {text['schedule_factor']:g}, back to the maximum at "
+        f"epoch {text['schedule_reset_epoch']} (Appendix B.3).",
+    ]
+    return Table("Table 5. Learning rates", COLUMNS, tuple(body), tuple(notes))
+
+
+def _paper(rows: Sequence[Mapping]) -> dict[str, Cell]:
+    if not rows:
+        return {}
+    return {
+        "learning_rate_paper": " or ".join(f"{row['learning_rate']:g}" for row in rows),
+        "batch_size_paper": " or ".join(str(size) for size in sorted({row["batch_size"] for row in rows})),
+        "learning_rate_drop_paper": " or ".join(sorted({row["learning_rate_drop"] for row in rows})),
+    }
+
+
+def _drop(schedule: Mapping) -> str:
+    if schedule["factor"] == 1:
+        return "No"
+    reset = f", reset at epoch {schedule['reset_at']}" if schedule["reset_at"] is not None else ""
+    return f"× {schedule['factor']:g} every {schedule['every']} epochs{reset}"
+
+
+def _listed(values) -> str:
+    return ", ".join(f"{value:g}" for value in values)

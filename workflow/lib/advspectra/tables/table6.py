@@ -1,0 +1,78 @@
+"""Table 6: the attacks of the study, from its configuration, below the paper's."""
+
+from collections.abc import Mapping, Sequence
+
+from advspectra.results import Run
+from advspectra.table import Cell, Column, Table
+
+INPUTS = {"files": [], "activations": None, "alphas": None}
+
+COLUMNS = (
+    Column("name", "Name"),
+    Column("attack", "Attack"),
+    Column("metric", "Metric"),
+    Column("step", "Step size"),
+    Column("steps", "Number of steps"),
+    Column("epsilon", "Max norm ε"),
+    Column("images", "Test images"),
+    Column("checkpoints", "Checkpoints"),
+    Column("parameters", "Further parameters"),
+)
+# the norm by which Foolbox's class names begin
+METRICS = {"Linf": "L∞", "L2": "L2", "L1": "L1", "L0": "L0"}
+
+
+def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
+    """Return the table: the paper's attack, then each of the study's; runs and convention have no part in it.
+
+    reference : paper.yaml; config : the study's configuration.
+    """
+    body = [
+        {
+            "name": "paper",
+            "attack": row["attack"],
+            "metric": row["metric"],
+            "step": f"{row['learning_rate']:g}",
+            "steps": row["steps"],
+            "epsilon": row["epsilon"],
+        }
+        for row in reference["tables"]["table6"]["rows"]
+    ]
+    body += [_row(attack) for attack in config["attacks"]]
+    shown = config["summary"]["attack"]
+    notes = (
+        f"Tables and figures show the attack `{shown}` on the checkpoint `{config['summary']['checkpoint']}`.",
+        "The paper's step size is its column Learning Rate; it does not say whether the step is relative to ε.",
+    )
+    return Table("Table 6. Attacks", COLUMNS, tuple(body), notes)
+
+
+def _row(attack: Mapping) -> dict[str, Cell]:
+    options = dict(attack["options"])
+    parameters = dict(options.pop("parameters", {}))
+    name = str(options.pop("attack", attack["family"]))
+    row = {
+        "name": attack["name"],
+        "attack": name,
+        "metric": next((metric for prefix, metric in METRICS.items() if name.startswith(prefix)), None),
+        "epsilon": _epsilon(options.pop("epsilon", None)),
+        "steps": parameters.pop("steps", None),
+        "images": attack["images"],
+        "checkpoints": ", ".join(attack["checkpoints"]),
+    }
+    # Foolbox lets the absolute step overrule the relative one
+    relative, absolute = parameters.pop("rel_stepsize", None), parameters.pop("abs_stepsize", None)
+    if absolute is not None:
+        row["step"] = f"{absolute:g}, absolute"
+    elif relative is not None:
+        row["step"] = f"{relative:g} × ε"
+    rest = {**options, **parameters}
+    row["parameters"] = ", ".join(f"{key} {value}" for key, value in rest.items()) or None
+    return row
+
+
+def _epsilon(value: str | float | None) -> str | None:
+    """Return epsilon as text, in steps of an 8-bit pixel where it is a whole number of them."""
+    if value is None or isinstance(value, str):
+        return value
+    return f"{round(value * 255)}/255" if abs(value * 255 - round(value * 255)) < 1e-6 else f"{value:g}"

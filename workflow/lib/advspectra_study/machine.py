@@ -1,0 +1,15 @@
+"""What the workflow asks of the machine that it runs on."""
+
+import os
+from pathlib import Path
+
+
+def share_library(library: Path) -> None:
+    """Let the scripts, which are started with this process's environment, import from `library`."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(library), os.environ.get("PYTHONPATH")]))
+
+
+def gpus(device: str) -> int:
+    """Return how many GPUs a job on `device` (auto, cuda, mps, cpu) takes: one, or none where it computes on the CPU."""
+    nvidia = Path("/dev/nvidiactl").exists()  # without importing torch, which takes seconds
+    return int(device in ("cuda", "mps") or (device == "auto" and nvidia))
