@@ -1,30 +1,6 @@
 # files of the study's runs -> tables/<table>.{csv,md} and figures/<figure>.{pdf,png,md}
 # Each table and figure module says in INPUTS which files of which runs it reads.
 
-SUMMARY = STUDY["summary"]
-FILES = {
-    "checkpoints": "{run}/checkpoints.h5",
-    "predictor": "{run}/predictor.h5",
-    "perturbations": f"{{run}}/{SUMMARY['attack']}/{SUMMARY['checkpoint']}/perturbations.h5",
-    "spectra": f"{{run}}/{SUMMARY['attack']}/{SUMMARY['checkpoint']}/spectra.h5",
-}
-
-
-def run_files(kind, name):
-    """The files that the module advspectra.<kind>.<name> reads, of the study's runs that it is about."""
-    about = literal(LIBRARY / f"advspectra/{kind}/{name}.py", "INPUTS")
-    runs = [
-        folder
-        for folder, key in RUNS.items()
-        if key.activation in (about["activations"] or [key.activation]) and key.alpha in (about["alphas"] or [key.alpha])
-    ]
-    return [
-        f"{DATASET}/{FILES[file].format(run=folder)}"
-        for file in about["files"]
-        for folder in runs
-        if file != "predictor" or RUNS[folder].activation == "linear"
-    ]
-
 
 rule table:
     input:

@@ -1,11 +1,6 @@
 # images.h5, <run>/checkpoints.h5 -> <run>/<attack>/<checkpoint>/perturbations.h5
 
 
-def attack_options(wildcards):
-    options = ATTACKS[wildcards.attack]["options"]
-    return {name: fraction(value) if name == "epsilon" and value is not None else value for name, value in options.items()}
-
-
 rule attack:
     input:
         images=f"{DATASET}/images.h5",

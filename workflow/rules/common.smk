@@ -1,5 +1,5 @@
 # The validated study, its paths, the values that wildcards may take, and the parameters shared by several rules.
-import os
+import re
 import sys
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.basedir)
 LIBRARY = ROOT / "workflow/lib"
 sys.path.insert(0, str(LIBRARY))
-# scripts are started with this environment and so find the same library, in whatever environment they run
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(LIBRARY), os.environ.get("PYTHONPATH")]))
 
 from advspectra_study.config import ConfigError, load_config
 from advspectra_study.fingerprint import code_fingerprint
+from advspectra_study.machine import gpus, share_library
 from advspectra_study.plugins import available, literal
 from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
 
+share_library(LIBRARY)
 try:
     STUDY = load_config(config, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
 except ConfigError as error:
@@ -29,9 +29,15 @@ CHECKPOINTS = sorted({checkpoint for attack in STUDY["attacks"] for checkpoint i
 TABLES = available("tables", LIBRARY)
 FIGURES = available("figures", LIBRARY)
 ENVIRONMENT = "../../envs/environment.yaml"
-DEVICE = STUDY["compute"]["device"]
-# one GPU for each job that computes on one; without a GPU the resource never holds a job back
-GPUS = int(DEVICE in ("cuda", "mps") or (DEVICE == "auto" and Path("/dev/nvidiactl").exists()))
+# without a GPU the resource never holds a job back
+GPUS = gpus(STUDY["compute"]["device"])
+SUMMARY = STUDY["summary"]
+FILES = {
+    "checkpoints": "{run}/checkpoints.h5",
+    "predictor": "{run}/predictor.h5",
+    "perturbations": f"{{run}}/{SUMMARY['attack']}/{SUMMARY['checkpoint']}/perturbations.h5",
+    "spectra": f"{{run}}/{SUMMARY['attack']}/{SUMMARY['checkpoint']}/spectra.h5",
+}
 
 
 def one_of(names):
@@ -72,3 +78,28 @@ def architecture(wildcards):
 
 def architecture_module(wildcards):
     return f"advspectra.models.{network_entry(STUDY, RUNS[wildcards.run])['architecture']}"
+
+
+def rate(wildcards):
+    return network_entry(STUDY, RUNS[wildcards.run])["learning_rate"]
+
+
+def attack_options(wildcards):
+    options = ATTACKS[wildcards.attack]["options"]
+    return {name: fraction(value) if name == "epsilon" and value is not None else value for name, value in options.items()}
+
+
+def run_files(kind, name):
+    """The files that the module advspectra.<kind>.<name> reads, of the study's runs that it is about."""
+    about = literal(LIBRARY / f"advspectra/{kind}/{name}.py", "INPUTS")
+    runs = [
+        folder
+        for folder, key in RUNS.items()
+        if key.activation in (about["activations"] or [key.activation]) and key.alpha in (about["alphas"] or [key.alpha])
+    ]
+    return [
+        f"{DATASET}/{FILES[file].format(run=folder)}"
+        for file in about["files"]
+        for folder in runs
+        if file != "predictor" or RUNS[folder].activation == "linear"
+    ]

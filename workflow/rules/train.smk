@@ -1,10 +1,6 @@
 # images.h5 -> <run>/checkpoints.h5, <run>/history.csv; for linear networks <run>/predictor.h5
 
 
-def rate(wildcards):
-    return network_entry(STUDY, RUNS[wildcards.run])["learning_rate"]
-
-
 rule train:
     input:
         images=f"{DATASET}/images.h5",

@@ -20,4 +20,4 @@ with job(snakemake):
         with replacing(snakemake.output[kind]) as temporary:
             drawing.savefig(temporary, format=kind, dpi=snakemake.params.figures["dpi"], **options)
     with replacing(snakemake.output.caption) as temporary:
-        temporary.write_text(caption + "\n")
+        temporary.write_text(caption + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from advspectra_study.job import job
 
 with job(snakemake):
     module = importlib.import_module(f"advspectra.tables.{snakemake.wildcards.table}")
-    with open(snakemake.input.reference) as file:
+    with open(snakemake.input.reference, encoding="utf-8") as file:
         reference = yaml.safe_load(file)
     study = snakemake.params.study
     table = module.table(
@@ -24,4 +24,4 @@ with job(snakemake):
         (snakemake.output.markdown, table.to_markdown()),
     ):
         with replacing(path) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")

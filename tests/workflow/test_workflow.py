@@ -1,0 +1,199 @@
+"""The workflow as its users meet it: presets, targets, faults before and during a run, a new architecture."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from workflow.study import CONFIG, ROOT, Study
+
+TOY_ARCHITECTURE = '''
+"""A toy: the readout alone."""
+
+from torch import nn
+
+SPEC = {"options": {}, "required": [], "activations": ["linear"], "depths": [1], "alpha": False}
+
+
+def build(*, image_shape, classes, activation, depth):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes)) if False else nn.Sequential(
+        nn.Flatten(), nn.Linear(image_shape[0] * image_shape[1] * image_shape[2], classes)
+    )
+'''
+
+
+def snakemake(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "workflow/presets").glob("*.yaml")))
+def test_each_preset_plans_a_study_of_its_own_with_every_table_and_figure(name):
+    done = snakemake(ROOT, "--dry-run", "--forceall", "--configfile", f"workflow/presets/{name}.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    outputs = re.findall(r"^    output: (.*)$", done.stdout, flags=re.MULTILINE)
+    paths = [path for line in outputs for path in line.split(", ")]
+    assert all(path.startswith(f"results/{name}/") for path in paths)
+    for wanted in (
+        "figures/fig04",
+        "figures/fig05",
+        "figures/fig08",
+        "figures/fig09",
+        "figures/fig10",
+        "figures/fig11",
+    ):
+        assert {f"results/{name}/{wanted}.pdf", f"results/{name}/{wanted}.png"} <= set(paths)
+    assert {f"results/{name}/tables/table{number}.csv" for number in range(1, 7)} <= set(paths)
+
+
+def test_the_default_study_is_the_paper_and_needs_no_flags():
+    done = snakemake(ROOT, "--dry-run", "--quiet", "rules", "--forceall")
+    assert done.returncode == 0 and "results/paper" in snakemake(ROOT, "--dry-run", "--forceall").stdout
+
+
+def test_a_preset_carries_nothing_over_from_the_default_study(tmp_path):
+    study = Study(tmp_path, {key: value for key, value in CONFIG.items() if key != "attacks"})
+    done = study.snakemake("--dry-run")
+    assert done.returncode != 0 and "attacks: missing" in done.stdout + done.stderr
+
+
+def test_a_faulty_configuration_stops_everything_with_all_its_faults(tmp_path, tiny_config):
+    tiny_config["training"]["epoch"] = tiny_config["training"].pop("epochs")
+    tiny_config["attacks"][0]["images"] = 0
+    study = Study(tmp_path, tiny_config)
+    done = study.snakemake()
+    output = done.stdout + done.stderr
+    assert (
+        done.returncode != 0 and "training.epoch" in output and "'epochs'" in output and "attacks[0].images" in output
+    )
+    assert "Traceback" not in output and not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "results/tiny/figures/fig99.pdf",
+        "results/tiny/bands/fully_connected-linear/depth=1/alpha=1.0/seed=0/checkpoints.h5",
+        "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0/predictor.h5",
+        "results/paper/tables/table1.csv",
+    ],
+)
+def test_a_target_that_the_study_lacks_is_an_error_that_names_it(finished_study, target):
+    done = finished_study.snakemake(target)
+    assert done.returncode != 0 and f"No rule to produce {target}" in done.stdout + done.stderr
+
+
+def test_a_single_target_runs_nothing_else(finished_study):
+    study = finished_study
+    (study.folder / "results/tiny/figures/fig08.png").unlink()
+    assert study.planned("results/tiny/figures/fig08.pdf") == ["figure:fig08"]
+    study.run("results/tiny/figures/fig08.pdf")
+    assert study.planned() == []
+
+
+def test_the_same_study_twice_gives_the_same_bytes(finished_study, tmp_path):
+    again = Study(tmp_path, CONFIG)
+    again.run()
+    made = {path.relative_to(tmp_path): path for path in (tmp_path / "results").rglob("*") if path.is_file()}
+    results = {name: path for name, path in made.items() if path.suffix in (".h5", ".csv", ".md", ".png", ".pdf")}
+    assert len(results) > 40
+    different = [
+        name.as_posix()
+        for name, path in results.items()
+        if path.read_bytes() != (finished_study.folder / name).read_bytes()
+    ]
+    assert different == []
+
+
+CHECKPOINTS = "results/tiny/bands/{run}/depth=1/alpha=1/seed=0/checkpoints.h5"
+
+
+def another_architecture(folder):
+    linear, relu = (CHECKPOINTS.format(run=run) for run in ("fully_connected-linear", "bounded_width_3-relu"))
+    shutil.copy(folder / linear, folder / relu)
+    return relu.replace("checkpoints.h5", "pgd/best/perturbations.h5"), "expected a network with architecture"
+
+
+def truncated(name, target, message):
+    def damage(folder):
+        path = folder / f"results/tiny/bands/{name}"
+        path.write_bytes(path.read_bytes()[:2000])
+        return f"results/tiny/{target}", message
+
+    return damage
+
+
+RUN = "bounded_width_3-relu/depth=1/alpha=1/seed=0"
+DAMAGES = {
+    "checkpoint of another architecture": another_architecture,
+    "truncated images": truncated("images.h5", f"bands/{RUN}/checkpoints.h5", "images.h5: expected an HDF5 file"),
+    "truncated checkpoints": truncated(
+        f"{RUN}/checkpoints.h5", f"bands/{RUN}/pgd/best/perturbations.h5", "checkpoints.h5: expected an HDF5 file"
+    ),
+    "truncated perturbations": truncated(
+        f"{RUN}/pgd/best/perturbations.h5",
+        f"bands/{RUN}/pgd/best/spectra.h5",
+        "perturbations.h5: expected an HDF5 file",
+    ),
+    "truncated spectra": truncated(
+        f"{RUN}/pgd/best/spectra.h5", "figures/fig10.pdf", "spectra.h5: expected an HDF5 file"
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_result_is_one_clear_error_and_leaves_no_output(finished_study, tmp_path, damage):
+    shutil.copytree(finished_study.folder, tmp_path, dirs_exist_ok=True)
+    study = Study.__new__(Study)
+    study.folder = tmp_path
+    target, message = damage(tmp_path)
+    done = study.snakemake(target, "--force", "--allowed-rules", "attack", "train", "spectra", "figure")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("rule ") and message in line]
+    assert done.returncode != 0 and lines, done.stdout + done.stderr
+    folder = (tmp_path / target).parent
+    assert not (tmp_path / target).exists()
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []  # nor a temporary file
+
+
+def test_a_broken_archive_is_one_clear_error_and_leaves_no_images(tmp_path, tiny_config):
+    tiny_config["dataset"] = {"name": "folder", "source": "image_folder", "options": {"path": "images.tar.xz"}}
+    study = Study(tmp_path, tiny_config)
+    (tmp_path / "images.tar.xz").write_bytes(b"not an archive")
+    done = study.snakemake("results/tiny/folder/images.h5")
+    assert done.returncode != 0 and "rule images: ValueError: images.tar.xz" in done.stderr
+    assert not list((tmp_path / "results/tiny").rglob("*.h5*"))
+
+
+def test_a_diverged_training_says_at_which_step_and_what_rate_to_try(tmp_path, tiny_config):
+    tiny_config["networks"][0]["learning_rate"] = 1e30
+    study = Study(tmp_path, tiny_config)
+    target = CHECKPOINTS.format(run="fully_connected-linear")
+    done = study.snakemake(target)
+    assert done.returncode != 0
+    assert re.search(r"rule train: TrainingFailed: training diverged at step \d+ .*try 1e\+29", done.stderr)
+    assert not (tmp_path / target).exists()
+
+
+def test_a_toy_architecture_is_one_new_file_and_one_line_of_configuration(finished_study, tmp_path, tiny_config):
+    shutil.copytree(finished_study.folder, tmp_path, dirs_exist_ok=True)
+    study = Study.__new__(Study)
+    study.folder = tmp_path
+    (tmp_path / "workflow/lib/advspectra/models/toy.py").write_text(TOY_ARCHITECTURE)
+    line = "{name: toy, architecture: toy, activations: [linear], depths: [1], learning_rate: 0.01}"
+    tiny_config["networks"].append(yaml.safe_load(line))
+    study.configure(tiny_config)
+    own = {f"{rule}:toy-linear" for rule in ("train", "predictor", "attack", "spectra")}
+    planned = study.planned()
+    assert {job.split("/")[0] for job in planned if not job.startswith(("table:", "figure:"))} == own
+    study.run()
+    assert "toy" in (tmp_path / "results/tiny/tables/table1.csv").read_text()
+    assert "toy" in (tmp_path / "results/tiny/tables/table4.md").read_text()
+    assert study.planned() == []
+
+
+def test_lint_finds_nothing():
+    done = snakemake(ROOT, "--lint")
+    assert done.returncode == 0 and "Congratulations" in done.stdout + done.stderr
