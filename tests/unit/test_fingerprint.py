@@ -21,17 +21,18 @@ def library(tmp_path):
         path = tmp_path / "lib" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    (tmp_path / "script.py").write_text("from pkg.a import f\nimport numpy\nimport other\n")
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/a.py").write_text("from pkg.a import f\nimport numpy\nimport other\n")
     return tmp_path / "lib"
 
 
 def digests(library, *plugins):
-    return code_fingerprint(library.parent / "script.py", package=library / "pkg", plugins=plugins)
+    return code_fingerprint(library.parent / "scripts/a.py", package=library / "pkg", plugins=plugins)
 
 
 def test_the_closure_is_what_the_script_reaches(library):
-    assert set(digests(library)) == {"script.py", "a.py", "b.py"}
-    assert set(digests(library, "pkg.plugins.one")) == {"script.py", "a.py", "b.py", "plugins/one.py"}
+    assert set(digests(library)) == {"scripts/a.py", "a.py", "b.py"}
+    assert set(digests(library, "pkg.plugins.one")) == {"scripts/a.py", "a.py", "b.py", "plugins/one.py"}
 
 
 @pytest.mark.parametrize(

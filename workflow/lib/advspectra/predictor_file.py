@@ -1,8 +1,8 @@
 """predictor.h5: the end-to-end map of a linear network and its spectrum (format version 1).
 
 Root datasets: `beta` (K, C, H, W) and `intercept` (K,), logits = <beta, inputs> + intercept for inputs in [0, 1];
-scales as in spectra.h5. Groups `raw` (beta as it is) and `rescaled` (each class's map to [0, 1]: the paper's Table 1, see
-advspectra.predictors.rescaled), each under the paper's convention: `norm_l1`, `norm_l2`, `flatness`,
+scales as in spectra.h5. Groups `raw` (beta as it is) and `rescaled` (each class's map to [0, 1]: the paper's Table 1,
+see advspectra.predictors.rescaled), each under the paper's convention: `norm_l1`, `norm_l2`, `flatness`,
 `half_power_frequency` (K,), `radial_energy` (K, R), `mean_power` (H, W) over classes.
 """
 

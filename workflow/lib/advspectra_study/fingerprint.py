@@ -21,7 +21,8 @@ def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = 
     pending = [script, *(file for name in plugins for file in _files(name, package))]
     while pending:
         path = pending.pop()
-        name = path.relative_to(package).as_posix() if path.is_relative_to(package) else path.name
+        # a script may have the name of a module: the folder tells them apart
+        name = path.relative_to(package if path.is_relative_to(package) else script.parents[1]).as_posix()
         if name not in digests:
             digests[name], imported = _parsed(path, path.stat().st_mtime_ns)
             pending += [file for module in imported for file in _files(module, package)]

@@ -10,6 +10,6 @@ def share_library(library: Path) -> None:
 
 
 def gpus(device: str) -> int:
-    """Return how many GPUs a job on `device` (auto, cuda, mps, cpu) takes: one, or none where it computes on the CPU."""
+    """Return how many GPUs a job on `device` (auto, cuda, mps, cpu) takes: one, or none on the CPU."""
     nvidia = Path("/dev/nvidiactl").exists()  # without importing torch, which takes seconds
     return int(device in ("cuda", "mps") or (device == "auto" and nvidia))
