@@ -9,9 +9,9 @@ import pytest
 import yaml
 from unit.synthetic_results import identity, write_checkpoints, write_predictor, write_run, write_spectra
 
-from advspectra.comparison import statistics
 from advspectra.results import read_runs
-from advspectra.table import Column, Spread, Table
+from advspectra.statistics import Spread, statistics
+from advspectra.table import Column, Table
 from advspectra.tables import table1, table2, table3, table4, table5, table6
 
 CONFIG = {

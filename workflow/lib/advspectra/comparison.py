@@ -1,43 +1,15 @@
-"""A study's numbers beside the paper's: statistics over images and seeds, rows in the paper's order, its orderings.
+"""A study's numbers beside the paper's: rows in the paper's order, and its orderings.
 
 `reference` is the content of paper.yaml: tables with rows keyed by network, activation and depth, and orderings.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from advspectra.results import Replicates
-from advspectra.table import Cell, Column, Spread
+from advspectra.statistics import Spread, Statistics, statistics
+from advspectra.table import Cell, Column
 
 Key = tuple[str, str, int | None, float]  # network, activation, hidden layers, alpha
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Mean and sd over all values (images, classes), and over the means of the seeds (None for a single seed)."""
-
-    values: Spread
-    seeds: Spread | None
-
-
-def statistics(samples: Sequence[np.ndarray]) -> Statistics | None:
-    """Return the statistics of one quantity, given an array of its values for each seed; None without any value.
-
-    The mean is that of all values. The sd over values is pooled within seeds, sqrt(sum (n_i - 1) s_i^2 / sum (n_i -
-    1)) with s_i^2 the unbiased variance of seed i, so that differences between seeds are not in it; they are in the
-    second Spread, mean and sd (ddof 1) of the seeds' means.
-    """
-    samples = [np.asarray(sample, dtype=np.float64) for sample in samples if len(sample)]
-    if not samples:
-        return None
-    freedom = sum(len(sample) - 1 for sample in samples)
-    squares = sum(((sample - sample.mean()) ** 2).sum() for sample in samples)
-    sd = float(np.sqrt(squares / freedom)) if freedom else None
-    means = np.array([sample.mean() for sample in samples])
-    seeds = Spread(float(means.mean()), float(means.std(ddof=1))) if len(means) > 1 else None
-    return Statistics(Spread(float(np.concatenate(samples).mean()), sd), seeds)
 
 
 def paired_rows(

@@ -17,6 +17,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 
 from advspectra.results import Replicates, Run
 
@@ -196,7 +197,10 @@ def outer_labels(panels: np.ndarray, *, every: bool = False) -> None:
 def colour_bar(figure, image: AxesImage, panels, label: str, **where) -> None:
     """Draw the colour scale of a spectrum beside `panels`; its lower end stands for all below."""
     where = {"pad": 0.01, "aspect": 12, "fraction": 0.05} | where
-    figure.colorbar(image, ax=panels, label=label, extend="min", **where)
+    # a scale of less than two decades has too few powers of ten for its ticks
+    few = image.norm.vmax < 100 * image.norm.vmin
+    ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": "%g"} if few else {}
+    figure.colorbar(image, ax=panels, label=label, extend="min", **ticks, **where).minorticks_off()
 
 
 def show_image(axes: Axes, values: np.ndarray, *, limit: float) -> None:

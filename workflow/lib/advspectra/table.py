@@ -4,15 +4,8 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import NamedTuple
 
-
-class Spread(NamedTuple):
-    """A mean and the standard deviation beside it; sd is None where it is undefined (a single value)."""
-
-    mean: float
-    sd: float | None
-
+from advspectra.statistics import Spread
 
 Cell = str | int | float | Spread | None
 

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advspectra import captions, plotting
-from advspectra.comparison import statistics
 from advspectra.results import Replicates, Run, by_network
+from advspectra.statistics import statistics
 
 INPUTS = {"files": ["spectra", "predictor"], "activations": None, "alphas": [1]}
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from advspectra.comparison import (
     IMAGE_COLUMNS,
-    Statistics,
     dataset_note,
     image_cells,
     missing_note,
@@ -15,9 +14,9 @@ from advspectra.comparison import (
     quantity_cells,
     quantity_columns,
     seeds_note,
-    statistics,
 )
 from advspectra.results import Replicates, Run, by_network
+from advspectra.statistics import Statistics, statistics
 from advspectra.table import Column, Table
 
 INPUTS = {"files": ["spectra", "predictor"], "activations": ["linear"], "alphas": [1]}

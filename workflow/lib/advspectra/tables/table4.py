@@ -6,7 +6,8 @@ import numpy as np
 
 from advspectra.comparison import dataset_note, missing_note, ordering_notes, paired_rows
 from advspectra.results import Replicates, Run, by_network
-from advspectra.table import Cell, Column, Spread, Table
+from advspectra.statistics import Spread
+from advspectra.table import Cell, Column, Table
 
 INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": [1]}
 
