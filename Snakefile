@@ -21,5 +21,5 @@ include: "workflow/rules/aggregate.smk"
 rule all:
     default_target: True
     input:
-        collect(f"{RESULTS}/tables/{{table}}.csv", table=TABLES),
-        collect(f"{RESULTS}/figures/{{figure}}.pdf", figure=FIGURES),
+        collect(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md"]),
+        collect(f"{RESULTS}/figures/{{figure}}.{{kind}}", figure=FIGURES, kind=["pdf", "png", "md"]),
