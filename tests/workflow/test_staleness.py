@@ -18,21 +18,21 @@ READS = {
     f"predictor:{LINEAR}": {f"train:{LINEAR}"},
     **{f"attack:{run}:pgd:best": {"images", f"train:{run}"} for run in (LINEAR, RELU)},
     **{f"spectra:{run}:pgd:best": {f"attack:{run}:pgd:best"} for run in (LINEAR, RELU)},
-    "table:table1": {f"spectra:{LINEAR}:pgd:best", f"predictor:{LINEAR}"},
-    "table:table2": {f"spectra:{RELU}:pgd:best"},
-    "table:table3": set(),
-    "table:table4": {f"train:{LINEAR}", f"train:{RELU}"},
-    "table:table5": {f"train:{LINEAR}", f"train:{RELU}"},
-    "table:table6": set(),
-    "figure:fig04": {f"spectra:{RELU}:pgd:best", f"attack:{RELU}:pgd:best"},
-    "figure:fig05": {f"spectra:{LINEAR}:pgd:best", f"spectra:{RELU}:pgd:best", f"predictor:{LINEAR}"},
-    "figure:fig08": {f"spectra:{LINEAR}:pgd:best", f"attack:{LINEAR}:pgd:best", f"predictor:{LINEAR}"},
-    "figure:fig09": {f"spectra:{LINEAR}:pgd:best"},
-    "figure:fig10": {f"spectra:{RELU}:pgd:best"},
-    "figure:fig11": {f"spectra:{LINEAR}:pgd:best", f"spectra:{RELU}:pgd:best"},
+    "table_table1": {f"spectra:{LINEAR}:pgd:best", f"predictor:{LINEAR}"},
+    "table_table2": {f"spectra:{RELU}:pgd:best"},
+    "table_table3": set(),
+    "table_table4": {f"train:{LINEAR}", f"train:{RELU}"},
+    "table_table5": {f"train:{LINEAR}", f"train:{RELU}"},
+    "table_table6": set(),
+    "figure_fig04": {f"spectra:{RELU}:pgd:best", f"attack:{RELU}:pgd:best"},
+    "figure_fig05": {f"spectra:{LINEAR}:pgd:best", f"spectra:{RELU}:pgd:best", f"predictor:{LINEAR}"},
+    "figure_fig08": {f"spectra:{LINEAR}:pgd:best", f"attack:{LINEAR}:pgd:best", f"predictor:{LINEAR}"},
+    "figure_fig09": {f"spectra:{LINEAR}:pgd:best"},
+    "figure_fig10": {f"spectra:{RELU}:pgd:best"},
+    "figure_fig11": {f"spectra:{LINEAR}:pgd:best", f"spectra:{RELU}:pgd:best"},
 }
-TABLES = [f"table:table{number}" for number in range(1, 7)]
-FIGURES = [job for job in READS if job.startswith("figure:")]
+TABLES = [f"table_table{number}" for number in range(1, 7)]
+FIGURES = [job for job in READS if job.startswith("figure_")]
 ALL = list(READS)
 
 
@@ -65,17 +65,17 @@ RUNS_CODE_OF = {
     "attack.py": jobs("attack"),
     "attacks/foolbox.py": jobs("attack"),
     "perturbation_file.py": jobs("attack", "spectra"),
-    "fourier.py": [*jobs("spectra", "predictor"), "figure:fig04", "figure:fig08"],  # spectra of the example image
+    "fourier.py": [*jobs("spectra", "predictor"), "figure_fig04", "figure_fig08"],  # spectra of the example image
     "spectrum_file.py": jobs("spectra", "predictor"),
     "results.py": [*TABLES, *FIGURES],
     "captions.py": FIGURES,
     "plotting.py": FIGURES,
-    "example.py": ["figure:fig04", "figure:fig08"],
-    "comparison.py": ["table:table1", "table:table2", "table:table4"],
-    "statistics.py": [*TABLES, "figure:fig05"],
+    "example.py": ["figure_fig04", "figure_fig08"],
+    "comparison.py": ["table_table1", "table_table2", "table_table4"],
+    "statistics.py": [*TABLES, "figure_fig05"],
     "table.py": TABLES,
-    **{f"tables/{name}.py": [f"table:{name}"] for name in (job.split(":")[1] for job in TABLES)},
-    **{f"figures/{name}.py": [f"figure:{name}"] for name in (job.split(":")[1] for job in FIGURES)},
+    **{f"tables/{name}.py": [f"table_{name}"] for name in (job.removeprefix("table_") for job in TABLES)},
+    **{f"figures/{name}.py": [f"figure_{name}"] for name in (job.removeprefix("figure_") for job in FIGURES)},
 }
 
 
@@ -186,10 +186,10 @@ def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     own = [f"train:{new}", f"attack:{new}:pgd:best", f"spectra:{new}:pgd:best"]
     study.configure(changed(networks=lambda networks: networks[0].update(alphas=[1, 10])))
     # of the figures only the one about alpha reads it; all tables know the configuration
-    assert study.planned() == sorted([*own, *TABLES, "figure:fig11"])
+    assert study.planned() == sorted([*own, *TABLES, "figure_fig11"])
 
     new = [run.replace("seed=0", "seed=1") for run in (LINEAR, RELU)]
     own = [job for run in new for job in (f"train:{run}", f"attack:{run}:pgd:best", f"spectra:{run}:pgd:best")]
-    reading = ["table:table1", "table:table2", "table:table4", "table:table5", *FIGURES]
+    reading = ["table_table1", "table_table2", "table_table4", "table_table5", *FIGURES]
     study.configure(CONFIG | {"seeds": [0, 1]})
     assert study.planned() == sorted([*own, f"predictor:{new[0]}", *reading])

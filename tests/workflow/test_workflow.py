@@ -89,7 +89,7 @@ def test_a_target_that_the_study_lacks_is_an_error_that_names_it(finished_study,
 def test_a_single_target_runs_nothing_else(finished_study):
     study = finished_study
     (study.folder / "results/tiny/figures/fig08.pdf").unlink()
-    assert study.planned("results/tiny/figures/fig08.pdf") == ["figure:fig08"]
+    assert study.planned("results/tiny/figures/fig08.pdf") == ["figure_fig08"]
     study.run("results/tiny/figures/fig08.pdf")
     assert study.planned() == []
 
@@ -148,7 +148,7 @@ def test_a_damaged_result_is_one_clear_error_and_leaves_no_output(finished_study
     study = Study.__new__(Study)
     study.folder = tmp_path
     target, message = damage(tmp_path)
-    done = study.snakemake(target, "--force", "--allowed-rules", "attack", "train", "spectra", "figure")
+    done = study.snakemake(target, "--force", "--allowed-rules", "attack", "train", "spectra", "figure_fig10")
     lines = [line for line in done.stderr.splitlines() if line.startswith("rule ") and message in line]
     assert done.returncode != 0 and lines, done.stdout + done.stderr
     folder = (tmp_path / target).parent
@@ -188,7 +188,7 @@ def test_a_toy_architecture_is_one_new_file_and_one_line_of_configuration(finish
     study.configure(tiny_config)
     own = {f"{rule}:toy-linear" for rule in ("train", "predictor", "attack", "spectra")}
     planned = study.planned()
-    assert {job.split("/")[0] for job in planned if not job.startswith(("table:", "figure:"))} == own
+    assert {job.split("/")[0] for job in planned if not job.startswith(("table_", "figure_"))} == own
     study.run()
     assert "toy" in (tmp_path / "results/tiny/tables/table1.csv").read_text()
     assert "toy" in (tmp_path / "results/tiny/tables/table4.md").read_text()

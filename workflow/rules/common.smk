@@ -49,8 +49,6 @@ wildcard_constraints:
     run=one_of(RUNS),
     attack=one_of(ATTACKS),
     checkpoint=one_of(CHECKPOINTS),
-    table=one_of(TABLES),
-    figure=one_of(FIGURES),
 
 
 def code(script, *plugins):
@@ -103,3 +101,8 @@ def run_files(kind, name):
         for folder in runs
         if file != "predictor" or RUNS[folder].activation == "linear"
     ]
+
+
+def caption(name):
+    """The caption of a table or figure in Snakemake's report; one without a caption is shown bare."""
+    return f"../report/{name}.rst" if (ROOT / f"workflow/report/{name}.rst").exists() else None

@@ -14,7 +14,7 @@ FORMATS = {"pdf": {"metadata": {"CreationDate": None}}, "png": {}}
 with job(snakemake):
     matplotlib.use("Agg")
     matplotlib.rc_file(snakemake.input.style)
-    module = importlib.import_module(f"advspectra.figures.{snakemake.wildcards.figure}")
+    module = importlib.import_module(snakemake.params.module)
     drawing, caption = module.draw(read_runs(snakemake.input.runs), convention=snakemake.params.convention)
     for kind, options in FORMATS.items():
         with replacing(snakemake.output[kind]) as temporary:

@@ -9,7 +9,7 @@ from advspectra.results import read_runs
 from advspectra_study.job import job
 
 with job(snakemake):
-    module = importlib.import_module(f"advspectra.tables.{snakemake.wildcards.table}")
+    module = importlib.import_module(snakemake.params.module)
     with open(snakemake.input.reference, encoding="utf-8") as file:
         reference = yaml.safe_load(file)
     study = snakemake.params.study
