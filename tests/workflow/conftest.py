@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from workflow.study import CONFIG, Study
+from study import CONFIG, Study
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from workflow.study import CONFIG, ROOT
+from study import CONFIG, ROOT
 
 LIBRARY = "workflow/lib/advspectra"
 LINEAR, RELU = "fully_connected-linear/depth=1/alpha=1/seed=0", "bounded_width_3-relu/depth=1/alpha=1/seed=0"

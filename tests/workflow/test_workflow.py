@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import yaml
-from workflow.study import CONFIG, ROOT, Study
+from study import CONFIG, ROOT, Study
 
 TOY_ARCHITECTURE = '''
 """A toy: the readout alone."""
