@@ -1,10 +1,13 @@
 """Make images.h5 from the study's data source."""
 
 import importlib
+from dataclasses import replace
 
 from advspectra.image_file import write_images
-from advspectra_study.job import job
+from advspectra_study.job import job, provenance
 
 with job(snakemake):
-    source = importlib.import_module(f"advspectra.datasets.{snakemake.params.source}")
-    write_images(snakemake.output.images, source.load(**snakemake.params.options))
+    module = importlib.import_module(f"advspectra.datasets.{snakemake.params.source}")
+    images = module.load(**snakemake.params.options)
+    source = {**images.source, **provenance(snakemake)}
+    write_images(snakemake.output.images, replace(images, source=source))
