@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
-from unit.synthetic_results import identity, write_run, write_spectra
+from synthetic_results import identity, write_run, write_spectra
 
 from advspectra import plotting
 from advspectra.example import choose_image

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from unit.synthetic_results import identity, write_checkpoints, write_run, write_spectra
+from synthetic_results import identity, write_checkpoints, write_run, write_spectra
 
 from advspectra.hdf5 import create
 from advspectra.results import Run, by_network, read_runs

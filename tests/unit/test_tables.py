@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from unit.synthetic_results import identity, write_checkpoints, write_predictor, write_run, write_spectra
+from synthetic_results import identity, write_checkpoints, write_predictor, write_run, write_spectra
 
 from advspectra.results import read_runs
 from advspectra.statistics import Spread, statistics

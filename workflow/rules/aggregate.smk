@@ -1,5 +1,6 @@
 # files of the study's runs -> tables/<table>.{csv,md} and figures/<figure>.{pdf,png,md}
-# Each table and figure is a module, which says in INPUTS which files of which runs it reads, and a caption: a rule each.
+# Each table and figure is a module, which says in INPUTS what it reads (files of which runs, for tables also sections of
+# the configuration), and a caption: a rule each.
 
 
 for table in TABLES:
@@ -20,7 +21,8 @@ for table in TABLES:
             markdown=f"{RESULTS}/tables/{table}.md",
         params:
             module=f"advspectra.tables.{table}",
-            study={key: STUDY[key] for key in ("dataset", "networks", "training", "attacks", "summary")},
+            config={key: STUDY[key] for key in inputs_of("tables", table)["config"]},
+            convention=SUMMARY["convention"],
             code=code("table.py", f"advspectra.tables.{table}"),
         log:
             f"{RESULTS}/logs/tables/{table}.log",

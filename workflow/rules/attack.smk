@@ -14,7 +14,6 @@ rule attack:
         options=attack_options,
         images=lambda wildcards: ATTACKS[wildcards.attack]["images"],
         batch_size=lambda wildcards: ATTACKS[wildcards.attack]["batch_size"],
-        compute=STUDY["compute"],
         code=lambda wildcards: code(
             "attack.py",
             architecture_module(wildcards),
@@ -23,6 +22,7 @@ rule attack:
     threads: STUDY["compute"]["threads"]
     resources:
         gpu=GPUS,
+        device=STUDY["compute"]["device"],
     log:
         f"{RESULTS}/logs/{{attack}}/{{run}}/{{checkpoint}}.log",
     benchmark:

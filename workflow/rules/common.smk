@@ -87,9 +87,13 @@ def attack_options(wildcards):
     return {name: fraction(value) if name == "epsilon" and value is not None else value for name, value in options.items()}
 
 
+def inputs_of(kind, name):
+    return literal(LIBRARY / f"advspectra/{kind}/{name}.py", "INPUTS")
+
+
 def run_files(kind, name):
     """The files that the module advspectra.<kind>.<name> reads, of the study's runs that it is about."""
-    about = literal(LIBRARY / f"advspectra/{kind}/{name}.py", "INPUTS")
+    about = inputs_of(kind, name)
     runs = [
         folder
         for folder, key in RUNS.items()

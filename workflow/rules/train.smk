@@ -14,11 +14,11 @@ rule train:
         training={key: value for key, value in STUDY["training"].items() if key != "search"},
         search=lambda wildcards: STUDY["training"]["search"] if rate(wildcards) == "search" else None,
         alpha_scaling=STUDY["initialization"]["alpha_scaling"],
-        compute=STUDY["compute"],
         code=lambda wildcards: code("train.py", architecture_module(wildcards)),
     threads: STUDY["compute"]["threads"]
     resources:
         gpu=GPUS,
+        device=STUDY["compute"]["device"],
     log:
         f"{RESULTS}/logs/train/{{run}}.log",
     benchmark:

@@ -10,7 +10,7 @@ from advspectra_study.job import job, provenance
 
 with job(snakemake):
     params, checkpoint = snakemake.params, snakemake.wildcards.checkpoint
-    device = prepare(params.compute["device"], threads=snakemake.threads)
+    device = prepare(snakemake.resources.device, threads=snakemake.threads)
     attack = build_attack(params.family, **params.options)
     images = read_images(snakemake.input.images)
     form = {"image_shape": images.test_images.shape[1:], "classes": len(images.class_names)}

@@ -12,13 +12,9 @@ with job(snakemake):
     module = importlib.import_module(snakemake.params.module)
     with open(snakemake.input.reference, encoding="utf-8") as file:
         reference = yaml.safe_load(file)
-    study = snakemake.params.study
-    table = module.table(
-        read_runs(snakemake.input.runs),
-        reference=reference,
-        config=study,
-        convention=study["summary"]["convention"],
-    )
+    params = snakemake.params
+    runs = read_runs(snakemake.input.runs)
+    table = module.table(runs, reference=reference, config=params.config, convention=params.convention)
     for path, text in (
         (snakemake.output.csv, table.to_csv()),
         (snakemake.output.markdown, table.to_markdown()),

@@ -10,7 +10,7 @@ from advspectra_study.job import job, provenance
 
 with job(snakemake) as report:
     identity, settings = snakemake.params.identity, snakemake.params.training
-    device = prepare(snakemake.params.compute["device"], threads=snakemake.threads)
+    device = prepare(snakemake.resources.device, threads=snakemake.threads)
     images = read_images(snakemake.input.images)
     architecture = {
         **snakemake.params.architecture,

@@ -19,7 +19,7 @@ from advspectra.results import Replicates, Run, by_network
 from advspectra.statistics import Statistics, statistics
 from advspectra.table import Column, Table
 
-INPUTS = {"files": ["spectra", "predictor"], "activations": ["linear"], "alphas": [1]}
+INPUTS = {"files": ["spectra", "predictor"], "activations": ["linear"], "alphas": [1], "config": ["dataset"]}
 
 TITLES = {
     "delta_l2": "‖δ̂‖₂",
@@ -50,7 +50,7 @@ COLUMNS = (
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
     """Return the table: the paper's rows in its order, then the study's further linear networks.
 
-    reference : paper.yaml; config : the study's configuration; convention : of δ̂ (β̂ is under the paper's always).
+    reference : paper.yaml; config : the sections that INPUTS names; convention : of δ̂ (β̂ is under the paper's always).
     """
     groups = by_network(runs)
     rows = reference["tables"]["table1"]["rows"]

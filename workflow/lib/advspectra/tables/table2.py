@@ -18,7 +18,7 @@ from advspectra.comparison import (
 from advspectra.results import Replicates, Run, by_network
 from advspectra.table import Table
 
-INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1]}
+INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1], "config": ["dataset"]}
 
 TITLES = {"delta_l2": "‖δ̂‖₂", "delta_l1": "‖δ̂‖₁"}
 COLUMNS = (*IMAGE_COLUMNS, *(column for key, title in TITLES.items() for column in quantity_columns(key, title)))
@@ -27,7 +27,7 @@ COLUMNS = (*IMAGE_COLUMNS, *(column for key, title in TITLES.items() for column 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
     """Return the table: the paper's rows in its order, then the study's further nonlinear networks.
 
-    reference : paper.yaml; config : the study's configuration; convention : of δ̂.
+    reference : paper.yaml; config : the sections that INPUTS names; convention : of δ̂.
     """
     groups = by_network(runs)
     rows = reference["tables"]["table2"]["rows"]

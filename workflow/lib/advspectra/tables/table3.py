@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from advspectra.results import ACTIVATIONS, NAMES, Run
 from advspectra.table import Column, Table
 
-INPUTS = {"files": [], "activations": None, "alphas": None}
+INPUTS = {"files": [], "activations": None, "alphas": None, "config": ["networks"]}
 
 COLUMNS = (
     Column("model", "Model"),
@@ -24,7 +24,7 @@ COLUMNS = (
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
     """Return the table: a row for each entry of the configuration's `networks`, then the paper's rows that it lacks.
 
-    runs and convention have no part in it; reference : paper.yaml; config : the study's configuration.
+    runs and convention have no part in it; reference : paper.yaml; config : the sections that INPUTS names.
     """
     rows = reference["tables"]["table3"]["rows"]
     body = []

@@ -9,7 +9,7 @@ from advspectra.results import Replicates, Run, by_network
 from advspectra.statistics import Spread
 from advspectra.table import Cell, Column, Table
 
-INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": [1]}
+INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": [1], "config": ["dataset", "training"]}
 
 COLUMNS = (
     Column("model", "Model"),
@@ -26,7 +26,7 @@ COLUMNS = (
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
     """Return the table: the paper's rows in its order, then the study's further networks; convention has no part in it.
 
-    reference : paper.yaml; config : the study's configuration.
+    reference : paper.yaml; config : the sections that INPUTS names.
     """
     groups = by_network(runs)
     rows = reference["tables"]["table4"]["rows"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from advspectra.results import NAMES, Run, by_network
 from advspectra.table import Cell, Column, Table
 
-INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": None}
+INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": None, "config": ["training"]}
 
 COLUMNS = (
     Column("model", "Model"),
@@ -22,7 +22,7 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     """Return the table: a row for each network of the study, then the paper's rows that it lacks.
 
     The rates are those in the checkpoints, which a search may have found. convention has no part in it;
-    reference : paper.yaml; config : the study's configuration.
+    reference : paper.yaml; config : the sections that INPUTS names.
     """
     groups = by_network(runs)
     rows = reference["tables"]["table5"]["rows"]

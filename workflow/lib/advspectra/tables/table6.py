@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from advspectra.results import Run
 from advspectra.table import Cell, Column, Table
 
-INPUTS = {"files": [], "activations": None, "alphas": None}
+INPUTS = {"files": [], "activations": None, "alphas": None, "config": ["attacks", "summary"]}
 
 COLUMNS = (
     Column("name", "Name"),
@@ -25,7 +25,7 @@ METRICS = {"Linf": "L∞", "L2": "L2", "L1": "L1", "L0": "L0"}
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
     """Return the table: the paper's attack, then each of the study's; runs and convention have no part in it.
 
-    reference : paper.yaml; config : the study's configuration.
+    reference : paper.yaml; config : the sections that INPUTS names.
     """
     body = [
         {
