@@ -15,8 +15,9 @@ def prepare(device: str, *, threads: int) -> torch.device:
     torch.set_num_threads(threads)
     # cuBLAS is deterministic only with a fixed workspace, set before its first call
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # warn_only: an operation without a deterministic form on some device is named in the log, not fatal
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # "warn": an operation without a deterministic form on some device is named, not fatal. It sets what
+    # torch.use_deterministic_algorithms does, without importing torch's compiler, which takes 2 s in every job.
+    torch.set_deterministic_debug_mode("warn")
     torch.backends.cudnn.benchmark = False
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if device == "auto":
