@@ -70,6 +70,7 @@ RUNS_CODE_OF = {
     "results.py": [*TABLES, *FIGURES],
     "captions.py": FIGURES,
     "plotting.py": FIGURES,
+    "mean_spectra.py": ["figure_fig09", "figure_fig10"],
     "example.py": ["figure_fig04", "figure_fig08"],
     "comparison.py": ["table_table1", "table_table2", "table_table4"],
     "statistics.py": [*TABLES, "figure_fig05"],

@@ -38,8 +38,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "Figure 4. Adversarial perturbations of nonlinear networks.",
         "No image was attacked."
         if image is None
-        else f"(a) Perturbation (top) and its power spectrum (bottom) for test image {image}, the first attacked "
-        "with "
+        else f"(a) Perturbation (top) and its power spectrum (bottom) for test image {image}, the first attacked with "
         "success in the most networks, from the lowest seed; grey is zero, one scale for all; frequencies in "
         "cycles/image, zero in the centre.",
         f"Unsuccessful on this image: {', '.join(failed)}." if failed else "",
