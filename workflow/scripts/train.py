@@ -12,16 +12,9 @@ with job(snakemake) as report:
     identity, settings = snakemake.params.identity, snakemake.params.training
     device = prepare(snakemake.resources.device, threads=snakemake.threads)
     images = read_images(snakemake.input.images)
-    architecture = {
-        **snakemake.params.architecture,
-        "image_shape": images.train_images.shape[1:],
-        "classes": len(images.class_names),
-    }
-    scaling = {
-        "alpha": identity["alpha"],
-        "alpha_scaling": snakemake.params.alpha_scaling,
-        "seed": identity["seed"],
-    }
+    form = {"image_shape": images.train_images.shape[1:], "classes": len(images.class_names)}
+    architecture = {**snakemake.params.architecture, **form}
+    scaling = {"alpha_scaling": snakemake.params.alpha_scaling} | {key: identity[key] for key in ("alpha", "seed")}
     training = fit(
         lambda: build_network(**architecture, **scaling).to(device),
         on_device(images.train_images, images.train_labels, device),
