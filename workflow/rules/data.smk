@@ -15,6 +15,5 @@ rule images:
     conda:
         ENVIRONMENT
     localrule: True
-    retries: 0
     script:
         "../scripts/images.py"

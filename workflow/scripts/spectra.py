@@ -5,7 +5,7 @@ from advspectra.spectrum_file import write_spectra
 from advspectra_study.job import job, provenance
 
 with job(snakemake):
-    arrays, made_by = read_perturbations(snakemake.input.perturbations)
+    arrays, _ = read_perturbations(snakemake.input.perturbations)
     names = {"attack": snakemake.wildcards.attack, "checkpoint": snakemake.wildcards.checkpoint}
     write_spectra(
         snakemake.output.spectra,
