@@ -35,6 +35,52 @@ def test_a_written_set_is_read_back_exactly(images, tmp_path):
     assert [type(value) for value in found.source.values()] == [str, str, int, float]
 
 
+def test_images_are_a_map_of_the_file_that_cannot_be_written_to(images, tmp_path):
+    write_images(tmp_path / "images.h5", images)
+    found = read_images(tmp_path / "images.h5")
+    for part in (found.train_images, found.test_images):
+        assert isinstance(part, np.memmap)
+        with pytest.raises(ValueError, match="read-only"):
+            part[0] = 0
+
+
+def test_images_larger_than_the_memory_are_read(images, tmp_path):
+    path, count = tmp_path / "images.h5", 2**40 // (3 * 5 * 4)  # a tebibyte, of which the disk holds nothing
+    write_images(path, images)
+    with h5py.File(path, "a") as file:
+        del file["test/images"], file["train/images"], file["train/labels"]
+        file["test/images"] = images.test_images
+        file["train/labels"] = images.train_labels
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple((count, 3, 5, 4))
+        h5py.h5d.create(file["train"].id, b"images", h5py.h5t.STD_U8LE, space, properties)
+        assert file["train/images"].id.get_offset() is not None
+    with pytest.raises(ValueError, match=rf"train_labels: expected shape \({count},\)"):  # the images were no obstacle
+        read_images(path)
+
+
+@pytest.mark.parametrize("layout", [{"chunks": True}, {"compression": "gzip"}])
+def test_images_in_pieces_are_read_as_well(images, tmp_path, layout):
+    path = tmp_path / "images.h5"
+    write_images(path, images)
+    with h5py.File(path, "a") as file:
+        del file["train/images"]
+        file["train"].create_dataset("images", data=images.train_images, **layout)
+    np.testing.assert_array_equal(read_images(path).train_images, images.train_images)
+
+
+def test_images_of_another_type_are_refused_by_name(images, tmp_path):
+    path = tmp_path / "images.h5"
+    write_images(path, images)
+    with h5py.File(path, "a") as file:
+        del file["train/images"]
+        file["train/images"] = images.train_images.astype(np.int16)
+    with pytest.raises(ValueError, match="images.h5: train_images: .*uint8.*int16"):
+        read_images(path)
+
+
 def test_the_file_is_laid_out_as_documented(images, tmp_path):
     write_images(tmp_path / "images.h5", images)
     with h5py.File(tmp_path / "images.h5") as file:

@@ -5,6 +5,8 @@ import pytest
 import scipy.signal
 import torch
 
+from advspectra.checkpoint_file import State, Training, load_network, write_checkpoints
+from advspectra.devices import precision
 from advspectra.networks import build_network
 
 CIFAR = (3, 32, 32)
@@ -124,6 +126,43 @@ def test_every_architecture_takes_any_image_shape(architecture, image_shape, cla
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
     assert images.grad.abs().amax(dim=(1, 2, 3)).min() > 0
+
+
+@pytest.mark.parametrize("architecture", [*SHALLOW, *DEEP])
+def test_every_architecture_computes_in_bfloat16(architecture):
+    options, depth = DEEP.get(architecture) or (SHALLOW[architecture], 2)
+    network = build(architecture, options, depth=depth, image_shape=(3, 16, 16)).eval()
+    images = torch.rand(5, 3, 16, 16, requires_grad=True)
+    with precision(images.device, "bfloat16"):
+        logits = network(images)
+        logits.float().square().sum().backward()
+    assert logits.dtype == torch.bfloat16
+    torch.testing.assert_close(logits.float(), network(images), rtol=0, atol=0.05 * logits.abs().max().item())
+    assert images.grad.dtype == torch.float32 and torch.isfinite(images.grad).all()
+
+
+def channels_last(network):
+    kernels = [layer.weight for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)]
+    return all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+
+
+@pytest.mark.parametrize("architecture", DEEP)
+def test_the_layout_changes_neither_the_function_nor_what_a_checkpoint_holds(architecture, tmp_path):
+    options, depth = DEEP[architecture]
+    form = dict(
+        architecture=architecture, options=options, activation="relu", depth=depth, image_shape=CIFAR, classes=10
+    )
+    network, images = build(architecture, options, depth=depth).eval(), torch.rand(4, *CIFAR)
+    assert channels_last(network)
+    row = {"epoch": 1, "train_accuracy": 0.5, "test_accuracy": 0.5}
+    training = Training({"best": State(1, 1, network.state_dict())}, history=[row], best_epoch=1)
+    write_checkpoints(tmp_path / "checkpoints.h5", training, architecture=form, attributes={})
+    loaded, _ = load_network(tmp_path / "checkpoints.h5", name="best", expected=form)
+    assert channels_last(loaded)
+    assert torch.equal(loaded(images), network(images))
+    other = network.to(memory_format=torch.contiguous_format)
+    assert not channels_last(other)
+    torch.testing.assert_close(other(images), loaded(images))
 
 
 @pytest.mark.parametrize("architecture", ["bounded_width_convolution", "locally_connected"])

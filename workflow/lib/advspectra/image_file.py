@@ -79,20 +79,31 @@ def write_images(path: str | Path, images: ImageSet) -> None:
 
 
 def read_images(path: str | Path) -> ImageSet:
-    """Return the image set stored at `path`.
+    """Return the image set stored at `path`; its images are a map of the file, not a copy.
 
+    The operating system holds in memory what is used and what fits, once for all processes that read the file: a set
+    larger than the memory is read too. They cannot be written to.
     Raises ValueError, naming the file, if it is truncated, foreign, or its parts do not fit together.
     """
     with open_checked(path, kind=KIND, version=VERSION) as file:
-        arrays = {
-            f"{split}_{part}": file[split][part][...] for split in ("train", "test") for part in ("images", "labels")
-        }
+        arrays = {}
+        for split in ("train", "test"):
+            arrays[f"{split}_images"] = _mapped(file[split]["images"])
+            arrays[f"{split}_labels"] = file[split]["labels"][...]
         names = tuple(file["class_names"].asstr()[...])
         source = {key: _plain(value) for key, value in file.attrs.items() if key not in FORMAT_ATTRIBUTES}
     try:
         return ImageSet(**arrays, class_names=names, source=source)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _mapped(dataset: h5py.Dataset) -> np.ndarray:
+    """Return an uncompressed dataset of bytes as a map of its file, as `write_images` makes it; any other as a copy."""
+    offset = dataset.id.get_offset()  # in the file; None unless the values lie there in one piece
+    if offset is None or dataset.dtype != np.uint8:
+        return dataset[...]
+    return np.memmap(dataset.file.filename, dtype=np.uint8, mode="r", offset=offset, shape=dataset.shape)
 
 
 def _check_images(name: str, images: np.ndarray) -> None:
