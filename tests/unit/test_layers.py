@@ -7,7 +7,7 @@ import pytest
 import scipy.ndimage
 import torch
 
-from advspectra.layers import CircularConv2d, LocallyConnected2d, ShallowNetwork, valid_size
+from advspectra.layers import CircularConv2d, LocallyConnected2d, ShallowNetwork, adjoint, valid_size
 
 
 def direct_circular_convolution(inputs, weight):
@@ -129,3 +129,27 @@ def test_unknown_activation_and_layout_are_refused():
         ShallowNetwork([], readout_features=4, classes=2, activation="tanh", layout="vector")
     with pytest.raises(ValueError, match="'rows': expected one of vector"):
         ShallowNetwork([], readout_features=4, classes=2, activation="relu", layout="rows")
+
+
+@pytest.mark.parametrize(
+    "build, image_shape",
+    [
+        (lambda: CircularConv2d(3, 4, (5, 8)), (3, 5, 8)),
+        (lambda: CircularConv2d(2, 1, (7, 7)), (2, 7, 7)),
+        (lambda: LocallyConnected2d(3, 4, (6, 7), 3), (3, 6, 7)),
+        (lambda: LocallyConnected2d(1, 2, (5, 4), 2), (1, 5, 4)),
+        (lambda: torch.nn.Conv2d(3, 4, 3, bias=False), (3, 6, 7)),
+        (lambda: torch.nn.Linear(30, 8, bias=False), (30,)),
+    ],
+)
+def test_the_adjoint_has_the_inner_products_of_the_layer(build, image_shape):
+    torch.manual_seed(0)
+    layer = build().double()
+    inputs = torch.randn(3, *image_shape, dtype=torch.float64)
+    outputs = layer(inputs)
+    others = torch.randn_like(outputs)
+    transposed = adjoint(layer, others)
+    assert transposed.shape == inputs.shape
+    # <layer(x), y> = <x, adjoint(y)> for each image
+    expected, found = (outputs * others).flatten(1).sum(dim=1), (inputs * transposed).flatten(1).sum(dim=1)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)

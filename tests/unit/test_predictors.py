@@ -1,11 +1,12 @@
-"""The end-to-end map reproduces the logits of every linear network, and refuses a network that has none."""
+"""The end-to-end map reproduces every linear network, its gradients too, and refuses a network that has none."""
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from advspectra.networks import build_network
-from advspectra.predictors import end_to_end_map, rescaled
+from advspectra.predictors import ThroughMap, end_to_end_map, rescaled, through_map
 
 LINEAR = {
     "fully_connected": {"hidden_units": 50},
@@ -97,3 +98,35 @@ def test_a_constant_or_nan_map_cannot_be_rescaled():
     beta[2, 0, 0, 0] = np.nan
     with pytest.raises(ValueError, match=r"classes \[1, 2\]"):
         rescaled(beta)
+
+
+@pytest.mark.parametrize("architecture", LINEAR)
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("image_shape", [(3, 12, 12), (1, 9, 12), (2, 11, 7)])
+def test_a_linear_network_through_its_map_has_the_same_logits_and_gradients(architecture, depth, image_shape):
+    network = build(architecture, depth=depth, image_shape=image_shape).double()
+    images, labels = torch.rand(20, *image_shape, dtype=torch.float64), torch.arange(20) % 10
+    found = []
+    for model in (network, through_map(network, image_shape=image_shape)):
+        logits = model(images)
+        gradients = torch.autograd.grad(functional.cross_entropy(logits, labels), list(network.parameters()))
+        found.append([logits.detach(), *gradients])
+    for expected, value in zip(*found, strict=True):
+        torch.testing.assert_close(value, expected, rtol=0, atol=1e-13)
+
+
+def test_in_inference_mode_the_map_is_that_of_the_weights_when_the_mode_was_entered():
+    network = build("bounded_width_convolution", depth=2).double()
+    model, images = through_map(network, image_shape=(3, 12, 11)), torch.rand(5, 3, 12, 11, dtype=torch.float64)
+    before = model.eval()(images)
+    with torch.no_grad():
+        network.readout.weight.mul_(2)
+    torch.testing.assert_close(model(images), before, rtol=0, atol=0)
+    torch.testing.assert_close(model.eval()(images), network(images), rtol=0, atol=1e-13)
+    torch.testing.assert_close(model.train()(images), network(images), rtol=0, atol=1e-13)
+
+
+def test_only_linear_networks_are_computed_through_a_map():
+    assert isinstance(through_map(build("fully_connected", depth=1), image_shape=(3, 12, 11)), ThroughMap)
+    for network in (build("fully_connected", depth=1, activation="relu"), torch.nn.Sequential(torch.nn.Flatten())):
+        assert through_map(network, image_shape=(3, 12, 11)) is network

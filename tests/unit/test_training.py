@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from advspectra.networks import build_network
 from advspectra.split import Split, on_device
 from advspectra.training import TrainingFailed, evaluate, fit, scheduled_rate, split_held_out, train
 
@@ -17,6 +18,7 @@ SETTINGS = {
     "schedule": {"factor": 0.3, "every": 1, "reset_at": 2},
     "selection": {"by": "test", "held_out_fraction": 0},
     "checkpoints": {"steps": [0, 2], "epochs": [1, 3]},
+    "simplified": True,
     "seed": 3,
 }
 SEARCH = {"base": 1000.0, "divisors": [1, 10, 1e5], "chance_margin": 0.02, "patience": 1}
@@ -49,7 +51,7 @@ def test_the_loop_is_plain_sgd_on_pixels_over_255():
             optimizer.zero_grad()
             functional.cross_entropy(plain(data.images[index] / 255), data.labels[index]).backward()
             optimizer.step()
-    torch.testing.assert_close(network.state_dict(), plain.state_dict(), rtol=0, atol=0)
+    torch.testing.assert_close(network.state_dict(), plain.state_dict(), rtol=0, atol=1e-7)  # some units in last place
     assert [row["learning_rate"] for row in result.history] == pytest.approx([0.1, 0.03, 0.1])
 
 
@@ -154,3 +156,91 @@ def test_a_checkpoint_after_the_end_is_refused_before_training():
             learning_rate=0.1,
             **SETTINGS | {"checkpoints": {"steps": [13], "epochs": []}},
         )
+
+
+SHALLOW = {
+    "fully_connected": {"hidden_units": 40},
+    "full_width_convolution": {"channels": 3},
+    "bounded_width_convolution": {"channels": 4, "kernel_size": 3},
+    "locally_connected": {"channels": 4, "kernel_size": 3},
+}
+HUNDRED_STEPS = SETTINGS | {
+    "epochs": 25,
+    "schedule": {"factor": 0.3, "every": 10, "reset_at": None},
+    "checkpoints": {"steps": [0], "epochs": [25]},
+}
+
+
+class DoubleSplit(Split):
+    """Inputs in float64."""
+
+    def batch(self, index):
+        inputs, labels = super().batch(index)
+        return inputs.double(), labels
+
+
+def shallow_network(architecture, *, activation="linear", depth=1, alpha=1.0, image_shape=(3, 9, 8)):
+    return build_network(
+        architecture,
+        options=SHALLOW[architecture],
+        image_shape=image_shape,
+        classes=4,
+        activation=activation,
+        depth=depth,
+        alpha=alpha,
+        alpha_scaling="function_preserving",
+        seed=0,
+    )
+
+
+def noise_split(count, *, image_shape=(3, 9, 8), kind=Split):
+    rng = np.random.default_rng(count)
+    images = rng.integers(0, 256, (count, *image_shape), dtype=np.uint8)
+    return kind(torch.from_numpy(images), torch.arange(count) % 4)
+
+
+@pytest.mark.parametrize("architecture", SHALLOW)
+@pytest.mark.parametrize(
+    "depth, alpha, rate, image_shape",
+    [(1, 0.1, 1e-4, (3, 9, 8)), (2, 1, 0.01, (1, 7, 7)), (3, 1, 0.001, (3, 9, 8)), (1, 10, 1e-4, (2, 7, 9))],
+)
+def test_weights_after_100_steps_through_the_map_are_those_of_the_layers(architecture, depth, alpha, rate, image_shape):
+    data, test = (noise_split(count, image_shape=image_shape, kind=DoubleSplit) for count in (60, 20))
+    found = []
+    for simplified in (True, False):
+        network = shallow_network(architecture, depth=depth, alpha=alpha, image_shape=image_shape).double()
+        result = train(network, data, test, learning_rate=rate, **HUNDRED_STEPS | {"simplified": simplified})
+        assert result.history[-1]["step"] == 100
+        found.append(result)
+    mapped, layered = (result.states["epoch=25"].tensors for result in found)
+    start = found[0].states["step=0"].tensors
+    assert list(mapped) == list(layered) == list(start)
+    for name, expected in layered.items():
+        assert (mapped[name] - expected).norm() <= 1e-9 * expected.norm()
+    assert max((layered[name] - start[name]).norm() / start[name].norm() for name in start) > 1e-3  # it did learn
+    for one, other in zip(*(result.history for result in found), strict=True):
+        assert one == pytest.approx(other, rel=1e-9)
+
+
+@pytest.mark.parametrize("simplified, rows", [(True, 4), (False, 20)])
+@pytest.mark.parametrize("architecture", SHALLOW)
+def test_no_hidden_layer_sees_more_than_the_classes_rows(architecture, simplified, rows):
+    network, seen = shallow_network(architecture, depth=2), [0]
+    for layer in network.hidden:
+        layer.register_forward_hook(lambda layer, inputs, outputs: seen.append(len(outputs)))
+    settings = SETTINGS | {"simplified": simplified}
+    train(network, noise_split(60), noise_split(20), learning_rate=0.001, **settings)
+    assert (max(seen) <= rows) if simplified else (max(seen) == rows)
+
+
+@pytest.mark.parametrize("architecture", SHALLOW)
+def test_relu_networks_train_layer_by_layer_in_any_case(architecture):
+    found = []
+    for simplified in (True, False):
+        network = shallow_network(architecture, activation="relu", depth=2)
+        result = train(
+            network, noise_split(60), noise_split(20), learning_rate=0.01, **SETTINGS | {"simplified": simplified}
+        )
+        found.append((network.state_dict(), result.history))
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=0, atol=0)
+    assert found[0][1] == found[1][1]

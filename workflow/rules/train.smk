@@ -14,6 +14,7 @@ rule train:
         training={key: value for key, value in STUDY["training"].items() if key != "search"},
         search=lambda wildcards: STUDY["training"]["search"] if rate(wildcards) == "search" else None,
         alpha_scaling=STUDY["initialization"]["alpha_scaling"],
+        precision=STUDY["compute"]["precision"],
         code=lambda wildcards: code("train.py", architecture_module(wildcards)),
     threads: STUDY["compute"]["threads"]
     resources:

@@ -1,7 +1,7 @@
 """Train one network; keep its checkpoints and its history."""
 
 from advspectra.checkpoint_file import write_checkpoints, write_history
-from advspectra.devices import describe, prepare
+from advspectra.devices import describe, precision, prepare
 from advspectra.image_file import read_images
 from advspectra.networks import build_network
 from advspectra.split import on_device
@@ -15,17 +15,18 @@ with job(snakemake) as report:
     form = {"image_shape": images.train_images.shape[1:], "classes": len(images.class_names)}
     architecture = {**snakemake.params.architecture, **form}
     scaling = {"alpha_scaling": snakemake.params.alpha_scaling} | {key: identity[key] for key in ("alpha", "seed")}
-    training = fit(
-        lambda: build_network(**architecture, **scaling).to(device),
-        on_device(images.train_images, images.train_labels, device),
-        on_device(images.test_images, images.test_labels, device),
-        learning_rate=snakemake.params.learning_rate,
-        search=snakemake.params.search,
-        seed=identity["seed"],
-        label=snakemake.wildcards.run,
-        report=report,
-        **settings,
-    )
+    with precision(device, snakemake.params.precision):
+        training = fit(
+            lambda: build_network(**architecture, **scaling).to(device),
+            on_device(images.train_images, images.train_labels, device),
+            on_device(images.test_images, images.test_labels, device),
+            learning_rate=snakemake.params.learning_rate,
+            search=snakemake.params.search,
+            seed=identity["seed"],
+            label=snakemake.wildcards.run,
+            report=report,
+            **settings,
+        )
     attributes = {
         **identity,
         **provenance(snakemake),

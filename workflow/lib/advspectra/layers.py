@@ -7,6 +7,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 ACTIVATIONS = {"linear": nn.Identity, "relu": nn.ReLU}
 LAYOUTS = ("vector", "channels_first", "channels_last")
@@ -30,8 +31,14 @@ class CircularConv2d(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         _check_image_size(inputs, self.image_size)
+        return self._filtered(inputs, torch.fft.rfft2(self.weight))
+
+    def adjoint(self, outputs: Tensor) -> Tensor:
+        """Return the transposed convolution, (N, out_channels, H, W) -> (N, in_channels, H, W): the correlation."""
+        return self._filtered(outputs, torch.fft.rfft2(self.weight).conj().transpose(0, 1))
+
+    def _filtered(self, inputs: Tensor, kernels: Tensor) -> Tensor:
         signals = torch.fft.rfft2(inputs)
-        kernels = torch.fft.rfft2(self.weight)
         # A sum over input channels: for 3 channels about twice as fast on a CPU as a complex matrix product.
         products = signals[:, None, 0] * kernels[:, 0]
         for channel in range(1, kernels.shape[1]):
@@ -71,6 +78,16 @@ class LocallyConnected2d(nn.Module):
         outputs = torch.bmm(patches.transpose(1, 2), weight)  # (H'*W', N, O)
         return outputs.reshape(height, width, inputs.shape[0], -1).permute(2, 3, 0, 1)
 
+    def adjoint(self, outputs: Tensor) -> Tensor:
+        """Return the transposed layer, (N, out_channels, H', W') -> (N, in_channels, H, W)."""
+        (height, width), size = self.output_size, self.kernel_size
+        units = outputs.permute(2, 3, 1, 0).reshape(height * width, -1, outputs.shape[0])  # (H'*W', O, N)
+        weight = self.weight.reshape(height * width, -1, self.weight.shape[-1])  # (H'*W', k*k*I, O)
+        patches = torch.bmm(weight, units).reshape(height, width, size, size, -1, outputs.shape[0])
+        # each patch goes back to its place: (N, I*k*k, H'*W') -> (N, I, H, W)
+        columns = patches.permute(5, 4, 2, 3, 0, 1).reshape(outputs.shape[0], -1, height * width)
+        return functional.fold(columns, self.image_size, size)
+
 
 class ShallowNetwork(nn.Module):
     """Hidden layers without bias, an activation after each, and a linear readout with bias.
@@ -98,6 +115,13 @@ class ShallowNetwork(nn.Module):
         self.readout = nn.Linear(readout_features, classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        units = self.units(inputs)
+        if self.layout == "channels_last":
+            units = units.permute(0, 2, 3, 1)  # as it lies in memory: no transposition before the readout
+        return self.readout(units.flatten(1))
+
+    def units(self, inputs: Tensor) -> Tensor:
+        """Return the units of the last hidden layer, (N, units) or (N, C, H', W')."""
         units = inputs
         if self.layout == "vector":
             units = units.flatten(1)
@@ -105,9 +129,28 @@ class ShallowNetwork(nn.Module):
             units = units.contiguous(memory_format=torch.channels_last)
         for layer in self.hidden:
             units = self.activation(layer(units))
+        return units
+
+    def readout_rows(self, unit_shape: tuple[int, ...]) -> Tensor:
+        """Return the readout's weights, (classes, *unit_shape) with the axes of `units`."""
         if self.layout == "channels_last":
-            units = units.permute(0, 2, 3, 1)  # as it lies in memory: no transposition before the readout
-        return self.readout(units.flatten(1))
+            channels, height, width = unit_shape
+            return self.readout.weight.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+        return self.readout.weight.reshape(-1, *unit_shape)
+
+
+def adjoint(layer: nn.Module, outputs: Tensor) -> Tensor:
+    """Return the transpose of a linear hidden layer applied to `outputs`, differentiable in them and in its weights.
+
+    The layer is a nn.Linear, an unpadded nn.Conv2d, or has a method `adjoint` of its own. Against differentiating the
+    layer by autograd, and that once more for the weights, a step of training takes 0.5 (full width) to 0.8 of the time
+    (fully connected).
+    """
+    if isinstance(layer, nn.Linear):
+        return outputs @ layer.weight
+    if isinstance(layer, nn.Conv2d):
+        return functional.conv_transpose2d(outputs, layer.weight)
+    return layer.adjoint(outputs)
 
 
 def valid_size(image_size: tuple[int, int], *, kernel_size: int, layers: int) -> tuple[int, int]:
