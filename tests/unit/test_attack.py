@@ -25,6 +25,10 @@ def images_away_from_the_bounds(count=40, seed=0):
     return Split(images, torch.randint(0, 2, (count,), generator=generator))
 
 
+def perturbed(network, data, image, attack, *, batch_size, seed=0):
+    return perturb(network, data, image, attack, batch_size=batch_size, simplify=False, precision="float32", seed=seed)
+
+
 def pgd(**parameters):
     return build_attack("foolbox", attack="LinfPGD", epsilon=EPSILON, parameters={"steps": 40, **parameters})
 
@@ -33,7 +37,7 @@ def pgd(**parameters):
 @pytest.mark.parametrize("random_start", [True, False])
 def test_pgd_on_a_linear_two_class_network_is_the_closed_form(parameters, random_start):
     network, data = linear_two_class(), images_away_from_the_bounds()
-    found = perturb(network, data, np.arange(40), pgd(random_start=random_start, **parameters), batch_size=16, seed=0)
+    found = perturbed(network, data, np.arange(40), pgd(random_start=random_start, **parameters), batch_size=16)
     # the loss grows along the weight difference of the other class and this one: delta = eps * sign(w_other - w_label)
     weight = network[1].weight.detach().numpy()
     label = data.labels.numpy()
@@ -51,7 +55,7 @@ def test_pgd_on_a_linear_two_class_network_is_the_closed_form(parameters, random
 
 def test_the_perturbation_is_that_of_foolbox():
     network, data = linear_two_class(), images_away_from_the_bounds()
-    found = perturb(network, data, np.arange(40), pgd(rel_stepsize=0.3, random_start=False), batch_size=40, seed=0)
+    found = perturbed(network, data, np.arange(40), pgd(rel_stepsize=0.3, random_start=False), batch_size=40)
     attack = foolbox.attacks.LinfPGD(steps=40, rel_stepsize=0.3, random_start=False)
     inputs, labels = data.batch(slice(None))
     _, clipped, _ = attack(foolbox.PyTorchModel(network, bounds=(0, 1)), inputs, labels, epsilons=EPSILON)
@@ -60,7 +64,7 @@ def test_the_perturbation_is_that_of_foolbox():
 
 def test_norms_logits_and_predictions_are_those_of_the_stored_perturbation():
     network, data = linear_two_class(), images_away_from_the_bounds()
-    found = perturb(network, data, np.arange(5, 35), pgd(rel_stepsize=0.1), batch_size=7, seed=0)
+    found = perturbed(network, data, np.arange(5, 35), pgd(rel_stepsize=0.1), batch_size=7)
     flat = found.perturbation.reshape(30, -1).astype(np.float64)
     np.testing.assert_allclose(found.l1, np.abs(flat).sum(axis=1), rtol=1e-5)
     np.testing.assert_allclose(found.l2, np.sqrt((flat**2).sum(axis=1)), rtol=1e-5)
@@ -84,7 +88,7 @@ def test_success_needs_a_norm_within_epsilon(scale, succeeds):
         away = (weight[1 - labels] - weight[labels]).sign().reshape(inputs.shape)
         return inputs + 0.2 * scale * away  # far enough to change every prediction
 
-    found = perturb(network, data, np.arange(40), Attack(run, norm=math.inf, epsilon=0.2), batch_size=16, seed=0)
+    found = perturbed(network, data, np.arange(40), Attack(run, norm=math.inf, epsilon=0.2), batch_size=16)
     correct = found.clean_prediction == found.label
     assert correct.any() and not correct.all()
     np.testing.assert_array_equal(found.success, correct & succeeds)
@@ -93,7 +97,7 @@ def test_success_needs_a_norm_within_epsilon(scale, succeeds):
 def test_an_attack_that_claims_success_is_not_believed():
     data = images_away_from_the_bounds()
     lazy = Attack(lambda network, inputs, labels: inputs.clone(), norm=math.inf, epsilon=1.0)
-    assert not perturb(linear_two_class(), data, np.arange(40), lazy, batch_size=16, seed=0).success.any()
+    assert not perturbed(linear_two_class(), data, np.arange(40), lazy, batch_size=16).success.any()
 
 
 def test_same_seed_same_bytes_and_the_global_generator_is_left_alone():
@@ -103,7 +107,7 @@ def test_same_seed_same_bytes_and_the_global_generator_is_left_alone():
     expected = torch.rand(3)
     torch.manual_seed(5)
     first, second, other = (
-        perturb(network, data, np.arange(10), attack, batch_size=4, seed=seed).perturbation for seed in (1, 1, 2)
+        perturbed(network, data, np.arange(10), attack, batch_size=4, seed=seed).perturbation for seed in (1, 1, 2)
     )
     torch.testing.assert_close(torch.rand(3), expected)
     assert first.tobytes() == second.tobytes() != other.tobytes()
@@ -115,7 +119,7 @@ def test_same_seed_same_bytes_and_the_global_generator_is_left_alone():
 def test_other_attacks_of_foolbox_by_name(attack, norm):
     built = build_attack("foolbox", attack=attack, epsilon=1.0, parameters={"steps": 10})
     assert built.norm == norm
-    found = perturb(linear_two_class(), images_away_from_the_bounds(), np.arange(8), built, batch_size=8, seed=0)
+    found = perturbed(linear_two_class(), images_away_from_the_bounds(), np.arange(8), built, batch_size=8)
     size = np.abs(found.perturbation).max() if norm == math.inf else found.l2.max()
     assert 0 < size <= 1.0 + 1e-6
 
@@ -123,7 +127,7 @@ def test_other_attacks_of_foolbox_by_name(attack, norm):
 def test_a_minimal_norm_attack_without_a_bound_finds_the_distance_to_the_boundary():
     network, data = linear_two_class(), images_away_from_the_bounds()
     attack = build_attack("foolbox", attack="L2DeepFoolAttack", epsilon=None, parameters={"overshoot": 0.0001})
-    found = perturb(network, data, np.arange(40), attack, batch_size=40, seed=0)
+    found = perturbed(network, data, np.arange(40), attack, batch_size=40)
     margin = np.abs(found.clean_logits[:, 0] - found.clean_logits[:, 1])
     weight = network[1].weight.detach().numpy()
     distance = margin / np.linalg.norm(weight[0] - weight[1])

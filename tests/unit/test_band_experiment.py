@@ -38,6 +38,7 @@ TRAINING = {
     "schedule": {"factor": 1.0, "every": 1, "reset_at": None},
     "selection": {"by": "test", "held_out_fraction": 0},
     "checkpoints": {"steps": [0], "epochs": []},
+    "simplified": True,
     "seed": 0,
 }
 CPU = torch.device("cpu")
@@ -56,7 +57,9 @@ def mean_radial_energy(network, test):
     parameters = {"steps": 20, "rel_stepsize": 0.1}
     attack = build_attack("foolbox", attack="LinfPGD", epsilon=8 / 255, parameters=parameters)
     chosen = balanced_subset(test.labels.numpy(), 100)
-    perturbation = perturb(network, test, chosen, attack, batch_size=100, seed=0).perturbation
+    perturbation = perturb(
+        network, test, chosen, attack, batch_size=100, simplify=True, precision="float32", seed=0
+    ).perturbation
     energy = fourier.radial_energy(fourier.power_spectrum(perturbation, convention="paper"))
     return (energy / energy.sum(axis=1, keepdims=True)).mean(axis=0)
 

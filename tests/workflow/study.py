@@ -33,7 +33,7 @@ CONFIG = {
             "seed": 0,
         },
     },
-    "compute": {"device": "cpu", "threads": 1},
+    "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
     "networks": [
         {
             "name": "fully_connected",
@@ -68,8 +68,8 @@ CONFIG = {
     "attacks": [
         {
             "name": "pgd",
-            "family": "foolbox",
-            "options": {"attack": "LinfPGD", "epsilon": "8/255", "parameters": {"steps": 3, "rel_stepsize": 0.5}},
+            "family": "linf_pgd",
+            "options": {"epsilon": "8/255", "parameters": {"steps": 3, "rel_stepsize": 0.5}},
             "images": 8,
             "batch_size": 4,
             "checkpoints": ["best"],

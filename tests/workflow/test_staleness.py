@@ -60,10 +60,13 @@ RUNS_CODE_OF = {
     "models/vgg19.py": [],
     "training.py": jobs("train"),
     "checkpoint_file.py": jobs("train", "predictor", "attack"),
-    "predictors.py": jobs("predictor"),
+    "predictors.py": jobs("train", "predictor", "attack"),
+    "simplified.py": jobs("attack"),
     "predictor_file.py": jobs("predictor"),
     "attack.py": jobs("attack"),
     "attacks/foolbox.py": jobs("attack"),
+    "attacks/linf_pgd.py": jobs("attack"),
+    "attacks/linf_pgd_until_converged.py": [],
     "perturbation_file.py": jobs("attack", "spectra"),
     "fourier.py": [*jobs("spectra", "predictor"), "figure_fig04", "figure_fig08"],  # spectra of the example image
     "spectrum_file.py": jobs("spectra", "predictor"),
@@ -174,10 +177,11 @@ def changed(**sections):
             [f"train:{LINEAR}", "table_table3"],
         ),
         ({"dataset": lambda dataset: dataset["options"].update(contrast=0.9)}, jobs("images")),
+        ({"compute": lambda compute: compute.update(precision="bfloat16")}, jobs("train", "attack")),
         # where a job runs is recorded in its result, and is no reason to run it again
         ({"compute": lambda compute: compute.update(threads=2, device="auto")}, []),
     ],
-    ids=["figures", "spectra", "attack", "training", "network", "dataset", "compute"],
+    ids=["figures", "spectra", "attack", "training", "network", "dataset", "precision", "compute"],
 )
 def test_a_changed_setting_reruns_what_uses_it(study, change, stale):
     study.configure(changed(**change))

@@ -14,6 +14,8 @@ rule attack:
         options=attack_options,
         images=lambda wildcards: ATTACKS[wildcards.attack]["images"],
         batch_size=lambda wildcards: ATTACKS[wildcards.attack]["batch_size"],
+        simplified=lambda wildcards: ATTACKS[wildcards.attack]["simplified"],
+        precision=STUDY["compute"]["precision"],
         code=lambda wildcards: code(
             "attack.py",
             architecture_module(wildcards),

@@ -22,6 +22,8 @@ with job(snakemake):
         balanced_subset(images.test_labels, params.images),
         attack,
         batch_size=params.batch_size,
+        simplify=params.simplified,
+        precision=params.precision,
         seed=params.identity["seed"],
         label=f"{snakemake.wildcards.run}/{checkpoint}",
     )

@@ -8,12 +8,14 @@ not by what the attack says of itself.
 import importlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from advspectra.devices import precision as arithmetic
+from advspectra.simplified import simplified
 from advspectra.split import Split
 
 # x_a - x and x + delta each round once, by at most half the float32 spacing below 1
@@ -26,16 +28,21 @@ class Attack:
 
     run : (network, inputs (N, C, H, W) float32 in [0, 1], labels (N,) int64) -> adversarial inputs of the same shape.
     norm : order p of the norm that epsilon bounds, inf for the largest magnitude; epsilon : the bound, None for none.
+    tune : like run, but returns an attack tuned on these images and what is to be known of it, names and numbers.
     """
 
     run: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
     norm: float
     epsilon: float | None
+    tune: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], tuple["Attack", dict[str, float]]] | None = None
 
 
 @dataclass(frozen=True)
 class Perturbations:
-    """What an attack did to N images; numpy arrays, see perturbation_file for names, shapes and units."""
+    """What an attack did to N images; numpy arrays, see perturbation_file for names, shapes and units.
+
+    tuning : what a tuned attack says of itself; empty for others.
+    """
 
     perturbation: np.ndarray
     image: np.ndarray
@@ -48,6 +55,7 @@ class Perturbations:
     l1: np.ndarray
     l2: np.ndarray
     linf: np.ndarray
+    tuning: dict[str, float] = field(default_factory=dict)
 
 
 def build_attack(family: str, **options) -> Attack:
@@ -80,24 +88,36 @@ def perturb(
     attack: Attack,
     *,
     batch_size: int,
+    simplify: bool,
+    precision: str,
     seed: int,
     label: str = "",
 ) -> Perturbations:
     """Attack the network on the test images with the indices `image` and measure what came of it.
 
-    The network's parameters are frozen and it is put in inference mode. seed : of the attack's random start.
+    The network's parameters are frozen and it is put in inference mode. simplify : let the attack see the network that
+    `simplified` makes of it. precision : see devices.precision; of the attack. What came of it is measured on the
+    network itself, in float32. seed : of the attack's random start.
     """
     network.eval().requires_grad_(False)
+    attacked = simplified(network, tuple(test.images.shape[1:])) if simplify else network
+    device = test.labels.device
     collected: list[dict[str, torch.Tensor]] = []
+    tuning: dict[str, float] = {}
     with torch.random.fork_rng(), tqdm(total=len(image), desc=label, unit="image", disable=None) as bar:
+        if attack.tune is not None:
+            torch.manual_seed(seed)
+            with arithmetic(device, precision):
+                attack, tuning = attack.tune(attacked, *test.batch(torch.from_numpy(image).to(device)))
         torch.manual_seed(seed)
         for index in torch.from_numpy(image).split(batch_size):
-            inputs, labels = test.batch(index.to(test.labels.device))
-            adversarial = attack.run(network, inputs, labels)
+            inputs, labels = test.batch(index.to(device))
+            with arithmetic(device, precision):
+                adversarial = attack.run(attacked, inputs, labels)
             collected.append(_measure(network, inputs, labels, adversarial - inputs, attack))
             bar.update(len(index))
     arrays = {name: torch.cat([part[name] for part in collected]).cpu().numpy() for name in collected[0]}
-    return Perturbations(image=image, **arrays)
+    return Perturbations(image=image, tuning=tuning, **arrays)
 
 
 @torch.no_grad()

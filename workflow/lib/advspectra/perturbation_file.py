@@ -3,11 +3,11 @@
 `perturbation` (N, C, H, W) float32, x_a - x, in units of the pixel range [0, 1]; `image` (N,) index in the test set;
 `label`, `clean_prediction`, `adversarial_prediction` (N,); `clean_logits`, `adversarial_logits` (N, K); `success` (N,)
 as advspectra.attack defines it; `l1`, `l2`, `linf` (N,), norms over all pixels and channels.
-Root attributes: the identity of the run, the attack's options as JSON, and its epsilon and norm.
+Root attributes: the identity of the run, the attack's options as JSON, its epsilon and norm, and what an attack tuned
+on the images says of itself (`tuning_steps`, `tuning_error_l1`, ...).
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -33,18 +33,11 @@ ABOUT = {
 
 def write_perturbations(path: str | Path, perturbations, *, attributes: Mapping) -> None:
     """Write the attack.Perturbations to `path`."""
-    with create(path, kind=KIND, version=VERSION, attributes=attributes) as file:
-        for field in fields(perturbations):
-            units, long_name = ABOUT[field.name]
-            array = getattr(perturbations, field.name)
-            add(
-                file,
-                field.name,
-                array,
-                units=units,
-                long_name=long_name,
-                compression=field.name == "perturbation",
-            )
+    tuning = {f"tuning_{name}": value for name, value in perturbations.tuning.items()}
+    with create(path, kind=KIND, version=VERSION, attributes={**attributes, **tuning}) as file:
+        for name, (units, long_name) in ABOUT.items():
+            array = getattr(perturbations, name)
+            add(file, name, array, units=units, long_name=long_name, compression=name == "perturbation")
 
 
 def read_perturbations(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:

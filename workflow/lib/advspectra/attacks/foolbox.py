@@ -45,6 +45,12 @@ def build(*, attack: str, epsilon: float | None, parameters: dict) -> Attack:
     except (TypeError, ValueError) as error:
         raise ValueError(f"foolbox.attacks.{attack} refuses the parameters {parameters}: {error}") from error
 
+    return attack_of(instance, epsilon)
+
+
+def attack_of(instance: foolbox.attacks.base.AttackWithDistance, epsilon: float | None) -> Attack:
+    """Return the attack that runs `instance` of Foolbox on images in [0, 1]; its result lies within epsilon."""
+
     def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
         _, clipped, _ = instance(model, inputs, labels, epsilons=epsilon)

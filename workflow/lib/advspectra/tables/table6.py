@@ -18,8 +18,8 @@ COLUMNS = (
     Column("checkpoints", "Checkpoints"),
     Column("parameters", "Further parameters"),
 )
-# the norm by which Foolbox's class names begin
-METRICS = {"Linf": "L∞", "L2": "L2", "L1": "L1", "L0": "L0"}
+# the norm by which the names of attacks begin
+METRICS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
@@ -54,7 +54,7 @@ def _row(attack: Mapping) -> dict[str, Cell]:
     row = {
         "name": attack["name"],
         "attack": name,
-        "metric": next((metric for prefix, metric in METRICS.items() if name.startswith(prefix)), None),
+        "metric": next((metric for prefix, metric in METRICS.items() if name.lower().startswith(prefix)), None),
         "epsilon": _epsilon(options.pop("epsilon", None)),
         "steps": parameters.pop("steps", None),
         "images": attack["images"],

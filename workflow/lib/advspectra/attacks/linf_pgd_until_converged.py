@@ -1,0 +1,104 @@
+"""L-infinity PGD with no more steps than the statistics of a study need; how many, some of its images tell.
+
+Those control images take all the steps. The attack is then run for the first number of steps, out of those at which
+`linf_pgd` looks, from which on every statistic stays within a tolerance of its value after the last one. The
+statistics: mean L1 and L2 norm of the perturbations, share of each radial frequency in their energy (convention `rgb`
+of advspectra.fourier), fraction of images that are classified wrongly.
+"""
+
+import eagerpy
+import foolbox
+import numpy as np
+import torch
+
+from advspectra.attack import Attack
+from advspectra.attacks.foolbox import attack_of
+from advspectra.attacks.linf_pgd import CycleDetectingLinfPGD
+from advspectra.fourier import power_spectrum, radial_energy
+
+SPEC = {
+    "options": {
+        "epsilon": {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "examples": ["8/255"], "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
+            ],
+            "description": "largest magnitude of a perturbation, in units of the pixel range [0, 1]",
+        },
+        "parameters": {
+            "type": "object",
+            "description": "arguments of foolbox.attacks.LinfPGD; `steps` is the largest number of steps",
+            "default": {},
+        },
+        "tolerance": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "largest error of a statistic: relative for the norms, absolute for shares and fractions",
+            "default": 0.01,
+        },
+        "control_images": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "images that take all the steps first (images), evenly spaced among those attacked",
+            "default": 100,
+        },
+    },
+    "required": ["epsilon"],
+}
+
+
+def build(*, epsilon: float, parameters: dict, tolerance: float, control_images: int) -> Attack:
+    """Return the attack, still to be tuned on the images that it will meet.
+
+    Tuned, it tells the `steps` that it makes, `control_images`, and for each statistic `error_<name>`: the difference
+    on the control images from all the steps, measured by running it on them; of the shares the sum of magnitudes.
+    """
+
+    def attack_with(**changes) -> Attack:
+        return attack_of(CycleDetectingLinfPGD(**{**parameters, **changes}), epsilon)
+
+    def tune(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[Attack, dict[str, float]]:
+        count = min(control_images, len(inputs))
+        control = torch.arange(count, device=labels.device) * len(labels) // count
+        inputs, labels = inputs[control], labels[control]
+        generator = torch.get_rng_state()
+        full = CycleDetectingLinfPGD(**parameters)
+        model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
+        seen = [
+            (steps, _statistics(network, inputs, labels, images))
+            for steps, images in full.iterates(model, *map(eagerpy.astensor, (inputs, labels)), epsilon)
+        ]
+        last = seen[-1][1]
+        settled = full.steps
+        for steps, statistics in reversed(seen):
+            if max(_errors(statistics, last).values()) > tolerance:
+                break
+            settled = steps
+        tuned = attack_with(steps=settled)
+        torch.set_rng_state(generator)  # the same random start: the steps are the only difference
+        found = _statistics(network, inputs, labels, tuned.run(network, inputs, labels))
+        errors = {f"error_{name}": error for name, error in _errors(found, last).items()}
+        return tuned, {"steps": settled, "control_images": count, **errors}
+
+    return Attack(run=attack_with().run, norm=np.inf, epsilon=epsilon, tune=tune)
+
+
+@torch.no_grad()
+def _statistics(network, inputs, labels, images) -> dict[str, np.ndarray]:
+    perturbation = images - inputs
+    energy = radial_energy(power_spectrum(perturbation.cpu().numpy(), convention="rgb")).mean(axis=0)
+    return {
+        "l1": perturbation.flatten(1).norm(1, dim=1).mean().item(),
+        "l2": perturbation.flatten(1).norm(2, dim=1).mean().item(),
+        "radial_energy": energy / energy.sum(),
+        "wrong": (network(images).argmax(dim=1) != labels).float().mean().item(),
+    }
+
+
+def _errors(found: dict, last: dict) -> dict[str, float]:
+    return {
+        "l1": abs(found["l1"] / last["l1"] - 1),
+        "l2": abs(found["l2"] / last["l2"] - 1),
+        "radial_energy": float(np.abs(found["radial_energy"] - last["radial_energy"]).sum()),
+        "wrong": abs(found["wrong"] - last["wrong"]),
+    }
