@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.made-from-lock
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: demo test lint environment
+.PHONY: demo test lint bench environment
 
 demo: $(READY)
 	$(RUN) snakemake --configfile workflow/presets/demo.yaml
@@ -16,6 +16,11 @@ lint: $(READY)
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) snakemake --lint
+
+# options of the run: make bench OPTIONS="--quick"
+bench: $(READY)
+	$(VENV)/bin/python -m pip install --quiet --no-deps --requirement envs/bench.txt
+	$(RUN) python -m benchmarks $(OPTIONS)
 
 environment: $(READY)
 

@@ -1,0 +1,121 @@
+"""What the benchmarks compare computes the same thing, and their tables say what was measured."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from advspectra import fourier
+from advspectra.image_file import read_images
+from advspectra.layers import CircularConv2d
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from benchmarks import arrays, attacks, identity, networks, report, timing, training
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return networks.embedded_images(tmp_path_factory.mktemp("images") / "images.h5")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(images, tmp_path_factory):
+    """A small linear network, trained for a few epochs."""
+    settings = {"found": None, "images": read_images(images), "cache": tmp_path_factory.mktemp("networks")}
+    options = networks.NETWORKS["bounded_width_3-linear"].options
+    return networks.prepared("bounded_width_3-linear", options, device=torch.device("cpu"), **settings).path
+
+
+def test_the_spatial_convolution_is_the_fft_convolution():
+    torch.manual_seed(0)
+    layer = CircularConv2d(2, 3, (6, 5)).double()
+    inputs = torch.rand(4, 2, 6, 5, dtype=torch.float64)
+    torch.testing.assert_close(training.SpatialCircularConv2d(layer)(inputs), layer(inputs))
+
+
+@pytest.mark.parametrize("convention", arrays.CONVENTIONS)
+def test_the_loop_over_images_gives_the_librarys_spectra(convention):
+    images = np.random.default_rng(0).standard_normal((3, 3, 9, 8)).astype(np.float32)
+    power = fourier.power_spectrum(images, convention=convention)
+    radial = fourier.radial_energy(power)
+    l1, l2 = fourier.norms(power)
+    expected = {
+        "norm_l1": l1,
+        "norm_l2": l2,
+        "flatness": fourier.flatness(power),
+        "radial_energy": radial,
+        "angular_energy": fourier.angular_energy(power, bins=arrays.ANGULAR_BINS),
+        "half_power_frequency": fourier.half_power_frequency(radial),
+    }
+    found = [arrays.spectrum_of(image, convention=convention) for image in images]
+    for name, values in expected.items():
+        np.testing.assert_allclose([one[name] for one in found], values, rtol=1e-10, err_msg=name)
+
+
+def test_every_attack_is_within_epsilon_and_counts_its_work(checkpoint, images):
+    where = {"device": "cpu", "threads": 1}
+    _, inputs, _, _ = attacks._load(checkpoint, images, 20, torch.device("cpu"))
+    for name in (attacks.PLAIN, attacks.FROZEN):
+        run, facts = attacks.start_peer(name, checkpoint, images, count=20, steps=10, batch_size=8, **where)
+        peer = run()
+        assert 0 <= facts(peer)["accuracy_after"] < 0.5
+    run, facts = attacks.start_ours(checkpoint, images, count=20, steps=10, **where)
+    ours = run()
+    assert facts(ours)["computed_share"] == pytest.approx(1, abs=0.2)
+    assert (ours - inputs).abs().max() <= attacks.EPSILON * (1 + 1e-4)
+    # plain and frozen Foolbox, from the same start as ours
+    assert (ours == peer).float().mean() > 0.99
+
+
+def test_perturbations_compared_with_themselves_and_with_changed_ones():
+    rng = np.random.default_rng(0)
+    one = {
+        "perturbation": rng.standard_normal((8, 3, 6, 6)).astype(np.float32),
+        "image": np.arange(8),
+        "success": np.ones(8, dtype=bool),
+        "l1": rng.random(8),
+        "l2": rng.random(8),
+    }
+    same = identity.compare(one, one)
+    assert (same["identical_images"], same["equal_pixels"], same["success_differs"]) == (1, 1, 0)
+    assert same["l1_difference"] == same["radial_energy_difference"] == 0
+    other = {name: values.copy() for name, values in one.items()}
+    other["perturbation"][2, 0, 0, :2] += 1
+    other["success"][5] = False
+    other["l1"] += 0.5
+    changed = identity.compare(one, other)
+    assert changed["identical_images"] == 7 / 8
+    assert changed["equal_pixels"] == pytest.approx(1 - 2 / (8 * 3 * 36))
+    assert changed["success_differs"] == 1
+    assert changed["l1_difference"] == pytest.approx(0.5)
+    assert changed["radial_energy_difference"] > 0
+    with pytest.raises(ValueError, match="same images"):
+        identity.compare(one, other | {"image": np.arange(8) + 1})
+
+
+def test_ratios_are_those_of_the_same_round():
+    def contender(name, amount):
+        return timing.Contender("attack", "network", name, partial(print), amount=amount)
+
+    found = report.rows(
+        [
+            timing.Measurement(contender("ours", 10), seconds=[1.0, 2.0, 4.0], processor=[1.0, 1.0, 1.0]),
+            timing.Measurement(contender(attacks.FROZEN, 1), seconds=[1.0, 2.0, 4.0], processor=[1.0, 1.0, 1.0]),
+        ]
+    )
+    assert found[1]["times_ours"] == found[1]["times_ours_q1"] == pytest.approx(10)
+    assert found[0]["per_second"] == pytest.approx(1000 * 10 / 2)
+    assert found[0]["processor_share"] == pytest.approx(0.5)
+
+
+def test_peak_memory_is_that_of_the_work():
+    start = partial(arrays.start_convolution, spatial=False, count=1, device="cpu", threads=1)
+    larger = partial(start, count=2000)
+    small, large = (
+        timing.peak_memory(timing.Contender("", "", "", one, amount=1, short=one), torch.device("cpu"))
+        for one in (start, larger)
+    )
+    assert large - small > 2000 * 3 * 32 * 32 * 4 / 2**20
