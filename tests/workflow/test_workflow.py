@@ -108,6 +108,31 @@ def test_the_same_study_twice_gives_the_same_bytes(finished_study, tmp_path):
     assert different == []
 
 
+def test_the_overhead_table_accounts_for_every_job_and_core_second(finished_study):
+    # 100 s stands for its wall time: 200 core seconds on 2 cores
+    command = [sys.executable, "-m", "benchmarks.overhead", "--cores", "2", "--seconds", "100"]
+    done = subprocess.run(
+        [*command, finished_study.folder / "results/tiny"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()[2:]]
+    *parts, whole = [(name, int(jobs or 0), *map(float, seconds[:3])) for name, jobs, *seconds in rows]
+    assert whole[:3] == ("all", len(list((finished_study.folder / "results/tiny/logs").rglob("*.log"))), 200)
+    for column in (1, 2, 3, 4):
+        assert sum(row[column] for row in parts) == pytest.approx(whole[column], abs=0.5)  # each is rounded to 0.1
+    assert all(0 <= computing < seconds for _, jobs, seconds, computing, _ in parts if jobs) and whole[3] > 0
+
+
+def test_nonlinear_networks_are_trained_and_attacked_before_linear_ones(finished_study):
+    plan = finished_study.run("--dry-run", "--forceall").stdout
+    found = re.findall(
+        r"^rule (train|attack):\n(?:    .*\n)*?    wildcards: run=\S*-(\w+)/.*\n    priority: (\d+)$", plan, re.M
+    )
+    priorities = {(rule, activation): int(priority) for rule, activation, priority in found}
+    assert len(priorities) == 4
+    for rule in ("train", "attack"):
+        assert priorities[rule, "relu"] > priorities[rule, "linear"]
+
+
 CHECKPOINTS = "results/tiny/bands/{run}/depth=1/alpha=1/seed=0/checkpoints.h5"
 
 

@@ -22,6 +22,7 @@ rule attack:
             f"advspectra.attacks.{ATTACKS[wildcards.attack]['family']}",
         ),
     threads: STUDY["compute"]["threads"]
+    priority: priority_of
     resources:
         gpu=GPUS,
         device=STUDY["compute"]["device"],

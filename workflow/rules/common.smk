@@ -82,6 +82,12 @@ def rate(wildcards):
     return network_entry(STUDY, RUNS[wildcards.run])["learning_rate"]
 
 
+def priority_of(wildcards):
+    """Longer jobs first, so that no core is left idle in the end: nonlinear networks, deep before shallow, then linear."""
+    key = RUNS[wildcards.run]
+    return key.depth + (100 if key.activation != "linear" else 0)
+
+
 def attack_options(wildcards):
     options = ATTACKS[wildcards.attack]["options"]
     return {name: fraction(value) if name == "epsilon" and value is not None else value for name, value in options.items()}

@@ -17,6 +17,7 @@ rule train:
         precision=STUDY["compute"]["precision"],
         code=lambda wildcards: code("train.py", architecture_module(wildcards)),
     threads: STUDY["compute"]["threads"]
+    priority: priority_of
     resources:
         gpu=GPUS,
         device=STUDY["compute"]["device"],
