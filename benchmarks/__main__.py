@@ -8,7 +8,7 @@ from pathlib import Path
 from advspectra.devices import prepare
 from advspectra.image_file import read_images
 from benchmarks import arrays, attacks, networks, report, training, workflow
-from benchmarks.timing import ROOT, Measurement, peak_memory, take_turns
+from benchmarks.timing import ROOT, Measurement, take_turns
 
 PARTS = ("attack", "training", "convolution", "spectra", "snakemake")
 QUICK = ["fully_connected-linear", "bounded_width_32-relu", "resnet18-relu"]
@@ -83,9 +83,6 @@ def main() -> None:
     def measure(contenders, *, warm_up: bool) -> None:
         began = time.perf_counter()
         found = take_turns(contenders, repeats=chosen.repeats, device=device, warm_up=warm_up)
-        for one in found:
-            if one.contender.short and (not chosen.quick or one.contender.part == "convolution"):
-                one.memory = peak_memory(one.contender, device)
         measurements.extend(found)
         report.write(folder, measurements, about=facts)
         case = contenders[0]

@@ -10,7 +10,7 @@ import torch
 from advspectra.devices import prepare
 from advspectra.layers import CircularConv2d
 from advspectra.spectrum_file import write_spectra
-from benchmarks.timing import Contender
+from benchmarks.timing import Contender, plain_torch
 from benchmarks.training import SpatialCircularConv2d
 
 CONVENTIONS = ("paper", "rgb", "orthonormal")  # those of the studies
@@ -21,16 +21,13 @@ OURS = "ours"
 
 def start_convolution(*, spatial: bool, count: int, device: str, threads: int):
     """Forward and backward, to the images and the weights, of a full-width layer with 3 channels."""
-    place = prepare(device, threads=threads)
+    place = (plain_torch if spatial else prepare)(device, threads=threads)
     torch.manual_seed(0)
     layer = CircularConv2d(IMAGE[0], IMAGE[0], IMAGE[1:]).to(place)
     layer = SpatialCircularConv2d(layer).to(place) if spatial else layer
     inputs = torch.rand(count, *IMAGE, device=place, requires_grad=True)
 
     def run():
-        prepare(device, threads=threads)
-        if spatial:
-            torch.set_deterministic_debug_mode("default")
         torch.autograd.grad(layer(inputs).square().sum(), (inputs, layer.weight))
 
     return run, lambda _: {}
@@ -103,7 +100,6 @@ def convolution_contenders(*, count: int, device: str, threads: int) -> list[Con
             name,
             start,
             amount=start.keywords["count"],
-            short=start,
             about={"images": start.keywords["count"]},
         )
         for name, start in starts.items()
@@ -123,7 +119,6 @@ def spectra_contenders(*, count: int, loop_count: int) -> list[Contender]:
             name,
             start,
             amount=start.keywords["count"],
-            short=start,
             about={"images": start.keywords["count"]},
         )
         for name, start in starts.items()

@@ -19,12 +19,10 @@ from advspectra.devices import prepare
 from advspectra.image_file import read_images
 from advspectra.simplified import simplified
 from benchmarks.networks import form_of
-from benchmarks.timing import Contender, fastest
+from benchmarks.timing import Contender, fastest, plain_torch
 
 EPSILON, REL_STEPSIZE, STEPS = 8 / 255, 0.1, 1000
-# device -> batch sizes: the peers run at the fastest of the first, the floor at the fastest of the second
-BATCH_SIZES = {"cpu": (16, 32, 64, 128), "cuda": (128, 512, 2048)}
-FLOOR_BATCH_SIZES = {"cpu": (8, 16, 32, 64, 128, 256), "cuda": (64, 128, 256, 512, 1024, 2048)}
+BATCH_SIZES = {"cpu": (16, 32, 64, 128), "cuda": (128, 512, 2048)}  # the peers and the floor run at the fastest
 CALIBRATION_STEPS = 5
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 OURS, PLAIN, FROZEN, FLOOR = "ours", "Foolbox", "Foolbox, frozen", "floor"
@@ -66,7 +64,6 @@ def start_ours(checkpoint: Path, images: Path, *, count: int, steps: int, device
     def run():
         nonlocal computed
         computed = 0
-        prepare(device, threads=threads)
         fast = simplified(network, form["image_shape"])
         torch.manual_seed(0)
         handle = fast.register_forward_pre_hook(tally)
@@ -82,30 +79,27 @@ def start_ours(checkpoint: Path, images: Path, *, count: int, steps: int, device
     return run, facts
 
 
-def start_peer(
-    name: str, checkpoint: Path, images: Path, *, count: int, steps: int, batch_size: int, device: str, threads: int
-):
-    """An attack of another library, on the network as it was trained."""
-    place = prepare(device, threads=threads)
+def start_peer(name: str, checkpoint: Path, images: Path, *, count: int, steps: int, device: str, threads: int):
+    """An attack of another library, on the network as it was trained, at its fastest batch size."""
+    place = plain_torch(device, threads=threads)
     network, inputs, labels, form = _load(checkpoint, images, count, place)
-    # in PyTorch's own memory layout, as without our library
-    attack = PEERS[name](network.to(memory_format=torch.contiguous_format), form, steps, batch_size)
+    network.to(memory_format=torch.contiguous_format)  # as without our library
 
-    def run():
-        # the same precision as ours, but not our deterministic algorithms
-        prepare(device, threads=threads)
-        torch.set_deterministic_debug_mode("default")
+    def attack(steps: int, size: int) -> torch.Tensor:
+        one = PEERS[name](network, form, steps, size)
         torch.manual_seed(0)
-        batches = zip(inputs.split(batch_size), labels.split(batch_size), strict=True)
-        return torch.cat([attack(x, y) for x, y in batches])
+        return torch.cat([one(x, y) for x, y in zip(inputs.split(size), labels.split(size), strict=True)])
+
+    sizes = BATCH_SIZES[device]
+    size = sizes[fastest([partial(attack, CALIBRATION_STEPS, size) for size in sizes], place)]
 
     def facts(adversarial):
         largest = (adversarial - inputs).abs().max().item()
         if not largest <= EPSILON * (1 + 1e-4):
             raise ValueError(f"{name}: expected perturbations up to {EPSILON:.5f}, found {largest:.5f}")
-        return {"accuracy_after": _accuracy(network, adversarial, labels)}
+        return {"accuracy_after": _accuracy(network, adversarial, labels), "batch_size": size}
 
-    return run, facts
+    return partial(attack, steps, size), facts
 
 
 def _foolbox(network, form: dict, steps: int, batch_size: int) -> Callable:
@@ -162,26 +156,26 @@ def _art(network, form: dict, steps: int, batch_size: int) -> Callable:
 PEERS = {PLAIN: _foolbox, FROZEN: _foolbox_frozen, "Torchattacks": _torchattacks, "ART": _art}
 
 
-def start_floor(
-    checkpoint: Path, images: Path, *, count: int, passes: int, batch_size: int, layout: str, device: str, threads: int
-):
-    """Passes forward to the loss and back to the images through the simplified network, and nothing else."""
+def start_floor(checkpoint: Path, images: Path, *, count: int, passes: int, device: str, threads: int):
+    """Passes forward to the loss and back to the images through the simplified network, and nothing else.
+
+    At the fastest batch size and memory layout.
+    """
     place = prepare(device, threads=threads)
     network, inputs, labels, form = _load(checkpoint, images, count, place)
-    fast = simplified(network, form["image_shape"]).to(memory_format=LAYOUTS[layout])
-    batches = [
-        (x.contiguous(memory_format=LAYOUTS[layout]), y)
-        for x, y in zip(inputs.split(batch_size), labels.split(batch_size), strict=True)
-    ]
+    fast = simplified(network, form["image_shape"])
 
-    def run():
-        prepare(device, threads=threads)
-        for _, (x, y) in product(range(passes), batches):
-            x.requires_grad_()
+    def go(passes: int, size: int, layout: str) -> None:
+        fast.to(memory_format=LAYOUTS[layout])
+        x0 = inputs.contiguous(memory_format=LAYOUTS[layout])
+        for _, (x, y) in product(range(passes), zip(x0.split(size), labels.split(size), strict=True)):
+            x = x.detach().requires_grad_()
             loss = functional.cross_entropy(fast(x), y, reduction="sum")
             torch.autograd.grad(loss, x)
 
-    return run, lambda _: {}
+    forms = list(product(BATCH_SIZES[device], LAYOUTS))
+    size, layout = forms[fastest([partial(go, CALIBRATION_STEPS, *form) for form in forms], place)]
+    return partial(go, passes, size, layout), lambda _: {"batch_size": size, "layout": layout}
 
 
 def contenders(
@@ -197,62 +191,30 @@ def contenders(
     device: torch.device,
     threads: int,
 ) -> list[Contender]:
-    """Return the contenders on one network, each at its fastest batch size, which is measured here.
+    """Return the contenders on one network.
 
     count : images of our attack; peer_images, peer_steps : of the others, and the passes of the floor.
     proportionality : whether Foolbox runs with four times as many steps too.
     """
     where = {"device": device.type, "threads": threads}
-    found = [
+    ours = partial(start_ours, checkpoint, images, count=count, steps=STEPS, **where)
+    floor = partial(start_floor, checkpoint, images, count=peer_images, passes=peer_steps, **where)
+    found = [(OURS, ours, count, STEPS)]
+    for name in PEERS if peers else (PLAIN, FROZEN):
+        longer = (4 * peer_steps,) if proportionality and name == FROZEN else ()
+        for steps in (peer_steps, *longer):
+            start = partial(start_peer, name, checkpoint, images, count=peer_images, steps=steps, **where)
+            found.append((name if steps == peer_steps else f"{name}, {steps} steps", start, peer_images, steps))
+    found.append((FLOOR, floor, peer_images, peer_steps))
+    return [
         Contender(
             "attack",
             label,
-            OURS,
-            partial(start_ours, checkpoint, images, count=count, steps=STEPS, **where),
-            amount=count,
-            short=partial(start_ours, checkpoint, images, count=count, steps=3, **where),
-            about={"images": count, "steps": STEPS},
+            name,
+            start,
+            amount=number * steps / STEPS,
+            imports=IMPORTS.get(name, ()),
+            about={"images": number, "steps": steps},
         )
+        for name, start, number, steps in found
     ]
-    for name in PEERS if peers else (PLAIN, FROZEN):
-        start = partial(start_peer, name, checkpoint, images, count=peer_images, **where)
-        sizes = BATCH_SIZES[device.type]
-        candidates = [partial(start, steps=CALIBRATION_STEPS, batch_size=size) for size in sizes]
-        size = sizes[fastest(candidates, device=device)]
-        longer = (4 * peer_steps,) if proportionality and name == FROZEN else ()
-        for steps in (peer_steps, *longer):
-            found.append(
-                Contender(
-                    "attack",
-                    label,
-                    name if steps == peer_steps else f"{name}, {steps} steps",
-                    partial(start, steps=steps, batch_size=size),
-                    amount=peer_images * steps / STEPS,
-                    short=partial(start, steps=3, batch_size=size),
-                    imports=IMPORTS.get(name, ()),
-                    about={"images": peer_images, "steps": steps, "batch_size": size},
-                )
-            )
-    return [*found, _floor(label, checkpoint, images, image_steps=peer_images * peer_steps, **where)]
-
-
-def _floor(label: str, checkpoint: Path, images: Path, *, image_steps: int, device: str, threads: int) -> Contender:
-    """Return the floor at its fastest batch size and layout; image_steps : passes of single images, at least."""
-    sizes = FLOOR_BATCH_SIZES[device]
-    count = min(max(sizes), len(read_images(images).test_labels))
-    weights = load_network(checkpoint, name="best", expected={})[0].parameters()
-    layouts = LAYOUTS if any(weight.ndim == 4 for weight in weights) else ("contiguous",)
-    forms = list(product((size for size in sizes if size <= count), layouts))
-    start = partial(start_floor, checkpoint, images, count=count, device=device, threads=threads)
-    candidates = [partial(start, passes=1, batch_size=size, layout=layout) for size, layout in forms]
-    size, layout = forms[fastest(candidates, device=torch.device(device), rounds=3)]
-    passes = -(-image_steps // count)
-    return Contender(
-        "attack",
-        label,
-        FLOOR,
-        partial(start, passes=passes, batch_size=size, layout=layout),
-        amount=passes * count / STEPS,
-        short=partial(start, passes=1, batch_size=size, layout=layout),
-        about={"images": count, "steps": passes, "batch_size": size, "layout": layout},
-    )

@@ -36,8 +36,8 @@ COLOURS = {
 GAP = 1.2  # between the groups of bars, in bars
 EXPLANATION = (
     "Medians and quartiles over the rounds; time / ours is the ratio within a round. Where processor time / time is "
-    "below 1, something else had the processor. Peak memory is that of a fresh process that does this alone, above "
-    "what it takes after its imports; Snakemake's is the whole of its main process.",
+    "below 1, something else had the processor. Peak memory is that of the contender's own process, above what it "
+    "takes after its imports; Snakemake's is the whole of its main process.",
     "",
 )
 COLUMNS = (

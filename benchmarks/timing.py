@@ -1,7 +1,9 @@
-"""Timing things against each other: in one process, taking turns, so that what disturbs the machine disturbs all."""
+"""Timing things against each other, taking turns, so that what disturbs the machine disturbs all.
+
+Each contender works in a process of its own, so that none runs with the settings, the memory or the caches of another.
+"""
 
 import gc
-import json
 import os
 import pickle
 import subprocess
@@ -25,9 +27,8 @@ class Contender:
     start : picklable; loads what it needs and returns (run, facts): `run()` does the work and returns its result,
         `facts(result)` says what else is to be known of it, name -> value, untimed.
     amount : units of work that one run does: images, or images attacked by 1000 steps.
-    short : like start, with as little work as has the same peak memory; None if memory is not measured.
     imports : modules whose import belongs to the baseline of memory.
-    about : what stands in the table: images, steps, batch_size.
+    about : what stands in the table: images, steps.
     """
 
     part: str
@@ -35,14 +36,16 @@ class Contender:
     name: str
     start: partial
     amount: float
-    short: partial | None = None
     imports: tuple[str, ...] = ()
     about: dict = field(default_factory=dict)
 
 
 @dataclass
 class Measurement:
-    """What was measured of a contender: seconds and processor seconds of each run, peak memory in MiB, facts."""
+    """What was measured of a contender: seconds and processor seconds of each run, peak memory in MiB, facts.
+
+    memory : above that after the imports; resident memory of its process on a CPU, allocated memory of a GPU.
+    """
 
     contender: Contender
     seconds: list[float] = field(default_factory=list)
@@ -51,14 +54,27 @@ class Measurement:
     facts: dict = field(default_factory=dict)
 
 
-def timed(run: Callable[[], object], device: torch.device) -> tuple[float, float, object]:
-    """Return wall seconds, processor seconds of this process, and the result of a run."""
-    gc.collect()
-    _wait(device)
-    start, processor = time.perf_counter(), time.process_time()
-    result = run()
-    _wait(device)
-    return time.perf_counter() - start, time.process_time() - processor, result
+class _Worker:
+    """The process of a contender: it starts at once, runs when it is asked to, and then tells its facts."""
+
+    def __init__(self, contender: Contender, device: torch.device):
+        self.name = f"{contender.case}: {contender.name}"
+        command = [sys.executable, "-m", "benchmarks.timing"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+        self.ask((contender.imports, contender.start, device.type))
+
+    def ask(self, question: object):
+        """Return the answer of the process; ValueError when it has ended."""
+        try:
+            pickle.dump(question, self.process.stdin)
+            self.process.stdin.flush()
+            return pickle.load(self.process.stdout)
+        except (BrokenPipeError, EOFError) as error:
+            raise ValueError(f"{self.name}: its process failed, see above") from error
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def take_turns(
@@ -68,60 +84,78 @@ def take_turns(
 
     warm_up : a round before these that is not counted.
     """
-    started = [contender.start() for contender in contenders]
     found = [Measurement(contender) for contender in contenders]
-    results: list[object] = [None] * len(contenders)
-    for round_number in range(-warm_up, repeats):
-        for index, (run, _) in enumerate(started):
-            seconds, processor, results[index] = timed(run, device)
-            if round_number >= 0:
-                found[index].seconds.append(seconds)
-                found[index].processor.append(processor)
-    for measurement, (_, facts), result in zip(found, started, results, strict=True):
-        measurement.facts = facts(result)
+    workers: list[_Worker] = []
+    try:
+        for contender in contenders:
+            workers.append(_Worker(contender, device))
+        for round_number in range(-warm_up, repeats):
+            for worker, measurement in zip(workers, found, strict=True):
+                seconds, processor = worker.ask("run")
+                if round_number >= 0:
+                    measurement.seconds.append(seconds)
+                    measurement.processor.append(processor)
+        for worker, measurement in zip(workers, found, strict=True):
+            measurement.memory, measurement.facts = worker.ask("facts")
+    finally:
+        for worker in workers:
+            worker.close()
     return found
 
 
-def fastest(candidates: Sequence[partial], *, device: torch.device, rounds: int = 2) -> int:
-    """Return the index of the candidate, the `start` of a Contender, that does the same work in the least time.
+def fastest(runs: Sequence[Callable[[], object]], device: torch.device, *, rounds: int = 2) -> int:
+    """Return the index of the run that does the same work in the least time.
 
     Its best round counts; a round that is not counted comes before.
     """
-    runs = [candidate()[0] for candidate in candidates]
     for run in runs:
         run()
-    seconds = [[timed(run, device)[0] for run in runs] for _ in range(rounds)]
+    seconds = [[_timed(run, device)[0] for run in runs] for _ in range(rounds)]
     best = [min(column) for column in zip(*seconds, strict=True)]
     return best.index(min(best))
 
 
-def peak_memory(contender: Contender, device: torch.device) -> float:
-    """Return the peak memory of a fresh process that does `contender.short` alone, above that after its imports, MiB.
-
-    Resident memory of the process on a CPU, allocated memory of the GPU on CUDA.
-    """
-    child = subprocess.run(
-        [sys.executable, "-m", "benchmarks.timing"],
-        input=pickle.dumps((contender.imports, contender.short, device.type)),
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        check=True,
-    )
-    return json.loads(child.stdout.splitlines()[-1])
+def _timed(run: Callable[[], object], device: torch.device) -> tuple[float, float, object]:
+    """Return wall seconds, processor seconds of this process, and the result of a run."""
+    gc.collect()
+    _wait(device)
+    start, processor = time.perf_counter(), time.process_time()
+    result = run()
+    _wait(device)
+    return time.perf_counter() - start, time.process_time() - processor, result
 
 
-def _measure_memory() -> None:
-    imports, start, device = pickle.loads(sys.stdin.buffer.read())
+def _serve() -> None:
+    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+
+    def answer(value: object) -> None:
+        pickle.dump(value, answers)
+        answers.flush()
+
+    imports, start, device_type = pickle.load(questions)
     for name in imports:
         __import__(name)
+    device = torch.device(device_type)
     baseline = _peak_mib(device)
-    run, _ = start()
-    run()
-    print(json.dumps(_peak_mib(device) - baseline))
+    run, facts = start()
+    answer("ready")
+    result = None
+    while True:
+        try:
+            question = pickle.load(questions)
+        except EOFError:
+            return
+        if question == "run":
+            *times, result = _timed(run, device)
+            answer(times)
+        else:
+            peak = _peak_mib(device) - baseline  # before the facts, which take memory too
+            answer((peak, facts(result)))
 
 
-def _peak_mib(device: str) -> float:
-    if device == "cuda":
+def _peak_mib(device: torch.device) -> float:
+    if device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
     status = Path("/proc/self/status")
     if status.exists():
@@ -138,10 +172,12 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def plain_torch(device: str, *, threads: int) -> torch.device:
+    """Return the device, with PyTorch as without our library, but for its threads and the precision, which is ours."""
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    return torch.device(device)
 
 
 if __name__ == "__main__":
-    _measure_memory()
+    _serve()

@@ -15,7 +15,7 @@ from advspectra.networks import build_network
 from advspectra.split import on_device
 from advspectra.training import train
 from benchmarks.networks import NETWORKS, form_of
-from benchmarks.timing import Contender
+from benchmarks.timing import Contender, plain_torch
 
 BATCH_SIZE, MOMENTUM = 128, 0.9
 RATE = 1e-5  # small: the timed epochs go on from each other, and none of them may diverge
@@ -58,7 +58,6 @@ def start_ours(label: str, options: dict, images: Path, *, count: int, simplifie
     test_split = on_device(stored.test_images[:TEST_IMAGES], stored.test_labels[:TEST_IMAGES], place)
 
     def run():
-        prepare(device, threads=threads)
         train(
             network,
             train_split,
@@ -80,7 +79,7 @@ def start_ours(label: str, options: dict, images: Path, *, count: int, simplifie
 
 def start_plain(label: str, options: dict, images: Path, *, count: int, spatial: bool, device: str, threads: int):
     """The loop of PyTorch's tutorials over a TensorDataset of floats."""
-    place = prepare(device, threads=threads)
+    place = plain_torch(device, threads=threads)
     stored = read_images(images)
     network = _network(label, options, form_of(stored), plain=True, spatial=spatial).to(place)
     inputs = torch.tensor(stored.train_images[:count]).float() / 255
@@ -90,9 +89,6 @@ def start_plain(label: str, options: dict, images: Path, *, count: int, spatial:
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE, momentum=MOMENTUM)
 
     def run():
-        # the same precision as ours, but not our deterministic algorithms
-        prepare(device, threads=threads)
-        torch.set_deterministic_debug_mode("default")
         network.train()
         for batch, labels in loader:
             optimizer.zero_grad()
@@ -121,7 +117,6 @@ def contenders(label: str, options: dict, images: Path, *, count: int, device: s
             name,
             start,
             amount=start.keywords["count"],
-            short=start,
             imports=("torch._dynamo",),  # which PyTorch's optimizers import when they are made
             about={"images": start.keywords["count"], "batch_size": BATCH_SIZE},
         )

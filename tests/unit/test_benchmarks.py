@@ -59,7 +59,7 @@ def test_every_attack_is_within_epsilon_and_counts_its_work(checkpoint, images):
     where = {"device": "cpu", "threads": 1}
     _, inputs, _, _ = attacks._load(checkpoint, images, 20, torch.device("cpu"))
     for name in (attacks.PLAIN, attacks.FROZEN):
-        run, facts = attacks.start_peer(name, checkpoint, images, count=20, steps=10, batch_size=8, **where)
+        run, facts = attacks.start_peer(name, checkpoint, images, count=20, steps=10, **where)
         peer = run()
         assert 0 <= facts(peer)["accuracy_after"] < 0.5
     run, facts = attacks.start_ours(checkpoint, images, count=20, steps=10, **where)
@@ -111,11 +111,18 @@ def test_ratios_are_those_of_the_same_round():
     assert found[0]["processor_share"] == pytest.approx(0.5)
 
 
-def test_peak_memory_is_that_of_the_work():
-    start = partial(arrays.start_convolution, spatial=False, count=1, device="cpu", threads=1)
-    larger = partial(start, count=2000)
-    small, large = (
-        timing.peak_memory(timing.Contender("", "", "", one, amount=1, short=one), torch.device("cpu"))
-        for one in (start, larger)
-    )
-    assert large - small > 2000 * 3 * 32 * 32 * 4 / 2**20
+def test_contenders_take_turns_in_processes_of_their_own():
+    start = partial(arrays.start_convolution, spatial=False, device="cpu", threads=1)
+    contenders = [
+        timing.Contender("convolution", "case", str(count), partial(start, count=count), amount=count)
+        for count in (1, 2000)
+    ]
+    small, large = timing.take_turns(contenders, repeats=2, device=torch.device("cpu"), warm_up=True)
+    assert len(small.seconds) == len(large.processor) == 2
+    assert large.memory - small.memory > 2000 * 3 * 32 * 32 * 4 / 2**20
+
+
+def test_a_contender_that_fails_is_named():
+    broken = timing.Contender("convolution", "case", "broken", partial(int, "no number"), amount=1)
+    with pytest.raises(ValueError, match="case: broken"):
+        timing.take_turns([broken], repeats=1, device=torch.device("cpu"), warm_up=False)
