@@ -71,7 +71,7 @@ NETWORKS = {
         "fully_connected", {"hidden_units": 2700}, "linear", 1, 0.01, 1000, True, small={"hidden_units": 64}
     ),
     "fully_connected-relu": Network(
-        "fully_connected", {"hidden_units": 2700}, "relu", 1, 0.01, 200, True, small={"hidden_units": 64}
+        "fully_connected", {"hidden_units": 2700}, "relu", 1, 0.01, 1000, True, small={"hidden_units": 64}
     ),
     "bounded_width_32-relu": Network("bounded_width_convolution", _convolution(32), "relu", 1, 0.01, 1000, True),
     "resnet18-relu": Network("resnet18", {"width": 0.25}, "relu", 17, 0.03, 100, True, 512, small={"width": 0.0625}),

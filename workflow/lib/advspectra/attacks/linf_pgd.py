@@ -87,7 +87,7 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
         end = torch.full_like(y, self.steps)
         moving = torch.arange(len(y), device=y.device)
         for first, last in pairwise(_anchors(self.steps)):
-            for index in moving.split(size):
+            for index in moving.tensor_split(-(-len(moving) // size)) if len(moving) else ():
                 self._advance(model, images, clean, y, end, index, range(first + 1, last + 1), epsilon)
             moving = moving[end[moving] > last]
             yield last, images
@@ -98,35 +98,38 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
         x = anchor
         for step in steps:
             x = self._step(model, x, x0, y, epsilon)
-            # several times faster than (x == anchor).all(dim=1), and as exact: a difference of floats is 0 for equals
-            returned = ((x - anchor).flatten(1).abs_().amax(dim=1) == 0) & (stop == self.steps)
-            if returned.any():
-                period = step - steps[0] + 1
+            period = step - steps[0] + 1
+            # Every second step: a cycle of odd length is also one of twice that. The largest difference, 0 for equal
+            # floats alone, is several times faster than (x == anchor).all(dim=1).
+            if period % 2 == 0:
+                returned = ((x - anchor).flatten(1).abs_().amax(dim=1) == 0) & (stop == self.steps)
                 stop[returned] = step + (self.steps - step) % period
-                end[index] = stop
             finished = stop == step
             if finished.any():
                 images[index[finished]] = x[finished]
+                end[index] = stop
                 rest = ~finished
                 index, anchor, x, x0, y, stop = (part[rest] for part in (index, anchor, x, x0, y, stop))
                 if not len(index):
                     return
-        images[index] = x
+        images[index], end[index] = x, stop
 
     def _step(self, model, x, x0, labels, epsilon) -> torch.Tensor:
         """Return the next iterates; the arithmetic of Foolbox's loop, in fewer passes through the memory."""
         stepsize = self.rel_stepsize * epsilon if self.abs_stepsize is None else self.abs_stepsize
-        loss = self.get_loss_fn(model, eagerpy.astensor(labels))
-        _, gradients = self.value_and_grad(loss, eagerpy.astensor(x))
-        x = x.add(gradients.raw.sign_(), alpha=stepsize)
+        x = x.detach().requires_grad_()
+        loss = self.get_loss_fn(model, eagerpy.astensor(labels))(eagerpy.astensor(x)).raw
+        (gradient,) = torch.autograd.grad(loss, x)
+        x = x.detach().add(gradient.sign_(), alpha=stepsize)
         return x.sub_(x0).clamp_(-epsilon, epsilon).add_(x0).clamp_(*model.bounds)
 
 
 def _anchors(steps: int) -> list[int]:
     """Return the steps whose iterates are compared with those that follow, from 0 to `steps`.
 
-    A cycle is found if it is no longer than the distance between two of them. The distance grows with the step, so that
-    every period is met in time, by less than Brent's doubling, so that an image is not computed twice as long.
+    A cycle is found if it is no longer than the distance between two of them, which grows with the step, so that every
+    length is met in time. By an eighth and not by Brent's doubling: a 3x3 network with ReLU then computes 0.106 of its
+    1000 steps, where 0.099 lie before the first return and doubling takes 0.135 (fully connected: 0.473, 0.460, 0.544).
     """
     anchors = [0]
     while anchors[-1] < steps:
