@@ -8,7 +8,7 @@ differently turns the sign of a gradient near zero, and a step goes the other wa
 import argparse
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +183,7 @@ def arguments() -> argparse.Namespace:
     option("--steps", type=int, default=1000)
     option("--batch-size", type=int, default=100)
     option("--other-batch-size", type=int, default=25, help="of Foolbox against itself; 0: leave that out")
+    option("--other-count", type=int, default=200, help="images of that, the first ones")
     option("--layers", action="store_true", help="also compare our attack on the layers as trained, not simplified")
     option("--seed", type=int, default=0, help="of the random start")
     option("--threads", type=int, default=1)
@@ -227,8 +228,10 @@ def main() -> None:
             layered = job.ours(batch_size=size, simplify=False)
             add(network, "ours on the layers as trained, and Foolbox", layered, reference)
         if other_size and same_start(device, stored.test_images.shape[1:], (size, other_size)):
-            again = job.foolbox(batch_size=other_size)
-            add(network, f"Foolbox in batches of {other_size}, and of {size}", again, reference)
+            part = slice(chosen.other_count)
+            again = replace(job, image=image[part]).foolbox(batch_size=other_size)
+            first = {name: values[part] for name, values in reference.items()}
+            add(network, f"Foolbox in batches of {other_size}, and of {size}", again, first)
     print(folder / "identity.md")
 
 
