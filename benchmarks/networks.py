@@ -71,10 +71,10 @@ NETWORKS = {
         "fully_connected", {"hidden_units": 2700}, "linear", 1, 0.01, 1000, True, small={"hidden_units": 64}
     ),
     "fully_connected-relu": Network(
-        "fully_connected", {"hidden_units": 2700}, "relu", 1, 0.01, 1000, True, small={"hidden_units": 64}
+        "fully_connected", {"hidden_units": 2700}, "relu", 1, 0.01, 500, True, small={"hidden_units": 64}
     ),
     "bounded_width_32-relu": Network("bounded_width_convolution", _convolution(32), "relu", 1, 0.01, 1000, True),
-    "resnet18-relu": Network("resnet18", {"width": 0.25}, "relu", 17, 0.03, 100, True, 512, small={"width": 0.0625}),
+    "resnet18-relu": Network("resnet18", {"width": 0.25}, "relu", 17, 0.03, 64, True, 512, small={"width": 0.0625}),
     "bounded_width_3-linear": Network("bounded_width_convolution", _convolution(3), "linear", 1, 0.01, 1000),
     "bounded_width_32-linear": Network("bounded_width_convolution", _convolution(32), "linear", 1, 0.01, 1000),
     "full_width-linear": Network("full_width_convolution", {"channels": 3}, "linear", 1, 0.0005, 1000),
