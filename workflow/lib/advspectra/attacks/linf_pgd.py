@@ -86,7 +86,7 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
         # the step after which an image is what it will be after the last step
         end = torch.full_like(y, self.steps)
         moving = torch.arange(len(y), device=y.device)
-        for first, last in pairwise(_anchors(self.steps)):
+        for first, last in pairwise(anchors(self.steps)):
             for index in moving.tensor_split(-(-len(moving) // size)) if len(moving) else ():
                 self._advance(model, images, clean, y, end, index, range(first + 1, last + 1), epsilon)
             moving = moving[end[moving] > last]
@@ -116,22 +116,30 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
 
     def _step(self, model, x, x0, labels, epsilon) -> torch.Tensor:
         """Return the next iterates; the arithmetic of Foolbox's loop, in fewer passes through the memory."""
-        stepsize = self.rel_stepsize * epsilon if self.abs_stepsize is None else self.abs_stepsize
         x = x.detach().requires_grad_()
         loss = self.get_loss_fn(model, eagerpy.astensor(labels))(eagerpy.astensor(x)).raw
         (gradient,) = torch.autograd.grad(loss, x)
-        x = x.detach().add(gradient.sign_(), alpha=stepsize)
-        return x.sub_(x0).clamp_(-epsilon, epsilon).add_(x0).clamp_(*model.bounds)
+        return self.moved(x.detach(), gradient, x0, epsilon, model.bounds)
+
+    def moved(self, x, gradient, x0, epsilon, bounds) -> torch.Tensor:
+        """Return the iterates `x` after a step along the gradient's sign, projected and clipped.
+
+        gradient : overwritten. epsilon : a number, or (N, 1, 1, 1), one for each image.
+        """
+        stepsize = self.rel_stepsize * epsilon if self.abs_stepsize is None else self.abs_stepsize
+        sign = gradient.sign_()
+        x = torch.addcmul(x, sign, stepsize) if isinstance(stepsize, torch.Tensor) else x.add(sign, alpha=stepsize)
+        return x.sub_(x0).clamp_(-epsilon, epsilon).add_(x0).clamp_(*bounds)
 
 
-def _anchors(steps: int) -> list[int]:
+def anchors(steps: int) -> list[int]:
     """Return the steps whose iterates are compared with those that follow, from 0 to `steps`.
 
     A cycle is found if it is no longer than the distance between two of them, which grows with the step, so that every
     length is met in time. By an eighth and not by Brent's doubling: a 3x3 network with ReLU then computes 0.106 of its
     1000 steps, where 0.099 lie before the first return and doubling takes 0.135 (fully connected: 0.473, 0.460, 0.544).
     """
-    anchors = [0]
-    while anchors[-1] < steps:
-        anchors.append(min(steps, anchors[-1] + max(8, anchors[-1] // 8)))
-    return anchors
+    found = [0]
+    while found[-1] < steps:
+        found.append(min(steps, found[-1] + max(8, found[-1] // 8)))
+    return found

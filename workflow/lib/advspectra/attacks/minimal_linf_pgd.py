@@ -1,0 +1,166 @@
+"""The smallest epsilon at which L-infinity PGD succeeds, for each image, by bisection between 0 and the largest.
+
+One attempt is the PGD of `linf_pgd` at an epsilon of each image's own. It succeeds with the first iterate, the start
+among them, that is misclassified, and ends there. It fails after the last step, or where an iterate comes back
+exactly, as nothing new follows. An iterate is x + delta in float32 already: it is judged on the numbers that will be
+stored, and later in the precision and on the network that the attack is given. Bisection supposes that success is
+monotone: that PGD which succeeds at one epsilon does so at every larger one. Where that does not hold, the result is an
+epsilon of success with one of failure at most the tolerance below it, not certainly the smallest.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from advspectra.attack import Attack
+from advspectra.attacks.linf_pgd import CHUNK, CycleDetectingLinfPGD, anchors
+
+SPEC = {
+    "options": {
+        "epsilon": {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "examples": ["32/255"], "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
+            ],
+            "description": "largest epsilon that is tried, in units of the pixel range [0, 1]",
+        },
+        "tolerance": {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "examples": ["1/2550"], "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
+            ],
+            "description": "largest distance between the epsilon found and one at which PGD fails, below epsilon, in "
+            "units of the pixel range",
+        },
+        "loss": {
+            "enum": ["cross_entropy", "logit_difference"],
+            "description": "what PGD ascends. cross_entropy: as Foolbox's. logit_difference: z_t - z_y for the true "
+            "class y and each other t in turn, of which the smallest epsilon counts; exact for linear networks, where "
+            "the gradient of the cross-entropy mixes the classes",
+            "default": "cross_entropy",
+        },
+        "parameters": {
+            "type": "object",
+            "description": "arguments of foolbox.attacks.LinfPGD for one attempt: steps, rel_stepsize (of the epsilon "
+            "tried) or abs_stepsize, random_start",
+            "default": {},
+        },
+    },
+    "required": ["epsilon", "tolerance"],
+}
+
+
+def build(*, epsilon: float, tolerance: float, loss: str, parameters: dict) -> Attack:
+    """Return the attack, ready to run; epsilon, the largest, is its bound.
+
+    Its result is the adversarial image at the smallest epsilon of success; an image that is misclassified already, as
+    it is; one without success, after the last step at the largest epsilon, so that it is counted as a failure.
+    Raises ValueError for a tolerance that is not below epsilon, and for parameters that Foolbox's class refuses.
+    """
+    if not 0 < tolerance < epsilon:
+        raise ValueError(f"expected a tolerance above 0 and below epsilon, {epsilon:g}; got {tolerance:g}")
+    try:
+        pgd = CycleDetectingLinfPGD(**parameters)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"foolbox.attacks.LinfPGD refuses the parameters {parameters}: {error}") from error
+    search = Bisection(pgd, epsilon, tolerance, loss)
+
+    def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        count = -(-len(inputs) // CHUNK.get(inputs.device.type, len(inputs)))
+        chunks = zip(inputs.tensor_split(count), labels.tensor_split(count), strict=True)
+        return torch.cat([search.smallest(network, *chunk) for chunk in chunks])
+
+    return Attack(run=run, norm=float("inf"), epsilon=epsilon)
+
+
+@dataclass(frozen=True)
+class Bisection:
+    """The search; names as in SPEC. clean : (N, C, H, W) float32 in [0, 1]; labels, target, epsilon : (N,)."""
+
+    pgd: CycleDetectingLinfPGD
+    epsilon: float
+    tolerance: float
+    loss: str
+
+    def smallest(self, network: torch.nn.Module, clean: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the adversarial images at the smallest epsilon of success, (N, C, H, W), others as `build` says."""
+        with torch.no_grad():
+            logits = network(clean)
+        images = clean.clone()
+        found = torch.full_like(clean[:, 0, 0, 0], torch.inf)  # the smallest epsilon of success so far
+        found[logits.argmax(dim=1) != labels] = 0
+
+        def attempt(index, target, epsilon) -> tuple[torch.Tensor, torch.Tensor]:
+            success, reached = self._attempt(network, clean[index], labels[index], target[index], epsilon[index])
+            better = index[success]
+            images[better], found[better] = reached[success], epsilon[better]
+            return success, reached
+
+        for place, target in enumerate(self._targets(logits, labels)):
+            # another class than the first counts only where it is better by more than the tolerance
+            epsilon, low = (found - self.tolerance).clamp(max=self.epsilon), torch.zeros_like(found)
+            index = (epsilon > 0).nonzero().flatten()
+            if len(index):
+                success, reached = attempt(index, target, epsilon)
+                if place == 0:
+                    images[index] = reached
+                index = index[success]
+            while len(index := index[found[index] - low[index] > self.tolerance]):
+                epsilon = (low + found) / 2
+                success, _ = attempt(index, target, epsilon)
+                low[index[~success]] = epsilon[index[~success]]
+        return images
+
+    def _targets(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the classes whose logits are to rise above the true one, near ones first, (T, N); T = 1 if unused."""
+        if self.loss == "cross_entropy":
+            return labels[None]
+        order = logits.argsort(dim=1, descending=True)
+        return order[order != labels[:, None]].view(len(labels), -1).T
+
+    def _attempt(
+        self,
+        network: torch.nn.Module,
+        clean: torch.Tensor,
+        labels: torch.Tensor,
+        target: torch.Tensor,
+        epsilon: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return whether PGD succeeds, (N,), and the first iterates that are misclassified or else the last ones."""
+        bound, steps, marks = epsilon.view(-1, 1, 1, 1), self.pgd.steps, set(anchors(self.pgd.steps))
+        x = clean
+        if self.pgd.random_start:
+            x = (clean + bound * (2 * torch.rand_like(clean) - 1)).clamp_(0, 1)
+        images, success = torch.empty_like(clean), torch.zeros_like(labels, dtype=torch.bool)
+        index, x0, y, t = torch.arange(len(labels), device=labels.device), clean, labels, target
+        # `end`: the step after which an image is what it will be after the last one; with `anchor` as in linf_pgd
+        end, anchor, since = torch.full_like(labels, steps), x, 0
+        for step in range(steps + 1):
+            if step and (period := step - since) % 2 == 0:
+                returned = ((x - anchor).flatten(1).abs_().amax(dim=1) == 0) & (end == steps)
+                end[returned] = step + (steps - step) % period
+            if step in marks:
+                anchor, since = x, step
+            wrong, following = self._step(network, x, x0, y, t, bound)
+            finished = wrong | (end == step)
+            if finished.any():
+                images[index[finished]], success[index[finished]] = x[finished], wrong[finished]
+                rest = ~finished
+                parts = (index, x0, y, t, end, bound, anchor, following)
+                index, x0, y, t, end, bound, anchor, following = (part[rest] for part in parts)
+                if not len(index):
+                    break
+            x = following
+        return success, images
+
+    def _step(self, network, x, x0, labels, target, bound) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return which iterates are misclassified, (N,), and the next iterates."""
+        x = x.detach().requires_grad_()
+        logits = network(x)
+        if self.loss == "cross_entropy":
+            loss = functional.cross_entropy(logits, labels, reduction="sum")
+        else:
+            loss = (logits.gather(1, target[:, None]) - logits.gather(1, labels[:, None])).sum()
+        (gradient,) = torch.autograd.grad(loss, x)
+        return logits.argmax(dim=1) != labels, self.pgd.moved(x.detach(), gradient, x0, bound, (0, 1))
