@@ -1,4 +1,5 @@
-# The study that the configuration describes: images -> training -> attacks -> spectra -> tables and figures.
+# The study that the configuration describes: images -> training -> attacks -> spectra and lines -> tables,
+# figures.
 # `snakemake` runs config.yaml; `snakemake --configfile workflow/presets/<name>.yaml` runs that study instead.
 from snakemake.utils import min_version
 
@@ -15,6 +16,8 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/attack.smk"
 include: "workflow/rules/spectra.smk"
+include: "workflow/rules/lines.smk"
+include: "workflow/rules/results.smk"
 include: "workflow/rules/aggregate.smk"
 
 
@@ -22,4 +25,4 @@ rule all:
     default_target: True
     input:
         collect(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md"]),
-        collect(f"{RESULTS}/figures/{{figure}}.{{kind}}", figure=FIGURES, kind=["pdf", "png", "md"]),
+        collect(f"{RESULTS}/figures/{{figure}}.{{kind}}", figure=figure_paths(), kind=["pdf", "png", "md"]),

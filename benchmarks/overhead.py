@@ -46,7 +46,7 @@ def finished_jobs(results: Path, *, threads: int) -> list[Job]:
         with open(benchmark) as file:
             seconds = float(next(csv.DictReader(file, delimiter="\t"))["s"])
         kind = name.parts[0]
-        single = kind in ("images", "predictor", "spectra", "tables", "figures")
+        single = kind in ("images", "settings", "predictor", "spectra", "tables", "figures")
         end = benchmark.stat().st_mtime  # written when the job ends
         jobs.append(Job(kind, 1 if single else threads, end - seconds, end, float(last[2])))
     return jobs

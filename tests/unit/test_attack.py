@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from advspectra.attack import Attack, balanced_subset, build_attack, perturb
+from advspectra.attack import Attack, balanced_subset, build_attack, perturb, transfer
 from advspectra.split import Split
 
 EPSILON = 8 / 255
@@ -136,6 +136,37 @@ def test_a_minimal_norm_attack_without_a_bound_finds_the_distance_to_the_boundar
 
 
 @pytest.mark.parametrize(
+    ("attack", "norm", "parameters"),
+    [
+        ("LinfDeepFoolAttack", math.inf, {}),
+        ("L2DeepFoolAttack", 2.0, {}),
+        ("DDNAttack", 2.0, {"steps": 50}),
+        ("L2FMNAttack", 2.0, {"steps": 50}),
+        ("LInfFMNAttack", math.inf, {"steps": 50}),
+    ],
+)
+def test_minimal_norm_attacks_of_foolbox_run_by_name_and_their_failures_count(attack, norm, parameters):
+    built = build_attack("foolbox", attack=attack, epsilon=None, parameters=parameters)
+    assert built.norm == norm and built.epsilon is None
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    found = perturbed(network, data, np.arange(40), built, batch_size=40)
+    correct = found.clean_prediction == found.label
+    assert found.success.sum() > 0.9 * correct.sum() and not found.success[~correct].any()
+    # no closer than the boundary: margin / ||d||_q with the dual norm
+    weight = network[1].weight.detach().numpy()
+    dual = np.linalg.norm(weight[0] - weight[1], ord=1 if norm == math.inf else 2)
+    size = found.linf if norm == math.inf else found.l2
+    margin = np.abs(found.clean_logits[:, 0] - found.clean_logits[:, 1])
+    assert (size >= 0.999 * margin / dual)[found.success].all()
+    # where the second class is out of reach, no attack succeeds and every image is still there
+    with torch.no_grad():
+        network[1].bias += torch.tensor([1000.0, 0.0])
+    hopeless = perturbed(network, data, np.arange(40), built, batch_size=40)
+    right = hopeless.clean_prediction == hopeless.label
+    assert right.any() and len(hopeless.success) == 40 and not hopeless.success.any()
+
+
+@pytest.mark.parametrize(
     ("attack", "parameters", "message"),
     [
         ("LinfPDG", {}, "no attack 'LinfPDG'"),
@@ -146,6 +177,34 @@ def test_a_minimal_norm_attack_without_a_bound_finds_the_distance_to_the_boundar
 def test_unknown_attacks_and_parameters_are_refused(attack, parameters, message):
     with pytest.raises(ValueError, match=message):
         build_attack("foolbox", attack=attack, epsilon=EPSILON, parameters=parameters)
+
+
+def test_a_transfer_is_judged_on_the_network_that_it_is_tried_on():
+    source, other, data = linear_two_class(0), linear_two_class(0), images_away_from_the_bounds()
+    with torch.no_grad():
+        other[1].weight += 0.5 * linear_two_class(1)[1].weight
+    found = perturbed(source, data, np.arange(5, 40), pgd(rel_stepsize=0.1), batch_size=16)
+    tried = transfer(other, data, found.image, found.perturbation, norm=math.inf, epsilon=EPSILON, batch_size=8)
+    for name in ("perturbation", "image", "label", "l1", "l2", "linf"):
+        np.testing.assert_array_equal(getattr(tried, name), getattr(found, name))
+    weight, bias = (part.detach().numpy().astype(np.float64) for part in (other[1].weight, other[1].bias))
+    clean = data.images[5:].numpy().reshape(35, -1) / 255
+    before, after = (x @ weight.T + bias for x in (clean, clean + tried.perturbation.reshape(35, -1)))
+    np.testing.assert_allclose(tried.clean_logits, before, atol=1e-5)
+    np.testing.assert_allclose(tried.adversarial_logits, after, atol=1e-5)
+    label = data.labels[5:].numpy()
+    success = (before.argmax(axis=1) == label) & (after.argmax(axis=1) != label)
+    np.testing.assert_array_equal(tried.success, success)
+    assert 0 < success.sum() < 35 and (success != found.success).any()
+
+
+@pytest.mark.parametrize(("epsilon", "succeeds"), [(math.inf, True), (EPSILON, True), (0.99 * EPSILON, False)])
+def test_a_transfer_back_succeeds_as_the_attack_did_within_its_bound(epsilon, succeeds):
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    found = perturbed(network, data, np.arange(40), pgd(rel_stepsize=0.1), batch_size=16)
+    back = transfer(network, data, found.image, found.perturbation, norm=math.inf, epsilon=epsilon, batch_size=16)
+    np.testing.assert_array_equal(back.success, found.success & succeeds)
+    np.testing.assert_array_equal(back.adversarial_logits, found.adversarial_logits)
 
 
 def test_the_subset_is_balanced_and_in_the_order_of_the_data_set():

@@ -9,9 +9,9 @@ import torch
 
 from advspectra import fourier
 from advspectra.attack import Perturbations
-from advspectra.checkpoint_file import State, Training, load_network, write_checkpoints, write_history
+from advspectra.checkpoint_file import State, Training, load_network, read_place, write_checkpoints, write_history
 from advspectra.networks import build_network
-from advspectra.perturbation_file import read_perturbations, write_perturbations
+from advspectra.perturbation_file import origin, read_perturbations, write_perturbations
 from advspectra.predictor_file import write_predictor
 from advspectra.spectrum_file import write_spectra
 
@@ -34,7 +34,7 @@ def toy_network(**changes):
 def checkpoints(tmp_path):
     row = {"epoch": 1, "step": 5, "learning_rate": 0.1, "train_loss": 1.0, "train_accuracy": 0.5, "test_accuracy": 0.25}
     training = Training(history=[row], best_epoch=1, learning_rate=0.1, tries=[{"learning_rate": 0.1, "outcome": "ok"}])
-    training.states["best"] = State(5, 1, toy_network().state_dict())
+    training.states["best"] = State(5, 1, 0.25, toy_network().state_dict())
     write_checkpoints(tmp_path / "checkpoints.h5", training, architecture=FORM, attributes=IDENTITY)
     write_history(tmp_path / "history.csv", training)
     return tmp_path / "checkpoints.h5"
@@ -48,6 +48,12 @@ def test_a_network_comes_back_as_it_was(checkpoints):
     with h5py.File(checkpoints) as file:
         assert file.attrs["test_accuracy"] == 0.25 and json.loads(file.attrs["tries"])[0]["outcome"] == "ok"
     assert (checkpoints.parent / "history.csv").read_text().splitlines()[1] == "1,5,0.1,1.0,0.5,0.25"
+
+
+def test_a_state_says_when_it_was_kept_and_how_accurate_it_is(checkpoints):
+    assert read_place(checkpoints, name="best") == {"step": 5, "epoch": 1}
+    with h5py.File(checkpoints) as file:
+        assert file["states/best"].attrs["test_accuracy"] == 0.25
 
 
 @pytest.mark.parametrize(
@@ -67,6 +73,8 @@ def test_a_checkpoint_of_another_architecture_is_refused(checkpoints, changes, m
 def test_a_missing_state_is_named_with_those_there_are(checkpoints):
     with pytest.raises(ValueError, match=r"expected a state 'epoch=3', found \['best'\]"):
         load_network(checkpoints, name="epoch=3", expected=FORM)
+    with pytest.raises(ValueError, match=r"expected a state 'epoch=3', found \['best'\]"):
+        read_place(checkpoints, name="epoch=3")
 
 
 def damage_shape(group):
@@ -133,6 +141,13 @@ def test_perturbations_come_back_and_a_short_array_is_refused(tmp_path):
         del file["success"]
     with pytest.raises(ValueError, match="perturbations.h5: damaged or incomplete.*success"):
         read_perturbations(path)
+
+
+def test_what_is_made_from_perturbations_says_of_which_attack_and_state_they_are():
+    of_attack = {"attack": "pgd", "checkpoint": "step=3", "step": 3, "epoch": 1}
+    of_transfer = of_attack | {"source_attack": "pgd", "found_on": "best"}
+    for attributes in (of_attack, of_transfer):
+        assert origin(IDENTITY | attributes | {"norm": 2.0}) == attributes
 
 
 def spectra_of(tmp_path, written, **changes):

@@ -77,6 +77,58 @@ def test_states_are_kept_where_they_were_asked_for():
     torch.testing.assert_close(result.states["epoch=3"].tensors, dict(network.state_dict()), rtol=0, atol=0)
 
 
+class Normalised(nn.Module):
+    """Batch normalisation, whose inference mode differs from its training mode, and dropout, which draws numbers."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 2))
+
+    def forward(self, inputs):
+        return self.layers(inputs)
+
+
+@pytest.mark.parametrize("build", [toy_network, Normalised])
+def test_each_kept_state_has_its_accuracy_on_the_whole_test_set(build):
+    # 4 steps an epoch: in the middle of one, at the end of one, and at the end of the last
+    settings = SETTINGS | {"checkpoints": {"steps": [0, 1, 3, 4, 6, 12], "epochs": [2]}}
+    test = toy_split(1300, 1)  # several batches of the evaluation
+    result = train(build(), toy_split(), test, learning_rate=0.1, **settings)
+    assert set(result.states) == {"best", "epoch=2", *(f"step={step}" for step in (0, 1, 3, 4, 6, 12))}
+    network = build()
+    for name, state in result.states.items():
+        network.load_state_dict(state.tensors)
+        assert state.test_accuracy == evaluate(network, test)[1], name
+    assert len({state.test_accuracy for state in result.states.values()}) > 2
+    assert result.states["step=4"].test_accuracy == result.history[0]["test_accuracy"]
+
+
+def through_its_map():
+    return shallow_network("fully_connected", image_shape=(1, 4, 4), classes=2)
+
+
+@pytest.mark.parametrize("build", [toy_network, Normalised, through_its_map])
+def test_keeping_states_changes_nothing_of_the_training(build):
+    found = []
+    for steps in ([], [0, 1, 2, 3, 5, 7, 10, 12]):
+        network = build()
+        torch.manual_seed(5)
+        settings = SETTINGS | {"checkpoints": {"steps": steps, "epochs": []}}
+        found.append(train(network, toy_split(), toy_split(20, 1), learning_rate=0.01, **settings))
+    first, second = found
+    assert first.history == second.history
+    torch.testing.assert_close(first.states["best"].tensors, second.states["best"].tensors, rtol=0, atol=0)
+
+
+def test_no_epoch_is_evaluated_twice(monkeypatch):
+    sizes = []
+    monkeypatch.setattr("advspectra.training.evaluate", lambda *arguments: sizes.append(0) or (0.5, 0.5))
+    settings = SETTINGS | {"checkpoints": {"steps": [0, 2, 4, 12], "epochs": [1, 2, 3]}}
+    train(toy_network(), toy_split(), toy_split(20, 1), learning_rate=0.1, **settings)
+    assert len(sizes) == 3 + 2  # each epoch, the initialisation and step 2
+
+
 def test_the_best_epoch_is_the_earliest_with_the_highest_accuracy_and_its_state_is_kept():
     result = train(toy_network(), toy_split(), toy_split(20, 1), learning_rate=0.1, **SETTINGS)
     accuracies = [row["test_accuracy"] for row in result.history]
@@ -179,12 +231,12 @@ class DoubleSplit(Split):
         return inputs.double(), labels
 
 
-def shallow_network(architecture, *, activation="linear", depth=1, alpha=1.0, image_shape=(3, 9, 8)):
+def shallow_network(architecture, *, activation="linear", depth=1, alpha=1.0, image_shape=(3, 9, 8), classes=4):
     return build_network(
         architecture,
         options=SHALLOW[architecture],
         image_shape=image_shape,
-        classes=4,
+        classes=classes,
         activation=activation,
         depth=depth,
         alpha=alpha,

@@ -9,13 +9,16 @@ import pytest
 import yaml
 
 from advspectra_study.config import ConfigError, load_config
+from advspectra_study.config_faults import resolve
 from advspectra_study.plugins import available, literal, spec
 from advspectra_study.runs import RunKey, enumerate_runs, fraction, network_entry, number, run_folder
+from advspectra_study.states import kept_states, states_by_run, steps_and_epochs
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 LIBRARY = ROOT / "workflow" / "lib"
 STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "presets").glob("*.yaml"))]
+WHOLE = [study for study in STUDIES if study.stem != "dynamics"]  # of all networks
 DELETE = object()
 
 BASE = """
@@ -78,6 +81,10 @@ def text(yaml_text: str) -> object:
     """What YAML makes of a text: the surprises of the format itself are part of these tests."""
     return yaml.safe_load(yaml_text)
 
+
+EARLY = base()["attacks"][0] | {"name": "early"}
+TRANSFER = {"name": "transfer", "attack": "pgd"}
+LINES = {"attack": "pgd", "images": 20, "exact_images": 20}
 
 # (changes, the key path named, fragments of what was found, allowed or suggested)
 BROKEN = [
@@ -169,6 +176,49 @@ BROKEN = [
     ([("attacks.0.checkpoints", ["epoch=5"])], "attacks[0].checkpoints[0]", ["epoch=5", "best, step=0"]),
     ([("attacks.0.checkpoints", ["last"])], "attacks[0].checkpoints[0]", ['found "last"', "such as best"]),
     ([("attacks.1", base()["attacks"][0])], "attacks[1].name", ["found 'pgd'", "attacks[0]"]),
+    ([("attacks.0.checkpoints", "best")], "attacks[0].checkpoints", ['found "best"', '"all", or a list']),
+    ([("attacks.0.networks", ["resnet"])], "attacks[0].networks[0]",
+     ['found "resnet"', "fully_connected, bounded_width_32, resnet18 (networks)", "mean 'resnet18'"]),
+    ([("networks.2.checkpoints", {"epochs": [50]})], "networks[2].checkpoints.epochs[0]",
+     ["found 50", "at most training.epochs (40)"]),
+    ([("networks.2.checkpoints", {"epoch": [5]})], "networks[2].checkpoints.epoch", ["did you mean 'epochs'"]),
+    # a state must be kept by every network that an entry is about
+    ([("networks.2.checkpoints", {"epochs": [4]}), ("attacks.1", EARLY | {"checkpoints": ["best", "epoch=4"]})],
+     "attacks[1].checkpoints[1]", ["epoch=4", "what training.checkpoints keeps: best, step=0"]),
+    ([("networks.2.checkpoints", {"epochs": [4]}),
+      ("attacks.1", EARLY | {"networks": ["resnet18"], "checkpoints": ["epoch=5"]})],
+     "attacks[1].checkpoints[0]", ["epoch=5", "what networks[2].checkpoints keeps: best, step=0, epoch=4"]),
+    ([("networks.2.checkpoints", {"steps": [10], "epochs": []}), ("attacks.0.checkpoints", ["step=0"]),
+      ("summary.checkpoint", "step=0")],
+     "attacks[0].checkpoints[0]", ["step=0", "what networks[2].checkpoints keeps: best, step=10"]),
+    # transfers
+    ([("transfers", [TRANSFER | {"name": "pgd"}])], "transfers[0].name", ["found 'pgd'", "attacks[0]"]),
+    ([("transfers", [TRANSFER | {"attack": "pdg"}])], "transfers[0].attack", ["pgd (attacks)", "mean 'pgd'"]),
+    ([("transfers", [{"name": "t", "found_on": "best"}])], "transfers[0].attack", ["missing"]),
+    ([("transfers", [TRANSFER | {"found_on": "step=0"}])], "transfers[0].found_on",
+     ["step=0", "those of attacks[0] on fully_connected: best"]),
+    ([("transfers", [TRANSFER | {"checkpoints": ["step=7"]}])], "transfers[0].checkpoints[0]",
+     ["step=7", "what training.checkpoints keeps: best, step=0"]),
+    ([("attacks.1", EARLY | {"networks": ["resnet18"]}),
+      ("transfers", [TRANSFER | {"attack": "early", "networks": ["fully_connected"]}])],
+     "transfers[0].networks[0]", ["fully_connected", "one of resnet18 (networks of attacks[1])"]),
+    # lines
+    ([("lines", [LINES | {"attack": "pgt"}])], "lines[0].attack", ["one of pgd (attacks and transfers)"]),
+    ([("lines", [LINES | {"checkpoints": ["step=0"]}])], "lines[0].checkpoints[0]",
+     ["step=0", "those of attacks[0] on fully_connected: best"]),
+    ([("lines", [LINES | {"images": 2001}])], "lines[0].images", ["found 2001", "at most the 2000 images of 'pgd'"]),
+    ([("transfers", [TRANSFER]), ("lines", [LINES | {"attack": "transfer", "images": 2001}])], "lines[0].images",
+     ["at most the 2000 images of 'pgd'"]),
+    ([("lines", [{"attack": "pgd", "images": 20}])], "lines[0].exact_images", ["missing", "an integer >= 0"]),
+    ([("lines", [LINES | {"samples": 100}])], "lines[0].samples", ["found 100", "an odd number"]),
+    ([("lines", [LINES | {"stretch_limit": 0.5}])], "lines[0].stretch_limit", ["found 0.5", ">= 1"]),
+    ([("lines", [LINES, LINES | {"networks": ["resnet18"]}])], "lines[1].attack",
+     ["found 'pgd' on resnet18, as in lines[0]"]),
+    # what tables and figures show is there for every network
+    ([("attacks.1", EARLY | {"networks": ["resnet18"]}), ("summary.attack", "early")], "summary.attack",
+     ["found 'early', which leaves out fully_connected, bounded_width_32"]),
+    ([("attacks.0.checkpoints", "all"), ("summary.checkpoint", "epoch=2")], "summary.checkpoint",
+     ["one of best, step=0"]),
     ([("summary.attack", "pgt")], "summary.attack", ['found "pgt"', "did you mean 'pgd'"]),
     ([("summary.checkpoint", "step=0")], "summary.checkpoint", ['found "step=0"', "one of best"]),
     ([("summary.convention", "rgb_orthonormal")], "summary.convention",
@@ -186,6 +236,19 @@ def test_broken_config_is_refused_with_one_line_that_names_the_key(changes, path
 
 def test_base_of_the_broken_configs_is_valid():
     assert load(base())["study"] == "paper"
+
+
+def test_a_fault_of_an_attack_is_not_told_again_of_what_builds_on_it():
+    broken = ("attacks.0.checkpoints", ["step=30"])
+    assert len(faults(changed(broken, ("transfers", [TRANSFER]), ("lines", [LINES | {"attack": "transfer"}])))) == 1
+    assert len(faults(changed(("attacks", 3), ("transfers", [TRANSFER]), ("lines", [LINES])))) == 1
+    assert len(faults(changed(("transfers", 3), ("lines", [LINES | {"attack": "transfer"}])))) == 1
+    meant = ("attacks.1", EARLY | {"networks": ["resnet18"]})
+    assert len(faults(changed(("networks.2.name", 3), meant))) == 1
+    assert len(faults(changed(("networks.2.checkpoints", 3), meant))) == 1
+    assert len(faults(changed(("networks.2", 3), meant))) == 1
+    assert len(faults(changed(("attacks.0", 3)))) == len(faults(changed(("attacks.0.name", 3)))) == 1
+    assert len(faults(changed(("attacks", []), ("transfers", [TRANSFER])))) == 1
 
 
 def test_all_errors_are_reported_at_once():
@@ -221,7 +284,7 @@ def test_any_value_replaced_by_another_kind_is_accepted_or_refused_but_never_cra
 
     junk = [None, {"a": 1}, [[None]], "1e3", -1]
     refused = 0
-    raw = load(base())
+    raw = load(dynamics())
     for index, keys in enumerate(list(places(raw))):
         parent = raw
         for key in keys[:-1]:
@@ -248,10 +311,10 @@ def test_every_shipped_study_is_valid_by_itself(study):
     assert config["study"] == {"config": "paper"}.get(study.stem, study.stem)
 
 
-@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
-def test_every_shipped_study_holds_all_networks_of_the_paper_and_leaves_no_key_to_a_default(study):
-    raw = yaml.safe_load(study.read_text(encoding="utf-8"))
-    runs = {(key.network, key.activation, key.depth, key.alpha) for key in enumerate_runs(load(raw))}
+@pytest.mark.parametrize("study", WHOLE, ids=lambda path: path.name)
+def test_every_shipped_study_of_the_whole_paper_holds_all_its_networks(study):
+    config = load(yaml.safe_load(study.read_text(encoding="utf-8")))
+    runs = {(key.network, key.activation, key.depth, key.alpha) for key in enumerate_runs(config)}
     table_1 = {
         (name, "linear", depth, 1) for name in ("fully_connected", "full_width", "bounded_width_32") for depth in (1, 3)
     }
@@ -267,6 +330,11 @@ def test_every_shipped_study_holds_all_networks_of_the_paper_and_leaves_no_key_t
         for alpha in (0.1, 1, 10)
     }
     assert table_1 | table_2 | deep | figure_5_9 | figure_11 <= runs
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
+def test_every_shipped_study_leaves_no_key_to_a_default(study):
+    raw = yaml.safe_load(study.read_text(encoding="utf-8"))
     filled = load(raw)
     for config in (raw, filled):
         config["dataset"].pop("options", None)  # a source may grow an option without touching the studies
@@ -283,6 +351,13 @@ def test_defaults_are_filled_in_at_every_level_and_the_input_stays_as_it_was():
     assert config["training"]["checkpoints"] == {"steps": [0], "epochs": []}
     assert config["networks"][0]["alphas"] == [1]
     assert config["dataset"]["options"]["archive"] is None
+    assert (config["attacks"][0]["networks"], config["attacks"][0]["checkpoints"]) == ("all", ["best"])
+    assert config["transfers"] == config["lines"] == [] and "checkpoints" not in config["networks"][0]
+    config = load(changed(("transfers", [TRANSFER]), ("lines", [LINES]), ("networks.2.checkpoints", {"epochs": [4]})))
+    assert config["transfers"] == [TRANSFER | {"found_on": "best", "networks": "all", "checkpoints": "all"}]
+    followed = {"samples": 201, "stretch_limit": 16}
+    assert config["lines"] == [LINES | {"networks": "all", "checkpoints": "all"} | followed]
+    assert config["networks"][2]["checkpoints"] == {"steps": [0], "epochs": [4]}
     assert config["summary"] == {"attack": "pgd", "checkpoint": "best", "convention": "paper"}
     config["training"]["checkpoints"]["steps"].append(7)
     assert load(base())["training"]["checkpoints"]["steps"] == [0]
@@ -305,8 +380,11 @@ def test_numbers_given_to_an_attack_class_keep_their_type():
 
 
 def test_every_key_of_the_schema_is_described_and_every_mapping_is_closed():
+    root = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
     def check(schema: dict, path: str) -> None:
-        assert "$ref" in schema or "type" in schema or "enum" in schema or "anyOf" in schema, path
+        schema = resolve(schema, root)
+        assert "type" in schema or "enum" in schema or "anyOf" in schema, path
         if schema.get("type") == "object" and not path.endswith(".options"):
             assert schema.get("additionalProperties") is False, path
         assert schema.get("description", "").endswith((".", ".)")), path
@@ -315,7 +393,47 @@ def test_every_key_of_the_schema_is_described_and_every_mapping_is_closed():
         if "items" in schema:
             check(schema["items"], f"{path}[]")
 
-    check(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")), "config")
+    check(root, "config")
+
+
+def dynamics() -> dict:
+    """The base config with early states of ResNet18 and of one other, an attack on them, its transfer and lines."""
+    return changed(
+        ("networks.2.checkpoints", {"steps": [0, 10], "epochs": [2]}),
+        ("attacks.1", EARLY | {"networks": ["resnet18", "fully_connected"], "checkpoints": "all"}),
+        ("transfers", [{"name": "transfer", "attack": "early", "networks": ["resnet18"]}]),
+        ("lines", [LINES | {"attack": "early"}, LINES | {"attack": "transfer", "checkpoints": ["epoch=2"]}]),
+    )
+
+
+def test_the_states_of_a_study_follow_from_networks_attacks_transfers_and_lines():
+    config = load(dynamics())
+    resnet, relu, linear, other = (
+        "resnet18-relu/depth=17/alpha=1/seed=0",
+        "fully_connected-relu/depth=1/alpha=1/seed=0",
+        "fully_connected-linear/depth=1/alpha=1/seed=0",
+        "bounded_width_32-linear/depth=1/alpha=10/seed=0",
+    )
+    kept = ["best", "step=0", "step=10", "epoch=2"]
+    attacked = states_by_run(config, "attacks")
+    assert list(attacked) == [run_folder(key) for key in enumerate_runs(config)]
+    assert attacked[resnet] == {"pgd": ["best"], "early": kept}
+    assert attacked[relu] == attacked[linear] == {"pgd": ["best"], "early": ["best", "step=0"]}
+    assert attacked[other] == {"pgd": ["best"]}
+    transferred = states_by_run(config, "transfers")
+    assert {run: states for run, states in transferred.items() if states} == {resnet: {"transfer": kept}}
+    lines = states_by_run(config, "lines")
+    assert lines[resnet] == {"early": kept, "transfer": ["epoch=2"]}
+    assert lines[relu] == {"early": ["best", "step=0"]} and lines[linear] == lines[other] == {}
+    both = states_by_run(config, "attacks", "transfers")
+    assert both[resnet] == {"pgd": ["best"], "early": kept, "transfer": kept}
+
+
+def test_states_and_the_lists_of_the_config_are_one_another_s_inverse():
+    config = load(dynamics())
+    for network in config["networks"]:
+        expected = network.get("checkpoints", config["training"]["checkpoints"])
+        assert steps_and_epochs(kept_states(config, network)) == expected
 
 
 def test_runs_come_in_the_order_of_the_config():

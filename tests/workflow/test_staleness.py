@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import os
 import re
 from pathlib import Path
 
@@ -11,13 +12,29 @@ from study import CONFIG, ROOT
 LIBRARY = "workflow/lib/advspectra"
 LINEAR, RELU = "fully_connected-linear/depth=1/alpha=1/seed=0", "bounded_width_3-relu/depth=1/alpha=1/seed=0"
 
-# The study's jobs and what each of them reads, written down by hand from the paper's tables and figures.
+STATES = ("best", "step=0")  # of the ReLU network under the attack `minimal` and its transfer `moved`
+DEVELOPMENT = "bounded_width_3-relu/depth=1/alpha=1/minimal"
+
+# The study's jobs and what each of them reads, written down by hand from the paper's tables and figures. What is made
+# of a state reads the training too, but is not stale because of it: its settings are what tells of other states.
 READS = {
     "images": set(),
+    **{f"settings:{run}": {"images"} for run in (LINEAR, RELU)},
     **{f"train:{run}": {"images"} for run in (LINEAR, RELU)},
-    f"predictor:{LINEAR}": {f"train:{LINEAR}"},
-    **{f"attack:{run}:pgd:best": {"images", f"train:{run}"} for run in (LINEAR, RELU)},
+    f"predictor:{LINEAR}": {f"settings:{LINEAR}"},
+    **{f"attack:{run}:pgd:best": {"images", f"settings:{run}"} for run in (LINEAR, RELU)},
+    **{f"attack:{RELU}:minimal:{state}": {"images", f"settings:{RELU}"} for state in STATES},
+    **{
+        f"transfer:{RELU}:moved:{state}": {"images", f"settings:{RELU}", f"attack:{RELU}:minimal:best"}
+        for state in STATES
+    },
     **{f"spectra:{run}:pgd:best": {f"attack:{run}:pgd:best"} for run in (LINEAR, RELU)},
+    **{f"spectra:{RELU}:minimal:{state}": {f"attack:{RELU}:minimal:{state}"} for state in STATES},
+    **{f"spectra:{RELU}:moved:{state}": {f"transfer:{RELU}:moved:{state}"} for state in STATES},
+    **{
+        f"lines:{RELU}:minimal:{state}": {"images", f"settings:{RELU}", f"attack:{RELU}:minimal:{state}"}
+        for state in STATES
+    },
     "table_table1": {f"spectra:{LINEAR}:pgd:best", f"predictor:{LINEAR}"},
     "table_table2": {f"spectra:{RELU}:pgd:best"},
     "table_table3": set(),
@@ -31,55 +48,91 @@ READS = {
     "figure_fig10": {f"spectra:{RELU}:pgd:best"},
     "figure_fig11": {f"spectra:{LINEAR}:pgd:best", f"spectra:{RELU}:pgd:best"},
 }
-TABLES = [f"table_table{number}" for number in range(1, 7)]
-FIGURES = [job for job in READS if job.startswith("figure_")]
-ALL = list(READS)
 
 
 def jobs(*rules):
-    return [job for job in ALL if job.split(":")[0] in rules]
+    return [job for job in READS if job.split(":")[0] in rules]
+
+
+def of_minimal(*rules):
+    """The jobs of these rules of the attack `minimal`, whose development is drawn, and of its transfer."""
+    return {job for job in jobs(*rules) if job.split(":")[2] != "pgd"}
+
+
+READS |= {
+    "table_development": set(jobs("train", "attack", "transfer", "spectra", "lines")),
+    "table_distances": set(jobs("lines")),
+    "table_success_accuracy": set(jobs("attack", "transfer")),
+    **{f"figure_{name}:{DEVELOPMENT}": set(jobs("lines")) for name in ("fig01", "fig06", "fig07")},
+    f"figure_fig02:{DEVELOPMENT}": {f"train:{RELU}", *of_minimal("attack", "transfer", "spectra")},
+    f"figure_fig03:{DEVELOPMENT}": {
+        job for job in of_minimal("attack", "spectra") if not job.startswith(f"spectra:{RELU}:moved")
+    },
+    f"figure_development:{DEVELOPMENT}": {f"train:{RELU}", *of_minimal("attack", "transfer", "spectra", "lines")},
+}
+TABLES = [job for job in READS if job.startswith("table_")]
+FIGURES = [job for job in READS if job.startswith("figure_")]
+ALL = list(READS)
+TRAINING = jobs("settings", "train")  # the settings of a run name the code that trains it
+
+
+def figures(*names):
+    return jobs(*(f"figure_{name}" for name in names))
+
+
+def of(run, *rules):
+    return [job for job in jobs(*rules) if job.split(":")[1] == run]
 
 
 # The jobs that run the code of each module themselves; what follows from them is worked out below.
 RUNS_CODE_OF = {
     "hdf5.py": ALL,
-    "image_file.py": jobs("images", "train", "attack"),
+    "image_file.py": ["images", *TRAINING, *jobs("attack", "transfer", "lines")],
     "datasets/band_features.py": ["images"],
     "datasets/cifar10.py": [],
     "datasets/image_folder.py": [],
-    "devices.py": jobs("train", "attack"),
-    "split.py": jobs("train", "attack"),
-    "networks.py": jobs("train", "predictor", "attack"),
-    "layers.py": jobs("train", "predictor", "attack"),
-    "models/fully_connected.py": [f"train:{LINEAR}", f"predictor:{LINEAR}", f"attack:{LINEAR}:pgd:best"],
-    "models/bounded_width_convolution.py": [f"train:{RELU}", f"attack:{RELU}:pgd:best"],
+    "devices.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
+    "split.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
+    "networks.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
+    "layers.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
+    "models/fully_connected.py": of(LINEAR, "settings", "train", "predictor", "attack"),
+    "models/bounded_width_convolution.py": of(RELU, "settings", "train", "attack", "transfer", "lines"),
     "models/full_width_convolution.py": [],
     "models/locally_connected.py": [],
     "models/resnet18.py": [],
     "models/shallow_resnet.py": [],
     "models/vgg19.py": [],
-    "training.py": jobs("train"),
-    "checkpoint_file.py": jobs("train", "predictor", "attack"),
-    "predictors.py": jobs("train", "predictor", "attack"),
-    "simplified.py": jobs("attack"),
+    "training.py": TRAINING,
+    "checkpoint_file.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
+    "predictors.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
+    "simplified.py": jobs("attack", "transfer", "lines"),
     "predictor_file.py": jobs("predictor"),
-    "attack.py": jobs("attack"),
+    "attack.py": jobs("attack", "transfer", "lines"),
     "attacks/foolbox.py": jobs("attack"),
     "attacks/linf_pgd.py": jobs("attack"),
     "attacks/linf_pgd_until_converged.py": [],
-    "perturbation_file.py": jobs("attack", "spectra"),
-    "fourier.py": [*jobs("spectra", "predictor"), "figure_fig04", "figure_fig08"],  # spectra of the example image
+    "attacks/minimal_linf_pgd.py": [f"attack:{RELU}:minimal:{state}" for state in STATES],
+    "perturbation_file.py": jobs("attack", "transfer", "spectra", "lines"),
+    "fourier.py": [*jobs("spectra", "predictor"), *figures("fig04", "fig08")],  # spectra of the example image
     "spectrum_file.py": jobs("spectra", "predictor"),
+    "lines.py": jobs("lines"),
+    "line_ends.py": jobs("lines"),
+    "line_file.py": jobs("lines"),
     "results.py": [*TABLES, *FIGURES],
+    "result_files.py": [*TABLES, *FIGURES],
     "captions.py": FIGURES,
     "plotting.py": FIGURES,
-    "mean_spectra.py": ["figure_fig09", "figure_fig10"],
-    "example.py": ["figure_fig04", "figure_fig08"],
+    "mean_spectra.py": figures("fig09", "fig10"),
+    "example.py": figures("fig04", "fig08"),
+    "learning_curves.py": figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
+    "line_comparison.py": ["table_development", "table_distances", *figures("development", "fig01", "fig06", "fig07")],
+    "line_histograms.py": figures("development", "fig01", "fig06", "fig07"),
     "comparison.py": ["table_table1", "table_table2", "table_table4"],
-    "statistics.py": [*TABLES, "figure_fig05"],
+    "statistics.py": [*TABLES, *figures("development", "fig01", "fig05", "fig06", "fig07")],
+    "resampling.py": ["table_distances", "table_success_accuracy"],
     "table.py": TABLES,
     **{f"tables/{name}.py": [f"table_{name}"] for name in (job.removeprefix("table_") for job in TABLES)},
-    **{f"figures/{name}.py": [f"figure_{name}"] for name in (job.removeprefix("figure_") for job in FIGURES)},
+    **{f"figures/{name}.py": figures(name) for name in (job.split(":")[0].removeprefix("figure_") for job in FIGURES)},
 }
 
 
@@ -94,13 +147,20 @@ def with_what_follows(stale):
 
 @pytest.fixture
 def study(finished_study):
-    """The finished study; a test may change its code and configuration, which are put back."""
+    """The finished study; a test may change its code, its configuration and times of files, which are put back."""
     kept = {path: path.read_bytes() for path in sorted((finished_study.folder / LIBRARY).rglob("*.py"))}
+    times = {path: path.stat().st_mtime_ns for path in files_of(finished_study)}
     yield finished_study
     for path, content in kept.items():
         if path.read_bytes() != content:
             path.write_bytes(content)
+    for path, time in times.items():
+        os.utime(path, ns=(time, time))
     finished_study.configure(CONFIG)
+
+
+def files_of(study):
+    return [path for path in study.folder.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
 
 
 def test_every_module_of_the_library_is_in_the_table():
@@ -127,7 +187,7 @@ def test_the_reason_names_the_module(study):
     path = study.folder / LIBRARY / "fourier.py"
     path.write_text(path.read_text().replace("np.hypot(", "np.hypot(0 + ", 1))
     reasons = re.findall(r"reason: Params have changed.* before: ({.*}) now: ({.*})", study.run("--dry-run").stdout)
-    assert len(reasons) == 3  # two spectra and a predictor; the figures wait for those, which is their reason
+    assert len(reasons) == len(jobs("spectra", "predictor"))  # the figures wait for those, which is their reason
     for before, now in (map(ast.literal_eval, reason) for reason in reasons):
         assert [name for name in before | now if before.get(name) != now.get(name)] == ["fourier.py"]
 
@@ -142,16 +202,14 @@ def test_comments_docstrings_and_formatting_rerun_nothing(study):
 
 
 def test_a_touch_of_everything_reruns_nothing(study):
-    for path in study.folder.rglob("*"):
-        if path.is_file() and ".snakemake" not in path.parts:
-            path.touch()
+    for path in files_of(study):
+        path.touch()
     assert study.planned() == []
 
 
 def test_a_touch_of_everything_backwards_reruns_nothing(study):
-    for path in sorted(study.folder.rglob("*"), reverse=True):
-        if path.is_file() and ".snakemake" not in path.parts:
-            path.touch()
+    for path in sorted(files_of(study), reverse=True):
+        path.touch()
     assert study.planned() == []
 
 
@@ -169,19 +227,37 @@ def changed(**sections):
         ({"spectra": lambda spectra: spectra.update(angular_bins=6)}, jobs("spectra")),
         (
             {"attacks": lambda attacks: attacks[0]["options"]["parameters"].update(steps=4)},
-            [*jobs("attack"), "table_table6"],
+            [f"attack:{LINEAR}:pgd:best", f"attack:{RELU}:pgd:best", "table_table6"],
         ),
-        ({"training": lambda training: training.update(momentum=0.8)}, jobs("train")),
+        (
+            {"attacks": lambda attacks: attacks[1]["options"].update(tolerance="2/255")},
+            [*(f"attack:{RELU}:minimal:{state}" for state in STATES), "table_table6"],
+        ),
+        ({"transfers": lambda transfers: transfers[0].update(found_on="step=0")}, jobs("transfer")),
+        ({"lines": lambda lines: lines[0].update(images=6)}, jobs("lines")),
+        ({"training": lambda training: training.update(momentum=0.8)}, TRAINING),
         (
             {"networks": lambda networks: networks[0].update(learning_rate=0.02)},
-            [f"train:{LINEAR}", "table_table3"],
+            [f"settings:{LINEAR}", f"train:{LINEAR}", "table_table3"],
         ),
         ({"dataset": lambda dataset: dataset["options"].update(contrast=0.9)}, jobs("images")),
-        ({"compute": lambda compute: compute.update(precision="bfloat16")}, jobs("train", "attack")),
+        ({"compute": lambda compute: compute.update(precision="bfloat16")}, [*TRAINING, *jobs("attack")]),
         # where a job runs is recorded in its result, and is no reason to run it again
         ({"compute": lambda compute: compute.update(threads=2, device="auto")}, []),
     ],
-    ids=["figures", "spectra", "attack", "training", "network", "dataset", "precision", "compute"],
+    ids=[
+        "figures",
+        "spectra",
+        "attack",
+        "tolerance",
+        "transfer",
+        "lines",
+        "training",
+        "network",
+        "dataset",
+        "precision",
+        "compute",
+    ],
 )
 def test_a_changed_setting_reruns_what_uses_it(study, change, stale):
     study.configure(changed(**change))
@@ -190,13 +266,58 @@ def test_a_changed_setting_reruns_what_uses_it(study, change, stale):
 
 def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     new = LINEAR.replace("alpha=1", "alpha=10")
-    own = [f"train:{new}", f"attack:{new}:pgd:best", f"spectra:{new}:pgd:best"]
+    own = [f"settings:{new}", f"train:{new}", f"attack:{new}:pgd:best", f"spectra:{new}:pgd:best"]
     study.configure(changed(networks=lambda networks: networks[0].update(alphas=[1, 10])))
     # what shows several alpha, or lists the networks, is drawn anew; what shows alpha = 1 alone is not
-    assert study.planned() == sorted([*own, "table_table3", "table_table5", "figure_fig11"])
+    reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy", "figure_fig11"]
+    assert study.planned() == sorted([*own, *reading])
 
-    new = [run.replace("seed=0", "seed=1") for run in (LINEAR, RELU)]
-    own = [job for run in new for job in (f"train:{run}", f"attack:{run}:pgd:best", f"spectra:{run}:pgd:best")]
-    reading = ["table_table1", "table_table2", "table_table4", "table_table5", *FIGURES]
+    own = [job.replace("seed=0", "seed=1") for job in READS if ":" in job and not job.startswith("figure_")]
+    reading = [table for table in TABLES if table not in ("table_table3", "table_table6")]
     study.configure(CONFIG | {"seeds": [0, 1]})
-    assert study.planned() == sorted([*own, f"predictor:{new[0]}", *reading])
+    assert study.planned() == sorted([*own, *reading, *FIGURES])
+
+
+# what follows from a state `step=2` of the ReLU network, which its `checkpoints` or those of the training add
+NEW_STATE = [
+    f"attack:{RELU}:minimal:step=2",
+    f"transfer:{RELU}:moved:step=2",
+    f"spectra:{RELU}:minimal:step=2",
+    f"spectra:{RELU}:moved:step=2",
+    f"lines:{RELU}:minimal:step=2",
+]
+SHOWING_IT = [
+    *("table_table4", "table_table5", "table_development", "table_distances", "table_success_accuracy"),
+    *figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
+]
+
+
+def with_a_further_state(networks):
+    networks[1].update(checkpoints={"steps": [0, 2], "epochs": []})
+
+
+def test_an_added_state_trains_its_run_again_and_attacks_that_state_alone(study):
+    study.configure(changed(networks=with_a_further_state))
+    again = f"train_2:{RELU}"  # the second list of states in the study
+    assert study.planned() == sorted([again, *NEW_STATE, *SHOWING_IT, "table_table3"])
+
+    # added for every network, it trains again those of which it is attacked
+    study.configure(changed(training=lambda training: training["checkpoints"].update(steps=[0, 2])))
+    assert study.planned() == sorted([f"train:{RELU}", *NEW_STATE, *SHOWING_IT])
+
+
+def test_with_an_added_state_everything_else_that_changed_is_seen_too(study):
+    study.configure(changed(networks=with_a_further_state, spectra=lambda spectra: spectra.update(angular_bins=6)))
+    also = with_what_follows(jobs("spectra"))
+    assert set(study.planned()) == {f"train_2:{RELU}", *NEW_STATE, *SHOWING_IT, "table_table3", *also}
+
+    study.configure(changed(networks=with_a_further_state, training=lambda training: training.update(momentum=0.8)))
+    also = [job.replace(f"train:{RELU}", f"train_2:{RELU}") for job in with_what_follows(TRAINING)]
+    assert set(study.planned()) == {*NEW_STATE, *SHOWING_IT, "table_table3", *also}
+
+
+def test_a_removed_state_leaves_the_rest_as_it_is(study):
+    study.configure(changed(networks=lambda networks: networks[1].update(checkpoints={"steps": [], "epochs": []})))
+    gone = [*figures("development", "fig01", "fig02", "fig03", "fig06", "fig07")]  # of a single state now
+    showing = [job for job in SHOWING_IT if job not in gone and job not in ("table_table4", "table_table5")]
+    assert study.planned() == sorted([*showing, "table_table3"])

@@ -1,10 +1,13 @@
 """The workflow as its users meet it: presets, targets, faults before and during a run, a new architecture."""
 
+import copy
+import os
 import re
 import shutil
 import subprocess
 import sys
 
+import h5py
 import pytest
 import yaml
 from study import CONFIG, ROOT, Study
@@ -78,6 +81,13 @@ def test_a_faulty_configuration_stops_everything_with_all_its_faults(tmp_path, t
         "results/tiny/figures/fig99.pdf",
         "results/tiny/bands/fully_connected-linear/depth=1/alpha=1.0/seed=0/checkpoints.h5",
         "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0/predictor.h5",
+        # an attack that leaves this network out, a state that no network keeps, lines of another attack
+        "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0/minimal/best/perturbations.h5",
+        "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0/minimal/epoch=1/perturbations.h5",
+        "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0/pgd/step=0/spectra.h5",
+        "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0/pgd/best/lines.h5",
+        "results/tiny/figures/fig02.pdf",
+        "results/tiny/figures/fig02/bounded_width_3-relu/depth=1/alpha=1/pgd.pdf",
         "results/paper/tables/table1.csv",
     ],
 )
@@ -99,7 +109,7 @@ def test_the_same_study_twice_gives_the_same_bytes(finished_study, tmp_path):
     again.run()
     made = {path.relative_to(tmp_path): path for path in (tmp_path / "results").rglob("*") if path.is_file()}
     results = {name: path for name, path in made.items() if path.suffix in (".h5", ".csv", ".md", ".png", ".pdf")}
-    assert len(results) == 40  # 10 HDF5 files and histories, 12 of tables, 18 of figures
+    assert len(results) == 74  # 20 HDF5 files and histories, 18 of tables, 36 of figures
     different = [
         name.as_posix()
         for name, path in results.items()
@@ -211,13 +221,49 @@ def test_a_toy_architecture_is_one_new_file_and_one_line_of_configuration(finish
     line = "{name: toy, architecture: toy, activations: [linear], depths: [1], learning_rate: 0.01}"
     tiny_config["networks"].append(yaml.safe_load(line))
     study.configure(tiny_config)
-    own = {f"{rule}:toy-linear" for rule in ("train", "predictor", "attack", "spectra")}
+    own = {f"{rule}:toy-linear" for rule in ("settings", "train", "predictor", "attack", "spectra")}
     planned = study.planned()
     assert {job.split("/")[0] for job in planned if not job.startswith(("table_", "figure_"))} == own
     study.run()
     assert "toy" in (tmp_path / "results/tiny/tables/table1.csv").read_text()
     assert "toy" in (tmp_path / "results/tiny/tables/table4.md").read_text()
     assert study.planned() == []
+
+
+def test_a_further_state_leaves_the_files_of_the_others_as_they_are(finished_study, tmp_path, tiny_config):
+    shutil.copytree(finished_study.folder, tmp_path, dirs_exist_ok=True)
+    study = Study.__new__(Study)
+    study.folder = tmp_path
+    run = tmp_path / f"results/tiny/bands/{RUN}"
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in run.glob("*/*/*.h5")}
+    assert len(before) == 12
+
+    keeping = copy.deepcopy(tiny_config)
+    keeping["networks"][1]["checkpoints"] = {"steps": [0, 3], "epochs": [1]}
+    study.configure(keeping)
+    study.run()
+    assert study.planned() == []
+    for path, (written, content) in before.items():
+        assert path.stat().st_mtime_ns == written and path.read_bytes() == content
+    states = {"best", "step=0", "step=3", "epoch=1"}
+    for made in ("minimal/*/lines.h5", "moved/*/spectra.h5"):
+        assert {path.parent.name for path in run.glob(made)} == states
+    with h5py.File(run / "checkpoints.h5") as kept, h5py.File(run / "minimal/step=3/perturbations.h5") as attacked:
+        assert set(kept["states"]) == states == {*os.listdir(run / "checkpoints.kept")}
+        assert (attacked.attrs["step"], attacked.attrs["epoch"]) == (3, 1)
+    with h5py.File(run / "moved/step=3/spectra.h5") as tried:
+        assert (tried.attrs["source_attack"], tried.attrs["found_on"], tried.attrs["step"]) == ("minimal", "best", 3)
+
+    # left out, trained otherwise, and put back: what the first training kept is not taken for the second's
+    target = f"results/tiny/bands/{RUN}/checkpoints.h5"
+    other = copy.deepcopy(tiny_config)
+    other["training"]["momentum"] = 0.5
+    study.configure(other)
+    study.run(target)
+    assert {*os.listdir(run / "checkpoints.kept")} == {"best", "step=0"}
+    other["networks"][1]["checkpoints"] = keeping["networks"][1]["checkpoints"]
+    study.configure(other)
+    assert {f"train_2:{RUN}", f"attack:{RUN}:minimal:step=3", f"attack:{RUN}:minimal:best"} <= set(study.planned())
 
 
 def test_lint_finds_nothing():

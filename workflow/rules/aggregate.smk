@@ -1,6 +1,12 @@
-# files of the study's runs -> tables/<table>.{csv,md} and figures/<figure>.{pdf,png,md}
-# Each table and figure is a module, which says in INPUTS what it reads (files of which runs, for tables also sections of
-# the configuration), and a caption: a rule each.
+# files of the study's runs -> tables/<table>.{csv,md}, figures/<figure>.{pdf,png,md}, and of figures that show how an
+# attack on a network develops in training, figures/<figure>/<network>-<activation>/depth=<d>/alpha=<a>/<attack>.{...}
+# Each table and figure is a module, which says in INPUTS what it reads, and a caption: a rule each.
+#   files        kinds of files; those of an attack are of summary.attack at summary.checkpoint, unless:
+#   per_state    (tables) true: of every attack, transfer and state
+#   per          (figures) "attack" or "lines": drawn for each network and attack (or lines of it) on several states,
+#                with the files of all of these; "transfers" are perturbations and spectra of its transfers
+#   activations, alphas   of the runs that it is about; None for all
+#   config       (tables) sections of the configuration
 
 
 for table in TABLES:
@@ -36,6 +42,8 @@ for table in TABLES:
 
 
 for figure in FIGURES:
+    drawn_for = developments_of(figure)
+    path = figure if drawn_for is None else f"{figure}/{{development}}"
 
     rule:
         name:
@@ -44,23 +52,25 @@ for figure in FIGURES:
             runs=run_files("figures", figure),
             style="workflow/lib/advspectra/paper.mplstyle",
         output:
-            pdf=f"{RESULTS}/figures/{figure}.pdf",
+            pdf=f"{RESULTS}/figures/{path}.pdf",
             png=report(
-                f"{RESULTS}/figures/{figure}.png",
+                f"{RESULTS}/figures/{path}.png",
                 caption=caption(figure),
                 category="Figures",
-                labels={"figure": figure},
+                labels={"figure": path},
             ),
-            caption=f"{RESULTS}/figures/{figure}.md",
+            caption=f"{RESULTS}/figures/{path}.md",
+        wildcard_constraints:
+            development=one_of(drawn_for or ()),
         params:
             module=f"advspectra.figures.{figure}",
             figures=STUDY["figures"],
             convention=SUMMARY["convention"],
             code=code("figure.py", f"advspectra.figures.{figure}"),
         log:
-            f"{RESULTS}/logs/figures/{figure}.log",
+            f"{RESULTS}/logs/figures/{path}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/figures/{figure}.tsv"
+            f"{RESULTS}/benchmarks/figures/{path}.tsv"
         conda:
             ENVIRONMENT
         localrule: True

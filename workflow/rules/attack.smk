@@ -1,12 +1,17 @@
-# images.h5, <run>/checkpoints.h5 -> <run>/<attack>/<checkpoint>/perturbations.h5
+# images.h5, <run>/checkpoints.h5 -> <run>/<attack>/<checkpoint>/perturbations.h5; and, with the perturbations that an
+# attack found on one state, -> <run>/<transfer>/<checkpoint>/perturbations.h5. On the inputs of a state: train.smk.
 
 
 rule attack:
     input:
         images=f"{DATASET}/images.h5",
-        checkpoints=f"{DATASET}/{{run}}/checkpoints.h5",
+        settings=f"{DATASET}/{{run}}/training.json",
+        checkpoints=ancient(f"{DATASET}/{{run}}/checkpoints.h5"),
+        kept=ancient(f"{DATASET}/{{run}}/checkpoints.kept/{{checkpoint}}"),
     output:
         perturbations=f"{DATASET}/{{run}}/{{attack}}/{{checkpoint}}/perturbations.h5",
+    wildcard_constraints:
+        run=run_with(ATTACKED),
     params:
         identity=identity,
         architecture=architecture,
@@ -34,3 +39,34 @@ rule attack:
         ENVIRONMENT
     script:
         "../scripts/attack.py"
+
+
+rule transfer:
+    input:
+        images=f"{DATASET}/images.h5",
+        settings=f"{DATASET}/{{run}}/training.json",
+        checkpoints=ancient(f"{DATASET}/{{run}}/checkpoints.h5"),
+        kept=ancient(f"{DATASET}/{{run}}/checkpoints.kept/{{checkpoint}}"),
+        perturbations=found_perturbations,
+    output:
+        perturbations=f"{DATASET}/{{run}}/{{attack}}/{{checkpoint}}/perturbations.h5",
+    wildcard_constraints:
+        run=run_with(TRANSFERRED),
+    params:
+        identity=identity,
+        architecture=architecture,
+        batch_size=lambda wildcards: ATTACKS[TRANSFERS[wildcards.attack]["attack"]]["batch_size"],
+        code=lambda wildcards: code("transfer.py", architecture_module(wildcards)),
+    threads: STUDY["compute"]["threads"]
+    priority: priority_of
+    resources:
+        gpu=GPUS,
+        device=STUDY["compute"]["device"],
+    log:
+        f"{RESULTS}/logs/{{attack}}/{{run}}/{{checkpoint}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{attack}}/{{run}}/{{checkpoint}}.tsv"
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/transfer.py"

@@ -1,6 +1,7 @@
 # The validated study, its paths, the values that wildcards may take, and the parameters shared by several rules.
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -14,6 +15,7 @@ from advspectra_study.fingerprint import code_fingerprint
 from advspectra_study.machine import gpus, share_library
 from advspectra_study.plugins import available, literal
 from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
+from advspectra_study.states import kept_states, states_by_run, states_of, steps_and_epochs
 
 share_library(LIBRARY)
 try:
@@ -25,32 +27,43 @@ RESULTS = f"results/{STUDY['study']}"
 DATASET = f"{RESULTS}/{STUDY['dataset']['name']}"
 RUNS = {run_folder(key): key for key in enumerate_runs(STUDY)}
 ATTACKS = {attack["name"]: attack for attack in STUDY["attacks"]}
-CHECKPOINTS = sorted({checkpoint for attack in STUDY["attacks"] for checkpoint in attack["checkpoints"]})
+TRANSFERS = {transfer["name"]: transfer for transfer in STUDY["transfers"]}
+KEPT = {run: tuple(kept_states(STUDY, network_entry(STUDY, key))) for run, key in RUNS.items()}
+LISTS = dict.fromkeys([tuple(kept_states(STUDY, {})), *KEPT.values()])  # that of training.checkpoints first
+# run -> attack, or transfer -> its states of that run; LINED are those from which lines are followed
+ATTACKED = states_by_run(STUDY, "attacks")
+TRANSFERRED = states_by_run(STUDY, "transfers")
+LINED = states_by_run(STUDY, "lines")
+PERTURBED = {run: ATTACKED[run] | TRANSFERRED[run] for run in RUNS}
 TABLES = available("tables", LIBRARY)
 FIGURES = available("figures", LIBRARY)
 ENVIRONMENT = "../../envs/environment.yaml"
 # without a GPU the resource never holds a job back
 GPUS = gpus(STUDY["compute"]["device"])
 SUMMARY = STUDY["summary"]
-FILES = {
-    "checkpoints": "{run}/checkpoints.h5",
-    "predictor": "{run}/predictor.h5",
-    "perturbations": f"{{run}}/{SUMMARY['attack']}/{SUMMARY['checkpoint']}/perturbations.h5",
-    "spectra": f"{{run}}/{SUMMARY['attack']}/{SUMMARY['checkpoint']}/spectra.h5",
-}
 
 
 def one_of(names):
     """A wildcard takes the values of the study and no other: any other target is an error that names it."""
-    return "|".join(re.escape(name) for name in names)
+    return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def run_with(states):
+    """The run of a path that goes on with an attack, or transfer, and a state that `states` has for it."""
+    runs = {}
+    for run, attacks in states.items():
+        ends = "|".join(f"{re.escape(attack)}/(?:{one_of(kept)})" for attack, kept in attacks.items())
+        runs.setdefault(ends or "(?!)", []).append(run)
+    return "|".join(f"(?:{one_of(members)})(?=/(?:{ends})/)" for ends, members in runs.items())
 
 
 wildcard_constraints:
     run=one_of(RUNS),
-    attack=one_of(ATTACKS),
-    checkpoint=one_of(CHECKPOINTS),
+    attack=one_of([*ATTACKS, *TRANSFERS]),
+    checkpoint=one_of(sorted({state for states in LISTS for state in states})),
 
 
+@cache
 def code(script, *plugins):
     """Digests of the script and of all library code that it reaches; a change of one makes the rule stale."""
     return code_fingerprint(ROOT / "workflow/scripts" / script, package=LIBRARY / "advspectra", plugins=plugins)
@@ -78,8 +91,17 @@ def architecture_module(wildcards):
     return f"advspectra.models.{network_entry(STUDY, RUNS[wildcards.run])['architecture']}"
 
 
-def rate(wildcards):
-    return network_entry(STUDY, RUNS[wildcards.run])["learning_rate"]
+def training_settings(wildcards):
+    """What determines the states of a run, apart from the images and the code, whichever of them are kept."""
+    rate = network_entry(STUDY, RUNS[wildcards.run])["learning_rate"]
+    return {
+        "architecture": architecture(wildcards),
+        "learning_rate": rate,
+        "search": STUDY["training"]["search"] if rate == "search" else None,
+        "alpha_scaling": STUDY["initialization"]["alpha_scaling"],
+        "precision": STUDY["compute"]["precision"],
+        "training": {key: value for key, value in STUDY["training"].items() if key not in ("search", "checkpoints")},
+    }
 
 
 def priority_of(wildcards):
@@ -90,29 +112,19 @@ def priority_of(wildcards):
 
 def attack_options(wildcards):
     options = ATTACKS[wildcards.attack]["options"]
-    return {name: fraction(value) if name == "epsilon" and value is not None else value for name, value in options.items()}
+    sizes = {name: fraction(options[name]) for name in ("epsilon", "tolerance") if options.get(name) is not None}
+    return options | sizes
 
 
-def inputs_of(kind, name):
-    return literal(LIBRARY / f"advspectra/{kind}/{name}.py", "INPUTS")
+def found_perturbations(wildcards):
+    """The perturbations that a transfer tries."""
+    transfer = TRANSFERS[wildcards.attack]
+    return f"{DATASET}/{wildcards.run}/{transfer['attack']}/{transfer['found_on']}/perturbations.h5"
 
 
-def run_files(kind, name):
-    """The files that the module advspectra.<kind>.<name> reads, of the study's runs that it is about."""
-    about = inputs_of(kind, name)
-    runs = [
-        folder
-        for folder, key in RUNS.items()
-        if key.activation in (about["activations"] or [key.activation]) and key.alpha in (about["alphas"] or [key.alpha])
-    ]
-    return [
-        f"{DATASET}/{FILES[file].format(run=folder)}"
-        for file in about["files"]
-        for folder in runs
-        if file != "predictor" or RUNS[folder].activation == "linear"
-    ]
-
-
-def caption(name):
-    """The caption of a table or figure in Snakemake's report; one without a caption is shown bare."""
-    return f"../report/{name}.rst" if (ROOT / f"workflow/report/{name}.rst").exists() else None
+def lines_settings(wildcards):
+    """The entry of `lines` about the attack, or transfer, of a run: how they are followed."""
+    network = network_entry(STUDY, RUNS[wildcards.run])
+    entries = (entry for entry in STUDY["lines"] if entry["attack"] == wildcards.attack)
+    entry = next(entry for entry in entries if states_of(STUDY, "lines", entry, network))
+    return {key: value for key, value in entry.items() if key not in ("attack", "networks", "checkpoints")}

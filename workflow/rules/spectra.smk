@@ -6,6 +6,8 @@ rule spectra:
         perturbations=f"{DATASET}/{{run}}/{{attack}}/{{checkpoint}}/perturbations.h5",
     output:
         spectra=f"{DATASET}/{{run}}/{{attack}}/{{checkpoint}}/spectra.h5",
+    wildcard_constraints:
+        run=run_with(PERTURBED),
     params:
         identity=identity,
         spectra=STUDY["spectra"],

@@ -1,7 +1,7 @@
 """Attack one state of a network on the chosen test images."""
 
 from advspectra.attack import balanced_subset, build_attack, perturb
-from advspectra.checkpoint_file import load_network
+from advspectra.checkpoint_file import load_network, read_place
 from advspectra.devices import describe, prepare
 from advspectra.image_file import read_images
 from advspectra.perturbation_file import write_perturbations
@@ -27,7 +27,8 @@ with job(snakemake):
         seed=params.identity["seed"],
         label=f"{snakemake.wildcards.run}/{checkpoint}",
     )
-    names = {"attack": snakemake.wildcards.attack, "checkpoint": checkpoint}
+    state = {"checkpoint": checkpoint, **read_place(snakemake.input.checkpoints, name=checkpoint)}
+    names = {"attack": snakemake.wildcards.attack, **state}
     bound = {"norm": attack.norm, "epsilon": attack.epsilon or float("inf")}
     place = {"device": describe(device), "threads": snakemake.threads}
     attributes = {**params.identity, **names, **bound, **place, **provenance(snakemake)}

@@ -1,17 +1,16 @@
 """Write the spectra of one attack's perturbations."""
 
-from advspectra.perturbation_file import read_perturbations
+from advspectra.perturbation_file import origin, read_perturbations
 from advspectra.spectrum_file import write_spectra
 from advspectra_study.job import job, provenance
 
 with job(snakemake):
-    arrays, _ = read_perturbations(snakemake.input.perturbations)
-    names = {"attack": snakemake.wildcards.attack, "checkpoint": snakemake.wildcards.checkpoint}
+    arrays, attributes = read_perturbations(snakemake.input.perturbations)
     write_spectra(
         snakemake.output.spectra,
         perturbation=arrays["perturbation"],
         success=arrays["success"],
         image=arrays["image"],
         **snakemake.params.spectra,
-        attributes={**snakemake.params.identity, **names, **provenance(snakemake)},
+        attributes={**snakemake.params.identity, **origin(attributes), **provenance(snakemake)},
     )

@@ -1,5 +1,7 @@
 """Train one network; keep its checkpoints and its history."""
 
+from pathlib import Path
+
 from advspectra.checkpoint_file import write_checkpoints, write_history
 from advspectra.devices import describe, precision, prepare
 from advspectra.image_file import read_images
@@ -9,23 +11,24 @@ from advspectra.training import fit
 from advspectra_study.job import job, provenance
 
 with job(snakemake) as report:
-    identity, settings = snakemake.params.identity, snakemake.params.training
+    identity, settings = snakemake.params.identity, snakemake.params.settings
     device = prepare(snakemake.resources.device, threads=snakemake.threads)
     images = read_images(snakemake.input.images)
     form = {"image_shape": images.train_images.shape[1:], "classes": len(images.class_names)}
-    architecture = {**snakemake.params.architecture, **form}
-    scaling = {"alpha_scaling": snakemake.params.alpha_scaling} | {key: identity[key] for key in ("alpha", "seed")}
-    with precision(device, snakemake.params.precision):
+    architecture = {**settings["architecture"], **form}
+    scaling = {"alpha_scaling": settings["alpha_scaling"]} | {key: identity[key] for key in ("alpha", "seed")}
+    with precision(device, settings["precision"]):
         training = fit(
             lambda: build_network(**architecture, **scaling).to(device),
             on_device(images.train_images, images.train_labels, device),
             on_device(images.test_images, images.test_labels, device),
-            learning_rate=snakemake.params.learning_rate,
-            search=snakemake.params.search,
+            learning_rate=settings["learning_rate"],
+            search=settings["search"],
+            checkpoints=snakemake.params.checkpoints,
             seed=identity["seed"],
             label=snakemake.wildcards.run,
             report=report,
-            **settings,
+            **settings["training"],
         )
     attributes = {
         **identity,
@@ -33,5 +36,8 @@ with job(snakemake) as report:
         "device": describe(device),
         "threads": snakemake.threads,
     }
+    # a state that an earlier list kept must not pass for one of this training
+    for mark in {*Path(snakemake.output.kept[0]).parent.iterdir()} - {*map(Path, snakemake.output.kept)}:
+        mark.unlink()
     write_history(snakemake.output.history, training)
     write_checkpoints(snakemake.output.checkpoints, training, architecture=architecture, attributes=attributes)

@@ -1,4 +1,4 @@
-"""Attacking a network on chosen images, and what counts as success.
+"""Attacking a network on chosen images, trying perturbations of one network on another, and what counts as success.
 
 A successful attack, Section 3.1 of Ortega Caro et al. (2020): x is classified correctly, x_a = x + delta is not, and
 the norm of delta is at most epsilon. It is judged here by a fresh forward pass on x + delta from the stored numbers,
@@ -114,10 +114,41 @@ def perturb(
             inputs, labels = test.batch(index.to(device))
             with arithmetic(device, precision):
                 adversarial = attack.run(attacked, inputs, labels)
-            collected.append(_measure(network, inputs, labels, adversarial - inputs, attack))
+            bound = math.inf if attack.epsilon is None else attack.epsilon
+            collected.append(_measure(network, inputs, labels, adversarial - inputs, norm=attack.norm, epsilon=bound))
             bar.update(len(index))
-    arrays = {name: torch.cat([part[name] for part in collected]).cpu().numpy() for name in collected[0]}
-    return Perturbations(image=image, tuning=tuning, **arrays)
+    return Perturbations(image=image, tuning=tuning, **_joined(collected))
+
+
+def transfer(
+    network: torch.nn.Module,
+    test: Split,
+    image: np.ndarray,
+    perturbation: np.ndarray,
+    *,
+    norm: float,
+    epsilon: float,
+    batch_size: int,
+) -> Perturbations:
+    """Try perturbations that were found on another network, or on another state of this one, and measure what comes.
+
+    Success is that of an attack, for the network given: it alone decides whether x is classified correctly.
+    image : (N,) index in the test set. perturbation : (N, C, H, W) float32, x_a - x. norm, epsilon : as in Attack, of
+    the attack that found them; epsilon is inf for none. The network's parameters are frozen and it is put in inference
+    mode.
+    """
+    network.eval().requires_grad_(False)
+    device = test.labels.device
+    collected = []
+    for rows in torch.arange(len(image)).split(batch_size):
+        inputs, labels = test.batch(torch.from_numpy(image)[rows].to(device))
+        found = torch.from_numpy(perturbation)[rows].to(device)
+        collected.append(_measure(network, inputs, labels, found, norm=norm, epsilon=epsilon))
+    return Perturbations(image=image, **_joined(collected))
+
+
+def _joined(parts: list[dict[str, torch.Tensor]]) -> dict[str, np.ndarray]:
+    return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
 
 
 @torch.no_grad()
@@ -126,14 +157,14 @@ def _measure(
     inputs: torch.Tensor,
     labels: torch.Tensor,
     perturbation: torch.Tensor,
-    attack: Attack,
+    *,
+    norm: float,
+    epsilon: float,
 ) -> dict[str, torch.Tensor]:
     clean, adversarial = network(inputs), network(inputs + perturbation)
     flat = perturbation.flatten(1)
     norms = {"l1": flat.norm(1, dim=1), "l2": flat.norm(2, dim=1), "linf": flat.norm(math.inf, dim=1)}
-    bounded = torch.ones_like(labels, dtype=torch.bool)
-    if attack.epsilon is not None:
-        bounded = flat.norm(attack.norm, dim=1) <= attack.epsilon + ROUNDING
+    bounded = flat.norm(norm, dim=1) <= epsilon + ROUNDING
     predictions = clean.argmax(dim=1), adversarial.argmax(dim=1)
     return {
         "perturbation": perturbation,

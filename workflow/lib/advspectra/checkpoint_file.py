@@ -1,10 +1,10 @@
 """checkpoints.h5: the states of one training (format version 1), the only form in which networks are stored.
 
-Group `states/<name>` holds one dataset for each entry of the network's state, with the attributes `step` and `epoch`;
-group `history` one dataset for each column, a value for each epoch. Root attributes: the identity of the run, how the
-network is built (`architecture`, `options` as JSON, `activation`, `depth`, `image_shape`, `classes`), `learning_rate`,
-`tries` (JSON: the rates of a search and their outcome), `best_epoch`, `train_accuracy` and `test_accuracy` of the best
-epoch, fractions.
+Group `states/<name>` holds one dataset for each entry of the network's state, with the attributes `step`, `epoch` and
+`test_accuracy`, of that state on the whole test set; group `history` one dataset for each column, a value for each
+epoch. Root attributes: the identity of the run, how the network is built (`architecture`, `options` as JSON,
+`activation`, `depth`, `image_shape`, `classes`), `learning_rate`, `tries` (JSON: the rates of a search and their
+outcome), `best_epoch`, `train_accuracy` and `test_accuracy` of the best epoch. Accuracies are fractions.
 """
 
 import csv
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import h5py
 import numpy as np
 import torch
 
@@ -26,10 +27,11 @@ UNITS = {"epoch": "epoch", "step": "step", "train_loss": "nat", "test_loss": "na
 
 @dataclass(frozen=True)
 class State:
-    """A network's state at a step; tensors are copies on the CPU."""
+    """A network's state at a step and its accuracy on the whole test set (fraction); tensors are copies on the CPU."""
 
     step: int
     epoch: int
+    test_accuracy: float
     tensors: dict[str, torch.Tensor]
 
 
@@ -68,7 +70,7 @@ def write_checkpoints(path: str | Path, training: Training, *, architecture: Map
     with create(path, kind=KIND, version=VERSION, attributes=about) as file:
         for name, state in training.states.items():
             group = file.create_group(f"states/{name}")
-            group.attrs["step"], group.attrs["epoch"] = state.step, state.epoch
+            group.attrs.update(step=state.step, epoch=state.epoch, test_accuracy=state.test_accuracy)
             for key, tensor in state.tensors.items():
                 add(group, key, tensor.numpy(), units="1", long_name=key)
         for column in training.history[0]:
@@ -90,6 +92,12 @@ def write_history(path: str | Path, training: Training) -> None:
         writer.writerows(training.history)
 
 
+def read_place(path: str | Path, *, name: str) -> dict[str, int]:
+    """Return where in the training the state `name` was kept: its `step` and `epoch`. ValueError if it is not there."""
+    with open_checked(path, kind=KIND, version=VERSION) as file:
+        return {key: int(_state(file, name).attrs[key]) for key in ("step", "epoch")}
+
+
 def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[torch.nn.Module, dict]:
     """Return the network of the file in its state `name`, on the CPU, and the arguments that it was built with.
 
@@ -109,9 +117,7 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
         for key, value in expected.items():
             if form[key] != value:
                 raise ValueError(f"{path}: expected a network with {key} {value!r}, found {form[key]!r}")
-        if name not in file["states"]:
-            raise ValueError(f"{path}: expected a state {name!r}, found {sorted(file['states'])}")
-        group = file[f"states/{name}"]
+        group = _state(file, name)
         state = {key: torch.from_numpy(np.asarray(group[key][()])) for key in group}
     network = build_network(**form, alpha=1.0, alpha_scaling="plain", seed=0)
     needed = network.state_dict()
@@ -123,3 +129,9 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
             raise ValueError(f"{path}: state {name!r}, entry {key!r}: expected finite values, found NaN or infinity")
     network.load_state_dict(state)
     return network.eval(), form
+
+
+def _state(file: h5py.File, name: str) -> h5py.Group:
+    if name not in file["states"]:
+        raise ValueError(f"{file.filename}: expected a state {name!r}, found {sorted(file['states'])}")
+    return file[f"states/{name}"]

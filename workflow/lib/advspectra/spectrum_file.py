@@ -1,8 +1,9 @@
 """spectra.h5: the spectra of one attack's perturbations under each convention (format version 1).
 
 Root attributes: `images` ("successful" or "all": which attacked images are kept), `attacked`, `selected` (numbers of
-images), and the identity of the run. Root datasets: `image` (N,) index in the test set; scales `radial_frequency` (R,),
-`angle` (A,) bin centres in degrees, `frequency_y` (H,), `frequency_x` (W,) in cycles/image.
+images), the identity of the run, and of the perturbations' file the attributes in its ORIGIN. Root datasets: `image`
+(N,) index in the test set; scales `radial_frequency` (R,), `angle` (A,) bin centres in degrees, `frequency_y` (H,),
+`frequency_x` (W,) in cycles/image.
 One group for each convention of advspectra.fourier: `norm_l1`, `norm_l2`, `flatness`, `half_power_frequency` (N,),
 `radial_energy` (N, R), `angular_energy` (N, A), and `mean_power` (H, W), the mean over images (absent if N = 0).
 """

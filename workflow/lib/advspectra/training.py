@@ -84,7 +84,7 @@ def train(
         `held_out_fraction` of the training set, which is then not trained on. The earliest of equals wins; the
         initialisation is no candidate.
     checkpoints : steps and epochs, the states kept as "step=<n>" (after n updates; 0 is the initialisation) and
-        "epoch=<n>" (after n epochs), besides "best".
+        "epoch=<n>" (after n epochs), besides "best", each with its accuracy on the whole test set.
     simplified : train a linear network through its end-to-end map, which gives the weights that training layer by layer
         gives, up to rounding. Other networks are trained layer by layer in any case.
     seed : of the order of the images, drawn on the CPU so that it is the same on every device.
@@ -116,12 +116,12 @@ def train(
     if late := [step for step in checkpoints["steps"] if step > epochs * steps_per_epoch]:
         raise ValueError(f"checkpoint steps {late} lie after the last step, {epochs * steps_per_epoch}")
 
-    def keep(name: str, step: int, epoch: int) -> None:
+    def keep(name: str, step: int, epoch: int, test_accuracy: float) -> None:
         tensors = {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
-        result.states[name] = State(step, epoch, tensors)
+        result.states[name] = State(step, epoch, test_accuracy, tensors)
 
     if 0 in checkpoints["steps"]:
-        keep("step=0", 0, 0)
+        keep("step=0", 0, 0, evaluate(model, test_split)[1])
     best = -1.0
     bar = tqdm(total=epochs * steps_per_epoch, desc=label, unit="step", disable=None)
     with bar:
@@ -143,8 +143,10 @@ def train(
                 correct += (logits.detach().argmax(dim=1) == labels).sum()
                 if number % LOOK_EVERY == 0 or number == steps_per_epoch:
                     _require_finite(losses, last_step=step, epoch=epoch, rate=rate, maximum=learning_rate)
-                if step in checkpoints["steps"]:
-                    keep(f"step={step}", step, epoch)
+                # the last step's state is kept below: its epoch is evaluated in any case
+                if step in checkpoints["steps"] and number < steps_per_epoch:
+                    keep(f"step={step}", step, epoch, evaluate(model, test_split)[1])
+                    model.train()
                 bar.update()
             test_loss, test_accuracy = evaluate(model, test_split)
             chosen_by = test_accuracy if judge is test_split else evaluate(model, judge)[1]
@@ -163,9 +165,11 @@ def train(
             bar.set_postfix(test_accuracy=f"{test_accuracy:.3f}")
             if chosen_by > best:
                 best, result.best_epoch = chosen_by, epoch
-                keep("best", row["step"], epoch)
+                keep("best", row["step"], epoch, test_accuracy)
+            if row["step"] in checkpoints["steps"]:
+                keep(f"step={row['step']}", row["step"], epoch, test_accuracy)
             if epoch in checkpoints["epochs"]:
-                keep(f"epoch={epoch}", row["step"], epoch)
+                keep(f"epoch={epoch}", row["step"], epoch, test_accuracy)
             if 0 < patience <= epoch and row["train_accuracy"] <= minimum_accuracy:
                 raise TrainingFailed(
                     f"training is at chance after epoch {epoch}: training accuracy {row['train_accuracy']:.4f} at "

@@ -8,6 +8,7 @@ import yaml
 
 from advspectra_study.config_checks import cross_faults, plain, plugin_faults
 from advspectra_study.config_faults import Fault, fill_defaults, found, schema_faults
+from advspectra_study.state_checks import state_faults
 
 # the C parser, where PyYAML has it, reads the schema ten times faster
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -43,6 +44,7 @@ def load_config(raw: Mapping[str, Any], *, schema_path: Path, library: Path) -> 
     config = fill_defaults(config, schema, schema)
     faults += [fault for fault in plugin_faults(config, list(faults), library) if fault.keys not in odd]
     faults += list(cross_faults(config, list(faults)))
+    faults += state_faults(config, faults)
     if faults:
         raise ConfigError(faults)
     return config

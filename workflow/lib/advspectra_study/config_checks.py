@@ -68,7 +68,7 @@ def _check_plugin(
 ) -> Iterator[Fault]:
     names = available(kind, library)
     if entry[by] not in names:
-        yield Fault((*keys, by), _one_of(entry[by], names, f"modules of advspectra.{kind}"))
+        yield Fault((*keys, by), one_of(entry[by], names, f"modules of advspectra.{kind}"))
         return
     try:
         specification = spec(kind, entry[by], library)
@@ -94,7 +94,7 @@ def _check_network(
     ):
         for index, value in enumerate(entry[list_key] if untouched((*keys, list_key), faults) else []):
             if allowed is not None and value not in allowed:
-                yield Fault((*keys, list_key, index), _one_of(value, allowed, f"architecture {entry['architecture']}"))
+                yield Fault((*keys, list_key, index), one_of(value, allowed, f"architecture {entry['architecture']}"))
     for index, alpha in enumerate(entry["alphas"] if untouched((*keys, "alphas"), faults) else []):
         if alpha != 1 and not specification["alpha"]:
             text = f"found {number(alpha)}; allowed: 1 (architecture {entry['architecture']} has no scale alpha)"
@@ -106,8 +106,6 @@ def cross_faults(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]
     yield from _check_runs(config, faults)
     yield from _check_architectures(config, faults)
     yield from _check_training(config, faults)
-    yield from _check_attacks(config, faults)
-    yield from _check_summary(config, faults)
 
 
 def entries(config: dict[str, Any], key: str) -> list[tuple[Keys, dict[str, Any]]]:
@@ -158,10 +156,13 @@ def _check_training(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fau
         if fine("schedule", "reset_at") and (reset := training["schedule"]["reset_at"]) is not None and reset >= epochs:
             text = f"found {reset}; allowed: less than training.epochs ({epochs}), or null for no reset"
             yield Fault(("training", "schedule", "reset_at"), text)
-        for index, epoch in enumerate(training["checkpoints"]["epochs"] if fine("checkpoints", "epochs") else []):
-            if epoch > epochs:
-                text = f"found {epoch}; allowed: at most training.epochs ({epochs})"
-                yield Fault(("training", "checkpoints", "epochs", index), text)
+        places = [(("training", "checkpoints"), training.get("checkpoints"))]
+        places += [((*keys, "checkpoints"), entry.get("checkpoints")) for keys, entry in entries(config, "networks")]
+        for keys, kept in places:
+            for index, epoch in enumerate(kept["epochs"] if kept and untouched((*keys, "epochs"), faults) else []):
+                if epoch > epochs:
+                    text = f"found {epoch}; allowed: at most training.epochs ({epochs})"
+                    yield Fault((*keys, "epochs", index), text)
         searched = any(entry.get("learning_rate") == "search" for _, entry in entries(config, "networks"))
         if searched and fine("search", "patience") and training["search"]["patience"] > epochs:
             text = f"found {training['search']['patience']}; allowed: at most training.epochs ({epochs})"
@@ -178,44 +179,8 @@ def _check_training(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fau
             yield Fault(("training", "search", "divisors"), text)
 
 
-def _check_attacks(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
-    first: dict[str, Keys] = {}
-    saved = None
-    if untouched(("training", "checkpoints"), faults) and isinstance(config.get("training"), dict):
-        kept = config["training"]["checkpoints"]
-        saved = ["best", *(f"step={n}" for n in kept["steps"]), *(f"epoch={n}" for n in kept["epochs"])]
-    for keys, entry in entries(config, "attacks"):
-        if untouched((*keys, "name"), faults) and first.setdefault(entry["name"], keys) != keys:
-            text = f"found {entry['name']!r}, also the name of {key_path(first[entry['name']])}; allowed: once"
-            yield Fault((*keys, "name"), text)
-        for index, checkpoint in enumerate(entry["checkpoints"] if untouched((*keys, "checkpoints"), faults) else []):
-            if saved is not None and checkpoint not in saved:
-                text = f"found {found(checkpoint)}; allowed: what training.checkpoints keeps: {', '.join(saved)}"
-                yield Fault((*keys, "checkpoints", index), text)
-
-
-def _check_summary(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
-    summary = config.get("summary")
-    if not isinstance(summary, dict):
-        return
-    attacks = entries(config, "attacks")
-    names = [entry.get("name") for _, entry in attacks]
-    if untouched(("summary", "attack"), faults) and names:
-        if summary["attack"] not in names:
-            yield Fault(("summary", "attack"), _one_of(summary["attack"], names, "the attacks"))
-        elif untouched(("summary", "checkpoint"), faults):
-            keys, attack = attacks[names.index(summary["attack"])]
-            if untouched((*keys, "checkpoints"), faults) and summary["checkpoint"] not in attack["checkpoints"]:
-                text = _one_of(summary["checkpoint"], attack["checkpoints"], f"{key_path(keys)}.checkpoints")
-                yield Fault(("summary", "checkpoint"), text)
-    if untouched(("summary", "convention"), faults) and untouched(("spectra", "conventions"), faults):
-        conventions = config["spectra"]["conventions"]
-        if summary["convention"] not in conventions:
-            text = _one_of(summary["convention"], conventions, "spectra.conventions")
-            yield Fault(("summary", "convention"), text)
-
-
-def _one_of(value: Any, allowed: list[Any], source: str) -> str:
+def one_of(value: Any, allowed: list[Any], source: str) -> str:
+    """Return the text of a fault: a value that is none of those allowed, which `source` gives."""
     nearest = did_you_mean(value, [item for item in allowed if isinstance(item, str)])
     hint = f"; did you mean {nearest!r}?" if nearest else ""
     return f"found {found(value)}; allowed: one of {', '.join(map(str, allowed)) or 'none'} ({source}){hint}"

@@ -15,10 +15,11 @@ COLUMNS = (
     Column("steps", "Number of steps"),
     Column("epsilon", "Max norm ε"),
     Column("images", "Test images"),
+    Column("networks", "Networks"),
     Column("checkpoints", "Checkpoints"),
     Column("parameters", "Further parameters"),
 )
-# the norm by which the names of attacks begin
+# the norm in the names of attacks
 METRICS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 
@@ -54,11 +55,12 @@ def _row(attack: Mapping) -> dict[str, Cell]:
     row = {
         "name": attack["name"],
         "attack": name,
-        "metric": next((metric for prefix, metric in METRICS.items() if name.lower().startswith(prefix)), None),
+        "metric": next((metric for prefix, metric in METRICS.items() if prefix in name.lower()), None),
         "epsilon": _epsilon(options.pop("epsilon", None)),
         "steps": parameters.pop("steps", None),
         "images": attack["images"],
-        "checkpoints": ", ".join(attack["checkpoints"]),
+        "networks": _names(attack["networks"]),
+        "checkpoints": _names(attack["checkpoints"]),
     }
     # Foolbox lets the absolute step overrule the relative one
     relative, absolute = parameters.pop("rel_stepsize", None), parameters.pop("abs_stepsize", None)
@@ -69,6 +71,10 @@ def _row(attack: Mapping) -> dict[str, Cell]:
     rest = {**options, **parameters}
     row["parameters"] = ", ".join(f"{key} {value}" for key, value in rest.items()) or None
     return row
+
+
+def _names(names: str | Sequence[str]) -> str:
+    return names if isinstance(names, str) else ", ".join(names)
 
 
 def _epsilon(value: str | float | None) -> str | None:

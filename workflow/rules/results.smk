@@ -1,0 +1,92 @@
+# Which result files each table and figure reads, and which figures a study has; see aggregate.smk.
+
+
+@cache
+def inputs_of(kind, name):
+    return literal(LIBRARY / f"advspectra/{kind}/{name}.py", "INPUTS")
+
+
+def is_about(about, run):
+    activation, alpha = RUNS[run].activation, RUNS[run].alpha
+    return activation in (about["activations"] or [activation]) and alpha in (about["alphas"] or [alpha])
+
+
+def result_files(kind, runs, attacks, states):
+    """The files of a kind that the runs have: one each, or one for each attack and state; states None for all."""
+    if kind == "checkpoints":
+        return [f"{DATASET}/{run}/checkpoints.h5" for run in runs]
+    if kind == "predictor":
+        return [f"{DATASET}/{run}/predictor.h5" for run in runs if RUNS[run].activation == "linear"]
+    there = LINED if kind == "lines" else PERTURBED
+    return [
+        f"{DATASET}/{run}/{attack}/{state}/{kind}.h5"
+        for run in runs
+        for attack in attacks
+        for state in there[run].get(attack, ())
+        if states is None or state in states
+    ]
+
+
+def developments(per):
+    """What figures of one attack (or of its lines) on one network are drawn of: where there are several states.
+
+    <network>-<activation>/depth=<d>/alpha=<a>/<attack> -> the runs, one for each seed, and the attack.
+    """
+    found = {}
+    for run, attacks in (ATTACKED if per == "attack" else LINED).items():
+        for attack, states in attacks.items():
+            if len(states) > 1:
+                network = run.rpartition("/")[0]
+                found.setdefault(f"{network}/{attack}", ([], attack))[0].append(run)
+    return found
+
+
+DEVELOPMENTS = {per: developments(per) for per in ("attack", "lines")}
+
+
+def developments_of(figure):
+    """The developments that a figure is drawn for; None for a figure of the whole study."""
+    about = inputs_of("figures", figure)
+    if "per" not in about:
+        return None
+    return [path for path, (runs, _) in DEVELOPMENTS[about["per"]].items() if is_about(about, runs[0])]
+
+
+def figure_paths():
+    """The figures of the study, below figures/, without their suffix."""
+    of = {figure: developments_of(figure) for figure in FIGURES}
+    alone = [figure for figure in FIGURES if of[figure] is None]
+    return alone + [f"{figure}/{development}" for figure in FIGURES for development in of[figure] or ()]
+
+
+def development_files(about, development):
+    """The files that a figure reads of a development; `transfers` are what those of its attack made."""
+    runs, attack = DEVELOPMENTS[about["per"]][development]
+    transfers = [name for name, transfer in TRANSFERS.items() if transfer["attack"] == attack]
+    found = []
+    for kind in about["files"]:
+        if kind == "transfers":
+            for part in ("perturbations", "spectra"):
+                found += result_files(part, runs, transfers, None)
+        elif kind == "lines" and about["per"] == "attack":
+            found += result_files("lines", runs, [attack, *transfers], None)
+        else:
+            found += result_files(kind, runs, [attack], None)
+    return found
+
+
+def run_files(kind, name):
+    """The files that the module advspectra.<kind>.<name> reads, of the study's runs that it is about."""
+    about = inputs_of(kind, name)
+    if "per" in about:
+        return lambda wildcards: development_files(about, wildcards.development)
+    runs = [run for run in RUNS if is_about(about, run)]
+    attacks, states = [SUMMARY["attack"]], [SUMMARY["checkpoint"]]
+    if about.get("per_state"):
+        attacks, states = [*ATTACKS, *TRANSFERS], None
+    return [file for part in about["files"] for file in result_files(part, runs, attacks, states)]
+
+
+def caption(name):
+    """The caption of a table or figure in Snakemake's report; one without a caption is shown bare."""
+    return f"../report/{name}.rst" if (ROOT / f"workflow/report/{name}.rst").exists() else None

@@ -1,0 +1,33 @@
+"""Try the perturbations that an attack found on one state of a network on a state of it."""
+
+from advspectra.attack import transfer
+from advspectra.checkpoint_file import load_network, read_place
+from advspectra.devices import describe, prepare
+from advspectra.image_file import read_images
+from advspectra.perturbation_file import read_perturbations, write_perturbations
+from advspectra.split import on_device
+from advspectra_study.job import job, provenance
+
+with job(snakemake):
+    params, checkpoint = snakemake.params, snakemake.wildcards.checkpoint
+    device = prepare(snakemake.resources.device, threads=snakemake.threads)
+    images = read_images(snakemake.input.images)
+    form = {"image_shape": images.test_images.shape[1:], "classes": len(images.class_names)}
+    expected = {**params.architecture, **form}
+    network, _ = load_network(snakemake.input.checkpoints, name=checkpoint, expected=expected)
+    arrays, source = read_perturbations(snakemake.input.perturbations)
+    bound = {"norm": float(source["norm"]), "epsilon": float(source["epsilon"])}
+    perturbations = transfer(
+        network.to(device),
+        on_device(images.test_images, images.test_labels, device),
+        arrays["image"],
+        arrays["perturbation"],
+        batch_size=params.batch_size,
+        **bound,
+    )
+    state = {"checkpoint": checkpoint, **read_place(snakemake.input.checkpoints, name=checkpoint)}
+    origin = {"source_attack": source["attack"], "found_on": source["checkpoint"]}
+    names = {"attack": snakemake.wildcards.attack, **state, **origin}
+    place = {"device": describe(device), "threads": snakemake.threads}
+    attributes = {**params.identity, **names, **bound, **place, **provenance(snakemake)}
+    write_perturbations(snakemake.output.perturbations, perturbations, attributes=attributes)
