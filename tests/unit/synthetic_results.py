@@ -1,14 +1,28 @@
 """Result files of networks that were never trained: filtered noise in place of perturbations and predictors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from advspectra import fourier
+from advspectra import fourier, line_file
 from advspectra.hdf5 import add, create
 
 EPSILON = 8 / 255
+STEPS_PER_EPOCH = 100
+# ten states, the last two of them one
+STATES = {
+    "step=0": 0,
+    "step=1": 1,
+    "step=10": 10,
+    "step=30": 30,
+    "epoch=1": 100,
+    "epoch=2": 200,
+    "epoch=5": 500,
+    "epoch=10": 1000,
+    "epoch=20": 2000,
+    "best": 2000,
+}
 
 
 def ring_noise(rng: np.random.Generator, shape: tuple[int, ...], *, centre: float, width: float) -> np.ndarray:
@@ -75,21 +89,132 @@ def write_run(
     return paths
 
 
-def write_checkpoints(path: Path, who: dict, accuracy: float, learning_rate: float, epochs: int = 3) -> Path:
-    """Write a checkpoints.h5 without states."""
+def epoch_of(step: int) -> int:
+    """Return the epoch that a step is in."""
+    return -(-step // STEPS_PER_EPOCH)
+
+
+def progress(step: int, epochs: int) -> float:
+    """Return how far a training has come, 0 at the start and 1 at the end, on a logarithmic scale."""
+    return float(np.log1p(step) / np.log1p(epochs * STEPS_PER_EPOCH))
+
+
+def write_development(
+    folder: Path,
+    *,
+    who: dict,
+    states: Mapping[str, int] = STATES,
+    attack: str = "pgd",
+    source: str | None = None,
+    images: int = 20,
+    size: int = 16,
+    kinds: Sequence[str] = ("perturbations", "spectra", "lines"),
+    same_norm: bool = False,
+    accuracy: float = 0.8,
+) -> list[Path]:
+    """Write the files of one attack on several states of a run below `folder` and return their paths.
+
+    states : name -> step. source : the attack that `attack` is a transfer of. same_norm : keep the largest magnitude,
+    which falls otherwise. Names of one step have the same arrays. At step 0 no attack succeeds and the lines of the
+    three kinds are alike; later ones have more success, higher frequencies and more breakpoints towards x_a.
+    """
+    name = "-".join(f"{who[key]}" for key in ("network", "activation", "depth", "alpha", "seed"))
+    epochs = max(1, epoch_of(max(states.values())))
+    paths = []
+    for checkpoint, step in states.items():
+        rng = np.random.default_rng([*map(ord, name + attack), step])
+        place = folder / name / attack / checkpoint
+        about = {**who, "attack": attack, "checkpoint": checkpoint, "step": step, "epoch": epoch_of(step)}
+        about |= {"source_attack": source, "found_on": "best"} if source else {}
+        far = progress(step, epochs)
+        correct = np.random.default_rng(7).random(images) < max(accuracy * far, 0.1)
+        success = correct & (rng.random(images) < far * (0.5 if source else 1)) & (step > 0)
+        delta = ring_noise(rng, (images, 3, size, size), centre=1 + 5 * far, width=2.0)
+        height = EPSILON * (1 if same_norm else 1 - 0.7 * far) * (1 if same_norm else rng.uniform(0.7, 1, images))
+        delta = (np.reshape(height, (-1, 1, 1, 1)) * np.clip(3 * delta, -1, 1)).astype(np.float32)
+        if "perturbations" in kinds:
+            paths.append(write_perturbations(place / "perturbations.h5", about, delta, success, 10, correct))
+        if "spectra" in kinds:
+            both = ("paper", "rgb")
+            paths.append(write_spectra(place / "spectra.h5", about, delta=delta, success=success, conventions=both))
+        if "lines" in kinds:
+            factors = {"adversarial": 1 + 3 * far, "random": 1 + far, "boundary": 8}
+            ends = {end: random_line(rng, images, factor) for end, factor in factors.items()}
+            if step:  # far from the start, the logit changes more than it bends towards x_a
+                ends["adversarial"] |= {
+                    f"{logit}_change": 40 * ends["adversarial"][f"{logit}_change"] for logit in ("true", "other")
+                }
+            paths.append(write_lines(place / "lines.h5", about, ends, success=success))
+    return paths
+
+
+def random_line(rng: np.random.Generator, images: int, factor: float) -> dict[str, np.ndarray]:
+    """Return the arrays of one kind of lines, with ReLU changes and roughness in proportion to `factor`."""
+    relu_changes = np.minimum(0.01 * factor * rng.lognormal(0, 0.3, images), 1)
+    line = {
+        "length": np.full(images, factor),
+        "changed": rng.random(images) < min(factor / 8, 1),
+        "relu_changes": relu_changes,
+        "breakpoints": np.rint(5000 * relu_changes).astype(int),
+        "pool_switches": np.zeros(images, dtype=int),
+        "converged": np.ones(images, dtype=bool),
+    }
+    for logit in ("true", "other"):
+        line |= {
+            f"{logit}_change": factor * rng.lognormal(-2, 0.2, images),
+            f"{logit}_deviation": 0.01 * factor * rng.lognormal(0, 0.5, images),
+            f"{logit}_curvature": 0.1 * factor * rng.lognormal(0, 0.5, images),
+        }
+    return line
+
+
+def write_lines(
+    path: Path, who: dict, ends: Mapping[str, Mapping[str, np.ndarray]], *, success: np.ndarray | None = None, **about
+) -> Path:
+    """Write a lines.h5; ends : adversarial, random and boundary -> arrays by name, as of random_line."""
+    index = np.arange(len(ends["adversarial"]["length"]))
+    success = np.ones(len(index), dtype=bool) if success is None else success
+    images = {"image": 3 * index, "label": index % 10, "correct": success, "success": success}
+    attributes = {**who, "exact_images": 10**6, "samples": 1001, "stretch_limit": 64.0, **about}
+    line_file.write_lines(path, images=images, lines=ends, attributes=attributes)
+    return path
+
+
+def write_checkpoints(
+    path: Path,
+    who: dict,
+    accuracy: float,
+    learning_rate: float,
+    epochs: int = 3,
+    states: Mapping[str, int] | None = None,
+) -> Path:
+    """Write a checkpoints.h5 whose states (name -> step) are without weights."""
     about = {
         "learning_rate": learning_rate,
         "best_epoch": 2,
         "test_accuracy": accuracy,
         "train_accuracy": accuracy + 0.05,
     }
+    numbers = np.arange(1, epochs + 1)
+    history = {
+        "epoch": numbers,
+        "step": numbers * STEPS_PER_EPOCH,
+        "train_accuracy": [accuracy * progress(step, epochs) + 0.05 for step in numbers * STEPS_PER_EPOCH],
+        "test_accuracy": [accuracy * progress(step, epochs) for step in numbers * STEPS_PER_EPOCH],
+    }
     with create(path, kind="checkpoints", version=1, attributes={**who, **about}) as file:
-        add(file, "history/epoch", np.arange(1, epochs + 1), units="epoch", long_name="epoch")
+        for name, values in history.items():
+            add(file, f"history/{name}", np.array(values), units="1", long_name=name)
+        for name, step in (states or {"best": 2 * STEPS_PER_EPOCH}).items():
+            group = file.create_group(f"states/{name}")
+            group.attrs.update(step=step, epoch=epoch_of(step), test_accuracy=accuracy * progress(step, epochs))
     return path
 
 
-def write_perturbations(path: Path, who: dict, delta: np.ndarray, success: np.ndarray, classes: int) -> Path:
-    """Write a perturbations.h5 with what the figures read."""
+def write_perturbations(
+    path: Path, who: dict, delta: np.ndarray, success: np.ndarray, classes: int, correct: np.ndarray | None = None
+) -> Path:
+    """Write a perturbations.h5 with what the figures read; correct : (N,) bool before the attack, None for all."""
     index = np.arange(len(delta))
     with create(path, kind="perturbations", version=1, attributes={**who, "epsilon": EPSILON}) as file:
         for name, array in {
@@ -97,6 +222,9 @@ def write_perturbations(path: Path, who: dict, delta: np.ndarray, success: np.nd
             "image": index * 3,
             "label": index % classes,
             "success": success,
+            "clean_prediction": (index + (0 if correct is None else ~correct)) % classes,
+            "l2": np.linalg.norm(delta.reshape(len(delta), -1), axis=1),
+            "linf": np.abs(delta).max(axis=(1, 2, 3)),
         }.items():
             add(file, name, array, units="1", long_name=name)
     return path

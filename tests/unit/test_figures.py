@@ -8,13 +8,24 @@ import numpy as np
 import pytest
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
-from synthetic_results import identity, write_run, write_spectra
+from synthetic_results import (
+    STATES,
+    identity,
+    random_line,
+    write_checkpoints,
+    write_development,
+    write_lines,
+    write_run,
+    write_spectra,
+)
 
-from advspectra import plotting
+from advspectra import learning_curves, plotting
 from advspectra.example import choose_image
 from advspectra.results import NAMES, by_network, read_runs
 
 FIGURES = ("fig04", "fig05", "fig08", "fig09", "fig10", "fig11")
+# drawn for one network each, from one attack or from the lines of one
+OF_ATTACK, OF_LINES = ("fig02", "fig03", "development"), ("fig01", "fig06", "fig07")
 
 
 def module(name):
@@ -66,7 +77,7 @@ def study():
         yield read_runs(paths)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", (*FIGURES, *OF_ATTACK, *OF_LINES))
 def test_a_study_without_runs_gets_a_figure_that_says_so(name):
     figure, caption = draw(name, [])
     assert any("No" in text and "study" in text for text in texts(figure))
@@ -198,7 +209,11 @@ def test_the_same_results_give_the_same_bytes(study, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["fig05", "fig08", "fig09", "fig11"])
 def test_no_text_is_smaller_than_seven_points_and_none_lies_outside(study, name):
-    figure, _ = draw(name, study)
+    require_readable(draw(name, study)[0])
+
+
+def require_readable(figure):
+    """Demand that no text is smaller than 7 points, and that nothing lies outside the figure."""
     figure.draw_without_rendering()
     frame = figure.bbox
     for text in figure.findobj(match=lambda one: hasattr(one, "get_fontsize")):
@@ -208,3 +223,217 @@ def test_no_text_is_smaller_than_seven_points_and_none_lies_outside(study, name)
     assert (
         inside.x0 > frame.x0 - 3 and inside.x1 < frame.x1 + 3 and inside.y0 > frame.y0 - 3 and inside.y1 < frame.y1 + 3
     )
+
+
+@pytest.fixture(scope="module")
+def development(tmp_path_factory):
+    """The files of one network: checkpoints, an attack on ten states, a transfer of it, lines of the transfer."""
+    folder = tmp_path_factory.mktemp("development")
+    who = identity("resnet18", "relu", 17)
+    paths = [write_checkpoints(folder / "checkpoints.h5", who, 0.8, 0.01, epochs=20, states=STATES)]
+    paths += write_development(folder, who=who, size=8, kinds=("perturbations", "spectra"))
+    return paths + write_development(folder, who=who, size=8, attack="moved", source="pgd")
+
+
+def needed(name, paths):
+    """Return those of the files that a figure asks for."""
+    lines_only = module(name).INPUTS["per"] == "lines"
+    return [path for path in paths if path.name == "lines.h5" or not lines_only]
+
+
+def curves(axes):
+    """Return the curves of a panel by label: x, y."""
+    return {
+        line.get_label(): tuple(map(np.ndarray.tolist, line.get_data()))
+        for line in axes.lines
+        if not line.get_label().startswith("_")
+    }
+
+
+def panel(figure, letter):
+    """Return the panel with the title "(letter) ..."."""
+    panels = figure.findobj(match=lambda one: hasattr(one, "get_title") and hasattr(one, "lines"))
+    (found,) = [axes for axes in panels if axes.get_title(loc="left").startswith(f"({letter})")]
+    return found
+
+
+@pytest.mark.parametrize("name", (*OF_ATTACK, *OF_LINES))
+def test_a_development_is_drawn_readably(development, name):
+    require_readable(draw(name, read_runs(needed(name, development)))[0])
+
+
+@pytest.mark.parametrize("name", (*OF_ATTACK, *OF_LINES))
+def test_a_figure_of_one_network_refuses_several(tmp_path, name):
+    kinds = ("lines",) if name in OF_LINES else ("perturbations",)
+    paths = []
+    for network in ("vgg19", "toy"):
+        who = identity(network, "relu")
+        paths += write_development(tmp_path, who=who, size=8, states={"best": 5}, kinds=kinds)
+    with pytest.raises(ValueError, match="the runs of one network, found VGG19"):
+        draw(name, read_runs(paths))
+
+
+@pytest.mark.parametrize("name", OF_ATTACK)
+def test_an_attack_alone_without_success_is_drawn_and_says_what_is_missing(tmp_path, name):
+    states = {"step=0": 0, "best": 0}
+    paths = write_development(tmp_path, who=identity(activation="relu"), states=states, kinds=("perturbations",))
+    figure, caption = draw(name, read_runs(paths))
+    require_readable(figure)
+    shown = texts(figure)
+    assert "This study has no transfer" in caption and "Images without success out of 20" in caption
+    assert "initialisation 20 (" in caption
+    if name != "fig03":
+        assert "no transfer in this study" in shown
+    assert learning_curves.NO_SPECTRA in shown
+    assert (learning_curves.NO_LINES in shown) is (name == "development")
+
+
+def test_figure_2_shows_accuracy_and_success_over_epochs(development):
+    runs = read_runs(development)
+    figure, caption = draw("fig02", runs)
+    found = curves(panel(figure, "a"))
+    assert list(found) == ["training accuracy", "test accuracy", "success of pgd", "success of moved"]
+    assert found["training accuracy"][0] == list(range(1, 21))
+    # states between the epochs have their own test accuracy
+    epochs, accuracies = found["test accuracy"]
+    assert epochs[:5] == [0, 0.01, 0.1, 0.3, 1] and epochs[-1] == 20 and accuracies[-1] == pytest.approx(0.8)
+    epochs, success = found["success of pgd"]
+    assert epochs == [0, 0.01, 0.1, 0.3, 1, 2, 5, 10, 20]
+    expected = [state.perturbations().success.mean() for state in runs[0].states("pgd")]
+    assert success == expected and success[0] == 0 < success[-1]
+    assert "Transfers: moved (found by pgd on the state best)" in caption and "Convention paper" in caption
+
+
+def test_figure_2_has_a_curve_for_each_state_with_success(development):
+    runs = read_runs(development)
+    figure, _ = draw("fig02", runs)
+    spectra = [state.spectra("paper") for state in runs[0].states("pgd")]
+    assert len(panel(figure, "b").lines) == sum(one.selected > 0 for one in spectra)
+    last = spectra[-1].radial_energy / spectra[-1].radial_energy.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(panel(figure, "b").lines[-1].get_ydata(), last.mean(axis=0))
+    assert "20" in panel(figure, "b").lines[-1].get_label()
+
+
+def test_figure_3_counts_the_images_without_success_and_shows_six_spectra(development):
+    runs = read_runs(development)
+    figure, caption = draw("fig03", runs)
+    perturbations = [state.perturbations() for state in runs[0].states("pgd")]
+    failed = [int((~one.success).sum()) for one in perturbations]
+    wrong = [int((~one.correct).sum()) for one in perturbations]
+    assert f"initialisation {failed[0]} ({wrong[0]})" in caption and f"epoch 20 {failed[-1]} ({wrong[-1]})" in caption
+    titles = [text for text in texts(figure) if text.startswith(("initialisation", "step ", "epoch "))]
+    assert len(titles) == 6 and titles[0] == "initialisation" and titles[-1] == "epoch 20"
+    # at the initialisation no attack succeeds
+    assert len(spectra_panels(figure)) + texts(figure).count(plotting.UNSUCCESSFUL) == 6
+    assert plotting.UNSUCCESSFUL in texts(figure)
+    assert "cannot show a falling norm" not in caption
+
+
+def test_figure_3_says_that_a_fixed_epsilon_cannot_show_a_falling_norm(tmp_path):
+    who = identity(activation="relu")
+    paths = write_development(tmp_path, who=who, size=8, same_norm=True, kinds=("perturbations", "spectra"))
+    assert "cannot show a falling norm" in draw("fig03", read_runs(paths))[1]
+
+
+def test_the_development_has_the_means_over_images_at_each_step(development):
+    runs = read_runs(development)
+    figure, _ = draw("development", runs)
+    states = runs[0].states("pgd")
+    later = [(state.step, state.perturbations(), state.spectra("paper")) for state in states if state.step]
+    for letter, values in {
+        "c": [one.l2[one.success].mean() if one.success.any() else np.nan for _, one, _ in later],
+        "e": [np.mean(one.half_power_frequency) if one.selected else np.nan for _, _, one in later],
+    }.items():
+        curve = panel(figure, letter).lines[0]
+        assert curve.get_xdata().tolist() == [step for step, _, _ in later]
+        np.testing.assert_allclose(curve.get_ydata(), values)
+    lines = [state.lines() for state in runs[0].states("moved")]
+    heights = [line.get_ydata()[-1] for line in panel(figure, "g").lines if len(line.get_ydata()) == 8]
+    assert heights == [getattr(lines[-1], end).breakpoints.mean() for end in ("adversarial", "random", "boundary")]
+
+
+def test_steps_stand_on_a_logarithmic_axis_with_a_place_for_zero():
+    axes = Figure().subplots()
+    learning_curves.step_axis(axes, [0, 10, 100, 1000])
+    place = axes.transData.transform([(step, 0) for step in (0, 10, 100, 1000)])[:, 0]
+    distances = np.diff(place)
+    assert distances[1] == pytest.approx(distances[2]) and 0.3 < distances[0] / distances[1] < 1
+    assert axes.get_xticks().tolist() == [0, 10, 100, 1000]
+    without = Figure().subplots()
+    learning_curves.step_axis(without, [10, 100])
+    assert without.get_xscale() == "log" and without.get_xticks().tolist() == [10, 100]
+
+
+def test_states_nearest_to_the_targets_are_chosen_once_each():
+    def chosen(steps, targets):
+        return [steps[place] for place in learning_curves.nearest(steps, targets)]
+
+    paper = [0, 5, 10, 20, 25, 40]
+    assert chosen([0, 1, 2, 5, 10, 15, 20, 25, 30, 40], paper) == paper
+    assert chosen([0, 5, 6, 7, 9], [0, 5, 5.1, 9]) == [0, 5, 6, 9]
+    assert chosen([0, 8, 9], [7, 9]) == [8, 9]
+    assert chosen([0, 7], [0, 3, 9]) == [0, 7]
+
+
+def lines_at(folder, step, *, adversarial, random, boundary=None, name="relu_changes", who=None):
+    """Write a lines.h5 with known values of one array."""
+    ends = {end: random_line(np.random.default_rng(0), len(random), 1) for end in ("adversarial", "random", "boundary")}
+    for end, values in {"adversarial": adversarial, "random": random, "boundary": boundary}.items():
+        ends[end][name] = np.array(random if values is None else values, dtype=float)
+    about = (who or identity(activation="relu")) | {"checkpoint": f"step={step}", "step": step, "epoch": step}
+    return write_lines(folder / f"{step}.h5", about, ends)
+
+
+def test_figure_1_compares_the_first_and_the_last_state(tmp_path):
+    paths = [
+        lines_at(tmp_path, 0, adversarial=[0.1, 0.2, 0.3, 0.4], random=[0.1, 0.2, 0.3, 0.4]),
+        lines_at(tmp_path, 5, adversarial=[0.9] * 4, random=[0.1] * 4),
+        lines_at(tmp_path, 9, adversarial=[0.3, 0.4, 0.5, 0.6], random=[0.1, 0.2, 0.3, 0.4], boundary=[0.8] * 4),
+    ]
+    figure, caption = draw("fig01", read_runs(paths))
+    titles = [panel(figure, letter).get_title(loc="left") for letter in "abcd"]
+    assert titles == ["(a) initialisation", "(b) step 9", "(c) initialisation", "(d) step 9"]
+    distances = [panel(figure, letter).get_title(loc="right") for letter in "ab"]
+    assert distances == ["$D$ = 0.00 / 0.00", "$D$ = 0.50 / 1.00"]
+    assert "4 test images, 1 seed" in caption and "from breakpoint to breakpoint" in caption
+
+
+def test_histograms_are_shares_of_the_lines_on_one_axis(tmp_path):
+    paths = [
+        lines_at(tmp_path, 0, adversarial=[0.0, 0.01, 0.02, 0.5], random=[0.01] * 4),
+        lines_at(tmp_path, 9, adversarial=[0.01, 0.1, 0.2, 0.5], random=[0.01] * 4),
+    ]
+    figure, _ = draw("fig07", read_runs(paths))
+    limits = {panel(figure, letter).get_xlim() for letter in "ab"}
+    assert len(limits) == 1
+    for letter in "ab":
+        shares = [patch.get_data().values for patch in panel(figure, letter).patches]
+        assert [values.sum() for values in shares] == pytest.approx([1] * len(shares))
+        assert shares[0][0] == (0.5 if letter == "a" else 0.25)  # zero lies in the first bin, with 0.01
+    assert "no further state\nin this study" in texts(figure)
+
+
+def test_captions_say_where_absolute_and_relative_roughness_disagree(tmp_path):
+    def caption(change):
+        ends = {end: random_line(np.random.default_rng(0), 3, 1) for end in ("adversarial", "random", "boundary")}
+        ends["adversarial"] |= {"other_deviation": np.full(3, 0.074), "other_change": np.full(3, change)}
+        ends["random"] |= {"other_deviation": np.full(3, 0.018), "other_change": np.full(3, 0.126)}
+        who = identity(activation="relu") | {"step": 7, "epoch": 1, "checkpoint": "step=7"}
+        return draw("fig06", read_runs([write_lines(tmp_path / f"{change}.h5", who, ends)]))[1]
+
+    disagree = caption(5.7)
+    assert "absolute 0.074 against 0.018 (4.1 times)" in disagree and "0.013 against 0.14" in disagree
+    assert "the two DISAGREE in direction" in disagree
+    assert "the two agree in direction" in caption(0.126)
+
+
+def test_lines_that_did_not_converge_and_those_that_met_no_boundary_are_counted(tmp_path):
+    ends = {end: random_line(np.random.default_rng(0), 5, 1) for end in ("adversarial", "random", "boundary")}
+    ends["random"]["converged"] = np.array([True, False, True, False, True])
+    ends["boundary"]["changed"] = np.array([True, False, True, True, True])
+    who = identity(activation="relu") | {"step": 0, "epoch": 0}
+    path = write_lines(tmp_path / "lines.h5", who, ends, exact_images=2, samples=501, stretch_limit=16)
+    _, caption = draw("fig07", read_runs([path]))
+    assert "had not converged on 2 lines" in caption
+    assert "to x_b (a) 4 (the rest ends at the limit, 16 times as far as x_a)" in caption
+    assert "Lines of 2 of the 5 images followed from breakpoint to breakpoint, the others at 501 points" in caption

@@ -2,10 +2,19 @@
 
 import numpy as np
 import pytest
-from synthetic_results import identity, write_checkpoints, write_run, write_spectra
+from synthetic_results import (
+    STATES,
+    identity,
+    random_line,
+    write_checkpoints,
+    write_development,
+    write_lines,
+    write_run,
+    write_spectra,
+)
 
 from advspectra.hdf5 import create
-from advspectra.results import Run, by_network, read_runs
+from advspectra.results import Run, by_network, only_network, read_runs
 
 
 def run(network="fully_connected", activation="linear", depth=1, alpha=1, seed=0):
@@ -132,3 +141,113 @@ def test_foreign_truncated_and_nameless_files_are_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             read_runs([path])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """One run: its checkpoints, pgd on ten states, lines for some of them, and a transfer."""
+    folder = tmp_path_factory.mktemp("trained")
+    who = identity(activation="relu")
+    paths = [write_checkpoints(folder / "checkpoints.h5", who, 0.8, 0.01, epochs=20, states=STATES)]
+    paths += write_development(folder, who=who, images=6, size=8, kinds=("perturbations", "spectra"))
+    some = {name: STATES[name] for name in ("step=0", "best")}
+    paths += write_development(folder, who=who, images=6, size=8, kinds=("lines",), states=some)
+    paths += write_development(folder, who=who, images=6, size=8, states=some, attack="moved", source="pgd")
+    return paths
+
+
+def test_states_are_ordered_by_step_and_each_step_stands_once(trained):
+    (found,) = read_runs(trained[::-1])
+    states = found.states("pgd")
+    assert [state.step for state in states] == [0, 1, 10, 30, 100, 200, 500, 1000, 2000]
+    assert [state.checkpoint for state in states] == [name for name in STATES if name != "best"]
+    assert [state.epoch for state in states] == [0, 1, 1, 1, 1, 2, 5, 10, 20]
+    assert [state.label for state in states][::4] == ["initialisation", "epoch 1", "epoch 20"]
+    assert found.states("deepfool") == []
+
+
+def test_a_state_has_the_files_of_all_its_names(trained):
+    (found,) = read_runs(trained)
+    last = found.states("pgd")[-1]
+    # the lines were followed at "best", and the attack's own files are those of "epoch=20"
+    assert last.checkpoint == "epoch=20" and last.files["lines"].parent.name == "best"
+    assert last.files["perturbations"].parent.name == "epoch=20" and len(last.lines().image) == 6
+    assert [state.lines() is not None for state in found.states("pgd")] == [True] + 7 * [False] + [True]
+
+
+def test_arrays_of_a_state_are_those_of_its_files(trained):
+    (found,) = read_runs(trained)
+    state = found.states("pgd")[-1]
+    perturbations, spectra = state.perturbations(), state.spectra("paper")
+    delta = perturbations.perturbation(int(perturbations.image[2]))
+    assert perturbations.l2[2] == pytest.approx(np.linalg.norm(delta))
+    assert perturbations.linf[2] == pytest.approx(np.abs(delta).max())
+    assert not (perturbations.success & ~perturbations.correct).any()
+    assert spectra.selected == perturbations.success.sum() == len(spectra.half_power_frequency)
+    with pytest.raises(ValueError, match="'lab', found"):
+        state.spectra("lab")
+
+
+def test_attacks_come_before_their_transfers(trained):
+    (found,) = read_runs(trained)
+    assert found.attacks == {"pgd": None, "moved": ("pgd", "best")}
+    (group,) = by_network([found])
+    assert group.attack == "pgd" and group.attacks == found.attacks
+    (alone,) = by_network(read_runs([path for path in trained if "moved" in path.parts]))
+    assert alone.attack == "moved"
+
+
+def test_one_of_several_files_of_a_kind_cannot_be_asked_for(trained):
+    (found,) = read_runs(trained)
+    for read in (found.perturbations, lambda: found.spectra("paper")):
+        with pytest.raises(ValueError, match="expected one .* file for each run, found .*h5 and .*h5"):
+            read()
+    assert found.checkpoints().test_accuracy == 0.8
+
+
+def test_two_files_of_one_attack_on_one_state_are_refused(tmp_path):
+    paths = write_development(tmp_path / "a", who=identity(), images=3, size=8, states={"best": 5})
+    again = write_development(tmp_path / "b", who=identity(), images=3, size=8, states={"best": 5})
+    with pytest.raises(ValueError, match="one perturbations file for each attack and state of a run"):
+        read_runs([paths[0], again[0]])
+
+
+def test_a_file_without_its_step_serves_alone_but_not_among_states(tmp_path):
+    (found,) = read_runs(write_run(tmp_path, who=identity(), images=3, kinds=["spectra"]))
+    assert found.spectra("paper").selected == 3
+    with pytest.raises(ValueError, match="expected the attribute step, found none"):
+        found.states("pgd")
+
+
+def test_states_of_a_network_are_those_that_all_seeds_have(tmp_path):
+    paths = []
+    for seed, best in enumerate((300, 500)):
+        states = {"step=0": 0, "epoch=2": 200, "best": best}
+        who = identity(activation="relu", seed=seed)
+        paths += write_development(tmp_path, who=who, images=3, size=8, states=states, kinds=("perturbations",))
+    group = only_network(read_runs(paths))
+    assert [[state.step for state in seeds] for seeds in group.states("pgd")] == [[0, 0], [200, 200]]
+    assert group.states("deepfool") == [] and only_network([]) is None
+    with pytest.raises(ValueError, match="one network, found Fully Connected .*, Full Width"):
+        only_network([run(), run("full_width")])
+
+
+def test_checkpoints_have_history_and_kept_states(trained):
+    (found,) = read_runs(trained)
+    checkpoints = found.checkpoints()
+    assert checkpoints.epochs == 20 and checkpoints.history["epoch"].tolist() == list(range(1, 21))
+    assert checkpoints.history["step"][-1] == 2000 and checkpoints.history["test_accuracy"][-1] == pytest.approx(0.8)
+    assert checkpoints.states["step=0"] == (0, 0, 0) and checkpoints.states["best"][:2] == (2000, 20)
+    assert checkpoints.states["best"].test_accuracy == pytest.approx(0.8)
+
+
+def test_relative_roughness_is_over_the_change_of_the_logit(tmp_path):
+    ends = {end: random_line(np.random.default_rng(0), 3, 1) for end in ("adversarial", "random", "boundary")}
+    ends["adversarial"] |= {"true_deviation": np.array([1.0, 2, 3]), "true_change": np.array([2.0, 0, 6])}
+    who = identity(activation="relu") | {"step": 0, "epoch": 0}
+    (found,) = read_runs([write_lines(tmp_path / "lines.h5", who, ends)])
+    (state,) = found.states("pgd")
+    line = state.lines().adversarial
+    np.testing.assert_array_equal(line.quantity("true_deviation_relative"), [0.5, np.nan, 0.5])
+    assert line.quantity("true_deviation").tolist() == [1, 2, 3]
+    assert line.quantity("breakpoints").tolist() == ends["adversarial"]["breakpoints"].tolist()

@@ -7,12 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from synthetic_results import identity, write_checkpoints, write_predictor, write_run, write_spectra
+from synthetic_results import (
+    STATES,
+    identity,
+    random_line,
+    write_checkpoints,
+    write_development,
+    write_lines,
+    write_perturbations,
+    write_predictor,
+    write_run,
+    write_spectra,
+)
 
 from advspectra.results import read_runs
-from advspectra.statistics import Spread, statistics
+from advspectra.statistics import Estimate, Spread, statistics
 from advspectra.table import Column, Table
-from advspectra.tables import table1, table2, table3, table4, table5, table6
+from advspectra.tables import development, distances, success_accuracy, table1, table2, table3, table4, table5, table6
 
 CONFIG = {
     "dataset": {"name": "cifar10"},
@@ -38,15 +49,20 @@ CONFIG = {
     },
     "attacks": [
         {
-            "name": "pgd", "family": "foolbox", "images": 2000, "checkpoints": ["best"],
+            "name": "pgd", "family": "foolbox", "images": 2000, "networks": "all", "checkpoints": ["best"],
             "options": {
                 "attack": "LinfPGD", "epsilon": "8/255",
                 "parameters": {"steps": 1000, "rel_stepsize": 0.1, "random_start": True},
             },
         },
         {
-            "name": "deepfool", "family": "foolbox", "images": 100, "checkpoints": ["best", "step=0"],
+            "name": "deepfool", "family": "foolbox", "images": 100, "networks": ["vgg19", "resnet18"],
+            "checkpoints": ["best", "step=0"],
             "options": {"attack": "L2DeepFoolAttack", "epsilon": 2 / 255, "parameters": {"abs_stepsize": 0.01}},
+        },
+        {
+            "name": "smallest", "family": "minimal_linf_pgd", "images": 100, "networks": "all", "checkpoints": "all",
+            "options": {"epsilon": "32/255", "tolerance": "1/2550", "loss": "cross_entropy", "parameters": {}},
         },
     ],
     "summary": {"attack": "pgd", "checkpoint": "best", "convention": "paper"},
@@ -245,11 +261,14 @@ def test_architectures_come_from_the_config(reference):
 
 def test_attacks_stand_below_the_papers(reference):
     rows = list(csv.DictReader(StringIO(make(table6, [], reference).to_csv())))
-    paper, pgd, deepfool = rows
+    paper, pgd, deepfool, smallest = rows
     assert (paper["steps"], paper["step"], paper["epsilon"]) == ("1000", "0.1", "8.0/255.0")
     assert (pgd["metric"], pgd["step"], pgd["steps"], pgd["epsilon"]) == ("L∞", "0.1 × ε", "1000", "8/255")
     assert pgd["parameters"] == "random_start True"
     assert (deepfool["metric"], deepfool["step"], deepfool["epsilon"]) == ("L2", "0.01, absolute", "2/255")
+    assert (deepfool["networks"], deepfool["checkpoints"]) == ("vgg19, resnet18", "best, step=0")
+    assert (smallest["metric"], smallest["networks"], smallest["checkpoints"]) == ("L∞", "all", "all")
+    assert smallest["parameters"] == "tolerance 1/2550, loss cross_entropy"
 
 
 def test_markdown_rounds_and_leaves_out_empty_optional_columns_while_csv_keeps_them():
@@ -264,3 +283,136 @@ def test_markdown_rounds_and_leaves_out_empty_optional_columns_while_csv_keeps_t
 def test_a_cell_without_a_column_is_refused():
     with pytest.raises(ValueError, match="'b', which no column has"):
         Table("T", (Column("a", "A"),), ({"b": 1},))
+
+
+def test_intervals_have_three_columns_in_csv_and_significant_digits_keep_small_numbers():
+    columns = (Column("d", "D", 3, interval=True, significant=True), Column("x", "X", 2))
+    rows = ({"d": Estimate(0.0012345, 0.001, 0.01), "x": 0.5}, {"d": Estimate(1234.5, None, None)}, {})
+    table = Table("T", columns, rows)
+    assert table.to_csv() == "d,d_low,d_high,x\n0.0012345,0.001,0.01,0.5\n1234.5,,,\n,,,\n"
+    assert table.to_markdown().splitlines()[4:] == ["| 0.00123 [0.001, 0.01] | 0.50 |", "| 1230 | – |", "| – | – |"]
+
+
+def rows_of(module, paths, **where):
+    """Return the rows of a table of states, as text, whose cells are those of `where`."""
+    table = module.table(read_runs(paths), reference={}, config={}, convention="paper")
+    rows = list(csv.DictReader(StringIO(table.to_csv())))
+    return table, [row for row in rows if all(row[key] == value for key, value in where.items())]
+
+
+def known_lines(folder, step, *, adversarial, random, seed=0, changed=True, **more):
+    """Write a lines.h5 with known ReLU changes; a boundary control that is as the random one."""
+    count = len(random)
+    ends = {end: random_line(np.random.default_rng(0), count, 1) for end in ("adversarial", "random", "boundary")}
+    for end, values in (("adversarial", adversarial), ("random", random), ("boundary", random)):
+        ends[end] |= {"relu_changes": np.array(values, float), "changed": np.full(count, changed)} | more
+    who = identity(activation="relu", seed=seed) | {"checkpoint": f"step={step}", "step": step, "epoch": step}
+    return write_lines(folder / f"{seed}-{step}.h5", who, ends)
+
+
+def test_distances_of_known_lines_and_the_sentence_on_start_and_end(tmp_path):
+    same = np.linspace(0.1, 0.2, 20)
+    paths = [
+        known_lines(tmp_path, 0, adversarial=same, random=same),
+        known_lines(tmp_path, 9, adversarial=same + 0.5, random=same),
+    ]
+    table, (first, _, last, _) = rows_of(distances, paths, quantity="relu_changes")
+    assert (first["ks"], first["ks_p"], first["wasserstein"], first["control"]) == ("0", "1", "0", "random")
+    assert (last["ks"], last["ks_low"], last["ks_high"], last["step"]) == ("1", "1", "1", "9")
+    assert (float(last["wasserstein"]), float(last["ks_p"])) == (0.5, pytest.approx(1 / 1001, rel=1e-4))
+    assert (float(last["median_adversarial"]), float(last["median_control"])) == (0.65, 0.15)
+    assert (last["images"], last["reached"], last["unconverged"]) == ("20", "20", "0")
+    (note,) = notes(table, "fraction of ReLU changes, x_a against the random control")
+    assert "at step 0 the distributions **cannot be told apart** with 20 images (KS 0.00" in note
+    assert "at step 9 the distributions **differ** (KS 1.00" in note and "larger, 0.65 against 0.15" in note
+
+
+def test_every_quantity_and_control_has_a_row_for_each_state_and_seed(tmp_path):
+    sample = [0.1, 0.2, 0.3]
+    paths = [
+        known_lines(tmp_path, step, adversarial=sample, random=sample, seed=seed) for seed in (0, 1) for step in (0, 9)
+    ]
+    _, rows = rows_of(distances, paths)
+    assert len(rows) == 2 * 2 * 10 * 2 == len({tuple(list(row.values())[2:9]) for row in rows})
+
+
+def test_lines_short_of_the_boundary_not_converged_or_without_a_change_are_counted(tmp_path):
+    sample = [0.1, 0.2, 0.3]
+    more = {"converged": np.array([True, False, True]), "true_change": np.array([0.0, 1, 1])}
+    path = known_lines(tmp_path, 3, adversarial=sample, random=sample, changed=False, **more)
+    table, (row, *_) = rows_of(distances, [path], quantity="true_deviation_relative", control="boundary")
+    assert (row["images"], row["reached"], row["unconverged"]) == ("2", "0", "1")
+    assert notes(table, "this study has no lines at the initialisation")
+
+
+def test_a_row_of_the_development_has_what_the_files_say(tmp_path):
+    who = identity("vgg19", "relu", 16)
+    paths = [write_checkpoints(tmp_path / "checkpoints.h5", who, 0.8, 0.01, epochs=20, states=STATES)]
+    paths += write_development(tmp_path, who=who, size=8)
+    paths += write_development(tmp_path, who=who, size=8, attack="moved", source="pgd", kinds=("perturbations",))
+    (run,) = read_runs(paths)
+    table, rows = rows_of(development, paths)
+    assert [int(row["step"]) for row in rows] == 2 * [0, 1, 10, 30, 100, 200, 500, 1000, 2000]
+    state = run.states("pgd")[-1]
+    perturbations, row = state.perturbations(), rows[8]
+    success, correct = perturbations.success, perturbations.correct
+    for key, value in {
+        "test_accuracy": 0.8,
+        "accuracy": correct.mean(),
+        "success_rate": success.mean(),
+        "success_among_correct": success[correct].mean(),
+        "without_success": (~success).sum(),
+        "l2": perturbations.l2[success].mean(),
+        "linf": perturbations.linf[success].mean(),
+        "half_power_frequency": state.spectra("paper").half_power_frequency.mean(),
+        "breakpoints": state.lines().adversarial.breakpoints.mean(),
+        "images": 20,
+        "lines": 20,
+        "epoch": 20,
+    }.items():
+        assert float(row[key]) == pytest.approx(float(value), rel=1e-5)
+    assert (rows[0]["l2"], rows[0]["success_rate"]) == ("", "0")  # no success at the initialisation
+    assert (row["transfer"], rows[9]["transfer"], rows[9]["breakpoints"]) == ("", "pgd on best", "")
+
+
+def write_states(folder, success, correct, *, images=None):
+    """Write perturbations.h5 of one attack at one state for each row of `success` and `correct`."""
+    paths = []
+    for step, (hit, right) in enumerate(zip(success, correct, strict=True)):
+        about = identity() | {"checkpoint": f"step={step}", "step": step, "epoch": 1}
+        count = len(hit) if images is None else images[step]
+        delta = np.zeros((count, 1, 2, 2), np.float32)
+        path = folder / f"{step}.h5"
+        paths.append(write_perturbations(path, about, delta, np.array(hit)[:count], 10, np.array(right)[:count]))
+    return paths
+
+
+def test_success_and_accuracy_are_correlated_in_part_by_definition(tmp_path):
+    correct = np.arange(40) < np.array([[4], [8], [16], [32]])
+    success = np.arange(40) < np.array([[3], [5], [8], [10]])
+    table, (row,) = rows_of(success_accuracy, write_states(tmp_path, success, correct))
+    assert (row["states"], row["images"], row["success_rate"]) == ("4", "40", "1")
+    assert float(row["success_among_correct"]) == -1
+    assert float(row["success_among_correct_low"]) <= -0.8 <= 0.2 <= float(row["success_rate_high"])
+    assert notes(table, "in part by definition")
+
+
+def test_no_rank_correlation_without_success_or_with_two_states_only(tmp_path):
+    correct = np.arange(10) < np.array([[2], [5], [8]])
+    never = np.zeros((3, 10), dtype=bool)
+    _, (row,) = rows_of(success_accuracy, write_states(tmp_path, never, correct))
+    assert (row["success_rate"], row["success_among_correct"]) == ("", "")
+    table, rows = rows_of(success_accuracy, write_states(tmp_path, never[:2], correct[:2]))
+    assert rows == [] and notes(table, "No attack on three or more states")
+
+
+def test_states_attacked_on_different_images_are_refused(tmp_path):
+    correct = np.ones((3, 10), dtype=bool)
+    with pytest.raises(ValueError, match="expected the images of"):
+        rows_of(success_accuracy, write_states(tmp_path, correct, correct, images=[10, 10, 9]))
+
+
+@pytest.mark.parametrize("module", [distances, development, success_accuracy])
+def test_a_study_without_states_has_a_table_that_says_so(module):
+    table, rows = rows_of(module, [])
+    assert rows == [] and notes(table, "in this study")

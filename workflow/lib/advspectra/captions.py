@@ -51,7 +51,7 @@ def counts(groups: Sequence[Replicates], *, convention: str) -> str:
     if groups:
         seeds = _span([len(group.runs) for group in groups])
         sentences.append(f"{seeds} seed{'' if seeds == '1' else 's'} for each network.")
-    sentences.append(f"Convention {convention}: {SCALES.get(convention, 'as named')}.")
+    sentences.append(convention_sentence(convention))
     if empty := [label for label, spectra in found.items() if spectra and not any(one.selected for one in spectra)]:
         sentences.append(f"No successful attack: {', '.join(empty)}.")
     if none := [label for label, spectra in found.items() if not spectra]:
@@ -73,6 +73,11 @@ def missing(groups: Sequence[Replicates], *, linear: bool) -> str:
     activation = "linear" if linear else "relu"
     names = [Run(network, activation, depth or 1, 1, 0, {}).label for network, depth in lacking]
     return f"Not in this study: {', '.join(names)}." if names else ""
+
+
+def convention_sentence(convention: str) -> str:
+    """Return the sentence that says how colour is reduced and how the DFT is scaled."""
+    return f"Convention {convention}: {SCALES.get(convention, 'as named')}."
 
 
 def joined(*sentences: str) -> str:

@@ -1,6 +1,7 @@
 """Drawing shared by the figures: style, colours of networks, images, spectra, curves of energy.
 
 A colour stands for one network in every figure; line style tells linear from nonlinear and one hidden layer from more.
+Figures of a single network have the colours of ROLES, for what they tell apart.
 Figures are made without pyplot, so that nothing is left open and nothing depends on the user's settings.
 """
 
@@ -13,12 +14,14 @@ from zlib import crc32
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, NullFormatter
 
+from advspectra.result_files import Spectra
 from advspectra.results import Replicates, Run
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
@@ -35,6 +38,14 @@ COLOURS = {
     "shallow_resnet": "#D55E00",
     "vgg19": "#000000",
     "resnet18": "#882255",
+}
+# what is no network: the ends of lines, the attack of each state itself, a transferred attack, accuracy
+ROLES = {
+    "adversarial": "#CC3311",
+    "random": "#888888",
+    "boundary": "#332288",
+    "transfer": "#8C510A",
+    "accuracy": "#222222",
 }
 # (linear?, more than one hidden layer?) -> line style
 LINES = {
@@ -141,6 +152,15 @@ def legend(place, groups: Sequence[Replicates], **where) -> None:
     place.legend(lines, names, handlelength=2.6, **where)
 
 
+def plain_ticks(axis: Axis) -> None:
+    """Give a logarithmic axis plain numbers at 1, 2 and 5 times the powers of ten, where those alone are too few."""
+    low, high = axis.get_view_interval()
+    if high < 300 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
+
+
 def power_norm(powers: Sequence[np.ndarray]) -> LogNorm:
     """Return a log colour scale for all of `powers`, from their highest value down four decades at the most.
 
@@ -233,10 +253,15 @@ def row_label(axes: Axes, text: str) -> None:
 
 def mean_power(group: Replicates, convention: str) -> np.ndarray | None:
     """Return the mean power (H, W) over the images of all seeds of a network, None without an image."""
-    spectra = [one for one in group.spectra(convention) if one.mean_power is not None]
-    if not spectra:
+    return mean_of_powers(group.spectra(convention))
+
+
+def mean_of_powers(spectra: Sequence[Spectra]) -> np.ndarray | None:
+    """Return the mean power (H, W) over the images of all `spectra`, None without an image."""
+    present = [one for one in spectra if one.mean_power is not None]
+    if not present:
         return None
-    return np.average([one.mean_power for one in spectra], axis=0, weights=[one.selected for one in spectra])
+    return np.average([one.mean_power for one in present], axis=0, weights=[one.selected for one in present])
 
 
 def mean_spectra(groups: Sequence[Replicates], *, convention: str, columns: int = 4) -> Figure:

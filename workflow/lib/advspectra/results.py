@@ -1,4 +1,4 @@
-"""Finished runs of a study in memory: which files belong to which run, and their arrays, read when asked for.
+"""Finished runs of a study: which files belong to which run, attack and state, and their arrays, read when asked for.
 
 A run's identity stands in the root attributes of its files (never in their paths), so that tables and figures take any
 list of result files. Runs come in the paper's order of networks, whatever the order of the files.
@@ -10,13 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from textwrap import wrap
 from types import MappingProxyType
+from typing import NamedTuple
 
 import h5py
-import numpy as np
 
+from advspectra import result_files
 from advspectra.hdf5 import open_checked
+from advspectra.result_files import VERSIONS, Checkpoints, Lines, Perturbations, Predictor, Spectra
 
-VERSIONS = {"checkpoints": 1, "perturbations": 1, "predictor": 1, "spectra": 1}
+# these have a file for each attack or transfer and each state that it was tried on
+STATE_KINDS = ("perturbations", "spectra", "lines")
 IDENTITY = ("network", "activation", "depth", "alpha", "seed")
 
 # The networks of the paper in the order of its Table 2: name in the configuration -> (the paper's name, short name).
@@ -36,85 +39,71 @@ FIXED_DEPTH = ("shallow_resnet", "vgg19", "resnet18")
 ACTIVATIONS = {"relu": "ReLU"}
 
 
-@dataclass(frozen=True)
-class Spectra:
-    """One convention of a spectra.h5: arrays over the N selected images, power shifted, frequencies in cycles/image."""
+class Source(NamedTuple):
+    """Whose perturbations a transfer tries: of which attack, and on which state they were found."""
 
-    images: str  # "successful" or "all"
-    attacked: int
-    selected: int
-    image: np.ndarray  # (N,)
-    norm_l1: np.ndarray  # (N,)
-    norm_l2: np.ndarray  # (N,)
-    radial_energy: np.ndarray  # (N, R)
-    angular_energy: np.ndarray  # (N, A)
-    mean_power: np.ndarray | None  # (H, W), None if N = 0
-    radial_frequency: np.ndarray
-    angle: np.ndarray
-    frequency_y: np.ndarray
-    frequency_x: np.ndarray
+    attack: str
+    found_on: str
 
 
 @dataclass(frozen=True)
-class PredictorSpectrum:
-    """Spectrum of the K classes' maps under the paper's convention."""
+class ResultFile:
+    """Where a result file lies and, for the kinds of STATE_KINDS, of which attack on which state of the run it is.
 
-    norm_l1: np.ndarray  # (K,)
-    norm_l2: np.ndarray  # (K,)
-    radial_energy: np.ndarray  # (K, R)
-
-
-@dataclass(frozen=True)
-class Predictor:
-    """A predictor.h5: the end-to-end map beta (K, C, H, W) of a linear network and its spectra."""
-
-    beta: np.ndarray
-    raw: PredictorSpectrum
-    rescaled: PredictorSpectrum
-    radial_frequency: np.ndarray
-    frequency_y: np.ndarray
-    frequency_x: np.ndarray
-
-
-@dataclass(frozen=True)
-class Perturbations:
-    """A perturbations.h5 without its large array: the N attacked images; `perturbation` reads a single one."""
+    source : None unless it is of a transfer. step and epoch are None in files of studies that did not record them.
+    """
 
     path: Path
-    image: np.ndarray  # (N,) index in the test set
-    label: np.ndarray  # (N,)
-    success: np.ndarray  # (N,) bool
-
-    def perturbation(self, image: int) -> np.ndarray:
-        """Return the perturbation (C, H, W) of the test image with index `image`; ValueError if it was not attacked."""
-        (rows,) = np.nonzero(self.image == image)
-        if len(rows) != 1:
-            raise ValueError(f"{self.path}: expected test image {image} once, found it {len(rows)} times")
-        with open_checked(self.path, kind="perturbations", version=VERSIONS["perturbations"]) as file:
-            return file["perturbation"][rows[0]]
+    attack: str | None = None
+    checkpoint: str | None = None
+    source: Source | None = None
+    step: int | None = None
+    epoch: int | None = None
 
 
 @dataclass(frozen=True)
-class Checkpoints:
-    """What the tables need of a checkpoints.h5; accuracies are fractions, of the best epoch."""
+class AttackedState:
+    """One state of a run under one attack or transfer; a method returns None when there is no file of that kind."""
 
-    learning_rate: float
-    best_epoch: int
-    epochs: int
-    train_accuracy: float
-    test_accuracy: float
+    attack: str
+    checkpoint: str
+    step: int
+    epoch: int
+    files: Mapping[str, Path]
+
+    @property
+    def label(self) -> str:
+        """What the state is called in figures: "initialisation", "step 30" or "epoch 4"."""
+        if self.step == 0:
+            return "initialisation"
+        return f"step {self.step:,}" if self.checkpoint.startswith("step=") else f"epoch {self.epoch}"
+
+    def spectra(self, convention: str) -> Spectra | None:
+        """Return the spectra under `convention`; ValueError if the file lacks that convention."""
+        return _read(self.files.get("spectra"), "spectra", lambda file: result_files.spectra(file, convention))
+
+    def perturbations(self) -> Perturbations | None:
+        """Return which images were attacked, their classes, whether the attack succeeded, and the norms."""
+        return _read(self.files.get("perturbations"), "perturbations", result_files.perturbations)
+
+    def lines(self) -> Lines | None:
+        """Return the lines from the images to the adversarial, the random and the boundary points."""
+        return _read(self.files.get("lines"), "lines", result_files.lines)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One trained network and its result files; a method returns None when the run has no file of that kind."""
+    """One trained network and its result files; a method returns None when the run has no file of that kind.
+
+    Those that return arrays of an attack are for runs with the files of one attack on one state; `states` is for all.
+    """
 
     network: str
     activation: str
     depth: int
     alpha: float
     seed: int
-    files: Mapping[str, Path]
+    files: Mapping[str, tuple[ResultFile, ...]]
 
     @property
     def label(self) -> str:
@@ -145,25 +134,62 @@ class Run:
 
     def spectra(self, convention: str) -> Spectra | None:
         """Return the spectra under `convention`; ValueError if the file lacks that convention."""
-        return self._read("spectra", lambda file: _spectra(file, convention))
+        return _read(self._only("spectra"), "spectra", lambda file: result_files.spectra(file, convention))
 
     def predictor(self) -> Predictor | None:
         """Return the end-to-end map and its spectra."""
-        return self._read("predictor", _predictor)
+        return _read(self._only("predictor"), "predictor", result_files.predictor)
 
     def checkpoints(self) -> Checkpoints | None:
-        """Return learning rate and accuracies of the training."""
-        return self._read("checkpoints", _checkpoints)
+        """Return learning rate, accuracies, history and kept states of the training."""
+        return _read(self._only("checkpoints"), "checkpoints", result_files.checkpoints)
 
     def perturbations(self) -> Perturbations | None:
-        """Return which images were attacked, their classes, and whether the attack succeeded."""
-        return self._read("perturbations", _perturbations)
+        """Return which images were attacked, their classes, whether the attack succeeded, and the norms."""
+        return _read(self._only("perturbations"), "perturbations", result_files.perturbations)
 
-    def _read(self, kind: str, read: Callable):
-        if kind not in self.files:
-            return None
-        with open_checked(self.files[kind], kind=kind, version=VERSIONS[kind]) as file:
-            return read(file)
+    @property
+    def attacks(self) -> dict[str, Source | None]:
+        """The attacks, then the transfers, that the run has files of: name -> what it transfers, or None."""
+        files = [file for kind in STATE_KINDS for file in self.files.get(kind, ())]
+        found = {(file.source is not None, file.attack): file.source for file in files}
+        return {name: found[transfer, name] for transfer, name in sorted(found)}
+
+    def states(self, attack: str) -> list[AttackedState]:
+        """Return the states that an attack or transfer was tried on, ordered by step, each step once.
+
+        Names of one step ("best" and that epoch's own) mean one state: it goes by its epoch, else by its step, and
+        has the files of all. Raises ValueError for a file that does not say of which step it is.
+        """
+        steps: dict[int, dict[str, dict[str, ResultFile]]] = {}
+        for kind in STATE_KINDS:
+            for file in self.files.get(kind, ()):
+                if file.attack != attack:
+                    continue
+                if file.step is None:
+                    raise ValueError(f"{file.path}: expected the attribute step, found none: it is of an older version")
+                steps.setdefault(file.step, {}).setdefault(file.checkpoint, {})[kind] = file
+        states = []
+        for step, names in sorted(steps.items()):
+            order = sorted(names, key=lambda name: (name == "best", not name.startswith("epoch="), name))
+            files = {kind: file for name in reversed(order) for kind, file in names[name].items()}
+            epoch = next(iter(files.values())).epoch
+            states.append(AttackedState(attack, order[0], step, epoch, {kind: one.path for kind, one in files.items()}))
+        return states
+
+    def _only(self, kind: str) -> Path | None:
+        """Return the run's file of a kind, None without one; ValueError where there are several to choose from."""
+        files = self.files.get(kind, ())
+        if len(files) > 1:
+            raise ValueError(f"expected one {kind} file for each run, found {files[0].path} and {files[1].path}")
+        return files[0].path if files else None
+
+
+def _read(path: Path | None, kind: str, read: Callable):
+    if path is None:
+        return None
+    with open_checked(path, kind=kind, version=VERSIONS[kind]) as file:
+        return read(file)
 
 
 @dataclass(frozen=True)
@@ -196,27 +222,59 @@ class Replicates:
         """Return the spectra of all runs that have a file of them, one for each seed."""
         return [found for run in self.runs if (found := run.spectra(convention)) is not None]
 
+    @cached_property
+    def attacks(self) -> dict[str, Source | None]:
+        """The attacks, then the transfers, that the runs have files of: name -> what it transfers, or None."""
+        found = {name: source for run in self.runs for name, source in run.attacks.items()}
+        return dict(sorted(found.items(), key=lambda item: item[1] is not None))
+
+    @property
+    def attack(self) -> str | None:
+        """The attack that the files are about: the one that is no transfer or, among transfers alone, the only one.
+
+        None without any; ValueError where several qualify.
+        """
+        names = [name for name, source in self.attacks.items() if source is None] or list(self.attacks)
+        if len(names) > 1:
+            raise ValueError(f"expected the results of one attack and of its transfers, found {', '.join(names)}")
+        return names[0] if names else None
+
+    def states(self, attack: str) -> list[tuple[AttackedState, ...]]:
+        """Return, ordered by step, the states that `attack` was tried on: of each step that all seeds have, one a seed.
+
+        Seeds without any file of that attack do not count.
+        """
+        found = [states for run in self.runs if (states := run.states(attack))]
+        by_step = [{state.step: state for state in states} for states in found]
+        common = set(by_step[0]).intersection(*by_step) if by_step else ()
+        return [tuple(states[step] for states in by_step) for step in sorted(common)]
+
 
 def read_runs(paths: Iterable[str | Path]) -> list[Run]:
     """Return the runs that the result files at `paths` belong to, in the paper's order of networks.
 
     Linear networks come first, then one hidden layer before more, then the order of NAMES, unknown networks last.
-    Raises ValueError for a file that is not a result file or lacks an identity, for two files of one kind in a run
-    (two attacks, two checkpoints), and for files of several data sets.
+    Raises ValueError for a file that is not a result file or lacks an identity, for two files of a run that are of one
+    kind, attack and state, and for files of several data sets.
     """
-    files: dict[tuple, dict[str, Path]] = {}
+    files: dict[tuple, dict[str, list[ResultFile]]] = {}
     datasets: dict[str, Path] = {}
     for path in sorted(Path(path) for path in paths):
-        kind, dataset, identity = _identify(path)
+        kind, dataset, identity, file = _identify(path)
         datasets.setdefault(dataset, path)
-        run = files.setdefault(identity, {})
-        if kind in run:
-            raise ValueError(f"expected one {kind} file for each run, found {run[kind]} and {path}")
-        run[kind] = path
+        same = files.setdefault(identity, {}).setdefault(kind, [])
+        for other in same:
+            if (other.attack, other.checkpoint) == (file.attack, file.checkpoint):
+                about = "each run" if kind not in STATE_KINDS else "each attack and state of a run"
+                raise ValueError(f"expected one {kind} file for {about}, found {other.path} and {path}")
+        same.append(file)
     if len(datasets) > 1:
         found = ", ".join(f"{name} ({path})" for name, path in datasets.items())
         raise ValueError(f"expected results of one data set, found {found}")
-    runs = [Run(*identity, files=MappingProxyType(found)) for identity, found in files.items()]
+    runs = [
+        Run(*identity, files=MappingProxyType({kind: tuple(members) for kind, members in found.items()}))
+        for identity, found in files.items()
+    ]
     return sorted(runs, key=_order)
 
 
@@ -228,6 +286,14 @@ def by_network(runs: Iterable[Run]) -> list[Replicates]:
     return [Replicates(tuple(group)) for group in groups.values()]
 
 
+def only_network(runs: Iterable[Run]) -> Replicates | None:
+    """Return the runs of one network, None without any; ValueError if they are of several networks."""
+    groups = by_network(runs)
+    if len(groups) > 1:
+        raise ValueError(f"expected the runs of one network, found {', '.join(group.first.label for group in groups)}")
+    return groups[0] if groups else None
+
+
 def _order(run: Run) -> tuple:
     known = list(NAMES)
     place = known.index(run.network) if run.network in known else len(known)
@@ -236,8 +302,8 @@ def _order(run: Run) -> tuple:
     return nonlinear, run.activation, layers, place, run.network, run.depth, run.alpha, run.seed
 
 
-def _identify(path: Path) -> tuple[str, str, tuple]:
-    """Return the kind, the data set and (network, activation, depth, alpha, seed) of a result file."""
+def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
+    """Return the kind, the data set and (network, activation, depth, alpha, seed) of a result file, and the file."""
     try:
         with h5py.File(path, "r") as file:
             attributes = dict(file.attrs)
@@ -252,44 +318,10 @@ def _identify(path: Path) -> tuple[str, str, tuple]:
         raise ValueError(f"{path}: expected the attributes that identify a run, found none of the name {missing[0]}")
     network, activation, depth, alpha, seed = (attributes[name] for name in IDENTITY)
     identity = str(network), str(activation), int(depth), float(alpha), int(seed)
-    return kind, str(attributes["dataset"]), identity
-
-
-def _spectra(file: h5py.File, convention: str) -> Spectra:
-    available = sorted(name for name, item in file.items() if isinstance(item, h5py.Group))
-    if convention not in available:
-        raise ValueError(f"{file.filename}: no spectra under the convention {convention!r}, found {available}")
-    group = file[convention]
-    names = ("norm_l1", "norm_l2", "radial_energy", "angular_energy")
-    scales = ("image", "radial_frequency", "angle", "frequency_y", "frequency_x")
-    return Spectra(
-        images=str(file.attrs["images"]),
-        attacked=int(file.attrs["attacked"]),
-        selected=int(file.attrs["selected"]),
-        mean_power=group["mean_power"][()] if "mean_power" in group else None,
-        **{name: group[name][()] for name in names},
-        **{name: file[name][()] for name in scales},
-    )
-
-
-def _predictor(file: h5py.File) -> Predictor:
-    spectra = {
-        form: PredictorSpectrum(*(file[form][name][()] for name in ("norm_l1", "norm_l2", "radial_energy")))
-        for form in ("raw", "rescaled")
-    }
-    scales = ("radial_frequency", "frequency_y", "frequency_x")
-    return Predictor(beta=file["beta"][()], **spectra, **{name: file[name][()] for name in scales})
-
-
-def _checkpoints(file: h5py.File) -> Checkpoints:
-    return Checkpoints(
-        learning_rate=float(file.attrs["learning_rate"]),
-        best_epoch=int(file.attrs["best_epoch"]),
-        epochs=len(np.unique(file["history/epoch"][()])),
-        train_accuracy=float(file.attrs["train_accuracy"]),
-        test_accuracy=float(file.attrs["test_accuracy"]),
-    )
-
-
-def _perturbations(file: h5py.File) -> Perturbations:
-    return Perturbations(Path(file.filename), *(file[name][()] for name in ("image", "label", "success")))
+    about = {}
+    if kind in STATE_KINDS:
+        about = {name: str(attributes[name]) for name in ("attack", "checkpoint") if name in attributes}
+        if "source_attack" in attributes:
+            about["source"] = Source(str(attributes["source_attack"]), str(attributes["found_on"]))
+        about |= {name: int(attributes[name]) for name in ("step", "epoch") if name in attributes}
+    return kind, str(attributes["dataset"]), identity, ResultFile(path, **about)

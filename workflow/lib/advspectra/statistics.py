@@ -1,4 +1,4 @@
-"""Means and standard deviations over images and over seeds."""
+"""Means and standard deviations over images and over seeds; distances between two distributions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,14 @@ class Spread(NamedTuple):
 
     mean: float
     sd: float | None
+
+
+class Estimate(NamedTuple):
+    """A value and the ends of its interval, None where there is no interval."""
+
+    value: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -38,3 +46,36 @@ def statistics(samples: Sequence[np.ndarray]) -> Statistics | None:
     means = np.array([sample.mean() for sample in samples])
     seeds = Spread(float(means.mean()), float(means.std(ddof=1))) if len(means) > 1 else None
     return Statistics(Spread(float(np.concatenate(samples).mean()), sd), seeds)
+
+
+def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the largest distance between the distribution functions of two samples, (..., N), (..., N) -> (...).
+
+    In [0, 1], exactly a multiple of 1/N; equal values (ties) count as one step of each function.
+    ValueError unless both are of one shape.
+    """
+    size = _require_pairs(first, second)
+    pooled = np.concatenate([first, second], axis=-1)
+    order = np.argsort(pooled, axis=-1)
+    # counts of the two samples up to each value, as whole numbers: distances that are equal compare as equal
+    difference = np.cumsum(np.where(order < size, 1, -1), axis=-1)
+    values = np.take_along_axis(pooled, order, axis=-1)
+    last = np.ones(values.shape, dtype=bool)
+    last[..., :-1] = values[..., 1:] != values[..., :-1]
+    return np.where(last, np.abs(difference), 0).max(axis=-1) / size
+
+
+def wasserstein(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the 1-Wasserstein distance between two samples, (..., N), (..., N) -> (...), in their unit.
+
+    With as many values on both sides it is the mean distance between the values of equal rank.
+    ValueError unless both are of one shape.
+    """
+    _require_pairs(first, second)
+    return np.abs(np.sort(first, axis=-1) - np.sort(second, axis=-1)).mean(axis=-1)
+
+
+def _require_pairs(first: np.ndarray, second: np.ndarray) -> int:
+    if first.shape != second.shape or not first.shape[-1:] or not first.shape[-1]:
+        raise ValueError(f"expected two samples of one length, 1 or more, got the shapes {first.shape}, {second.shape}")
+    return first.shape[-1]

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 
-from advspectra.statistics import Spread
+import numpy as np
 
-Cell = str | int | float | Spread | None
+from advspectra.statistics import Estimate, Spread
+
+Cell = str | int | float | Spread | Estimate | None
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,9 @@ class Column:
     """A column: `key` names it in rows and CSV, `title` in Markdown.
 
     digits : decimals of its numbers in Markdown; None for as many as the number needs.
+    significant : `digits` are significant digits, for a column whose rows are of different scales.
     spread : cells are Spreads, two columns `<key>_mean` and `<key>_sd` in CSV.
+    interval : cells are Estimates, three columns `<key>`, `<key>_low` and `<key>_high` in CSV.
     optional : left out of Markdown when no row has a value. In CSV every column stands always.
     """
 
@@ -23,6 +27,8 @@ class Column:
     title: str
     digits: int | None = None
     spread: bool = False
+    interval: bool = False
+    significant: bool = False
     optional: bool = False
 
 
@@ -67,11 +73,13 @@ class Table:
 
 
 def _csv_names(column: Column) -> list[str]:
-    return [f"{column.key}_mean", f"{column.key}_sd"] if column.spread else [column.key]
+    endings = ("_mean", "_sd") if column.spread else ("", "_low", "_high") if column.interval else ("",)
+    return [f"{column.key}{ending}" for ending in endings]
 
 
 def _csv_cells(column: Column, cell: Cell) -> list[str]:
-    values = (tuple(cell) if cell is not None else (None, None)) if column.spread else (cell,)
+    several = column.spread or column.interval
+    values = cell if several and cell is not None else [cell] * len(_csv_names(column))
     return ["" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value) for value in values]
 
 
@@ -83,14 +91,21 @@ def _markdown_cell(column: Column, cell: Cell) -> str:
     if cell is None:
         return "–"
     if column.spread:
-        sd = "" if cell.sd is None else f" ± {_number(cell.sd, column.digits)}"
-        return _number(cell.mean, column.digits) + sd
+        sd = "" if cell.sd is None else f" ± {_number(cell.sd, column)}"
+        return _number(cell.mean, column) + sd
+    if column.interval:
+        ends = "" if cell.low is None else f" [{_number(cell.low, column)}, {_number(cell.high, column)}]"
+        return _number(cell.value, column) + ends
     if isinstance(cell, str):
         return cell.replace("|", "\\|")
-    return _number(cell, column.digits)
+    return _number(cell, column)
 
 
-def _number(value: int | float, digits: int | None) -> str:
-    if isinstance(value, int) or digits is None:
-        return f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{value:.{digits}f}"
+def _number(value: int | float, column: Column) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if column.digits is None:
+        return f"{value:g}"
+    if column.significant:
+        return np.format_float_positional(value, precision=column.digits, unique=False, fractional=False, trim="-")
+    return f"{value:.{column.digits}f}"

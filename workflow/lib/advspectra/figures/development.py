@@ -1,0 +1,189 @@
+"""The development of a network and of its adversarial perturbations over training, on one page."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from advspectra import captions, plotting
+from advspectra.learning_curves import (
+    NO_ATTACK,
+    NO_LINES,
+    NO_SPECTRA,
+    TRANSFER_LINES,
+    accuracy,
+    attacked,
+    collected,
+    counts_sentence,
+    failures_sentence,
+    plot_over_steps,
+    plot_samples,
+    pooled,
+    step_axis,
+    steps_per_epoch,
+)
+from advspectra.line_comparison import DEFINITIONS, ENDS, values
+from advspectra.line_histograms import END_NAMES
+from advspectra.results import AttackedState, Replicates, Run, only_network
+
+INPUTS = {
+    "per": "attack",
+    "files": ["checkpoints", "perturbations", "spectra", "transfers", "lines"],
+    "activations": None,
+    "alphas": None,
+}
+RED, BROWN, DARK = (plotting.ROLES[name] for name in ("adversarial", "transfer", "accuracy"))
+TRAINING = (0, (1, 0.8))
+AMONG = (0, (4, 1.5))
+
+
+def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
+    """Return the figure and its caption: accuracy, success, norms, half-power frequency and lines over the steps.
+
+    runs : of one network, with one attack, its transfers, and their lines.
+    convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
+    """
+    group = only_network(runs)
+    title = "Development of a network and of its adversarial perturbations over training."
+    with plotting.style():
+        if group is None or not attacked(group, group.attack)[0]:
+            return plotting.message_figure(NO_ATTACK), captions.joined(title, NO_ATTACK)
+        figure = plotting.new_figure(7.6)
+        panels = figure.subplots(4, 2)
+        sources = _lines_of(group)
+        _draw_accuracy(panels[0, 0], group)
+        _draw_success(panels[0, 1], group)
+        _draw_samples(panels[1, 0], group, lambda seeds: pooled(seeds, "l2", successful=True))
+        _draw_samples(panels[1, 1], group, lambda seeds: pooled(seeds, "linf", successful=True))
+        _draw_frequency(panels[2, 0], group, convention)
+        _draw_lines(panels[2, 1], sources, "relu_changes")
+        _draw_lines(panels[3, 0], sources, "breakpoints")
+        _draw_legend(panels[3, 1], group, sources)
+        labels = (
+            "accuracy",
+            "success rate",
+            r"$\|\delta\|_2$ (pixel range)",
+            r"$\|\delta\|_\infty$ (pixel range)",
+            "$f_{0.5}$ (cycles/image)",
+            "fraction of ReLU changes",
+            "breakpoints",
+        )
+        steps = _all_steps(group)
+        for axes, letter, label in zip(panels.flat, "abcdefg", labels, strict=False):
+            axes.set_title(f"({letter})", loc="left")
+            axes.set_ylabel(label)
+            if axes.axison:
+                step_axis(axes, steps, epoch=steps_per_epoch(group), label=letter in "fg")
+        figure.align_ylabels(panels)
+    caption = captions.joined(
+        title,
+        "(a) Accuracy over the whole test set and over the training set, the latter during the epoch that ends there. "
+        "(b) Share of the attacked images with success, and the same among those that the network has right before. "
+        "(c), (d) Norms of δ and (e) half-power frequency of δ̂, below which half of its power lies, over images with "
+        "success. (f), (g) Lines from the images: mean over all lines.",
+        "Points: mean; bands: between the quartiles over images. Steps on a logarithmic axis, broken for step 0, with "
+        "a dotted line to the next state; the grey line is the end of the first epoch.",
+        *((DEFINITIONS[name] for name in ("lines", "relu_changes", "breakpoints")) if sources else ()),
+        counts_sentence(group),
+        failures_sentence(group),
+        "" if sources else "This study has no lines of this attack or of its transfers.",
+        captions.convention_sentence(convention),
+    )
+    return figure, caption
+
+
+def _all_steps(group: Replicates) -> list[int]:
+    steps = {states[0].step for name in group.attacks for states in group.states(name)}
+    return sorted(steps | set(accuracy(group, "test_accuracy")[0].tolist()))
+
+
+def _lines_of(group: Replicates) -> dict[str, tuple]:
+    """Return the attack and transfers that have lines: name -> states, lines of each seed at each."""
+    found = {name: collected(group, name, AttackedState.lines) for name in group.attacks}
+    return {name: one for name, one in found.items() if one[0]}
+
+
+def _draw_accuracy(axes: Axes, group: Replicates) -> None:
+    if not group.checkpoints:
+        plotting.message_panel(axes, "no checkpoints\nin this study")
+        return
+    plot_over_steps(axes, *accuracy(group, "train_accuracy"), color=DARK, linestyle=TRAINING, marker="")
+    plot_over_steps(axes, *accuracy(group, "test_accuracy"), color=DARK)
+    axes.set_ylim(0, 1)
+
+
+def _draw_success(axes: Axes, group: Replicates) -> None:
+    transfers = iter(TRANSFER_LINES * len(group.attacks))
+    for name, source in group.attacks.items():
+        states, found = attacked(group, name)
+        steps = [state.step for state in states]
+        success = [pooled(seeds, "success") for seeds in found]
+        look = {"color": RED} if source is None else {"color": BROWN, "linestyle": next(transfers)}
+        plot_over_steps(axes, steps, [one.mean() for one in success], **look)
+        if source is None:
+            right = [pooled(seeds, "correct").sum() for seeds in found]
+            rate = [one.sum() / count if count else np.nan for one, count in zip(success, right, strict=True)]
+            plot_over_steps(axes, steps, rate, color=RED, linestyle=AMONG, marker="")
+    axes.set_ylim(0, 1)
+
+
+def _draw_samples(axes: Axes, group: Replicates, sample: Callable) -> None:
+    states, found = attacked(group, group.attack)
+    samples = [sample(seeds) for seeds in found]
+    if not any(len(one) for one in samples):
+        plotting.message_panel(axes, plotting.UNSUCCESSFUL)
+        return
+    plot_samples(axes, [state.step for state in states], samples, color=RED)
+    axes.set_ylim(bottom=0)
+
+
+def _draw_frequency(axes: Axes, group: Replicates, convention: str) -> None:
+    states, found = collected(group, group.attack, lambda state: state.spectra(convention))
+    samples = [np.concatenate([one.half_power_frequency for one in seeds]) for seeds in found]
+    samples = [sample[np.isfinite(sample)] for sample in samples]  # without any power there is no such frequency
+    if not any(len(sample) for sample in samples):
+        plotting.message_panel(axes, plotting.UNSUCCESSFUL if states else NO_SPECTRA)
+        return
+    plot_samples(axes, [state.step for state in states], samples, color=RED)
+    axes.set_ylim(bottom=0)
+
+
+def _draw_lines(axes: Axes, sources: dict[str, tuple], quantity: str) -> None:
+    if not sources:
+        plotting.message_panel(axes, NO_LINES)
+        return
+    lowest = []
+    for (states, found), dashes in zip(sources.values(), TRANSFER_LINES * len(sources), strict=False):
+        for end in ENDS:
+            samples = [values(seeds, quantity, end) for seeds in found]
+            steps = [state.step for state in states]
+            plot_samples(axes, steps, samples, color=plotting.ROLES[end], linestyle=dashes)
+            lowest += [sample.mean() for sample in samples]
+    if min(lowest) > 0:
+        axes.set_yscale("log")
+        plotting.plain_ticks(axes.yaxis)
+
+
+def _draw_legend(axes: Axes, group: Replicates, sources: dict[str, tuple]) -> None:
+    """Draw the legend of all panels in a panel of its own."""
+    point = {"marker": "o", "markersize": 2.5}
+    handles = [
+        Line2D([], [], color=DARK, label="test accuracy", **point),
+        Line2D([], [], color=DARK, linestyle=TRAINING, label="training accuracy"),
+        Line2D([], [], color=RED, label=f"{group.attack}, found on each state", **point),
+        Line2D([], [], color=RED, linestyle=AMONG, label="the same among images right before"),
+    ]
+    transfers = [name for name, source in group.attacks.items() if source is not None]
+    for name, dashes in zip(transfers, TRANSFER_LINES * len(transfers), strict=False):
+        handles.append(Line2D([], [], color=BROWN, linestyle=dashes, label=f"{name}, found on one state", **point))
+    if not transfers:
+        handles.append(Line2D([], [], linestyle="none", label="no transfer in this study"))
+    if sources:
+        handles += [Patch(color=plotting.ROLES[end], label=f"lines: {name}") for end, name in END_NAMES.items()]
+        for name, dashes in zip(sources, TRANSFER_LINES * len(sources), strict=False):
+            handles.append(Line2D([], [], color="0.4", linestyle=dashes, label=f"lines with $x_a$ of {name}"))
+    axes.set_axis_off()
+    axes.legend(handles=handles, loc="center left", handlelength=2.6)

@@ -1,0 +1,118 @@
+"""Figure 3: norms of the perturbations over training, and their mean spectrum at some states."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from advspectra import captions, plotting
+from advspectra.learning_curves import (
+    NO_ATTACK,
+    NO_SPECTRA,
+    attacked,
+    collected,
+    counts_sentence,
+    failures_sentence,
+    plot_over_steps,
+    plot_samples,
+    pooled,
+    spread,
+    step_axis,
+)
+from advspectra.results import Replicates, Run, only_network
+
+INPUTS = {"per": "attack", "files": ["perturbations", "spectra"], "activations": None, "alphas": None}
+
+SPECTRA = 6  # panels
+NORMS = {"l2": r"$\|\delta\|_2$", "linf": r"$\|\delta\|_\infty$"}
+
+
+def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
+    """Return the figure and its caption: top the norms of delta over training, bottom its mean spectrum at six states.
+
+    runs : of one network, with one attack on several states.
+    convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
+    """
+    group = only_network(runs)
+    title = "Figure 3. Norms (top) and mean power spectrum (bottom) of the adversarial perturbations over training."
+    with plotting.style():
+        if group is None or not attacked(group, group.attack)[0]:
+            return plotting.message_figure(NO_ATTACK), captions.joined(title, NO_ATTACK)
+        figure = plotting.new_figure(3.8)
+        upper, lower = figure.subfigures(2, 1, height_ratios=[1.35, 1])
+        _draw_norms(upper, group)
+        _draw_spectra(lower, group, convention)
+    caption = captions.joined(
+        title,
+        "Top: mean, and band between the quartiles, over the images on which the attack succeeded, and the number of "
+        "those without success; steps on a logarithmic axis, broken for step 0.",
+        "Bottom: mean over the images of the spectra, one logarithmic scale; frequencies in cycles/image, zero in the "
+        "centre.",
+        counts_sentence(group),
+        failures_sentence(group),
+        _fixed(group),
+        captions.convention_sentence(convention),
+    )
+    return figure, caption
+
+
+def _draw_norms(figure, group: Replicates) -> None:
+    states, found = attacked(group, group.attack)
+    steps = [state.step for state in states]
+    *panels, counts = figure.subplots(1, len(NORMS) + 1)
+    for axes, (norm, title) in zip(panels, NORMS.items(), strict=True):
+        samples = [pooled(seeds, norm, successful=True) for seeds in found]
+        if any(len(sample) for sample in samples):
+            plot_samples(axes, steps, samples, color=plotting.ROLES["adversarial"])
+            axes.set_ylim(bottom=0)
+            axes.set_ylabel(f"{title} (pixel range)")
+            step_axis(axes, steps)
+        else:
+            plotting.message_panel(axes, plotting.UNSUCCESSFUL)
+    failed = [int((~pooled(seeds, "success")).sum()) for seeds in found]
+    wrong = [int((~pooled(seeds, "correct")).sum()) for seeds in found]
+    plot_over_steps(counts, steps, failed, color=plotting.ROLES["adversarial"], label="without success")
+    look = {"color": plotting.ROLES["accuracy"], "linestyle": (0, (1, 0.8)), "marker": ""}
+    plot_over_steps(counts, steps, wrong, label="of these wrong\nbefore the attack", **look)
+    counts.set_ylim(0, 1.05 * len(pooled(found[0], "success")))
+    counts.set_ylabel("images")
+    counts.legend(loc="lower left")
+    step_axis(counts, steps)
+
+
+def _draw_spectra(figure, group: Replicates, convention: str) -> None:
+    states, found = collected(group, group.attack, lambda state: state.spectra(convention))
+    if not states:
+        plotting.message_panel(figure.subplots(), NO_SPECTRA)
+        return
+    chosen = spread(states, SPECTRA)
+    panels = figure.subplots(1, SPECTRA, squeeze=False)
+    powers = [plotting.mean_of_powers(found[place]) for place in chosen]
+    present = [power for power in powers if power is not None]
+    norm = plotting.power_norm(present) if present else None
+    shown = None
+    for axes in panels[0, len(chosen) :]:
+        axes.set_axis_off()
+    for axes, place, power in zip(panels[0], chosen, powers, strict=False):
+        axes.set_title(states[place].label)
+        if power is None:
+            plotting.message_panel(axes, plotting.UNSUCCESSFUL)
+            axes.set_box_aspect(1)  # as the spectra, so that its title stands at their height
+            continue
+        one = found[place][0]
+        shown = plotting.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
+    plotting.outer_labels(panels)
+    if shown is not None:
+        plotting.colour_bar(figure, shown, panels, r"mean $|\hat{\delta}|^2$")
+
+
+def _fixed(group: Replicates) -> str:
+    """Return the sentence that the largest magnitude is the same for nearly all images, if it is."""
+    _, found = attacked(group, group.attack)
+    norms = np.concatenate([pooled(seeds, "linf", successful=True) for seeds in found])
+    if not len(norms) or np.mean(norms >= 0.999 * norms.max()) < 0.95:
+        return ""
+    return (
+        f"‖δ‖∞ is {norms.max():.4g} on at least 95 % of the successful images of all states: an attack that uses up a "
+        "fixed ε cannot show a falling norm."
+    )

@@ -1,0 +1,15 @@
+"""Figure 6: roughness along lines to adversarial and to random points over training."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from advspectra.line_histograms import ROUGHNESS, over_training
+from advspectra.results import Run
+
+INPUTS = {"per": "lines", "files": ["lines"], "activations": ["relu"], "alphas": None}
+
+
+def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
+    """Return the figure and its caption; runs : of one network, with one attack's lines; convention has no part."""
+    return over_training(runs, ROUGHNESS, number=6)

@@ -1,0 +1,106 @@
+"""What each attack and transfer does to each state of each run: accuracy, success, norms, frequency, lines."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from advspectra.line_comparison import DEFINITIONS
+from advspectra.result_files import Checkpoints
+from advspectra.results import AttackedState, Run
+from advspectra.table import Cell, Column, Table
+
+INPUTS = {
+    "files": ["checkpoints", "perturbations", "spectra", "lines"],
+    "activations": None,
+    "alphas": None,
+    "per_state": True,
+    "config": [],
+}
+
+COLUMNS = (
+    Column("model", "Model"),
+    Column("alpha", "α"),
+    Column("seed", "seed"),
+    Column("attack", "attack"),
+    Column("transfer", "transfer of", optional=True),
+    Column("checkpoint", "state"),
+    Column("step", "step"),
+    Column("epoch", "epoch"),
+    Column("test_accuracy", "test accuracy", 3),
+    Column("accuracy", "accuracy on attacked images", 3),
+    Column("success_rate", "success rate", 3),
+    Column("success_among_correct", "success rate among correct", 3),
+    Column("images", "images attacked"),
+    Column("without_success", "images without success"),
+    Column("l2", "mean ‖δ‖₂", 3, significant=True),
+    Column("linf", "mean ‖δ‖∞", 3, significant=True),
+    Column("half_power_frequency", "mean f₀.₅ (cycles/image)", 2),
+    Column("lines", "lines", optional=True),
+    Column("relu_changes", "mean fraction of ReLU changes to x_a", 3, significant=True, optional=True),
+    Column("breakpoints", "mean breakpoints to x_a", 1, optional=True),
+)
+
+
+def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
+    """Return the table: a row for each run, attack or transfer, and state, ordered by step.
+
+    convention : of the half-power frequency; reference and config have no part in it.
+    """
+    body = []
+    for run in runs:
+        checkpoints = run.checkpoints()
+        body += [_row(run, checkpoints, state, convention) for attack in run.attacks for state in run.states(attack)]
+    notes = (
+        "Test accuracy is over the whole test set. Success: right before the attack, wrong after it, within ε; its "
+        "rate is over all attacked images, and over those of them that the state is right about. A transfer tries the "
+        "perturbations that an attack found on one state, `transfer of`, on each state.",
+        "Norms (pixel range [0, 1]) are means over the images with success, of which a state may have none.",
+        "f₀.₅, below which half of the power of δ̂ lies, is the mean over the images of the spectra, under the "
+        f"convention `{convention}`.",
+        f"ReLU changes and breakpoints are means over the lines from x to x_a. {DEFINITIONS['relu_changes']} "
+        f"{DEFINITIONS['breakpoints']}",
+        "A state that has two names, as its epoch and as best, stands once.",
+        *([] if body else ["No attack in this study."]),
+    )
+    return Table("Development of accuracy, attacks and perturbations over training", COLUMNS, tuple(body), notes)
+
+
+def _row(run: Run, checkpoints: Checkpoints | None, state: AttackedState, convention: str) -> dict[str, Cell]:
+    source = run.attacks[state.attack]
+    row = {
+        "model": run.label,
+        "alpha": run.alpha,
+        "seed": run.seed,
+        "attack": state.attack,
+        "transfer": source and f"{source.attack} on {source.found_on}",
+        "checkpoint": state.checkpoint,
+        "step": state.step,
+        "epoch": state.epoch,
+    }
+    if checkpoints is not None and state.checkpoint in checkpoints.states:
+        row["test_accuracy"] = checkpoints.states[state.checkpoint].test_accuracy
+    if (found := state.perturbations()) is not None:
+        success, correct = found.success, found.correct
+        row |= {
+            "accuracy": float(correct.mean()),
+            "success_rate": float(success.mean()),
+            "success_among_correct": float(success.sum() / correct.sum()) if correct.any() else None,
+            "images": len(success),
+            "without_success": int((~success).sum()),
+            "l2": _mean(found.l2[success]),
+            "linf": _mean(found.linf[success]),
+        }
+    if (spectra := state.spectra(convention)) is not None:
+        frequency = spectra.half_power_frequency
+        row["half_power_frequency"] = _mean(frequency[np.isfinite(frequency)])  # none without any power
+    if (lines := state.lines()) is not None:
+        row |= {
+            "lines": len(lines.image),
+            "relu_changes": _mean(lines.adversarial.relu_changes),
+            "breakpoints": _mean(lines.adversarial.breakpoints),
+        }
+    return row
+
+
+def _mean(sample: np.ndarray) -> float | None:
+    return float(sample.mean()) if len(sample) else None

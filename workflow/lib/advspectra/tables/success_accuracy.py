@@ -1,0 +1,77 @@
+"""Rank correlation between the success of an attack and the accuracy of the network, over the states of a training."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from advspectra.resampling import rank_correlation
+from advspectra.results import Run
+from advspectra.statistics import Estimate
+from advspectra.table import Cell, Column, Table
+
+INPUTS = {"files": ["perturbations"], "activations": None, "alphas": None, "per_state": True, "config": []}
+
+# beyond each end of the interval lie 50 resamples
+RESAMPLES, LEVEL, SEED = 2000, 0.95, 0
+
+COLUMNS = (
+    Column("model", "Model"),
+    Column("alpha", "α"),
+    Column("seed", "seed"),
+    Column("attack", "attack"),
+    Column("transfer", "transfer of", optional=True),
+    Column("states", "states"),
+    Column("images", "images"),
+    Column("success_rate", "success rate and accuracy", 2, interval=True),
+    Column("success_among_correct", "success rate among correct and accuracy", 2, interval=True),
+)
+
+
+def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
+    """Return the table: a row for each run and each of its attacks and transfers on three or more states.
+
+    reference, config and convention have no part in it. ValueError if an attack had other images at other states.
+    """
+    body = [row for run in runs for attack in run.attacks if (row := _row(run, attack)) is not None]
+    notes = (
+        "Spearman's rank correlation over the states of one training, between the rate and the accuracy on the same "
+        f"attacked images; in brackets the {LEVEL:.0%} percentile bootstrap interval over images ({RESAMPLES} "
+        "resamples).",
+        "An attack succeeds only where the network is right before it: the success rate cannot exceed the accuracy, so "
+        "that the two rise together in part by definition. The rate among the images that the state is right about has "
+        "no such bound and says whether attacks gain on accuracy.",
+        "The states follow each other in one training and are no independent sample: there is no p-value, and the "
+        "interval says nothing of other trainings.",
+        "A dash: the rate, or the accuracy, is the same at all states.",
+        *([] if body else ["No attack on three or more states in this study."]),
+    )
+    return Table("Rank correlation of success and accuracy over training", COLUMNS, tuple(body), notes)
+
+
+def _row(run: Run, attack: str) -> dict[str, Cell] | None:
+    found = [one for state in run.states(attack) if (one := state.perturbations()) is not None]
+    if len(found) < 3:
+        return None
+    for one in found[1:]:
+        if not np.array_equal(one.image, found[0].image):
+            raise ValueError(f"{one.path}: expected the images of {found[0].path}, found others")
+    success, correct = (np.stack([getattr(one, name) for one in found]) for name in ("success", "correct"))
+    source = run.attacks[attack]
+    return {
+        "model": run.label,
+        "alpha": run.alpha,
+        "seed": run.seed,
+        "attack": attack,
+        "transfer": source and f"{source.attack} on {source.found_on}",
+        "states": len(found),
+        "images": success.shape[1],
+        "success_rate": _correlation(success, correct, among_correct=False),
+        "success_among_correct": _correlation(success, correct, among_correct=True),
+    }
+
+
+def _correlation(success: np.ndarray, correct: np.ndarray, *, among_correct: bool) -> Estimate | None:
+    generator = np.random.default_rng(SEED)
+    return rank_correlation(
+        success, correct, among_correct=among_correct, resamples=RESAMPLES, level=LEVEL, generator=generator
+    )
