@@ -283,7 +283,7 @@ def test_an_attack_alone_without_success_is_drawn_and_says_what_is_missing(tmp_p
     assert "This study has no transfer" in caption and "Images without success out of 20" in caption
     assert "initialisation 20 (" in caption
     if name != "fig03":
-        assert "no transfer in this study" in shown
+        assert "no transfer of this attack" in shown
     assert learning_curves.NO_SPECTRA in shown
     assert (learning_curves.NO_LINES in shown) is (name == "development")
 

@@ -16,7 +16,7 @@ from advspectra.results import AttackedState, Replicates
 SLASH = Path([(-0.5, -1), (0.5, 1)])
 TRANSFER_LINES = ("solid", (0, (4, 1.5)), (0, (1, 0.8)), (0, (7, 1, 1, 1)))
 NO_ATTACK = "No attack on several states of a network in this study."
-NO_LINES = "no lines\nin this study"
+NO_LINES = "no lines\nof this attack"
 NO_SPECTRA = "no spectra\nin this study"
 
 

@@ -127,7 +127,7 @@ def _draw_success(axes: Axes, group: Replicates) -> None:
             right = [pooled(seeds, "correct").sum() for seeds in found]
             rate = [one.sum() / count if count else np.nan for one, count in zip(success, right, strict=True)]
             plot_over_steps(axes, steps, rate, color=RED, linestyle=AMONG, marker="")
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.02)
 
 
 def _draw_samples(axes: Axes, group: Replicates, sample: Callable) -> None:
@@ -180,7 +180,7 @@ def _draw_legend(axes: Axes, group: Replicates, sources: dict[str, tuple]) -> No
     for name, dashes in zip(transfers, TRANSFER_LINES * len(transfers), strict=False):
         handles.append(Line2D([], [], color=BROWN, linestyle=dashes, label=f"{name}, found on one state", **point))
     if not transfers:
-        handles.append(Line2D([], [], linestyle="none", label="no transfer in this study"))
+        handles.append(Line2D([], [], linestyle="none", label="no transfer of this attack"))
     if sources:
         handles += [Patch(color=plotting.ROLES[end], label=f"lines: {name}") for end, name in END_NAMES.items()]
         for name, dashes in zip(sources, TRANSFER_LINES * len(sources), strict=False):

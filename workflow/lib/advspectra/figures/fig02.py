@@ -89,7 +89,7 @@ def _draw_success(figure, group: Replicates) -> None:
         success = [pooled(seeds, "success").mean() for seeds in found]
         handles += _curve(axes, places, success, marker="o", markersize=2.5, **look)
     if not transfers:
-        handles.append(Line2D([], [], linestyle="none", label="no transfer in this study"))
+        handles.append(Line2D([], [], linestyle="none", label="no transfer of this attack"))
     axes.set(xlabel="epoch" if scale else "training step", ylabel="share of images")
     axes.set_ylim(0, 1)
     axes.set_xlim(left=0)

@@ -64,8 +64,8 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         "and is too small.",
         "KS: the largest distance between the two distribution functions, 0 to 1; Wasserstein: the mean distance "
         f"between values of equal rank, in the quantity's unit; in brackets the {LEVEL:.0%} basic bootstrap interval "
-        f"over images ({RESAMPLES} resamples), which takes off the upward bias of resampled distances and is too "
-        "narrow near 0.",
+        f"over images ({RESAMPLES} resamples), which takes off the upward bias of resampled distances: near 0 it is "
+        "too narrow and may lie below the distance itself.",
         "Whether there is a difference is said by p, of the permutation test that swaps the two lines of an image at "
         f"random, and by `by chance`, the distance that such swaps exceed with probability {1 - LEVEL:.2g}. No p is "
         f"corrected for the number of rows: of rows without any difference, {1 - LEVEL:.0%} have p < {1 - LEVEL:.2g}.",
