@@ -155,7 +155,7 @@ def _markdown(rows: list[dict], about: dict[str, str]) -> str:
         }
         shown.append({key: value for key, value in (row | texts).items() if key in keys})
     table = Table("Perturbations of PGD, ours and Foolbox's", SHOWN, tuple(shown), NOTES)
-    return "".join(f"- {key}: {value}\n" for key, value in about.items()) + f"\n{table.to_markdown()}"
+    return report.with_conditions(table, about)
 
 
 def same_start(device: torch.device, shape: tuple[int, ...], sizes: tuple[int, int]) -> bool:

@@ -23,7 +23,7 @@ from advspectra.line_ends import random_directions
 from advspectra.lines import PiecewiseLinear
 from advspectra.perturbation_file import read_perturbations
 from advspectra.table import Column, Table
-from benchmarks.report import machine
+from benchmarks import report
 from benchmarks.timing import ROOT
 
 FEWEST = 25
@@ -85,21 +85,19 @@ def main() -> None:
     stored, (arrays, _) = read_images(chosen.images), read_perturbations(chosen.perturbations)
     network, _ = load_network(chosen.checkpoints, name=chosen.state, expected={})
     follower = PiecewiseLinear(network, image_shape=stored.test_images.shape[1:])
+    about = report.machine(device, chosen.threads)
     rows: list[dict] = []
     for row in balanced_subset(arrays["label"], chosen.count):
         image = int(arrays["image"][row])
-        x, delta = (
-            torch.tensor(stored.test_images[image]).float() / 255,
-            torch.tensor(arrays["perturbation"][row]),
-        )
+        x = torch.tensor(stored.test_images[image]).float() / 255
+        delta = torch.tensor(arrays["perturbation"][row])
         direction = random_directions(np.array([image]), shape=x.shape, seed=0)[0]
         for line, displacement in (("adversarial", delta), ("random", direction * delta.norm())):
             for found in follow(follower, torch.stack([x, x + displacement]), most=chosen.most):
                 rows.append({"image": image, "line": line, **found})
                 table = Table(f"Lines, {chosen.state}: exact and sampled", COLUMNS, tuple(rows), NOTES)
-                about = "".join(f"- {key}: {value}\n" for key, value in machine(device, chosen.threads).items())
                 (folder / "lines.csv").write_text(table.to_csv())
-                (folder / "lines.md").write_text(f"{about}\n{table.to_markdown()}")
+                (folder / "lines.md").write_text(report.with_conditions(table, about))
     print(folder / "lines.md")
 
 

@@ -116,6 +116,11 @@ def machine(device: torch.device, threads: int) -> dict[str, str]:
     }
 
 
+def with_conditions(table: Table, about: Mapping[str, str]) -> str:
+    """Return the table in Markdown below the conditions of its run, name -> text."""
+    return "".join(f"- {name}: {text}\n" for name, text in about.items()) + f"\n{table.to_markdown()}"
+
+
 def _processor() -> str:
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []

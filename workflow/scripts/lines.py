@@ -8,7 +8,7 @@ from advspectra.devices import prepare
 from advspectra.image_file import read_images
 from advspectra.line_ends import measure_lines
 from advspectra.line_file import write_lines
-from advspectra.perturbation_file import ORIGIN, read_perturbations
+from advspectra.perturbation_file import origin, read_perturbations
 from advspectra_study.job import job, provenance
 
 with job(snakemake):
@@ -33,10 +33,9 @@ with job(snakemake):
         label=f"{snakemake.wildcards.run}/{snakemake.wildcards.checkpoint}",
     )
     chosen["correct"] = chosen["clean_prediction"] == chosen["label"]
-    origin = {name: attributes[name] for name in ORIGIN if name in attributes}
     write_lines(
         snakemake.output.lines,
         images=chosen,
         lines=lines,
-        attributes={**params.identity, **origin, **settings, **provenance(snakemake)},
+        attributes={**params.identity, **origin(attributes), **settings, **provenance(snakemake)},
     )

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, NullFormatter
 
+from advspectra import plotting
 from advspectra.result_files import Perturbations
 from advspectra.results import AttackedState, Replicates
 
@@ -148,6 +149,19 @@ def plot_samples(axes: Axes, steps: Sequence[int], samples: Sequence[np.ndarray]
     samples = [sample if len(sample) else np.array([np.nan]) for sample in samples]
     band = [[np.quantile(sample, share) for sample in samples] for share in (0.25, 0.75)]
     plot_over_steps(axes, steps, [sample.mean() for sample in samples], band, **line)
+
+
+def draw_samples(
+    axes: Axes, steps: Sequence[int], samples: Sequence[np.ndarray], *, empty: str = plotting.UNSUCCESSFUL
+) -> bool:
+    """Draw an attack's samples on an axis from 0, or `empty` if all are; return whether there is one."""
+    there = any(len(sample) for sample in samples)
+    if there:
+        plot_samples(axes, steps, samples, color=plotting.ROLES["adversarial"])
+        axes.set_ylim(bottom=0)
+    else:
+        plotting.message_panel(axes, empty)
+    return there
 
 
 def counts_sentence(group: Replicates) -> str:

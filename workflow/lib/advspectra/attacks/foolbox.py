@@ -40,12 +40,18 @@ def build(*, attack: str, epsilon: float | None, parameters: dict) -> Attack:
     factory = getattr(foolbox.attacks, attack, None)
     if not (isinstance(factory, type) and issubclass(factory, foolbox.attacks.base.Attack)):
         raise ValueError(f"foolbox {foolbox.__version__} has no attack {attack!r}")
-    try:
-        instance = factory(**parameters)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"foolbox.attacks.{attack} refuses the parameters {parameters}: {error}") from error
+    return attack_of(instance_of(factory, parameters, name=attack), epsilon)
 
-    return attack_of(instance, epsilon)
+
+def instance_of(factory: type, parameters: dict, *, name: str):
+    """Return the instance of a class of Foolbox's, or one derived from it; `name` is that of Foolbox's.
+
+    Raises ValueError for parameters that the class refuses.
+    """
+    try:
+        return factory(**parameters)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"foolbox.attacks.{name} refuses the parameters {parameters}: {error}") from error
 
 
 def attack_of(instance: foolbox.attacks.base.AttackWithDistance, epsilon: float | None) -> Attack:

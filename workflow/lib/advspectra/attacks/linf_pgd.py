@@ -16,7 +16,7 @@ from foolbox.attacks.base import get_criterion, raise_if_kwargs, verify_input_bo
 from foolbox.criteria import Misclassification
 
 from advspectra.attack import Attack
-from advspectra.attacks.foolbox import attack_of
+from advspectra.attacks.foolbox import attack_of, instance_of
 
 SPEC = {
     "options": {
@@ -49,11 +49,7 @@ def build(*, epsilon: float, parameters: dict) -> Attack:
     epsilon : largest magnitude of a perturbation, inputs in [0, 1]; parameters : arguments of Foolbox's class.
     Raises ValueError for arguments that it refuses.
     """
-    try:
-        instance = CycleDetectingLinfPGD(**parameters)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"foolbox.attacks.LinfPGD refuses the parameters {parameters}: {error}") from error
-    return attack_of(instance, epsilon)
+    return attack_of(instance_of(CycleDetectingLinfPGD, parameters, name="LinfPGD"), epsilon)
 
 
 class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
@@ -98,12 +94,7 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
         x = anchor
         for step in steps:
             x = self._step(model, x, x0, y, epsilon)
-            period = step - steps[0] + 1
-            # Every second step: a cycle of odd length is also one of twice that. The largest difference, 0 for equal
-            # floats alone, is several times faster than (x == anchor).all(dim=1).
-            if period % 2 == 0:
-                returned = ((x - anchor).flatten(1).abs_().amax(dim=1) == 0) & (stop == self.steps)
-                stop[returned] = step + (self.steps - step) % period
+            self.close_cycles(x, anchor, stop, step=step, since=steps[0] - 1)
             finished = stop == step
             if finished.any():
                 images[index[finished]] = x[finished]
@@ -113,6 +104,18 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
                 if not len(index):
                     return
         images[index], end[index] = x, stop
+
+    def close_cycles(self, x, anchor, end, *, step: int, since: int) -> None:
+        """Set `end`, (N,), of the iterates that are back at `anchor`: the step after which they are the last ones.
+
+        x : iterates after `step`; anchor : those after the step `since`.
+        """
+        period = step - since
+        # Every second step: a cycle of odd length is also one of twice that. The largest difference, 0 for equal floats
+        # alone, is several times faster than (x == anchor).all(dim=1).
+        if period > 0 and period % 2 == 0:
+            returned = ((x - anchor).flatten(1).abs_().amax(dim=1) == 0) & (end == self.steps)
+            end[returned] = step + (self.steps - step) % period
 
     def _step(self, model, x, x0, labels, epsilon) -> torch.Tensor:
         """Return the next iterates; the arithmetic of Foolbox's loop, in fewer passes through the memory."""

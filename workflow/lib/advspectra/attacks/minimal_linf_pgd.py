@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 
 from advspectra.attack import Attack
+from advspectra.attacks.foolbox import instance_of
 from advspectra.attacks.linf_pgd import CHUNK, CycleDetectingLinfPGD, anchors
 
 SPEC = {
@@ -60,11 +61,7 @@ def build(*, epsilon: float, tolerance: float, loss: str, parameters: dict) -> A
     """
     if not 0 < tolerance < epsilon:
         raise ValueError(f"expected a tolerance above 0 and below epsilon, {epsilon:g}; got {tolerance:g}")
-    try:
-        pgd = CycleDetectingLinfPGD(**parameters)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"foolbox.attacks.LinfPGD refuses the parameters {parameters}: {error}") from error
-    search = Bisection(pgd, epsilon, tolerance, loss)
+    search = Bisection(instance_of(CycleDetectingLinfPGD, parameters, name="LinfPGD"), epsilon, tolerance, loss)
 
     def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         count = -(-len(inputs) // CHUNK.get(inputs.device.type, len(inputs)))
@@ -137,9 +134,7 @@ class Bisection:
         # `end`: the step after which an image is what it will be after the last one; with `anchor` as in linf_pgd
         end, anchor, since = torch.full_like(labels, steps), x, 0
         for step in range(steps + 1):
-            if step and (period := step - since) % 2 == 0:
-                returned = ((x - anchor).flatten(1).abs_().amax(dim=1) == 0) & (end == steps)
-                end[returned] = step + (steps - step) % period
+            self.pgd.close_cycles(x, anchor, end, step=step, since=since)
             if step in marks:
                 anchor, since = x, step
             wrong, following = self._step(network, x, x0, y, t, bound)

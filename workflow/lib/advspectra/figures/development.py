@@ -1,6 +1,6 @@
 """The development of a network and of its adversarial perturbations over training, on one page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ from advspectra.learning_curves import (
     attacked,
     collected,
     counts_sentence,
+    draw_samples,
     failures_sentence,
     plot_over_steps,
     plot_samples,
@@ -56,8 +57,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         sources = _lines_of(group)
         _draw_accuracy(panels[0, 0], group)
         _draw_success(panels[0, 1], group)
-        _draw_samples(panels[1, 0], group, lambda seeds: pooled(seeds, "l2", successful=True))
-        _draw_samples(panels[1, 1], group, lambda seeds: pooled(seeds, "linf", successful=True))
+        _draw_norm(panels[1, 0], group, "l2")
+        _draw_norm(panels[1, 1], group, "linf")
         _draw_frequency(panels[2, 0], group, convention)
         _draw_lines(panels[2, 1], sources, "relu_changes")
         _draw_lines(panels[3, 0], sources, "breakpoints")
@@ -130,25 +131,18 @@ def _draw_success(axes: Axes, group: Replicates) -> None:
     axes.set_ylim(0, 1.02)
 
 
-def _draw_samples(axes: Axes, group: Replicates, sample: Callable) -> None:
+def _draw_norm(axes: Axes, group: Replicates, norm: str) -> None:
     states, found = attacked(group, group.attack)
-    samples = [sample(seeds) for seeds in found]
-    if not any(len(one) for one in samples):
-        plotting.message_panel(axes, plotting.UNSUCCESSFUL)
-        return
-    plot_samples(axes, [state.step for state in states], samples, color=RED)
-    axes.set_ylim(bottom=0)
+    samples = [pooled(seeds, norm, successful=True) for seeds in found]
+    draw_samples(axes, [state.step for state in states], samples)
 
 
 def _draw_frequency(axes: Axes, group: Replicates, convention: str) -> None:
     states, found = collected(group, group.attack, lambda state: state.spectra(convention))
     samples = [np.concatenate([one.half_power_frequency for one in seeds]) for seeds in found]
     samples = [sample[np.isfinite(sample)] for sample in samples]  # without any power there is no such frequency
-    if not any(len(sample) for sample in samples):
-        plotting.message_panel(axes, plotting.UNSUCCESSFUL if states else NO_SPECTRA)
-        return
-    plot_samples(axes, [state.step for state in states], samples, color=RED)
-    axes.set_ylim(bottom=0)
+    empty = plotting.UNSUCCESSFUL if states else NO_SPECTRA
+    draw_samples(axes, [state.step for state in states], samples, empty=empty)
 
 
 def _draw_lines(axes: Axes, sources: dict[str, tuple], quantity: str) -> None:

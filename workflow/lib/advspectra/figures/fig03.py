@@ -12,9 +12,9 @@ from advspectra.learning_curves import (
     attacked,
     collected,
     counts_sentence,
+    draw_samples,
     failures_sentence,
     plot_over_steps,
-    plot_samples,
     pooled,
     spread,
     step_axis,
@@ -62,13 +62,9 @@ def _draw_norms(figure, group: Replicates) -> None:
     *panels, counts = figure.subplots(1, len(NORMS) + 1)
     for axes, (norm, title) in zip(panels, NORMS.items(), strict=True):
         samples = [pooled(seeds, norm, successful=True) for seeds in found]
-        if any(len(sample) for sample in samples):
-            plot_samples(axes, steps, samples, color=plotting.ROLES["adversarial"])
-            axes.set_ylim(bottom=0)
+        if draw_samples(axes, steps, samples):
             axes.set_ylabel(f"{title} (pixel range)")
             step_axis(axes, steps)
-        else:
-            plotting.message_panel(axes, plotting.UNSUCCESSFUL)
     failed = [int((~pooled(seeds, "success")).sum()) for seeds in found]
     wrong = [int((~pooled(seeds, "correct")).sum()) for seeds in found]
     plot_over_steps(counts, steps, failed, color=plotting.ROLES["adversarial"], label="without success")
