@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advspectra.devices import describe
+from advspectra.devices import place
 from advspectra.plotting import style
 from advspectra.table import Column, Table
 from benchmarks import arrays, attacks, training
@@ -111,7 +111,7 @@ def machine(device: torch.device, threads: int) -> dict[str, str]:
             versions.append(f"{name} absent")
     return {
         "processor": f"{_processor()}, {os.cpu_count()} processors, {torch.backends.cpu.get_cpu_capability()}",
-        "device": f"{describe(device)}, {threads} thread(s)",
+        "device": f"{place(device)['device']}, {threads} thread(s)",
         "versions": f"Python {platform.python_version()}, " + ", ".join(versions),
     }
 

@@ -84,7 +84,7 @@ def test_success_needs_a_norm_within_epsilon(scale, succeeds):
     network, data = linear_two_class(), images_away_from_the_bounds()
     weight = network[1].weight.detach()
 
-    def run(network, inputs, labels):
+    def run(network, inputs, labels, part):
         away = (weight[1 - labels] - weight[labels]).sign().reshape(inputs.shape)
         return inputs + 0.2 * scale * away  # far enough to change every prediction
 
@@ -96,7 +96,7 @@ def test_success_needs_a_norm_within_epsilon(scale, succeeds):
 
 def test_an_attack_that_claims_success_is_not_believed():
     data = images_away_from_the_bounds()
-    lazy = Attack(lambda network, inputs, labels: inputs.clone(), norm=math.inf, epsilon=1.0)
+    lazy = Attack(lambda network, inputs, labels, part: inputs.clone(), norm=math.inf, epsilon=1.0)
     assert not perturbed(linear_two_class(), data, np.arange(40), lazy, batch_size=16).success.any()
 
 

@@ -9,7 +9,8 @@ import torch
 
 from advspectra import fourier
 from advspectra.attack import Perturbations
-from advspectra.checkpoint_file import State, Training, load_network, read_place, write_checkpoints, write_history
+from advspectra.checkpoint_file import State, Training, load_network, read_origin, write_checkpoints, write_history
+from advspectra.hdf5 import content_sha256
 from advspectra.networks import build_network
 from advspectra.perturbation_file import origin, read_perturbations, write_perturbations
 from advspectra.predictor_file import write_predictor
@@ -51,8 +52,9 @@ def test_a_network_comes_back_as_it_was(checkpoints):
 
 
 def test_a_state_says_when_it_was_kept_and_how_accurate_it_is(checkpoints):
-    assert read_place(checkpoints, name="best") == {"step": 5, "epoch": 1}
     with h5py.File(checkpoints) as file:
+        digest = content_sha256(file["states/best"])
+        assert read_origin(checkpoints, name="best") == {"step": 5, "epoch": 1, "state_sha256": digest}
         assert file["states/best"].attrs["test_accuracy"] == 0.25
 
 
@@ -74,7 +76,7 @@ def test_a_missing_state_is_named_with_those_there_are(checkpoints):
     with pytest.raises(ValueError, match=r"expected a state 'epoch=3', found \['best'\]"):
         load_network(checkpoints, name="epoch=3", expected=FORM)
     with pytest.raises(ValueError, match=r"expected a state 'epoch=3', found \['best'\]"):
-        read_place(checkpoints, name="epoch=3")
+        read_origin(checkpoints, name="epoch=3")
 
 
 def damage_shape(group):

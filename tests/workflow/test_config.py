@@ -346,7 +346,7 @@ def test_defaults_are_filled_in_at_every_level_and_the_input_stays_as_it_was():
     before = copy.deepcopy(raw)
     config = load(raw)
     assert raw == before
-    assert config["compute"] == {"device": "auto", "threads": 1, "precision": "float32"}
+    assert config["compute"] == {"device": "auto", "threads": 1, "precision": "float32", "save_every": 60}
     assert config["training"]["weight_decay"] == 0
     assert config["training"]["checkpoints"] == {"steps": [0], "epochs": []}
     assert config["networks"][0]["alphas"] == [1]

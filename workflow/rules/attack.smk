@@ -31,6 +31,7 @@ rule attack:
     resources:
         gpu=GPUS,
         device=STUDY["compute"]["device"],
+        save_every=STUDY["compute"]["save_every"],
     log:
         f"{RESULTS}/logs/{{attack}}/{{run}}/{{checkpoint}}.log",
     benchmark:

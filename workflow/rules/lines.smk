@@ -20,6 +20,8 @@ rule lines:
         code=lambda wildcards: code("lines.py", architecture_module(wildcards)),
     threads: STUDY["compute"]["threads"]
     priority: priority_of
+    resources:
+        save_every=STUDY["compute"]["save_every"],
     log:
         f"{RESULTS}/logs/lines/{{run}}/{{attack}}/{{checkpoint}}.log",
     benchmark:

@@ -55,6 +55,7 @@ for number, kept in enumerate(LISTS, start=1):
         resources:
             gpu=GPUS,
             device=STUDY["compute"]["device"],
+            save_every=STUDY["compute"]["save_every"],
         log:
             f"{RESULTS}/logs/train/{{run}}.log",
         benchmark:

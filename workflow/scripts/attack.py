@@ -1,12 +1,12 @@
 """Attack one state of a network on the chosen test images."""
 
 from advspectra.attack import balanced_subset, build_attack, perturb
-from advspectra.checkpoint_file import load_network, read_place
-from advspectra.devices import describe, prepare
+from advspectra.checkpoint_file import load_network, read_origin
+from advspectra.devices import place, prepare
 from advspectra.image_file import read_images
 from advspectra.perturbation_file import write_perturbations
 from advspectra.split import on_device
-from advspectra_study.job import job, provenance
+from advspectra_study.job import job, provenance, unfinished
 
 with job(snakemake):
     params, checkpoint = snakemake.params, snakemake.wildcards.checkpoint
@@ -16,20 +16,21 @@ with job(snakemake):
     form = {"image_shape": images.test_images.shape[1:], "classes": len(images.class_names)}
     expected = {**params.architecture, **form}
     network, _ = load_network(snakemake.input.checkpoints, name=checkpoint, expected=expected)
-    perturbations = perturb(
-        network.to(device),
-        on_device(images.test_images, images.test_labels, device),
-        balanced_subset(images.test_labels, params.images),
-        attack,
-        batch_size=params.batch_size,
-        simplify=params.simplified,
-        precision=params.precision,
-        seed=params.identity["seed"],
-        label=f"{snakemake.wildcards.run}/{checkpoint}",
-    )
-    state = {"checkpoint": checkpoint, **read_place(snakemake.input.checkpoints, name=checkpoint)}
-    names = {"attack": snakemake.wildcards.attack, **state}
+    state = {"checkpoint": checkpoint, **read_origin(snakemake.input.checkpoints, name=checkpoint)}
     bound = {"norm": attack.norm, "epsilon": attack.epsilon or float("inf")}
-    place = {"device": describe(device), "threads": snakemake.threads}
-    attributes = {**params.identity, **names, **bound, **place, **provenance(snakemake)}
-    write_perturbations(snakemake.output.perturbations, perturbations, attributes=attributes)
+    about = {**params.identity, "attack": snakemake.wildcards.attack, **state, **bound, **provenance(snakemake)}
+    about |= place(device)
+    with unfinished(snakemake, snakemake.output.perturbations, about=about) as progress:
+        perturbations = perturb(
+            network.to(device),
+            on_device(images.test_images, images.test_labels, device),
+            balanced_subset(images.test_labels, params.images),
+            attack,
+            batch_size=params.batch_size,
+            simplify=params.simplified,
+            precision=params.precision,
+            seed=params.identity["seed"],
+            label=f"{snakemake.wildcards.run}/{checkpoint}",
+            progress=progress,
+        )
+        write_perturbations(snakemake.output.perturbations, perturbations, attributes=about | place(device))

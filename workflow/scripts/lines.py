@@ -4,16 +4,16 @@ import torch
 
 from advspectra.attack import balanced_subset
 from advspectra.checkpoint_file import load_network
-from advspectra.devices import prepare
+from advspectra.devices import place, prepare
 from advspectra.image_file import read_images
 from advspectra.line_ends import measure_lines
 from advspectra.line_file import write_lines
 from advspectra.perturbation_file import origin, read_perturbations
-from advspectra_study.job import job, provenance
+from advspectra_study.job import job, provenance, unfinished
 
 with job(snakemake):
     params = snakemake.params
-    prepare("cpu", threads=snakemake.threads)
+    device = prepare("cpu", threads=snakemake.threads)
     images = read_images(snakemake.input.images)
     arrays, attributes = read_perturbations(snakemake.input.perturbations)
     network, _ = load_network(
@@ -22,20 +22,18 @@ with job(snakemake):
     settings = dict(params.lines)
     rows = balanced_subset(arrays["label"], settings.pop("images"))
     chosen = {name: array[rows] for name, array in arrays.items()}
-    lines = measure_lines(
-        network,
-        torch.from_numpy(images.test_images[chosen["image"]]).float() / 255,
-        torch.from_numpy(chosen["label"]),
-        torch.from_numpy(chosen["perturbation"]),
-        chosen["image"],
-        **settings,
-        seed=params.identity["seed"],
-        label=f"{snakemake.wildcards.run}/{snakemake.wildcards.checkpoint}",
-    )
-    chosen["correct"] = chosen["clean_prediction"] == chosen["label"]
-    write_lines(
-        snakemake.output.lines,
-        images=chosen,
-        lines=lines,
-        attributes={**params.identity, **origin(attributes), **settings, **provenance(snakemake)},
-    )
+    about = {**params.identity, **origin(attributes), **settings, **provenance(snakemake), **place(device)}
+    with unfinished(snakemake, snakemake.output.lines, about=about) as progress:
+        lines = measure_lines(
+            network,
+            torch.from_numpy(images.test_images[chosen["image"]]).float() / 255,
+            torch.from_numpy(chosen["label"]),
+            torch.from_numpy(chosen["perturbation"]),
+            chosen["image"],
+            **settings,
+            seed=params.identity["seed"],
+            label=f"{snakemake.wildcards.run}/{snakemake.wildcards.checkpoint}",
+            part=progress.part("lines"),
+        )
+        chosen["correct"] = chosen["clean_prediction"] == chosen["label"]
+        write_lines(snakemake.output.lines, images=chosen, lines=lines, attributes=about | place(device))

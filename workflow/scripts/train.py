@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from advspectra.checkpoint_file import write_checkpoints, write_history
-from advspectra.devices import describe, precision, prepare
+from advspectra.devices import place, precision, prepare
 from advspectra.image_file import read_images
 from advspectra.networks import build_network
 from advspectra.split import on_device
 from advspectra.training import fit
-from advspectra_study.job import job, provenance
+from advspectra_study.job import job, provenance, sha256, unfinished
 
 with job(snakemake) as report:
     identity, settings = snakemake.params.identity, snakemake.params.settings
@@ -17,27 +17,25 @@ with job(snakemake) as report:
     form = {"image_shape": images.train_images.shape[1:], "classes": len(images.class_names)}
     architecture = {**settings["architecture"], **form}
     scaling = {"alpha_scaling": settings["alpha_scaling"]} | {key: identity[key] for key in ("alpha", "seed")}
-    with precision(device, settings["precision"]):
-        training = fit(
-            lambda: build_network(**architecture, **scaling).to(device),
-            on_device(images.train_images, images.train_labels, device),
-            on_device(images.test_images, images.test_labels, device),
-            learning_rate=settings["learning_rate"],
-            search=settings["search"],
-            checkpoints=snakemake.params.checkpoints,
-            seed=identity["seed"],
-            label=snakemake.wildcards.run,
-            report=report,
-            **settings["training"],
-        )
-    attributes = {
-        **identity,
-        **provenance(snakemake),
-        "device": describe(device),
-        "threads": snakemake.threads,
-    }
-    # a state that an earlier list kept must not pass for one of this training
-    for mark in {*Path(snakemake.output.kept[0]).parent.iterdir()} - {*map(Path, snakemake.output.kept)}:
-        mark.unlink()
-    write_history(snakemake.output.history, training)
-    write_checkpoints(snakemake.output.checkpoints, training, architecture=architecture, attributes=attributes)
+    about = {**identity, **provenance(snakemake), **place(device)}
+    with unfinished(snakemake, snakemake.output.checkpoints, about=about) as progress:
+        with precision(device, settings["precision"]):
+            training = fit(
+                lambda: build_network(**architecture, **scaling).to(device),
+                on_device(images.train_images, images.train_labels, device),
+                on_device(images.test_images, images.test_labels, device),
+                learning_rate=settings["learning_rate"],
+                search=settings["search"],
+                checkpoints=snakemake.params.checkpoints,
+                seed=identity["seed"],
+                label=snakemake.wildcards.run,
+                report=report,
+                progress=progress,
+                **settings["training"],
+            )
+        # a state that an earlier list kept must not pass for one of this training
+        for mark in {*Path(snakemake.output.kept[0]).parent.iterdir()} - {*map(Path, snakemake.output.kept)}:
+            mark.unlink()
+        write_history(snakemake.output.history, training)
+        attributes = about | place(device) | {"history_sha256": sha256(snakemake.output.history)}
+        write_checkpoints(snakemake.output.checkpoints, training, architecture=architecture, attributes=attributes)

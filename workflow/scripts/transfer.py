@@ -1,8 +1,8 @@
 """Try the perturbations that an attack found on one state of a network on a state of it."""
 
 from advspectra.attack import transfer
-from advspectra.checkpoint_file import load_network, read_place
-from advspectra.devices import describe, prepare
+from advspectra.checkpoint_file import load_network, read_origin
+from advspectra.devices import place, prepare
 from advspectra.image_file import read_images
 from advspectra.perturbation_file import read_perturbations, write_perturbations
 from advspectra.split import on_device
@@ -25,9 +25,8 @@ with job(snakemake):
         batch_size=params.batch_size,
         **bound,
     )
-    state = {"checkpoint": checkpoint, **read_place(snakemake.input.checkpoints, name=checkpoint)}
+    state = {"checkpoint": checkpoint, **read_origin(snakemake.input.checkpoints, name=checkpoint)}
     origin = {"source_attack": source["attack"], "found_on": source["checkpoint"]}
     names = {"attack": snakemake.wildcards.attack, **state, **origin}
-    place = {"device": describe(device), "threads": snakemake.threads}
-    attributes = {**params.identity, **names, **bound, **place, **provenance(snakemake)}
+    attributes = {**params.identity, **names, **bound, **place(device), **provenance(snakemake)}
     write_perturbations(snakemake.output.perturbations, perturbations, attributes=attributes)

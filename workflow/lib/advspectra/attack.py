@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from advspectra.devices import precision as arithmetic
+from advspectra.progress import NO_PROGRESS, Part, Progress
 from advspectra.simplified import simplified
 from advspectra.split import Split
 
@@ -26,12 +27,13 @@ ROUNDING = 2.0**-23
 class Attack:
     """An attack ready to run.
 
-    run : (network, inputs (N, C, H, W) float32 in [0, 1], labels (N,) int64) -> adversarial inputs of the same shape.
+    run : (network, inputs (N, C, H, W) float32 in [0, 1], labels (N,) int64, part) -> adversarial inputs of the same
+    shape. A long attack keeps in `part` what it has finished and goes on from there; others leave it alone.
     norm : order p of the norm that epsilon bounds, inf for the largest magnitude; epsilon : the bound, None for none.
     tune : like run, but returns an attack tuned on these images and what is to be known of it, names and numbers.
     """
 
-    run: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
+    run: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor, Part], torch.Tensor]
     norm: float
     epsilon: float | None
     tune: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], tuple["Attack", dict[str, float]]] | None = None
@@ -92,12 +94,14 @@ def perturb(
     precision: str,
     seed: int,
     label: str = "",
+    progress: Progress = NO_PROGRESS,
 ) -> Perturbations:
     """Attack the network on the test images with the indices `image` and measure what came of it.
 
     The network's parameters are frozen and it is put in inference mode. simplify : let the attack see the network that
     `simplified` makes of it. precision : see devices.precision; of the attack. What came of it is measured on the
-    network itself, in float32. seed : of the attack's random start.
+    network itself, in float32. seed : of the attack's random start. progress : where finished batches are kept, and
+    what an attack keeps of one, and from where an attack that was killed goes on, to the same result.
     """
     network.eval().requires_grad_(False)
     attacked = simplified(network, tuple(test.images.shape[1:])) if simplify else network
@@ -110,10 +114,16 @@ def perturb(
             with arithmetic(device, precision):
                 attack, tuning = attack.tune(attacked, *test.batch(torch.from_numpy(image).to(device)))
         torch.manual_seed(seed)
-        for index in torch.from_numpy(image).split(batch_size):
+        for number, index in enumerate(torch.from_numpy(image).split(batch_size)):
             inputs, labels = test.batch(index.to(device))
-            with arithmetic(device, precision):
-                adversarial = attack.run(attacked, inputs, labels)
+            finished, unfinished = progress.part(f"batch={number}"), progress.part(f"batch={number}.unfinished")
+            if kept := finished.load():
+                adversarial = kept[0]["adversarial"].to(device)
+            else:
+                with arithmetic(device, precision):
+                    adversarial = attack.run(attacked, inputs, labels, unfinished)
+                if finished.due():
+                    finished.save({"adversarial": adversarial})
             bound = math.inf if attack.epsilon is None else attack.epsilon
             collected.append(_measure(network, inputs, labels, adversarial - inputs, norm=attack.norm, epsilon=bound))
             bar.update(len(index))

@@ -1,10 +1,11 @@
 """checkpoints.h5: the states of one training (format version 1), the only form in which networks are stored.
 
-Group `states/<name>` holds one dataset for each entry of the network's state, with the attributes `step`, `epoch` and
-`test_accuracy`, of that state on the whole test set; group `history` one dataset for each column, a value for each
-epoch. Root attributes: the identity of the run, how the network is built (`architecture`, `options` as JSON,
-`activation`, `depth`, `image_shape`, `classes`), `learning_rate`, `tries` (JSON: the rates of a search and their
-outcome), `best_epoch`, `train_accuracy` and `test_accuracy` of the best epoch. Accuracies are fractions.
+Group `states/<name>` holds one dataset for each entry of the network's state, with the attributes `step`, `epoch`,
+`test_accuracy`, of that state on the whole test set, and `content_sha256`, the digest of the group; group `history` one
+dataset for each column, a value for each epoch. Root attributes: the identity of the run, how the network is built
+(`architecture`, `options` as JSON, `activation`, `depth`, `image_shape`, `classes`), `learning_rate`, `tries` (JSON:
+the rates of a search and their outcome), `best_epoch`, `train_accuracy` and `test_accuracy` of the best epoch, and
+`history_sha256`, the digest of history.csv. Accuracies are fractions.
 """
 
 import csv
@@ -17,7 +18,7 @@ import h5py
 import numpy as np
 import torch
 
-from advspectra.hdf5 import add, create, open_checked, replacing
+from advspectra.hdf5 import DIGEST, add, content_sha256, create, open_checked, replacing
 from advspectra.networks import build_network
 
 KIND, VERSION = "checkpoints", 1
@@ -73,6 +74,7 @@ def write_checkpoints(path: str | Path, training: Training, *, architecture: Map
             group.attrs.update(step=state.step, epoch=state.epoch, test_accuracy=state.test_accuracy)
             for key, tensor in state.tensors.items():
                 add(group, key, tensor.numpy(), units="1", long_name=key)
+            group.attrs[DIGEST] = content_sha256(group)
         for column in training.history[0]:
             values = np.array([row[column] for row in training.history])
             add(
@@ -92,10 +94,14 @@ def write_history(path: str | Path, training: Training) -> None:
         writer.writerows(training.history)
 
 
-def read_place(path: str | Path, *, name: str) -> dict[str, int]:
-    """Return where in the training the state `name` was kept: its `step` and `epoch`. ValueError if it is not there."""
+def read_origin(path: str | Path, *, name: str) -> dict[str, int | str]:
+    """Return what tells the state `name` from others: the `step` and `epoch` at which it was kept, and `state_sha256`.
+
+    ValueError if it is not there.
+    """
     with open_checked(path, kind=KIND, version=VERSION) as file:
-        return {key: int(_state(file, name).attrs[key]) for key in ("step", "epoch")}
+        found = _state(file, name).attrs
+        return {"step": int(found["step"]), "epoch": int(found["epoch"]), "state_sha256": str(found[DIGEST])}
 
 
 def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[torch.nn.Module, dict]:

@@ -2,19 +2,29 @@
 
 import ctypes
 import os
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
+from advspectra.gpu_slots import claim
+
+# operations without a deterministic form that this process has used, as PyTorch's warnings name them
+_nondeterministic: set[str] = set()
+
 
 def prepare(device: str, *, threads: int) -> torch.device:
     """Return the device named, set up so that the same work gives the same bytes on it.
 
-    device : "cpu", "cuda", "mps", or "auto" for the first of cuda, mps, cpu that is there.
+    device : "cpu", "cuda", "mps", or "auto" for the first of cuda, mps, cpu that is there. Of several GPUs the process
+        has one to itself, as long as there are enough of them: see gpu_slots.
     threads : CPU threads of this process; sums are ordered by it, so it belongs to the run's identity.
     Raises ValueError for a device that this machine lacks.
     """
+    if device in ("cuda", "auto"):
+        claim()  # before CUDA looks for GPUs
     torch.set_num_threads(threads)
     _keep_freed_memory()
     # cuBLAS is deterministic only with a fixed workspace, set before its first call
@@ -22,6 +32,7 @@ def prepare(device: str, *, threads: int) -> torch.device:
     # "warn": an operation without a deterministic form on some device is named, not fatal. It sets what
     # torch.use_deterministic_algorithms does, without importing torch's compiler, which takes 2 s in every job.
     torch.set_deterministic_debug_mode("warn")
+    _note_nondeterministic()
     # it also fills each new tensor with NaN, which nothing here reads: 3 to 8 % of a step of ResNet18
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
@@ -81,6 +92,29 @@ def _allow_tf32(allowed: bool) -> None:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
-def describe(device: torch.device) -> str:
-    """Return the device's name for a result's attributes, such as "cpu" or "cuda: NVIDIA H100"."""
-    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
+def _note_nondeterministic() -> None:
+    show = warnings.showwarning
+
+    def note(message, *arguments, **options):
+        if found := re.match(r"(\S+) does not have a deterministic implementation", str(message)):
+            _nondeterministic.add(found[1])
+        show(message, *arguments, **options)
+
+    warnings.showwarning = note
+
+
+def place(device: torch.device) -> dict[str, str | int]:
+    """Return where a result was computed, and whether it would come out the same again, for its attributes.
+
+    device : with the kind of its arithmetic, such as "cpu: AVX2" or "cuda: NVIDIA H100". threads : of the CPU, which
+    order its sums. determinism : "same bytes", on that device with those threads and the same versions, or why not.
+    """
+    about = {"cuda": torch.cuda.get_device_name, "cpu": lambda _: torch.backends.cpu.get_cpu_capability()}
+    name = f"{device.type}: {about[device.type](device)}" if device.type in about else device.type
+    if device.type == "mps":
+        determinism = "not promised by mps"
+    elif _nondeterministic:
+        determinism = f"not promised by {', '.join(sorted(_nondeterministic))}"
+    else:
+        determinism = "same bytes"
+    return {"device": name, "threads": torch.get_num_threads(), "determinism": determinism}

@@ -1,9 +1,11 @@
 """HDF5 files that appear whole or not at all, and say what they are.
 
-Every file carries the attributes `format` ("advspectra.<kind>") and `format_version`. Nothing in a file depends on
-the time or the place of writing: the same run gives the same bytes.
+Every file carries the attributes `format` ("advspectra.<kind>"), `format_version` and `content_sha256`, the digest of
+all its other attributes and arrays. Nothing in a file depends on the time or the place of writing: the same run gives
+the same bytes.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +14,12 @@ from tempfile import mkstemp
 
 import h5py
 import numpy as np
+
+DIGEST = "content_sha256"
+# HDF5's own attributes of dimension scales, which hold addresses in the file
+ADDRESSES = ("DIMENSION_LIST", "REFERENCE_LIST")
+# bytes of an array that are read at once for its digest
+SLAB = 2**26
 
 
 @contextmanager
@@ -27,11 +35,37 @@ def create(path: str | Path, *, kind: str, version: int, attributes: Mapping) ->
             file.attrs["format_version"] = version
             file.attrs.update(attributes)
             yield file
+            file.attrs[DIGEST] = content_sha256(file)
+
+
+def content_sha256(group: h5py.Group) -> str:
+    """Return the SHA-256 of what a file or a group of it holds: attributes, and arrays by name, type and shape."""
+    found: list[tuple[str, h5py.Group | h5py.Dataset]] = [("/", group)]
+    group.visititems(lambda name, item: found.append((name, item)))
+    digest = hashlib.sha256()
+
+    def take(name: str, value: np.ndarray) -> None:
+        digest.update(f"{name}\0{value.dtype.str}\0{value.shape}\0".encode())
+        digest.update(np.ascontiguousarray(value))
+
+    for name, item in sorted(found, key=lambda pair: pair[0]):
+        for key in sorted(set(item.attrs) - set(ADDRESSES) - ({DIGEST} if item is group else set())):
+            value = item.attrs[key]
+            take(f"{name}@{key}", np.asarray(value.encode() if isinstance(value, str) else value))
+        if isinstance(item, h5py.Dataset):
+            rows = max(1, SLAB * len(item) // max(1, item.nbytes)) if item.shape else 1
+            for start in range(0, len(item) if item.shape else 1, rows):
+                take(name, np.asarray(item[start : start + rows] if item.shape else item[()]))
+    return digest.hexdigest()
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` if the block ends well, remove it if not."""
+    """Yield a temporary path beside `path`; rename it to `path` if the block ends well, remove it if not.
+
+    It is on the disk before it takes the name, so that not even a crash of the machine leaves half a file there, and
+    two processes that write the same file at once leave the whole one of either.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -39,15 +73,38 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
+        _flush(temporary)
         # mkstemp makes private files; a result is as readable as any other file of the user
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+        _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def recorded_sha256(path: str | Path) -> str:
+    """Return the digest of its content that a file states; ValueError if it is no HDF5 file or states none."""
+    try:
+        with h5py.File(path, "r") as file:
+            digest = file.attrs.get(DIGEST)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"{path}: expected an HDF5 file, found one that cannot be read ({error})") from error
+    if digest is None:
+        raise ValueError(f"{path}: expected the attribute {DIGEST}, found none: remove this file of an older version")
+    return str(digest)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from advspectra.line_file import ABOUT
 from advspectra.lines import PiecewiseLinear, roughness
+from advspectra.progress import NOTHING_KEPT, Part
 
 FIRST_STRETCH, GROWTH, BISECTIONS = 1 / 8, 2 ** (1 / 4), 8
 
@@ -69,13 +70,14 @@ def measure_lines(
     stretch_limit: float,
     seed: int,
     label: str = "",
+    part: Part = NOTHING_KEPT,
 ) -> dict[str, Mapping[str, np.ndarray]]:
     """Return the arrays of line_file.ABOUT, each (N,), by the end of the line.
 
     network : in inference mode. inputs, perturbation : (N, C, H, W) float32; labels : (N,); image : (N,) index in the
         test set, which fixes the random direction together with `seed`.
     exact_images : how many of the images, evenly spaced, are followed exactly, the others with `samples` points.
-    stretch_limit : largest s.
+    stretch_limit : largest s. part : where the lines of finished images are kept, and from where a killed job goes on.
     """
     length = perturbation.flatten(1).norm(dim=1)[:, None, None, None]
     random = random_directions(image, shape=tuple(inputs.shape[1:]), seed=seed).to(inputs) * length
@@ -87,8 +89,12 @@ def measure_lines(
     }
     follower = PiecewiseLinear(network, image_shape=tuple(inputs.shape[1:]))
     exactly = set(np.arange(min(exact_images, len(inputs))) * len(inputs) // max(exact_images, 1))
-    rows = {end: [] for end in displacements}
-    for number, (x, y) in enumerate(zip(tqdm(inputs, desc=label, unit="image", disable=None), labels, strict=True)):
+    kept = part.load()
+    rows = kept[1]["rows"] if kept else {end: [] for end in displacements}
+    done = len(rows["adversarial"])
+    left = zip(inputs[done:], labels[done:], strict=True)
+    bar = tqdm(left, desc=label, unit="image", disable=None, initial=done, total=len(inputs))
+    for number, (x, y) in enumerate(bar, start=done):
         other = None
         for end, displacement in displacements.items():
             ends = torch.stack([x, x + displacement[number]])
@@ -102,9 +108,9 @@ def measure_lines(
                 "length": displacement[number].norm().item(),
                 "changed": bool(logits[0].argmax() != logits[1].argmax()),
                 "relu_changes": (active[0] != active[1]).sum().item() / max(1, active.shape[1]),
-                "breakpoints": course.breakpoints,
-                "pool_switches": course.pool_switches,
-                "converged": course.converged,
+                "breakpoints": int(course.breakpoints),
+                "pool_switches": int(course.pool_switches),
+                "converged": bool(course.converged),
             }
             for name, index in (("true", y), ("other", other)):
                 measures = roughness(course.positions, course.logits[:, index])
@@ -113,4 +119,6 @@ def measure_lines(
                     for key, one in zip(("change", "deviation", "curvature"), measures, strict=True)
                 }
             rows[end].append(row)
+        if part.due():
+            part.save({}, rows=rows)
     return {end: {name: np.array([row[name] for row in found]) for name in ABOUT} for end, found in rows.items()}

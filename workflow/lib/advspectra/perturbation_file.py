@@ -3,10 +3,10 @@
 `perturbation` (N, C, H, W) float32, x_a - x, in units of the pixel range [0, 1]; `image` (N,) index in the test set;
 `label`, `clean_prediction`, `adversarial_prediction` (N,); `clean_logits`, `adversarial_logits` (N, K); `success` (N,)
 as advspectra.attack defines it; `l1`, `l2`, `linf` (N,), norms over all pixels and channels.
-Root attributes: the identity of the run; `attack`, `checkpoint`, and the `step` and `epoch` of that state; the attack's
-options as JSON, its epsilon and norm; what an attack tuned on the images says of itself (`tuning_steps`,
-`tuning_error_l1`, ...). Where `attack` is a transfer: the attack whose perturbations were tried, `source_attack`, and
-the state that it found them on, `found_on`.
+Root attributes: the identity of the run; `attack`, `checkpoint`, and `step`, `epoch` and `state_sha256` (the digest in
+checkpoints.h5) of that state; the attack's options as JSON, its epsilon and norm; what an attack tuned on the images
+says of itself (`tuning_steps`, `tuning_error_l1`, ...). Where `attack` is a transfer: the attack whose perturbations
+were tried, `source_attack`, and the state that it found them on, `found_on`.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ ABOUT = {
     "linf": ("pixel range", "largest magnitude of the perturbation"),
 }
 
-ORIGIN = ("attack", "checkpoint", "step", "epoch", "source_attack", "found_on")
+ORIGIN = ("attack", "checkpoint", "step", "epoch", "state_sha256", "source_attack", "found_on")
 
 
 def write_perturbations(path: str | Path, perturbations, *, attributes: Mapping) -> None:

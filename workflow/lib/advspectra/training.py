@@ -5,6 +5,7 @@ Inputs are pixels / 255, in [0, 1], neither standardised nor augmented.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from advspectra.checkpoint_file import State, Training
 from advspectra.predictors import through_map
+from advspectra.progress import NO_PROGRESS, Part, Progress
 from advspectra.split import Split
 
 # how many steps' losses wait on the device before they are looked at: a look at each would stall a GPU
@@ -57,6 +59,64 @@ def evaluate(network: torch.nn.Module, split: Split, *, batch_size: int = 500) -
     return loss / len(split), correct / len(split)
 
 
+@dataclass
+class Unfinished:
+    """Where a training stands after `done` steps of `epoch`: all that the rest of it depends on.
+
+    velocities : of the parameters, in their order; None without momentum and before the first step. order : state of
+    the generator that draws the order of the images, before it drew that of this epoch. losses, correct : of the steps
+    of this epoch. best : the highest accuracy so far.
+    """
+
+    network: torch.nn.Module
+    result: Training
+    velocities: list[torch.Tensor | None]
+    epoch: int = 1
+    done: int = 0
+    best: float = -1.0
+    order: torch.Tensor | None = None
+    losses: list[torch.Tensor] = field(default_factory=list)
+    correct: torch.Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.int64))
+
+    def save(self, part: Part) -> None:
+        """Keep it, with what the training has found so far."""
+        states = self.result.states.items()
+        tensors = {
+            "order": self.order,
+            "losses": torch.stack(self.losses),
+            "correct": self.correct,
+            **{f"network/{key}": tensor for key, tensor in self.network.state_dict().items()},
+            **{f"velocities/{place}": one for place, one in enumerate(self.velocities) if one is not None},
+            **{f"states/{name}/{key}": tensor for name, state in states for key, tensor in state.tensors.items()},
+        }
+        places = {name: (state.step, state.epoch, state.test_accuracy) for name, state in states}
+        found = {"states": places, "history": self.result.history, "best_epoch": self.result.best_epoch}
+        part.save(tensors, epoch=self.epoch, done=self.done, best=self.best, **found)
+
+    def resume(self, part: Part) -> bool:
+        """Put everything back as it was kept; return whether there was anything."""
+        if (kept := part.load()) is None:
+            return False
+        tensors, facts = kept
+
+        def below(folder: str) -> dict[str, torch.Tensor]:
+            return {key.removeprefix(folder): one for key, one in tensors.items() if key.startswith(folder)}
+
+        self.epoch, self.done, self.best = facts["epoch"], facts["done"], facts["best"]
+        device = next(self.network.parameters()).device
+        self.order, self.correct = tensors["order"], tensors["correct"].to(device)
+        self.losses = list(tensors["losses"].to(device))
+        self.network.load_state_dict(below("network/"))
+        for place, parameter in enumerate(self.network.parameters()):
+            if (kept_velocity := tensors.get(f"velocities/{place}")) is not None:
+                # in memory as its parameter lies there, which the fused update supposes
+                self.velocities[place] = torch.empty_like(parameter).copy_(kept_velocity)
+        self.result.history[:], self.result.best_epoch = facts["history"], facts["best_epoch"]
+        for name, place in facts["states"].items():
+            self.result.states[name] = State(*place, below(f"states/{name}/"))
+        return True
+
+
 def train(
     network: torch.nn.Module,
     train_split: Split,
@@ -76,6 +136,7 @@ def train(
     patience: int = 0,
     label: str = "",
     report: Callable[[str], None] = lambda line: None,
+    progress: Progress = NO_PROGRESS,
 ) -> Training:
     """Train `network` in place and return its states, history and best epoch.
 
@@ -89,6 +150,7 @@ def train(
         gives, up to rounding. Other networks are trained layer by layer in any case.
     seed : of the order of the images, drawn on the CPU so that it is the same on every device.
     minimum_accuracy, patience : the training accuracy that every epoch from `patience` on must exceed (0: none).
+    progress : where an unfinished training is kept, after any step, and from where it goes on, to the same result.
     Raises TrainingFailed naming the step and the rate when a loss is not finite or that demand is not met.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -98,7 +160,6 @@ def train(
         train_split, judge = split_held_out(train_split, fraction=fraction, generator=generator)
     model = through_map(network, image_shape=train_split.images.shape[1:]) if simplified else network
     parameters = list(network.parameters())
-    velocities: list[torch.Tensor | None] = [None] * len(parameters)
     # torch.optim.SGD as a function: the class imports PyTorch's compiler, 2 s in each job. Fused: weights are read and
     # written once, and a step with 8 million of them takes 0.8 of the time. The kernel supposes that gradients lie in
     # memory as their weights do: those of backward() do, those of torch.autograd.grad need not.
@@ -112,6 +173,8 @@ def train(
         maximize=False,
     )
     result = Training(learning_rate=learning_rate)
+    so_far = Unfinished(network, result, velocities=[None] * len(parameters))
+    part = progress.part(f"learning_rate={learning_rate!r}")
     steps_per_epoch = -(-len(train_split) // batch_size)
     if late := [step for step in checkpoints["steps"] if step > epochs * steps_per_epoch]:
         raise ValueError(f"checkpoint steps {late} lie after the last step, {epochs * steps_per_epoch}")
@@ -120,17 +183,21 @@ def train(
         tensors = {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
         result.states[name] = State(step, epoch, test_accuracy, tensors)
 
-    if 0 in checkpoints["steps"]:
+    if so_far.resume(part):
+        report(f"goes on after step {(so_far.epoch - 1) * steps_per_epoch + so_far.done}")
+        generator.set_state(so_far.order)
+    elif 0 in checkpoints["steps"]:
         keep("step=0", 0, 0, evaluate(model, test_split)[1])
-    best = -1.0
+    device = train_split.labels.device
     bar = tqdm(total=epochs * steps_per_epoch, desc=label, unit="step", disable=None)
     with bar:
-        for epoch in range(1, epochs + 1):
+        bar.update((so_far.epoch - 1) * steps_per_epoch + so_far.done)
+        for epoch in range(so_far.epoch, epochs + 1):
             rate = scheduled_rate(epoch - 1, maximum=learning_rate, **schedule)
             model.train()
-            order = torch.randperm(len(train_split), generator=generator).to(train_split.labels.device)
-            losses, correct = [], torch.zeros((), dtype=torch.int64, device=train_split.labels.device)
-            for number, index in enumerate(order.split(batch_size), start=1):
+            so_far.epoch, so_far.order = epoch, generator.get_state()
+            order = torch.randperm(len(train_split), generator=generator).to(device)
+            for number, index in list(enumerate(order.split(batch_size), start=1))[so_far.done :]:
                 step = (epoch - 1) * steps_per_epoch + number
                 inputs, labels = train_split.batch(index)
                 logits = model(inputs)
@@ -138,15 +205,18 @@ def train(
                 network.zero_grad()
                 loss.backward()
                 with torch.no_grad():
-                    update(parameters, [parameter.grad for parameter in parameters], velocities, lr=rate)
-                losses.append(loss.detach() * len(index))
-                correct += (logits.detach().argmax(dim=1) == labels).sum()
+                    update(parameters, [parameter.grad for parameter in parameters], so_far.velocities, lr=rate)
+                so_far.losses.append(loss.detach() * len(index))
+                so_far.correct = so_far.correct + (logits.detach().argmax(dim=1) == labels).sum()
+                so_far.done = number
                 if number % LOOK_EVERY == 0 or number == steps_per_epoch:
-                    _require_finite(losses, last_step=step, epoch=epoch, rate=rate, maximum=learning_rate)
+                    _require_finite(so_far.losses, last_step=step, epoch=epoch, rate=rate, maximum=learning_rate)
                 # the last step's state is kept below: its epoch is evaluated in any case
                 if step in checkpoints["steps"] and number < steps_per_epoch:
                     keep(f"step={step}", step, epoch, evaluate(model, test_split)[1])
                     model.train()
+                if part.due():
+                    so_far.save(part)
                 bar.update()
             test_loss, test_accuracy = evaluate(model, test_split)
             chosen_by = test_accuracy if judge is test_split else evaluate(model, judge)[1]
@@ -154,8 +224,8 @@ def train(
                 "epoch": epoch,
                 "step": epoch * steps_per_epoch,
                 "learning_rate": rate,
-                "train_loss": torch.stack(losses).sum().item() / len(train_split),
-                "train_accuracy": correct.item() / len(train_split),
+                "train_loss": torch.stack(so_far.losses).sum().item() / len(train_split),
+                "train_accuracy": so_far.correct.item() / len(train_split),
                 "selection_accuracy": chosen_by,
                 "test_loss": test_loss,
                 "test_accuracy": test_accuracy,
@@ -163,8 +233,8 @@ def train(
             result.history.append(row)
             report(", ".join(f"{name} {value:.6g}" for name, value in row.items()))
             bar.set_postfix(test_accuracy=f"{test_accuracy:.3f}")
-            if chosen_by > best:
-                best, result.best_epoch = chosen_by, epoch
+            if chosen_by > so_far.best:
+                so_far.best, result.best_epoch = chosen_by, epoch
                 keep("best", row["step"], epoch, test_accuracy)
             if row["step"] in checkpoints["steps"]:
                 keep(f"step={row['step']}", row["step"], epoch, test_accuracy)
@@ -175,6 +245,7 @@ def train(
                     f"training is at chance after epoch {epoch}: training accuracy {row['train_accuracy']:.4f} at "
                     f"learning rate {learning_rate:g}; try {learning_rate / 10:g}"
                 )
+            so_far.done, so_far.losses, so_far.correct = 0, [], torch.zeros_like(so_far.correct)
     return result
 
 

@@ -1,17 +1,24 @@
-"""What the scripts of all rules share: the job's log, its one clear error, and where its results come from."""
+"""What the scripts of all rules share: the job's log, its one clear error, what it keeps while it is unfinished, and
+where its results come from.
+"""
 
 import gc
 import hashlib
 import importlib
 import json
+import platform
+import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from advspectra.hdf5 import recorded_sha256
+
+ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
 
 # seconds that this process, which is one job, has spent on what its results are made from, not on making them
@@ -44,23 +51,63 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
 
 
 def provenance(snakemake) -> dict[str, str]:
-    """Return what made a job's results, as attributes: JSON of parameters, code digests, versions and input SHA-256.
+    """Return what made a job's results, as attributes.
 
-    Free of time, place and host: the same run has the same provenance.
+    JSON of `parameters` (of the configuration what the rule uses), `code` (digests), `versions` and `inputs_sha256` (by
+    path; of an HDF5 file that of its content); `commit` of the repository, and `uncommitted`: JSON of what differs from
+    it among the files that make results. Free of time, place and host: the same run has the same provenance.
     """
     global _not_computing
     start = time.perf_counter()
     parameters = dict(snakemake.params.items())
     code = parameters.pop("code")
-    inputs = {Path(path).name: _sha256(path) for path in snakemake.input}
     facts = {
         "parameters": parameters,
         "code": code,
-        "versions": {name: version(name) for name in PACKAGES},
-        "inputs_sha256": inputs,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "inputs_sha256": {str(path): sha256(path) for path in snakemake.input},
     }
+    found = {name: json.dumps(value, sort_keys=True) for name, value in facts.items()} | _commit()
     _not_computing += time.perf_counter() - start
-    return {name: json.dumps(value, sort_keys=True) for name, value in facts.items()}
+    return found
+
+
+@contextmanager
+def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
+    """Yield the progress.Progress of the job that makes `output`, removed when the block, which writes that, has ended.
+
+    about : the attributes of the output, from which unfinished work is known as its own. The commit does not count.
+    """
+    from advspectra.progress import Progress  # here, as it imports torch, which half of the jobs do without
+
+    kept = {name: value for name, value in about.items() if name not in ("commit", "uncommitted")}
+    digest = hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
+    progress = Progress(Path(output).with_suffix(".unfinished"), about=digest, every=snakemake.resources.save_every)
+    yield progress
+    progress.remove()
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file; of an HDF5 result that of its content, which stands in it."""
+    with open(path, "rb") as file:
+        if file.read(8) != b"\x89HDF\r\n\x1a\n":
+            file.seek(0)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return recorded_sha256(path)
+
+
+def _commit() -> dict[str, str]:
+    """Return the commit of the workflow and the files that differ from it; "unknown" without Git or a repository."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", "Snakefile", "workflow", "envs").splitlines()
+        return {"commit": git("rev-parse", "HEAD"), "uncommitted": json.dumps([line.split()[-1] for line in changed])}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": "unknown", "uncommitted": "unknown"}
 
 
 def _import_all(files: Iterable[str]) -> None:
@@ -68,8 +115,3 @@ def _import_all(files: Iterable[str]) -> None:
     for file in files:
         if not file.startswith("scripts/"):
             importlib.import_module(f"advspectra.{file.removesuffix('.py').replace('/', '.')}")
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ import foolbox
 import torch
 
 from advspectra.attack import Attack
+from advspectra.progress import NOTHING_KEPT, Part
 
 SPEC = {
     "options": {
@@ -54,12 +55,19 @@ def instance_of(factory: type, parameters: dict, *, name: str):
         raise ValueError(f"foolbox.attacks.{name} refuses the parameters {parameters}: {error}") from error
 
 
-def attack_of(instance: foolbox.attacks.base.AttackWithDistance, epsilon: float | None) -> Attack:
-    """Return the attack that runs `instance` of Foolbox on images in [0, 1]; its result lies within epsilon."""
+def attack_of(
+    instance: foolbox.attacks.base.AttackWithDistance, epsilon: float | None, *, keeps: bool = False
+) -> Attack:
+    """Return the attack that runs `instance` of Foolbox on images in [0, 1]; its result lies within epsilon.
 
-    def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    keeps : the instance takes the argument `part`, where it keeps what it has finished.
+    """
+
+    def run(
+        network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part = NOTHING_KEPT
+    ) -> torch.Tensor:
         model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
-        _, clipped, _ = instance(model, inputs, labels, epsilons=epsilon)
+        _, clipped, _ = instance(model, inputs, labels, epsilons=epsilon, **({"part": part} if keeps else {}))
         return clipped
 
     return Attack(run=run, norm=float(instance.distance.p), epsilon=epsilon)

@@ -17,6 +17,7 @@ from foolbox.criteria import Misclassification
 
 from advspectra.attack import Attack
 from advspectra.attacks.foolbox import attack_of, instance_of
+from advspectra.progress import NOTHING_KEPT, Part
 
 SPEC = {
     "options": {
@@ -49,7 +50,7 @@ def build(*, epsilon: float, parameters: dict) -> Attack:
     epsilon : largest magnitude of a perturbation, inputs in [0, 1]; parameters : arguments of Foolbox's class.
     Raises ValueError for arguments that it refuses.
     """
-    return attack_of(instance_of(CycleDetectingLinfPGD, parameters, name="LinfPGD"), epsilon)
+    return attack_of(instance_of(CycleDetectingLinfPGD, parameters, name="LinfPGD"), epsilon, keeps=True)
 
 
 class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
@@ -58,34 +59,50 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
     A matrix product may round differently in a batch of another size, and batches shrink here as images are finished.
     """
 
-    def run(self, model, inputs, criterion, *, epsilon, **kwargs):
-        """Return the images after the last step, (N, C, H, W) like `inputs`; arguments as Foolbox's."""
+    def run(self, model, inputs, criterion, *, epsilon, part=NOTHING_KEPT, **kwargs):
+        """Return the images after the last step, (N, C, H, W) like `inputs`; arguments as Foolbox's, but for `part`,
+        where unfinished work is kept.
+        """
         raise_if_kwargs(kwargs)
         criterion = get_criterion(criterion)
         if not isinstance(criterion, Misclassification):
             return super().run(model, inputs, criterion, epsilon=epsilon)
         x0, restore_type = eagerpy.astensor_(inputs)
         verify_input_bounds(x0, model)
-        *_, (_, images) = self.iterates(model, x0, criterion.labels, epsilon)
+        *_, (_, images) = self.iterates(model, x0, criterion.labels, epsilon, part)
         return restore_type(eagerpy.astensor(images))
 
     def iterates(
-        self, model: foolbox.Model, inputs: eagerpy.Tensor, labels: eagerpy.Tensor, epsilon: float
+        self,
+        model: foolbox.Model,
+        inputs: eagerpy.Tensor,
+        labels: eagerpy.Tensor,
+        epsilon: float,
+        part: Part = NOTHING_KEPT,
     ) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield steps and the images after them, at growing distances; the last are the attack's result.
 
-        An image in a cycle is yielded as it will be after the last step. The tensor is the same each time.
+        An image in a cycle is yielded as it will be after the last step. The tensor is the same each time. Where `part`
+        has kept an unfinished attack, the steps that it has made are not yielded again.
         """
         x = eagerpy.clip(self.get_random_start(inputs, epsilon), *model.bounds) if self.random_start else inputs
         images, clean, y = x.raw.clone(), inputs.raw, labels.raw
         size = CHUNK.get(images.device.type, len(images))
         # the step after which an image is what it will be after the last step
         end = torch.full_like(y, self.steps)
-        moving = torch.arange(len(y), device=y.device)
+        moving, start, done = torch.arange(len(y), device=y.device), 0, 0
+        if kept := part.load():
+            images, end, moving = (kept[0][name].to(y.device) for name in ("images", "end", "moving"))
+            start, done = kept[1]["first"], kept[1]["done"]
         for first, last in pairwise(anchors(self.steps)):
-            for index in moving.tensor_split(-(-len(moving) // size)) if len(moving) else ():
+            if first < start:
+                continue
+            chunks = moving.tensor_split(-(-len(moving) // size)) if len(moving) else ()
+            for number, index in list(enumerate(chunks, start=1))[done:]:
                 self._advance(model, images, clean, y, end, index, range(first + 1, last + 1), epsilon)
-            moving = moving[end[moving] > last]
+                if part.due():
+                    part.save({"images": images, "end": end, "moving": moving}, first=first, done=number)
+            moving, done = moving[end[moving] > last], 0
             yield last, images
 
     def _advance(self, model, images, clean, labels, end, index, steps, epsilon) -> None:

@@ -15,6 +15,7 @@ from advspectra.attack import Attack
 from advspectra.attacks.foolbox import attack_of
 from advspectra.attacks.linf_pgd import CycleDetectingLinfPGD
 from advspectra.fourier import power_spectrum, radial_energy
+from advspectra.progress import NOTHING_KEPT
 
 SPEC = {
     "options": {
@@ -55,7 +56,7 @@ def build(*, epsilon: float, parameters: dict, tolerance: float, control_images:
     """
 
     def attack_with(**changes) -> Attack:
-        return attack_of(CycleDetectingLinfPGD(**{**parameters, **changes}), epsilon)
+        return attack_of(CycleDetectingLinfPGD(**{**parameters, **changes}), epsilon, keeps=True)
 
     def tune(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[Attack, dict[str, float]]:
         count = min(control_images, len(inputs))
@@ -76,7 +77,7 @@ def build(*, epsilon: float, parameters: dict, tolerance: float, control_images:
             settled = steps
         tuned = attack_with(steps=settled)
         torch.set_rng_state(generator)  # the same random start: the steps are the only difference
-        found = _statistics(network, inputs, labels, tuned.run(network, inputs, labels))
+        found = _statistics(network, inputs, labels, tuned.run(network, inputs, labels, NOTHING_KEPT))
         errors = {f"error_{name}": error for name, error in _errors(found, last).items()}
         return tuned, {"steps": settled, "control_images": count, **errors}
 

@@ -16,6 +16,7 @@ from torch.nn import functional
 from advspectra.attack import Attack
 from advspectra.attacks.foolbox import instance_of
 from advspectra.attacks.linf_pgd import CHUNK, CycleDetectingLinfPGD, anchors
+from advspectra.progress import Part
 
 SPEC = {
     "options": {
@@ -63,10 +64,16 @@ def build(*, epsilon: float, tolerance: float, loss: str, parameters: dict) -> A
         raise ValueError(f"expected a tolerance above 0 and below epsilon, {epsilon:g}; got {tolerance:g}")
     search = Bisection(instance_of(CycleDetectingLinfPGD, parameters, name="LinfPGD"), epsilon, tolerance, loss)
 
-    def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part) -> torch.Tensor:
         count = -(-len(inputs) // CHUNK.get(inputs.device.type, len(inputs)))
-        chunks = zip(inputs.tensor_split(count), labels.tensor_split(count), strict=True)
-        return torch.cat([search.smallest(network, *chunk) for chunk in chunks])
+        chunks = list(zip(inputs.tensor_split(count), labels.tensor_split(count), strict=True))
+        kept = part.load()
+        images, done = ([kept[0]["images"].to(inputs.device)], kept[1]["chunks"]) if kept else ([], 0)
+        for number, chunk in enumerate(chunks[done:], start=done + 1):
+            images.append(search.smallest(network, *chunk))
+            if part.due():
+                part.save({"images": torch.cat(images)}, chunks=number)
+        return torch.cat(images)
 
     return Attack(run=run, norm=float("inf"), epsilon=epsilon)
 

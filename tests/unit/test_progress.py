@@ -1,0 +1,242 @@
+"""Killed work goes on from what it kept, to the bytes of work that was left alone."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from test_training import SEARCH, SETTINGS, Normalised, through_its_map, toy_network, toy_split
+from torch import nn
+
+import advspectra.attacks.linf_pgd as linf_pgd
+import advspectra.progress as progress_module
+from advspectra.attack import build_attack, perturb
+from advspectra.line_ends import measure_lines
+from advspectra.networks import build_network
+from advspectra.progress import NOTHING_KEPT, Part, Progress
+from advspectra.split import Split
+from advspectra.training import TrainingFailed, fit, train
+
+EPSILON = 8 / 255
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture
+def progress(tmp_path, monkeypatch):
+    """Progress that is saved at every opportunity."""
+    monkeypatch.setattr(progress_module, "PATIENCE", 0)
+    return Progress(tmp_path / "partial", about="this work")
+
+
+def killed_at_every_saving(work, monkeypatch):
+    """Start `work` again and again, each time killed at its next saving; return its result and the times it was killed.
+
+    Between two starts the generators are disturbed, as those of a new process are.
+    """
+    save = Part.save
+
+    def save_and_die(self, *arguments, **facts):
+        save(self, *arguments, **facts)
+        raise Killed
+
+    monkeypatch.setattr(Part, "save", save_and_die)
+    for kills in range(1000):
+        torch.manual_seed(1000 + kills)
+        try:
+            return work(), kills
+        except Killed:
+            continue
+    raise AssertionError("no start came further than the one before")
+
+
+def residual_network():
+    """Batch normalisation and convolutions, whose weights lie in memory with the channels last."""
+    form = {"image_shape": (1, 8, 8), "classes": 2, "activation": "relu", "depth": 17, "options": {"width": 0.03125}}
+    return build_network("resnet18", **form, alpha=1, alpha_scaling="plain", seed=0)
+
+
+def assert_same(found, expected):
+    assert found.history == expected.history and found.best_epoch == expected.best_epoch
+    assert found.tries == expected.tries and found.states.keys() == expected.states.keys()
+    for name, state in expected.states.items():
+        assert dataclasses.replace(found.states[name], tensors={}) == dataclasses.replace(state, tensors={})
+        for key, tensor in state.tensors.items():
+            assert torch.equal(found.states[name].tensors[key], tensor), (name, key)
+
+
+TRAININGS = {
+    "one layer": (toy_network, {}),
+    "batch normalisation and dropout": (Normalised, {}),
+    "end-to-end map": (through_its_map, {"learning_rate": 0.01}),
+    "without momentum": (toy_network, {"momentum": 0.0}),
+    "held-out images": (toy_network, {"selection": {"by": "held_out", "held_out_fraction": 0.2}}),
+}
+
+
+@pytest.mark.parametrize(("build", "changes"), TRAININGS.values(), ids=TRAININGS)
+def test_a_training_killed_after_each_step_ends_as_one_left_alone(progress, monkeypatch, build, changes):
+    settings = {"learning_rate": 0.1, **SETTINGS, **changes}
+
+    def work(seed=None, **more):
+        network = build()
+        torch.manual_seed(seed or torch.seed())  # dropout draws from the global generator, whose state must come back
+        return train(network, toy_split(), toy_split(20, 1), **settings, **more)
+
+    expected = work(seed=7)
+    seeds = iter([7])
+    found, kills = killed_at_every_saving(lambda: work(seed=next(seeds, None), progress=progress), monkeypatch)
+    assert kills == expected.history[-1]["step"]
+    assert_same(found, expected)
+
+
+def test_a_residual_network_goes_on_with_its_weights_as_they_lay_in_memory(progress, monkeypatch):
+    def split(count, seed):
+        rng = np.random.default_rng(seed)
+        labels = torch.from_numpy(rng.integers(0, 2, count))
+        return Split(torch.from_numpy(rng.integers(0, 256, (count, 1, 8, 8)).astype(np.uint8)), labels)
+
+    settings = SETTINGS | {"epochs": 2, "learning_rate": 0.01}
+    settings["checkpoints"] = {"steps": [2], "epochs": []}
+    settings["schedule"] = {"factor": 0.3, "every": 1, "reset_at": None}
+    expected = train(residual_network(), split(40, 0), split(20, 1), **settings)
+    found, kills = killed_at_every_saving(
+        lambda: train(residual_network(), split(40, 0), split(20, 1), **settings, progress=progress), monkeypatch
+    )
+    assert kills == 6
+    assert_same(found, expected)
+
+
+def test_a_search_for_the_rate_killed_after_each_step_finds_the_same(progress, monkeypatch):
+    def work(**more):
+        settings = {**SETTINGS, "learning_rate": "search", "search": SEARCH, **more}
+        return fit(toy_network, toy_split(), toy_split(20, 1), **settings)
+
+    expected = work()
+    assert len(expected.tries) > 1  # a rate fails first
+    found, kills = killed_at_every_saving(lambda: work(progress=progress), monkeypatch)
+    assert kills > expected.history[-1]["step"]
+    assert_same(found, expected)
+
+
+def relu(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(108, 30), nn.ReLU(), nn.Linear(30, 5)).eval().requires_grad_(False)
+
+
+def attacked(count=24):
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (count, 3, 6, 6), generator=generator, dtype=torch.uint8)
+    return Split(pixels, relu()(pixels.float() / 255).argmax(dim=1))
+
+
+PGD = {"steps": 60, "rel_stepsize": 0.1, "random_start": True}
+ATTACKS = {
+    "linf_pgd": {"epsilon": EPSILON, "parameters": PGD},
+    "linf_pgd_until_converged": {
+        "epsilon": EPSILON,
+        "parameters": PGD,
+        "tolerance": 0.05,
+        "control_images": 6,
+    },
+    "minimal_linf_pgd": {
+        "epsilon": 4 * EPSILON,
+        "tolerance": 1 / 510,
+        "loss": "cross_entropy",
+        "parameters": PGD | {"steps": 10},
+    },
+    "foolbox": {"attack": "L2PGD", "epsilon": 0.5, "parameters": {"steps": 10}},
+}
+
+
+@pytest.mark.parametrize("family", ATTACKS)
+def test_an_attack_killed_at_each_saving_finds_the_same(progress, monkeypatch, family):
+    monkeypatch.setitem(linf_pgd.CHUNK, "cpu", 5)
+
+    def work(**more):
+        attack = build_attack(family, **ATTACKS[family])
+        settings = {"batch_size": 12, "simplify": False, "precision": "float32", "seed": 3}
+        return perturb(relu(), attacked(), np.arange(24), attack, **settings, **more)
+
+    expected = work()
+    found, kills = killed_at_every_saving(lambda: work(progress=progress), monkeypatch)
+    # each of the two batches once, and what the families that know of parts keep of one
+    assert kills == 2 if family == "foolbox" else kills > 4
+    for name, array in vars(expected).items():
+        np.testing.assert_equal(getattr(found, name), array, err_msg=name)
+
+
+def test_lines_killed_after_each_image_are_the_same(progress, monkeypatch):
+    inputs = attacked(6)
+    pixels = inputs.images.float() / 255
+    settings = {"exact_images": 2, "samples": 21, "stretch_limit": 4.0, "seed": 3}
+
+    def work(part):
+        delta = 0.1 * torch.ones_like(pixels)
+        return measure_lines(relu(), pixels, inputs.labels, delta, np.arange(6), **settings, part=part)
+
+    expected = work(NOTHING_KEPT)
+    found, kills = killed_at_every_saving(lambda: work(progress.part("lines")), monkeypatch)
+    assert kills == 6
+    for end, arrays in expected.items():
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(found[end][name], array, err_msg=f"{end} {name}")
+            assert found[end][name].dtype == array.dtype
+
+
+def test_other_work_does_not_go_on_from_it(progress):
+    progress.part("a").save({"x": torch.ones(3)}, n=1)
+    tensors, facts = progress.part("a").load()
+    assert torch.equal(tensors["x"], torch.ones(3)) and facts == {"n": 1}
+    assert progress.part("b").load() is None
+    assert Progress(progress.folder, about="other work").part("a").load() is None
+
+
+@pytest.mark.parametrize("damage", ["truncated", "a changed byte", "no HDF5"])
+def test_a_damaged_file_is_as_none_at_all(progress, damage):
+    part = progress.part("a")
+    part.save({"x": torch.arange(1000.0)}, n=1)
+    path = progress.folder / "a.h5"
+    whole = bytearray(path.read_bytes())
+    if damage == "a changed byte":
+        place = whole.index(np.arange(1000, dtype=np.float32).tobytes()) + 2002
+        whole[place] ^= 1
+    path.write_bytes({"truncated": whole[:1500], "no HDF5": b"\x80\x04."}.get(damage, bytes(whole)))
+    assert part.load() is None
+
+
+def test_saving_takes_at_most_a_twentieth_of_the_time(tmp_path, monkeypatch):
+    clock = iter([0.0, 9.9, 10.0, 10.0, 13.0, 50.0, 72.9, 73.0])  # a saving lasts from 10 to 13
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(clock))
+    part = Progress(tmp_path, about="", every=10.0).part("a")
+    assert [part.due(), part.due()] == [False, True]
+    part.save({})
+    assert [part.due(), part.due(), part.due()] == [False, False, True]
+
+
+def test_nothing_is_kept_without_a_folder_and_nothing_stays_at_the_end(progress):
+    assert not Progress().part("a").due() and Progress().part("a").load() is None
+    progress.part("a").save({})
+    progress.remove()
+    assert not progress.folder.exists()
+    progress.remove()
+
+
+def test_facts_of_any_size_are_kept(progress):
+    rows = [{"value": number / 7} for number in range(20_000)]  # far above what an HDF5 attribute holds
+    progress.part("a").save({}, rows=rows)
+    assert json.dumps(progress.part("a").load()[1]["rows"]) == json.dumps(rows)
+
+
+def test_a_failed_training_fails_again(progress, monkeypatch):
+    settings = {**SETTINGS, "learning_rate": 0.1, "minimum_accuracy": 1.0, "patience": 2}
+    with pytest.raises(TrainingFailed) as first:
+        train(toy_network(), toy_split(), toy_split(20, 1), **settings)
+    with pytest.raises(TrainingFailed) as again:
+        killed_at_every_saving(
+            lambda: train(toy_network(), toy_split(), toy_split(20, 1), **settings, progress=progress), monkeypatch
+        )
+    assert str(again.value) == str(first.value)
