@@ -4,13 +4,17 @@ VENV := .venv
 READY := $(VENV)/.made-from-lock
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: demo test lint bench environment
+.PHONY: demo test test-long lint bench environment
 
 demo: $(READY)
 	$(RUN) snakemake --configfile workflow/presets/demo.yaml
 
 test: lint
 	$(RUN) pytest
+
+# what takes many minutes: the demo killed at 20 moments
+test-long: $(READY)
+	$(RUN) pytest -m long -s
 
 lint: $(READY)
 	$(RUN) ruff check

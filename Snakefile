@@ -19,10 +19,11 @@ include: "workflow/rules/spectra.smk"
 include: "workflow/rules/lines.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/verify.smk"
 
 
 rule all:
     default_target: True
     input:
-        collect(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md"]),
-        collect(f"{RESULTS}/figures/{{figure}}.{{kind}}", figure=figure_paths(), kind=["pdf", "png", "md"]),
+        collect(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "json"]),
+        collect(f"{RESULTS}/figures/{{figure}}.{{kind}}", figure=figure_paths(), kind=["pdf", "png", "md", "json"]),

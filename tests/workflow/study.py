@@ -96,6 +96,7 @@ class Study:
 
     def __init__(self, folder: Path, config: dict):
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copy(ROOT / part, folder / part)
@@ -126,3 +127,11 @@ class Study:
             values = re.findall(r"\w+=(\S+?)(?:,|$)", wildcards[1]) if wildcards else []
             found.append(":".join([rule, *values]))
         return sorted(job for job in found if job != "all")
+
+
+def copied(study: Study, folder: Path) -> Study:
+    """Return a copy of a study, to be changed."""
+    shutil.copytree(study.folder, folder, dirs_exist_ok=True, symlinks=True)
+    copy = Study.__new__(Study)
+    copy.folder = folder
+    return copy

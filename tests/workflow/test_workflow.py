@@ -10,7 +10,7 @@ import sys
 import h5py
 import pytest
 import yaml
-from study import CONFIG, ROOT, Study
+from study import CONFIG, ROOT, Study, copied
 
 TOY_ARCHITECTURE = '''
 """A toy: the readout alone."""
@@ -179,9 +179,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_result_is_one_clear_error_and_leaves_no_output(finished_study, tmp_path, damage):
-    shutil.copytree(finished_study.folder, tmp_path, dirs_exist_ok=True)
-    study = Study.__new__(Study)
-    study.folder = tmp_path
+    study = copied(finished_study, tmp_path)
     target, message = damage(tmp_path)
     done = study.snakemake(target, "--force", "--allowed-rules", "attack", "train", "spectra", "figure_fig10")
     lines = [line for line in done.stderr.splitlines() if line.startswith("rule ") and message in line]
@@ -214,9 +212,7 @@ def test_a_diverged_training_says_at_which_step_and_what_rate_to_try(tmp_path, t
 
 
 def test_a_toy_architecture_is_one_new_file_and_one_line_of_configuration(finished_study, tmp_path, tiny_config):
-    shutil.copytree(finished_study.folder, tmp_path, dirs_exist_ok=True)
-    study = Study.__new__(Study)
-    study.folder = tmp_path
+    study = copied(finished_study, tmp_path)
     (tmp_path / "workflow/lib/advspectra/models/toy.py").write_text(TOY_ARCHITECTURE)
     line = "{name: toy, architecture: toy, activations: [linear], depths: [1], learning_rate: 0.01}"
     tiny_config["networks"].append(yaml.safe_load(line))
@@ -231,9 +227,7 @@ def test_a_toy_architecture_is_one_new_file_and_one_line_of_configuration(finish
 
 
 def test_a_further_state_leaves_the_files_of_the_others_as_they_are(finished_study, tmp_path, tiny_config):
-    shutil.copytree(finished_study.folder, tmp_path, dirs_exist_ok=True)
-    study = Study.__new__(Study)
-    study.folder = tmp_path
+    study = copied(finished_study, tmp_path)
     run = tmp_path / f"results/tiny/bands/{RUN}"
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in run.glob("*/*/*.h5")}
     assert len(before) == 12

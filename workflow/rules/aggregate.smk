@@ -1,4 +1,4 @@
-# files of the study's runs -> tables/<table>.{csv,md}, figures/<figure>.{pdf,png,md}, and of figures that show how an
+# files of the study's runs -> tables/<table>.{csv,md,json}, figures/<figure>.{pdf,png,md,json}, and of figures that show how an
 # attack on a network develops in training, figures/<figure>/<network>-<activation>/depth=<d>/alpha=<a>/<attack>.{...}
 # Each table and figure is a module, which says in INPUTS what it reads, and a caption: a rule each.
 #   files        kinds of files; those of an attack are of summary.attack at summary.checkpoint, unless:
@@ -25,6 +25,7 @@ for table in TABLES:
                 labels={"table": table},
             ),
             markdown=f"{RESULTS}/tables/{table}.md",
+            provenance=f"{RESULTS}/tables/{table}.json",
         params:
             module=f"advspectra.tables.{table}",
             config={key: STUDY[key] for key in inputs_of("tables", table)["config"]},
@@ -60,6 +61,7 @@ for figure in FIGURES:
                 labels={"figure": path},
             ),
             caption=f"{RESULTS}/figures/{path}.md",
+            provenance=f"{RESULTS}/figures/{path}.json",
         wildcard_constraints:
             development=one_of(drawn_for or ()),
         params:

@@ -1,23 +1,30 @@
-"""Draw one figure of the study as PDF and PNG, with its caption."""
+"""Draw one figure of the study as PDF and PNG, with its caption and what made it."""
 
+import hashlib
 import importlib
+import json
 
 import matplotlib
 
 from advspectra.hdf5 import replacing
 from advspectra.results import read_runs
-from advspectra_study.job import job
+from advspectra_study.job import job, made_by, write_provenance
 
-# the creation date would make each drawing differ
-FORMATS = {"pdf": {"metadata": {"CreationDate": None}}, "png": {}}
+# the field of the file that says what made it; the creation date of a PDF would make each drawing differ
+FORMATS = {"pdf": ("Subject", {"CreationDate": None}), "png": ("Description", {})}
 
 with job(snakemake):
     matplotlib.use("Agg")
     matplotlib.rc_file(snakemake.input.style)
     module = importlib.import_module(snakemake.params.module)
     drawing, caption = module.draw(read_runs(snakemake.input.runs), convention=snakemake.params.convention)
-    for kind, options in FORMATS.items():
+    facts = made_by(snakemake)
+    inputs = hashlib.sha256(json.dumps(facts["inputs_sha256"], sort_keys=True).encode()).hexdigest()
+    about = json.dumps({**facts, "inputs_sha256": inputs}, sort_keys=True)
+    for kind, (field, options) in FORMATS.items():
         with replacing(snakemake.output[kind]) as temporary:
-            drawing.savefig(temporary, format=kind, dpi=snakemake.params.figures["dpi"], **options)
+            metadata = {field: about, **options}
+            drawing.savefig(temporary, format=kind, dpi=snakemake.params.figures["dpi"], metadata=metadata)
     with replacing(snakemake.output.caption) as temporary:
         temporary.write_text(caption + "\n", encoding="utf-8")
+    write_provenance(snakemake, facts)

@@ -1,6 +1,6 @@
 """Write the end-to-end map of a linear network and its spectrum."""
 
-from advspectra.checkpoint_file import load_network
+from advspectra.checkpoint_file import load_network, read_origin
 from advspectra.predictor_file import write_predictor
 from advspectra.predictors import end_to_end_map, rescaled
 from advspectra_study.job import job, provenance
@@ -13,5 +13,9 @@ with job(snakemake):
         beta=beta,
         rescaled=rescaled(beta),
         intercept=intercept,
-        attributes={**snakemake.params.identity, **provenance(snakemake)},
+        attributes={
+            **snakemake.params.identity,
+            **read_origin(snakemake.input.checkpoints, name="best"),
+            **provenance(snakemake),
+        },
     )

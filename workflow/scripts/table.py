@@ -1,4 +1,4 @@
-"""Write one table of the study as CSV and as Markdown, the paper's numbers beside ours."""
+"""Write one table of the study as CSV and as Markdown, the paper's numbers beside ours, and what made it."""
 
 import importlib
 
@@ -6,7 +6,7 @@ import yaml
 
 from advspectra.hdf5 import replacing
 from advspectra.results import read_runs
-from advspectra_study.job import job
+from advspectra_study.job import job, made_by, write_provenance
 
 with job(snakemake):
     module = importlib.import_module(snakemake.params.module)
@@ -21,3 +21,4 @@ with job(snakemake):
     ):
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    write_provenance(snakemake, made_by(snakemake))

@@ -23,6 +23,9 @@ from advspectra.networks import build_network
 
 KIND, VERSION = "checkpoints", 1
 
+# each letter is one size in all arrays of a file; those of a state are the network's: see load_network
+SHAPES = {"history/*": "E"}
+
 UNITS = {"epoch": "epoch", "step": "step", "train_loss": "nat", "test_loss": "nat"}
 
 

@@ -19,6 +19,14 @@ from advspectra.hdf5 import add, create, open_checked
 
 KIND = "images"
 VERSION = 1
+# each letter is one size in all arrays of a file
+SHAPES = {
+    "train/images": "NCHW",
+    "train/labels": "N",
+    "test/images": "MCHW",
+    "test/labels": "M",
+    "class_names": "K",
+}
 FORMAT_ATTRIBUTES = ("format", "format_version")
 
 

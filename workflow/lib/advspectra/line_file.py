@@ -38,6 +38,9 @@ ABOUT = {
     "other_curvature": ("logit", "sum of the magnitudes of the changes of slope of the other logit"),
 }
 
+# each letter is one size in all arrays of a file; * is any group
+SHAPES = {**dict.fromkeys(ROOT, "N"), **{f"*/{name}": "N" for name in ABOUT}}
+
 
 def write_lines(
     path: str | Path,

@@ -32,6 +32,14 @@ ABOUT = {
     "linf": ("pixel range", "largest magnitude of the perturbation"),
 }
 
+# each letter is one size in all arrays of a file
+SHAPES = {
+    "perturbation": "NCHW",
+    "clean_logits": "NK",
+    "adversarial_logits": "NK",
+    **dict.fromkeys(set(ABOUT) - {"perturbation", "clean_logits", "adversarial_logits"}, "N"),
+}
+
 ORIGIN = ("attack", "checkpoint", "step", "epoch", "state_sha256", "source_attack", "found_on")
 
 

@@ -13,9 +13,12 @@ import numpy as np
 
 from advspectra import fourier
 from advspectra.hdf5 import add, create
-from advspectra.spectrum_file import add_frequency_scales, add_power
+from advspectra.spectrum_file import POWER_SHAPES, add_frequency_scales, add_power
 
 KIND, VERSION = "predictor", 1
+
+# each letter is one size in all arrays of a file; the rows of spectra are the classes here
+SHAPES = {**POWER_SHAPES, "beta": "NCHW", "intercept": "N"}
 
 
 def write_predictor(

@@ -19,6 +19,17 @@ from advspectra.hdf5 import add, add_scale, create
 
 KIND, VERSION = "spectra", 1
 
+# each letter is one size in all arrays of a file; * is any group
+POWER_SHAPES = {
+    **dict.fromkeys(("*/norm_l1", "*/norm_l2", "*/flatness", "*/half_power_frequency"), "N"),
+    "*/radial_energy": "NR",
+    "*/mean_power": "HW",
+    "radial_frequency": "R",
+    "frequency_y": "H",
+    "frequency_x": "W",
+}
+SHAPES = {**POWER_SHAPES, "image": "N", "angle": "A", "*/angular_energy": "NA"}
+
 
 def add_frequency_scales(file: h5py.File, height: int, width: int) -> dict[str, h5py.Dataset]:
     """Write the radial and the two axis frequencies, (R,), (H,) and (W,), as dimension scales; return them by name."""

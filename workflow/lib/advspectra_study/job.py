@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from advspectra.hdf5 import recorded_sha256
+from advspectra.hdf5 import recorded_sha256, replacing
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
@@ -51,11 +51,26 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
 
 
 def provenance(snakemake) -> dict[str, str]:
-    """Return what made a job's results, as attributes.
+    """Return what made a job's results, as attributes: the facts of `made_by`, the nested ones as JSON."""
+    facts = made_by(snakemake)
+    return {name: fact if isinstance(fact, str) else json.dumps(fact, sort_keys=True) for name, fact in facts.items()}
 
-    JSON of `parameters` (of the configuration what the rule uses), `code` (digests), `versions` and `inputs_sha256` (by
-    path; of an HDF5 file that of its content); `commit` of the repository, and `uncommitted`: JSON of what differs from
-    it among the files that make results. Free of time, place and host: the same run has the same provenance.
+
+def write_provenance(snakemake, facts: Mapping) -> None:
+    """Write the output `provenance`, as JSON: the facts of `made_by` and `outputs_sha256`, of the other outputs."""
+    path = snakemake.output.provenance
+    others = {str(output): sha256(output) for output in snakemake.output if output != path}
+    with replacing(path) as temporary:
+        text = json.dumps({**facts, "outputs_sha256": others}, indent=1, sort_keys=True)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def made_by(snakemake) -> dict[str, str | list | dict]:
+    """Return what makes a job's results.
+
+    `parameters`: of the configuration what the rule uses. `code`: digests by module. `versions` of packages.
+    `inputs_sha256` by path, of an HDF5 file that of its content. `commit` of the repository; `uncommitted`: what
+    differs from it among the files that make results. Free of time, place and host.
     """
     global _not_computing
     start = time.perf_counter()
@@ -67,9 +82,9 @@ def provenance(snakemake) -> dict[str, str]:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "inputs_sha256": {str(path): sha256(path) for path in snakemake.input},
     }
-    found = {name: json.dumps(value, sort_keys=True) for name, value in facts.items()} | _commit()
+    facts |= _commit()
     _not_computing += time.perf_counter() - start
-    return found
+    return facts
 
 
 @contextmanager
@@ -96,7 +111,7 @@ def sha256(path: str | Path) -> str:
     return recorded_sha256(path)
 
 
-def _commit() -> dict[str, str]:
+def _commit() -> dict[str, str | list[str]]:
     """Return the commit of the workflow and the files that differ from it; "unknown" without Git or a repository."""
 
     def git(*arguments: str) -> str:
@@ -105,7 +120,7 @@ def _commit() -> dict[str, str]:
 
     try:
         changed = git("status", "--porcelain", "--", "Snakefile", "workflow", "envs").splitlines()
-        return {"commit": git("rev-parse", "HEAD"), "uncommitted": json.dumps([line.split()[-1] for line in changed])}
+        return {"commit": git("rev-parse", "HEAD"), "uncommitted": [line.split()[-1] for line in changed]}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": "unknown", "uncommitted": "unknown"}
 

@@ -1,0 +1,167 @@
+"""Checks the results of a study against themselves, against each other and against the configuration.
+
+It needs nothing but the results and the configuration: not what Snakemake remembers in .snakemake/.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import h5py
+from tqdm import tqdm
+
+from advspectra.hdf5 import content_sha256
+from advspectra.result_checks import check_result
+from advspectra_study.job import sha256
+
+# of inputs that may be newer than what was made of them: a state of the network is known by its own digest
+REPLACEABLE = ("checkpoints.h5", "checkpoints.kept")
+# sizes that all files of a study share, by the letters that a kind of file has for them
+FORM = {"images": "CHWK", "perturbations": "CHWK", "spectra": "HW", "predictor": "CHW"}
+
+
+@dataclass
+class Report:
+    """What was found: paths by what there is to say of them; `faults` has a line for each path, the others none."""
+
+    good: list[str] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
+    outdated: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
+
+    def lines(self, folder: str) -> Iterator[str]:
+        """Yield what a person should read."""
+        yield f"{folder}: {len(self.good)} files are whole, and as the configuration and the code say"
+        for title, found in (
+            ("damaged, or not what the study would make:", self.faults),
+            ("made otherwise than the study would now; remove them, and snakemake makes them anew:", self.outdated),
+        ):
+            if found:
+                yield f"{len(found)} {title}"
+                yield from (f"  {path}: {why.removeprefix(f'{path}: ')}" for path, why in found.items())
+        for title, paths in (
+            ("not made yet:", self.missing),
+            ("no part of the study as it is configured:", self.foreign),
+            (
+                "left by jobs that were killed; snakemake goes on from *.unfinished, others may be removed:",
+                self.leftovers,
+            ),
+        ):
+            if paths:
+                yield f"{len(paths)} {title}"
+                yield from (f"  {path}" for path in paths)
+
+
+def verify(folder: str, expected: Mapping[str, Mapping]) -> Report:
+    """Return what is to be said of the results of a study.
+
+    folder : results/<study>. expected : for each file of the study, in the order in which they are made, the
+    `parameters`, the `code` and the `inputs` that make it; of a training.json `settings` for parameters.
+    """
+    report = Report()
+    form: dict[str, int] = {}
+    # as they stand in a file
+    expected = json.loads(json.dumps(expected))
+    for path in tqdm(expected, desc="verify", unit="file", disable=None):
+        if not Path(path).exists():
+            report.missing.append(path)
+            continue
+        try:
+            made_by = _made_by(path, form)
+        except (ValueError, OSError, KeyError) as error:
+            report.faults[path] = str(error) if isinstance(error, ValueError) else repr(error)
+            continue
+        if why := _difference(expected[path], made_by) or _other_input(made_by, {*report.faults, *report.outdated}):
+            report.outdated[path] = why
+        else:
+            report.good.append(path)
+    known = set(expected)
+    for file in sorted(Path(folder).rglob("*")):
+        inside = file.relative_to(folder)
+        if file.is_dir() or str(file) in known or inside.parts[0] in ("logs", "benchmarks"):
+            continue
+        unfinished = any(part.startswith(".") or part.endswith(".unfinished") for part in inside.parts)
+        (report.leftovers if unfinished else report.foreign).append(str(file))
+    return report
+
+
+def _made_by(path: str, form: dict[str, int]) -> dict:
+    """Return what a file says made it, once it is known to be whole; {} of one that others vouch for."""
+    kind = Path(path).stem
+    if path.endswith(".h5"):
+        attributes, sizes = check_result(path, kind=kind)
+        for letter in FORM.get(kind, ""):
+            if form.setdefault(letter, sizes[letter]) != sizes[letter]:
+                raise ValueError(f"{path}: expected images with {letter} = {form[letter]}, found {sizes[letter]}")
+        _check_identity(path, attributes)
+        _check_state(path, attributes)
+        if (history := attributes.get("history_sha256")) and _digest(
+            str(Path(path).with_name("history.csv"))
+        ) != history:
+            raise ValueError(f"{path}: history.csv beside it is not the one of this training")
+        facts = {name: json.loads(attributes[name]) for name in ("parameters", "code", "inputs_sha256")}
+        facts["parameters"].pop("checkpoints", None)  # checkpoints.kept says which states there are
+        return facts
+    if Path(path).parent.name == "checkpoints.kept":
+        _state_digest(str(Path(path).parents[1] / "checkpoints.h5"), Path(path).name)
+    if path.endswith(".json"):
+        facts = json.loads(Path(path).read_text(encoding="utf-8"))
+        for other, digest in facts.get("outputs_sha256", {}).items():
+            if not Path(other).exists() or _digest(other) != digest:
+                raise ValueError(f"{path}: {other} is missing or changed since it was made")
+        return facts
+    return {}
+
+
+def _check_identity(path: str, attributes: Mapping) -> None:
+    for name, value in json.loads(attributes["parameters"]).get("identity", {}).items():
+        if attributes.get(name) != value:
+            raise ValueError(f"{path}: expected the attribute {name} {value}, found {attributes.get(name)}")
+
+
+def _check_state(path: str, attributes: Mapping) -> None:
+    """Refuse what was made of a state that is not the one in checkpoints.h5 now."""
+    if (digest := attributes.get("state_sha256")) is None:
+        return
+    state = attributes.get("checkpoint", "best")
+    folder = next(parent for parent in Path(path).parents if (parent / "checkpoints.h5").exists())
+    if _state_digest(str(folder / "checkpoints.h5"), state) != digest:
+        raise ValueError(f"{path}: made of another state {state!r} than the one in {folder}/checkpoints.h5")
+
+
+def _difference(expected: Mapping, made_by: Mapping) -> str:
+    """Return in what a file differs from what the study would make; "" if in nothing."""
+    if "inputs_sha256" in made_by and set(expected["inputs"]) != set(made_by["inputs_sha256"]):
+        changed = sorted(set(expected["inputs"]) ^ set(made_by["inputs_sha256"]))
+        return f"other inputs: {changed[0]}{' ...' if len(changed) > 1 else ''}"
+    for name in ("parameters", "settings", "code"):
+        wanted = expected.get(name, {})
+        found = made_by.get(name, wanted)
+        if keys := sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)):
+            return f"other {name}: {', '.join(keys)}"
+    return ""
+
+
+def _other_input(made_by: Mapping, bad: set[str]) -> str:
+    """Return which input is not, or not any more, what the file was made from; "" if none."""
+    for path, digest in made_by.get("inputs_sha256", {}).items():
+        if any(part in REPLACEABLE for part in Path(path).parts):
+            continue
+        if path in bad or not Path(path).exists() or _digest(path) != digest:
+            return f"made from {path}, which is gone, changed or named here itself"
+    return ""
+
+
+@cache
+def _digest(path: str) -> str:
+    return sha256(path)
+
+
+@cache
+def _state_digest(path: str, state: str) -> str:
+    with h5py.File(path, "r") as file:
+        return content_sha256(file[f"states/{state}"])

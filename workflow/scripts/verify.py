@@ -1,0 +1,14 @@
+"""Read all results of a study and say which are damaged, out of date, missing or foreign."""
+
+import sys
+
+from advspectra_study.job import job
+from advspectra_study.verification import verify
+
+with job(snakemake) as log:
+    found = verify(snakemake.params.folder, snakemake.params.expected)
+    for line in found.lines(snakemake.params.folder):
+        print(line)
+        log(line)
+if found.faults or found.outdated:
+    sys.exit(1)
