@@ -19,6 +19,7 @@ include: "workflow/rules/spectra.smk"
 include: "workflow/rules/lines.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/expected.smk"
 include: "workflow/rules/verify.smk"
 
 

@@ -7,7 +7,8 @@ from torch.backends import cuda, cudnn
 from torch.nn import functional
 from torch.utils import deterministic
 
-from advspectra.devices import precision, prepare
+from advspectra import devices
+from advspectra.devices import place, precision, prepare
 
 CPU = torch.device("cpu")
 
@@ -122,3 +123,19 @@ def test_tf32_is_allowed_inside_its_context_alone():
 def test_a_precision_that_the_device_lacks_is_refused(device, name):
     with pytest.raises(ValueError, match=f"precision '{name}' is not available on {device}"):
         precision(torch.device(device), name)
+
+
+def test_a_result_says_where_it_was_made_and_whether_it_would_come_out_the_same(monkeypatch):
+    monkeypatch.setattr(devices, "_nondeterministic", set())
+    monkeypatch.setattr(devices.warnings, "showwarning", lambda *arguments, **options: shown.append(arguments))
+    shown = []
+    device = prepare("cpu", threads=1)
+    about = place(device)
+    assert about["device"].startswith("cpu: ") and about["threads"] == 1 and about["determinism"] == "same bytes"
+    torch.ones(2).put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]))  # which of two writes to one place stays?
+    assert place(device)["determinism"].startswith("not promised by put_")
+    assert len(shown) == 1  # the warning is shown as well
+
+
+def test_mps_promises_nothing():
+    assert place(torch.device("mps"))["determinism"] == "not promised by mps"

@@ -1,10 +1,13 @@
 """Files appear whole or not at all, say what they are, and are the same bytes each time."""
 
+import os
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 
-from advspectra.hdf5 import add, create, open_checked, replacing
+from advspectra.hdf5 import DIGEST, add, content_sha256, create, open_checked, recorded_sha256, replacing
 
 
 def write(path, values=(1.0, 2.0)):
@@ -73,3 +76,83 @@ def test_a_file_of_another_kind_or_version_or_without_a_dataset_is_refused(tmp_p
     with pytest.raises(ValueError, match="a.h5: damaged or incomplete toy file"):
         with open_checked(tmp_path / "a.h5", kind="toy", version=2) as file:
             file["absent"]
+
+
+CHANGES = {
+    "a value": lambda file: file["values"].write_direct(np.array([1.0, 2.5])),
+    "a type": lambda file: replaced(file, np.array([1.0, 2.0], dtype=np.float32)),
+    "a shape": lambda file: replaced(file, np.array([[1.0, 2.0]])),
+    "a name": lambda file: file.move("values", "value"),
+    "an attribute": lambda file: file.attrs.modify("seed", 1),
+    "an attribute of an array": lambda file: file["values"].attrs.modify("units", "km"),
+    "one array more": lambda file: file.create_dataset("more", data=0),
+    "one group more": lambda file: file.create_group("more").attrs.update(x=1),
+}
+
+
+def replaced(file, values):
+    attributes = dict(file["values"].attrs)
+    del file["values"]
+    file["values"] = values
+    file["values"].attrs.update(attributes)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_the_digest_changes_with_whatever_the_file_holds(tmp_path, change):
+    write(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        assert content_sha256(file) == file.attrs[DIGEST] == recorded_sha256(tmp_path / "a.h5")
+        change(file)
+        assert content_sha256(file) != file.attrs[DIGEST]
+
+
+def test_the_digest_is_of_the_content_not_of_how_it_lies_in_the_file(tmp_path):
+    for name, compression in (("a", True), ("b", False)):
+        with create(tmp_path / f"{name}.h5", kind="toy", version=1, attributes={"about": "x"}) as file:
+            add(file, "values", np.arange(1000.0), units="m", long_name="lengths", compression=compression)
+    assert (tmp_path / "a.h5").read_bytes() != (tmp_path / "b.h5").read_bytes()
+    assert recorded_sha256(tmp_path / "a.h5") == recorded_sha256(tmp_path / "b.h5")
+
+
+def test_an_array_larger_than_what_is_read_at_once_has_its_digest_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("advspectra.hdf5.SLAB", 100)
+    write(tmp_path / "a.h5", values=np.arange(99.0))
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        assert content_sha256(file) == file.attrs[DIGEST]
+        file["values"][-1] = -1
+        assert content_sha256(file) != file.attrs[DIGEST]
+
+
+def test_a_file_without_a_digest_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["format"] = "advspectra.toy"
+    with pytest.raises(ValueError, match="a.h5: expected the attribute content_sha256, found none"):
+        recorded_sha256(tmp_path / "a.h5")
+    (tmp_path / "b.h5").write_bytes(b"no HDF5")
+    with pytest.raises(ValueError, match="b.h5: expected an HDF5 file"):
+        recorded_sha256(tmp_path / "b.h5")
+
+
+def test_two_writers_of_one_file_leave_the_whole_one_of_either(tmp_path):
+    path = tmp_path / "a.h5"
+    with create(path, kind="toy", version=1, attributes={}) as first:
+        with create(path, kind="toy", version=1, attributes={}) as second:
+            add(first, "values", np.zeros(5000), units="m", long_name="lengths")
+            add(second, "values", np.ones(5000), units="m", long_name="lengths")
+        with open_checked(path, kind="toy", version=1) as file:
+            assert (file["values"][()] == 1).all()
+    with open_checked(path, kind="toy", version=1) as file:
+        assert (file["values"][()] == 0).all()
+    assert [found.name for found in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
+    events = []
+    flush, rename = os.fsync, Path.replace
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (events.append(os.readlink(f"/proc/self/fd/{handle}")), flush(handle))
+    )
+    monkeypatch.setattr(Path, "replace", lambda self, target: (events.append("renamed"), rename(self, target))[1])
+    with replacing(tmp_path / "a.csv") as temporary:
+        temporary.write_text("whole")
+    assert events == [str(temporary), "renamed", str(tmp_path)]
