@@ -156,3 +156,12 @@ def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
     with replacing(tmp_path / "a.csv") as temporary:
         temporary.write_text("whole")
     assert events == [str(temporary), "renamed", str(tmp_path)]
+
+
+def test_what_cannot_be_written_is_one_error_that_names_it(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="file/a.h5 cannot be written: File exists|Not a directory"):
+        write(tmp_path / "file/a.h5")
+    for path in (Path("/dev/full/a.h5"), Path("/proc/a.h5")):
+        with pytest.raises(OSError, match=f"{path} cannot be written"):
+            write(path)

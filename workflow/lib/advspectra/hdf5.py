@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from tempfile import mkstemp
 
@@ -26,16 +27,18 @@ SLAB = 2**26
 def create(path: str | Path, *, kind: str, version: int, attributes: Mapping) -> Iterator[h5py.File]:
     """Yield a new HDF5 file that takes the name `path` only once its block has ended without error.
 
-    It is written under a temporary name in the same folder, flushed to disk and renamed.
+    It grows in memory, as the HDF5 library ends in a segmentation fault when a disk is full.
     attributes : str, int, float, bool or lists of numbers, stored on the root.
     """
+    memory = BytesIO()
+    with h5py.File(memory, "w", track_order=True) as file:
+        file.attrs["format"] = f"advspectra.{kind}"
+        file.attrs["format_version"] = version
+        file.attrs.update(attributes)
+        yield file
+        file.attrs[DIGEST] = content_sha256(file)
     with replacing(path) as temporary:
-        with h5py.File(temporary, "w", track_order=True) as file:
-            file.attrs["format"] = f"advspectra.{kind}"
-            file.attrs["format_version"] = version
-            file.attrs.update(attributes)
-            yield file
-            file.attrs[DIGEST] = content_sha256(file)
+        temporary.write_bytes(memory.getbuffer())
 
 
 def content_sha256(group: h5py.Group) -> str:
@@ -64,14 +67,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block ends well, remove it if not.
 
     It is on the disk before it takes the name, so that not even a crash of the machine leaves half a file there, and
-    two processes that write the same file at once leave the whole one of either.
+    two processes that write the same file at once leave the whole one of either. OSError, naming `path`, if it cannot be
+    written.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    path, temporary = Path(path), None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         _flush(temporary)
         # mkstemp makes private files; a result is as readable as any other file of the user
@@ -80,8 +84,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
         _flush(path.parent)
+    except OSError as error:
+        raise OSError(error.errno, f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

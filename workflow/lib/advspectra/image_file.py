@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from advspectra.hdf5 import add, create, open_checked
+from advspectra.hdf5 import DIGEST, add, create, open_checked
 
 KIND = "images"
 VERSION = 1
@@ -27,7 +27,7 @@ SHAPES = {
     "test/labels": "M",
     "class_names": "K",
 }
-FORMAT_ATTRIBUTES = ("format", "format_version")
+FORMAT_ATTRIBUTES = ("format", "format_version", DIGEST)
 
 
 @dataclass(frozen=True, eq=False)
