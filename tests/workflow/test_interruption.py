@@ -21,7 +21,8 @@ def busy(**changes):
     """The study with a training and attacks that take seconds, and everything unfinished kept at once."""
     config = copy.deepcopy(CONFIG)
     config["compute"]["save_every"] = 0
-    config["training"]["epochs"] = 40
+    config["training"]["epochs"] = 800
+    config["training"]["schedule"]["every"] = 200
     config["attacks"][0]["options"]["parameters"]["steps"] = 3000
     return config | changes
 
