@@ -13,6 +13,8 @@ from tempfile import mkstemp
 import h5py
 import numpy as np
 
+from advspectra.hdf5_guard import check_attributes, check_layout
+
 
 @contextmanager
 def create(path: str | Path, *, kind: str, version: int, attributes: Mapping) -> Iterator[h5py.File]:
@@ -54,7 +56,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def open_checked(path: str | Path, *, kind: str, version: int) -> Iterator[h5py.File]:
     """Yield the HDF5 file at `path`, open for reading.
 
-    Raises ValueError if it cannot be read as HDF5 (truncated, damaged, foreign), or is of another kind or version.
+    Raises ValueError if it cannot be read as HDF5 (truncated, damaged, foreign), is of another kind or version, or is
+    laid out as `create` and `add` never do it (advspectra.hdf5_guard).
     """
     try:
         file = h5py.File(path, "r")
@@ -63,11 +66,14 @@ def open_checked(path: str | Path, *, kind: str, version: int) -> Iterator[h5py.
     except OSError as error:
         raise ValueError(f"{path}: expected an HDF5 file, found one that cannot be read ({error})") from error
     with file:
-        found = file.attrs.get("format"), file.attrs.get("format_version")
-        if found != (f"advspectra.{kind}", version):
+        check_attributes(file)
+        found = [str(file.attrs.get(name)) for name in ("format", "format_version")]
+        if found != [f"advspectra.{kind}", str(version)]:
+            name, number = (repr(text[:80])[1:-1] for text in found)  # without control characters
             raise ValueError(
-                f"{path}: expected format advspectra.{kind} version {version}, found {found[0]} version {found[1]}"
+                f"{path}: expected format advspectra.{kind} version {version}, found {name} version {number}"
             )
+        check_layout(file)
         try:
             yield file
         except (KeyError, OSError) as error:

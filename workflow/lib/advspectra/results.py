@@ -16,6 +16,7 @@ import h5py
 
 from advspectra import result_files
 from advspectra.hdf5 import open_checked
+from advspectra.hdf5_guard import check_attributes
 from advspectra.result_files import VERSIONS, Checkpoints, Lines, Perturbations, Predictor, Spectra
 
 # these have a file for each attack or transfer and each state that it was tried on
@@ -306,6 +307,7 @@ def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
     """Return the kind, the data set and (network, activation, depth, alpha, seed) of a result file, and the file."""
     try:
         with h5py.File(path, "r") as file:
+            check_attributes(file)
             attributes = dict(file.attrs)
     except FileNotFoundError:
         raise
