@@ -1,5 +1,6 @@
 """Checks of a config that a JSON Schema cannot express. Each skips what is already known to be broken."""
 
+import re
 from collections.abc import Iterator, Mapping
 from math import inf, isfinite
 from pathlib import Path
@@ -20,6 +21,9 @@ from advspectra_study.config_faults import (
 from advspectra_study.plugins import available, options_schema, spec
 from advspectra_study.runs import number
 
+# what no page and no path should have
+UNSAFE = re.compile(f"{CONTROL.pattern}|<")
+
 
 def written_out(value: Any, sizes: dict[int, float]) -> float:
     """Return how many values a config has when each alias of YAML is written out; infinity if one holds itself.
@@ -38,10 +42,10 @@ def written_out(value: Any, sizes: dict[int, float]) -> float:
 def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) -> Any:
     """Return a copy made of dict, list and scalars, in which 1.0 became 1.
 
-    1 and 1.0 are one number and must not make two runs or a stale result. `faults` receives what no config
-    may hold: nan, infinity, keys that are not text, control characters (a schema's pattern lets a last line break
-    pass, and paths must not have any). Inside the free mapping `parameters` of an attack numbers
-    stay as they are, and text that looks like a number is refused, as no schema would notice it.
+    1 and 1.0 are one number and must not make two runs or a stale result. `faults` receives what no config may
+    hold: nan, infinity, keys that are not text; in text control characters (a schema's pattern lets a last line break
+    pass) and <, which Snakemake's report writes into its page as it is. Inside the free mapping `parameters` of an
+    attack numbers stay as they are, and text that looks like a number is refused, as no schema would notice it.
     """
     if isinstance(value, Mapping):
         result = {}
@@ -53,8 +57,8 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
                         f"found the key {key!r}, which YAML does not read as text; quote it",
                     )
                 )
-            elif CONTROL.search(key):
-                faults.append(Fault((*keys, key), "allowed: keys without control characters"))
+            elif UNSAFE.search(key):
+                faults.append(Fault((*keys, key), "allowed: keys without control characters and <"))
             inside = free or (key == "parameters" and len(keys) == 3 and keys[0] == "attacks")
             result[str(key)] = plain(item, (*keys, str(key)), faults, free=inside)
         return result
@@ -64,8 +68,8 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
         faults.append(Fault(keys, f"found {value}; allowed: a finite number"))
     elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53 and not free:
         return int(value)
-    elif isinstance(value, str) and CONTROL.search(value):
-        faults.append(Fault(keys, f"found {found(value)}; allowed: text without control characters"))
+    elif isinstance(value, str) and UNSAFE.search(value):
+        faults.append(Fault(keys, f"found {found(value)}; allowed: text without control characters and <"))
     elif free and isinstance(value, str) and (hint := number_hint(value)):
         faults.append(Fault(keys, f"found {found(value)}; allowed: a number; {hint}"))
     return value
