@@ -64,6 +64,9 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
         return result
     if isinstance(value, list | tuple):
         return [plain(item, (*keys, index), faults, free=free) for index, item in enumerate(value)]
+    if not isinstance(value, str | int | float | None):
+        # Snakemake's YAML knows tags for dates, bytes and even functions
+        faults.append(Fault(keys, f"found {found(value)}; allowed: text, a number, true, false or null"))
     if isinstance(value, float) and not isfinite(value):
         faults.append(Fault(keys, f"found {value}; allowed: a finite number"))
     elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53 and not free:
