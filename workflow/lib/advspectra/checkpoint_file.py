@@ -112,7 +112,7 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
     with open_checked(path, kind=KIND, version=VERSION) as file:
         form = {
             "architecture": file.attrs["architecture"],
-            "options": json.loads(file.attrs["options"]),
+            "options": _options(path, file.attrs["options"]),
             "activation": file.attrs["activation"],
             "depth": int(file.attrs["depth"]),
             "image_shape": tuple(int(size) for size in file.attrs["image_shape"]),
@@ -132,6 +132,13 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
     network = build_network(**form, **UNSCALED)
     network.load_state_dict(state)
     return network.eval(), form
+
+
+def _options(path: str | Path, text: str) -> dict:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: options: expected JSON, found what cannot be read as such ({error})") from error
 
 
 def _shapes(path: str | Path, form: Mapping, *, entries: int) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import h5py
 from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t, h5z
 
-from advspectra.memory import budget
+from advspectra import memory
 
 DEPTH = 3  # of groups; checkpoints.h5 has states/<name>
 ATTRIBUTES = 100  # of one object; ours have about 30
@@ -46,8 +46,8 @@ def check_layout(file: h5py.File) -> None:
             raise _refused(file, name, "is neither a group nor a dataset")
     if stored > file.id.get_filesize():
         raise _refused(file, "/", "has arrays that share their bytes")
-    if inflated > budget():
-        raise _refused(file, "/", f"has {inflated} bytes when decompressed, {budget()} at most are read")
+    if inflated > (most := memory.budget()):
+        raise _refused(file, "/", f"has {inflated} bytes when decompressed, {most} at most are read")
 
 
 def _objects(file: h5py.File, group: h5g.GroupID, path: str, *, depth: int, seen: set[int]) -> Iterator[tuple]:
@@ -77,8 +77,8 @@ def _sizes(file: h5py.File, dataset: h5d.DatasetID, name: str) -> tuple[int, int
     shape = space.get_simple_extent_dims()
     declared = math.prod(shape) * kind.get_size()
     if dataset.get_offset() is not None:  # in one piece, in this file
-        if declared > budget() and kind != h5t.STD_U8LE:  # image_file maps bytes, of any number
-            raise _refused(file, name, f"has {declared} bytes, {budget()} at most are read")
+        if declared > (most := memory.budget()) and kind != h5t.STD_U8LE:  # image_file maps bytes, of any number
+            raise _refused(file, name, f"has {declared} bytes, {most} at most are read")
         return stored, 0
     plist = dataset.get_create_plist()
     layout = plist.get_layout()
