@@ -26,6 +26,9 @@ KIND, VERSION = "checkpoints", 1
 # each letter is one size in all arrays of a file; those of a state are the network's: see load_network
 SHAPES = {"history/*": "E"}
 
+# the initial weights do not matter where those of a state follow
+UNSCALED = {"alpha": 1.0, "alpha_scaling": "plain", "seed": 0}
+
 UNITS = {"epoch": "epoch", "step": "step", "train_loss": "nat", "test_loss": "nat"}
 
 
@@ -112,12 +115,13 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
 
     expected : the values that architecture, options, activation and depth must have.
     Raises ValueError when the file is of another architecture than expected, lacks that state, or the state's entries
-    differ from the network's in name or shape or are not finite.
+    differ from the network's in name or shape or are not finite. A network of any size that the file may claim takes no
+    memory before its entries are known to be there.
     """
     with open_checked(path, kind=KIND, version=VERSION) as file:
         form = {
             "architecture": file.attrs["architecture"],
-            "options": json.loads(file.attrs["options"]),
+            "options": _options(path, file.attrs["options"]),
             "activation": file.attrs["activation"],
             "depth": int(file.attrs["depth"]),
             "image_shape": tuple(int(size) for size in file.attrs["image_shape"]),
@@ -127,17 +131,45 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
             if form[key] != value:
                 raise ValueError(f"{path}: expected a network with {key} {value!r}, found {form[key]!r}")
         group = _state(file, name)
+        # of what the file says of itself nothing is built before it is known to be as large as what the file stores
+        shapes = {key: getattr(group[key], "shape", "of a group") for key in group}
+        _compare(path, name, found=shapes, wanted=_shapes(path, form, entries=len(shapes)))
         state = {key: torch.from_numpy(np.asarray(group[key][()])) for key in group}
-    network = build_network(**form, alpha=1.0, alpha_scaling="plain", seed=0)
-    needed = network.state_dict()
-    for key in sorted(state.keys() | needed.keys()):
-        found, wanted = (tuple(part[key].shape) if key in part else "nothing" for part in (state, needed))
-        if found != wanted:
-            raise ValueError(f"{path}: state {name!r}, entry {key!r}: expected shape {wanted}, found {found}")
-        if not torch.isfinite(state[key]).all():
+    for key, tensor in state.items():
+        if not torch.isfinite(tensor).all():
             raise ValueError(f"{path}: state {name!r}, entry {key!r}: expected finite values, found NaN or infinity")
+    network = build_network(**form, **UNSCALED)
     network.load_state_dict(state)
     return network.eval(), form
+
+
+def _options(path: str | Path, text: str) -> dict:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: options: expected JSON, found what cannot be read as such ({error})") from error
+
+
+def _shapes(path: str | Path, form: Mapping, *, entries: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the entries of a network of that form, by name, without memory for its weights.
+
+    entries : as many as the file stores. ValueError if there is no such network, or it has more hidden layers.
+    """
+    if form["depth"] > entries:
+        raise ValueError(f"{path}: depth {form['depth']}: expected at most the {entries} entries that are stored")
+    try:
+        with torch.device("meta"):
+            network = build_network(**form, **UNSCALED)
+    except (RuntimeError, TypeError, OverflowError) as error:  # of sizes that no tensor can have
+        raise ValueError(f"{path}: no network can be built as its attributes say: {error}") from error
+    return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+
+
+def _compare(path: str | Path, name: str, *, found: Mapping[str, tuple], wanted: Mapping[str, tuple]) -> None:
+    for key in sorted(found.keys() | wanted.keys()):
+        one, other = found.get(key, "nothing"), wanted.get(key, "nothing")
+        if one != other:
+            raise ValueError(f"{path}: state {name!r}, entry {key!r}: expected shape {other}, found {one}")
 
 
 def _state(file: h5py.File, name: str) -> h5py.Group:

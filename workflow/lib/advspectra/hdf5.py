@@ -16,6 +16,8 @@ from tempfile import mkstemp
 import h5py
 import numpy as np
 
+from advspectra.hdf5_guard import check_attributes, check_layout
+
 DIGEST = "content_sha256"
 # HDF5's own attributes of dimension scales, which hold addresses in the file
 ADDRESSES = ("DIMENSION_LIST", "REFERENCE_LIST")
@@ -67,8 +69,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block ends well, remove it if not.
 
     It is on the disk before it takes the name, so that not even a crash of the machine leaves half a file there, and
-    two processes that write the same file at once leave the whole one of either. OSError, naming `path`, if it cannot be
-    written.
+    two processes that write the same file at once leave the whole one of either. OSError, naming `path`, if it cannot
+    be written.
     """
     path, temporary = Path(path), None
     try:
@@ -104,6 +106,7 @@ def recorded_sha256(path: str | Path) -> str:
     """Return the digest of its content that a file states; ValueError if it is no HDF5 file or states none."""
     try:
         with h5py.File(path, "r") as file:
+            check_attributes(file)
             digest = file.attrs.get(DIGEST)
     except FileNotFoundError:
         raise
@@ -118,7 +121,8 @@ def recorded_sha256(path: str | Path) -> str:
 def open_checked(path: str | Path, *, kind: str, version: int) -> Iterator[h5py.File]:
     """Yield the HDF5 file at `path`, open for reading.
 
-    Raises ValueError if it cannot be read as HDF5 (truncated, damaged, foreign), or is of another kind or version.
+    Raises ValueError if it cannot be read as HDF5 (truncated, damaged, foreign), is of another kind or version, or is
+    laid out as `create` and `add` never do it (advspectra.hdf5_guard).
     """
     try:
         file = h5py.File(path, "r")
@@ -127,11 +131,14 @@ def open_checked(path: str | Path, *, kind: str, version: int) -> Iterator[h5py.
     except OSError as error:
         raise ValueError(f"{path}: expected an HDF5 file, found one that cannot be read ({error})") from error
     with file:
-        found = file.attrs.get("format"), file.attrs.get("format_version")
-        if found != (f"advspectra.{kind}", version):
+        check_attributes(file)
+        found = [str(file.attrs.get(name)) for name in ("format", "format_version")]
+        if found != [f"advspectra.{kind}", str(version)]:
+            name, number = (repr(text[:80])[1:-1] for text in found)  # without control characters
             raise ValueError(
-                f"{path}: expected format advspectra.{kind} version {version}, found {found[0]} version {found[1]}"
+                f"{path}: expected format advspectra.{kind} version {version}, found {name} version {number}"
             )
+        check_layout(file)
         try:
             yield file
         except (KeyError, OSError) as error:

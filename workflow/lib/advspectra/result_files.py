@@ -153,11 +153,13 @@ def spectra(file: h5py.File, convention: str) -> Spectra:
     available = sorted(name for name, item in file.items() if isinstance(item, h5py.Group))
     if convention not in available:
         raise ValueError(f"{file.filename}: no spectra under the convention {convention!r}, found {available}")
+    if (images := str(file.attrs["images"])) not in ("successful", "all"):
+        raise ValueError(f"{file.filename}: expected the attribute images to be successful or all, found {images!r}")
     group = file[convention]
     names = ("norm_l1", "norm_l2", "half_power_frequency", "radial_energy", "angular_energy")
     scales = ("image", "radial_frequency", "angle", "frequency_y", "frequency_x")
     return Spectra(
-        images=str(file.attrs["images"]),
+        images=images,
         attacked=int(file.attrs["attacked"]),
         selected=int(file.attrs["selected"]),
         mean_power=group["mean_power"][()] if "mean_power" in group else None,

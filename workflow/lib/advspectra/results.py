@@ -4,6 +4,7 @@ A run's identity stands in the root attributes of its files (never in their path
 list of result files. Runs come in the paper's order of networks, whatever the order of the files.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,10 +17,13 @@ import h5py
 
 from advspectra import result_files
 from advspectra.hdf5 import open_checked
+from advspectra.hdf5_guard import check_attributes
 from advspectra.result_files import VERSIONS, Checkpoints, Lines, Perturbations, Predictor, Spectra
 
 # these have a file for each attack or transfer and each state that it was tried on
 STATE_KINDS = ("perturbations", "spectra", "lines")
+# names are shown as they are in Markdown, captions and figures
+NAME = re.compile(r"[A-Za-z0-9_=.-]{1,80}")
 IDENTITY = ("network", "activation", "depth", "alpha", "seed")
 
 # The networks of the paper in the order of its Table 2: name in the configuration -> (the paper's name, short name).
@@ -306,6 +310,7 @@ def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
     """Return the kind, the data set and (network, activation, depth, alpha, seed) of a result file, and the file."""
     try:
         with h5py.File(path, "r") as file:
+            check_attributes(file)
             attributes = dict(file.attrs)
     except FileNotFoundError:
         raise
@@ -318,6 +323,11 @@ def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
         raise ValueError(f"{path}: expected the attributes that identify a run, found none of the name {missing[0]}")
     network, activation, depth, alpha, seed = (attributes[name] for name in IDENTITY)
     identity = str(network), str(activation), int(depth), float(alpha), int(seed)
+    names = [attributes["dataset"], network, activation]
+    names += [attributes[name] for name in ("attack", "checkpoint", "source_attack", "found_on") if name in attributes]
+    for name in names:
+        if not NAME.fullmatch(str(name)):
+            raise ValueError(f"{path}: expected names of letters, digits and _ = . -, found {name!r}")
     about = {}
     if kind in STATE_KINDS:
         about = {name: str(attributes[name]) for name in ("attack", "checkpoint") if name in attributes}

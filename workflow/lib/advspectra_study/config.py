@@ -6,12 +6,14 @@ from typing import Any
 
 import yaml
 
-from advspectra_study.config_checks import cross_faults, plain, plugin_faults
+from advspectra_study.config_checks import cross_faults, plain, plugin_faults, written_out
 from advspectra_study.config_faults import Fault, fill_defaults, found, schema_faults
 from advspectra_study.state_checks import state_faults
 
 # the C parser, where PyYAML has it, reads the schema ten times faster
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+MOST_VALUES = 100_000  # the paper's study has some 300; a few aliases of aliases in YAML make billions
 
 
 class ConfigError(ValueError):
@@ -35,6 +37,8 @@ def load_config(raw: Mapping[str, Any], *, schema_path: Path, library: Path) -> 
     """
     with open(schema_path, encoding="utf-8") as file:
         schema = yaml.load(file, LOADER)
+    if written_out(raw, {}) > MOST_VALUES:
+        raise ConfigError([Fault((), f"found more than {MOST_VALUES} values (through aliases?); allowed: fewer")])
     faults: list[Fault] = []
     config = plain(raw, (), faults)
     if not isinstance(config, dict):

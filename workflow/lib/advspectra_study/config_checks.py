@@ -1,11 +1,13 @@
 """Checks of a config that a JSON Schema cannot express. Each skips what is already known to be broken."""
 
+import re
 from collections.abc import Iterator, Mapping
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
 from advspectra_study.config_faults import (
+    CONTROL,
     Fault,
     Keys,
     did_you_mean,
@@ -19,13 +21,31 @@ from advspectra_study.config_faults import (
 from advspectra_study.plugins import available, options_schema, spec
 from advspectra_study.runs import number
 
+# what no page and no path should have
+UNSAFE = re.compile(f"{CONTROL.pattern}|<")
+
+
+def written_out(value: Any, sizes: dict[int, float]) -> float:
+    """Return how many values a config has when each alias of YAML is written out; infinity if one holds itself.
+
+    sizes : what is known already, by identity, so that each value that is there is looked at once.
+    """
+    if not isinstance(value, Mapping | list | tuple):
+        return 1
+    if id(value) not in sizes:
+        sizes[id(value)] = inf  # what an alias inside finds
+        items = value.values() if isinstance(value, Mapping) else value
+        sizes[id(value)] = 1 + sum(written_out(item, sizes) for item in items)
+    return sizes[id(value)]
+
 
 def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) -> Any:
     """Return a copy made of dict, list and scalars, in which 1.0 became 1.
 
-    1 and 1.0 are one number and must not make two runs or a stale result. `faults` receives what no config
-    may hold: nan, infinity, keys that are not text. Inside the free mapping `parameters` of an attack numbers
-    stay as they are, and text that looks like a number is refused, as no schema would notice it.
+    1 and 1.0 are one number and must not make two runs or a stale result. `faults` receives what no config may
+    hold: nan, infinity, keys that are not text; in text control characters (a schema's pattern lets a last line break
+    pass) and <, which Snakemake's report writes into its page as it is. Inside the free mapping `parameters` of an
+    attack numbers stay as they are, and text that looks like a number is refused, as no schema would notice it.
     """
     if isinstance(value, Mapping):
         result = {}
@@ -37,15 +57,22 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
                         f"found the key {key!r}, which YAML does not read as text; quote it",
                     )
                 )
+            elif UNSAFE.search(key):
+                faults.append(Fault((*keys, key), "allowed: keys without control characters and <"))
             inside = free or (key == "parameters" and len(keys) == 3 and keys[0] == "attacks")
             result[str(key)] = plain(item, (*keys, str(key)), faults, free=inside)
         return result
     if isinstance(value, list | tuple):
         return [plain(item, (*keys, index), faults, free=free) for index, item in enumerate(value)]
+    if not isinstance(value, str | int | float | None):
+        # Snakemake's YAML knows tags for dates, bytes and even functions
+        faults.append(Fault(keys, f"found {found(value)}; allowed: text, a number, true, false or null"))
     if isinstance(value, float) and not isfinite(value):
         faults.append(Fault(keys, f"found {value}; allowed: a finite number"))
     elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53 and not free:
         return int(value)
+    elif isinstance(value, str) and UNSAFE.search(value):
+        faults.append(Fault(keys, f"found {found(value)}; allowed: text without control characters and <"))
     elif free and isinstance(value, str) and (hint := number_hint(value)):
         faults.append(Fault(keys, f"found {found(value)}; allowed: a number; {hint}"))
     return value

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator, ValidationError
 
 Keys = tuple[str | int, ...]
 NUMBER_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+# of a terminal (C0 and C1), and halves of characters: nothing can show them as they are
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 FRACTION_TEXT = re.compile(r"\s*[-+]?[\d.]+\s*/\s*[\d.]+\s*")
 
 
@@ -23,7 +25,8 @@ class Fault:
     meant: Keys | None = None
 
     def __str__(self) -> str:
-        return f"{key_path(self.keys)}: {self.text}"
+        # keys and values may be a stranger's: a fault is one line, and a terminal obeys none of it
+        return CONTROL.sub(lambda match: repr(match[0])[1:-1], f"{key_path(self.keys)}: {self.text}")
 
 
 def key_path(keys: Keys) -> str:

@@ -9,18 +9,20 @@ is skipped.
 import bz2
 import gzip
 import hashlib
+import io
 import lzma
 import tarfile
+import unicodedata
 import warnings
 import zlib
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
+from advspectra import memory
 from advspectra.image_file import ImageSet
 
 SPEC = {
@@ -54,10 +56,17 @@ SPEC = {
 
 SPLITS = ("train", "test")
 FILTERS = {name: Image.Resampling[name.upper()] for name in SPEC["options"]["resize"]["enum"] if name != "none"}
-# Limits against files made to fill the memory; photographs stay far below both.
+# Those whose decoders run nothing: Pillow gives EPS to Ghostscript, a program that executes it.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# Limits against files made to fill the memory; photographs, and archives of them, stay far below each.
 PIXEL_LIMIT = 50_000_000  # of one decoded image
 BYTE_LIMIT = 256 * 2**20  # of one encoded image
+HEADER_LIMIT = 2**18  # bytes of a long name or other header before a member of an archive
+END_LIMIT = 64 * 2**20  # bytes after the last member; tar itself fills up to 10 KiB
+XZ_LIMIT = 512 * 2**20  # bytes to decompress with; `xz -9` needs 65 MiB, a header can ask for 4 GiB
+ENTRY_BYTES = 1000  # of memory for an image, besides its pixels
 READ_BYTES = 2**20
+PAX_TYPES = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 # Pillow modes whose values fit 8 bits; converting others (16-bit, float) would clip.
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
 
@@ -68,7 +77,7 @@ def load(*, path: str, image_size: list[int] | None, resize: str, channels: int)
     image_size : [H, W], or None if all images have one size. resize : Pillow filter, or "none".
     Raises ValueError, naming the file, if one is not an image in its place, has another size and resize is
     "none", is transparent or not 8-bit; if train and test differ in classes, or a class is empty; if the
-    archive is damaged or holds links.
+    archive is damaged or holds links; if the images take more than a quarter of the machine's memory.
     """
     location = Path(path)
     if image_size is None and resize != "none":
@@ -82,6 +91,7 @@ def load(*, path: str, image_size: list[int] | None, resize: str, channels: int)
 
     found: dict[tuple[str, str, str], np.ndarray] = {}
     size = None if image_size is None else (int(image_size[0]), int(image_size[1]))
+    most, held = memory.budget() // 2, 0  # the images are held twice while they are put in order
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for key, data in entries:
@@ -92,6 +102,9 @@ def load(*, path: str, image_size: list[int] | None, resize: str, channels: int)
                 digest.update(f"{name}\0{hashlib.sha256(data).hexdigest()}\n".encode())
             found[key] = _decode(data, name=f"{path}: {name}", size=size, resize=resize, channels=channels)
             size = size or found[key].shape[1:]
+            held += found[key].nbytes + ENTRY_BYTES
+            if held > most:
+                raise ValueError(f"image_folder: {path}: the images take more than {most} bytes of memory")
     classes = _classes(found, path=path)
     if digest is None:
         with open(location, "rb") as file:
@@ -121,13 +134,13 @@ def _classes(found: dict[tuple[str, str, str], np.ndarray], *, path: str) -> tup
 
 def _folder_entries(folder: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]:
     """Yield (split, class, file name) and content of each file of a folder, sorted."""
-    for split in sorted(folder.iterdir()):
+    for split in _listed(folder):
         if split.name not in SPLITS or not split.is_dir():
             raise ValueError(f"image_folder: expected only the folders train and test in {folder}, found {split.name}")
-        for category in sorted(split.iterdir()):
+        for category in _listed(split):
             if not category.is_dir():
                 raise ValueError(f"image_folder: expected class folders in {split}, found {category.name}")
-            files = sorted(category.iterdir())
+            files = _listed(category)
             if not files:
                 raise ValueError(f"image_folder: {category} is empty, expected images")
             for file in files:
@@ -136,6 +149,19 @@ def _folder_entries(folder: Path) -> Iterator[tuple[tuple[str, str, str], bytes]
                 if file.stat().st_size > BYTE_LIMIT:
                     raise ValueError(f"image_folder: {file} has more than {BYTE_LIMIT} bytes")
                 yield (split.name, category.name, file.name), file.read_bytes()
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted; ValueError for a name that is no plain text."""
+    for path in (paths := sorted(folder.iterdir())):
+        _check_name(path.name, where=f"image_folder: {folder}: {path.name!r}")
+    return paths
+
+
+def _check_name(name: str, *, where: str) -> None:
+    """Raise ValueError for control characters, which a terminal would obey, and for bytes that are not UTF-8."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        raise ValueError(f"{where}: expected a name without control characters, in UTF-8")
 
 
 def _archive_entries(path: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]:
@@ -148,6 +174,7 @@ def _archive_entries(path: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]
             tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive,
         ):
             for member in archive:
+                archive.members.clear()  # a stream never goes back; tarfile would keep every member
                 parts = _parts(member, path=path)
                 if member.isdir():
                     folders.add(parts)
@@ -158,10 +185,13 @@ def _archive_entries(path: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]
                 if len(tops) > 1:
                     raise ValueError(f"image_folder: {path}: expected one top-level folder, found {sorted(tops)}")
                 yield (split, category, file), archive.extractfile(member).read()
-                archive.members.clear()  # a stream never goes back; tarfile would keep every member
-            while stream.read(READ_BYTES):  # to the end, where the checksums are
-                pass
-    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+            rest = 0
+            while block := stream.read(READ_BYTES):  # to the end, where the checksums are
+                rest += len(block)
+                if rest > END_LIMIT:
+                    raise ValueError(f"image_folder: {path}: more than {END_LIMIT} bytes after the last image")
+    # RecursionError: of headers that follow headers
+    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, RecursionError) as error:
         raise ValueError(
             f"image_folder: {path} is not a tar archive (plain, gzip, bzip2, xz), or is truncated or damaged: {error}"
         ) from error
@@ -171,7 +201,10 @@ def _archive_entries(path: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]
 
 
 class _Member(tarfile.TarInfo):
-    """Member of an archive that must end properly: tarfile takes a damaged or missing header for the end."""
+    """Member of an archive that must end properly: tarfile takes a damaged or missing header for the end.
+
+    Headers are limited in size, and files with holes refused: tarfile would read a map of the holes of any size.
+    """
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> "_Member":
@@ -182,11 +215,60 @@ class _Member(tarfile.TarInfo):
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
 
+    def _proc_member(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:  # tarfile's own place for subclasses
+        if self.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, *PAX_TYPES) and self.size > HEADER_LIMIT:
+            raise tarfile.ReadError(f"a header of {self.size} bytes, at most {HEADER_LIMIT} are read")
+        return super()._proc_member(tarfile_)
+
+    def _proc_sparse(self, *_) -> None:
+        raise tarfile.ReadError("a file with holes (sparse), expected whole files")
+
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _proc_sparse
+
+
+class _Xz(io.RawIOBase):
+    """An xz file, open for reading, decompressed within XZ_LIMIT of memory; lzma.open knows no limit.
+
+    Raises lzma.LZMAError beyond the limit and for damaged data, EOFError for a truncated file.
+    """
+
+    def __init__(self, path: Path):
+        self._file = open(path, "rb")
+        self._start()
+
+    def _start(self) -> None:
+        self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_LIMIT)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        data = b""
+        while not data:
+            given = b""
+            if self._stream.eof:  # another stream may follow, after zeros
+                given = self._stream.unused_data.lstrip(b"\0")
+                while not given and (block := self._file.read(READ_BYTES)):
+                    given = block.lstrip(b"\0")
+                if not given:
+                    return 0
+                self._start()
+            elif self._stream.needs_input and not (given := self._file.read(READ_BYTES)):
+                raise EOFError("compressed data end before their end mark")
+            data = self._stream.decompress(given, max_length=len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
 
 def _parts(member: tarfile.TarInfo, *, path: Path) -> tuple[str, ...]:
     """Return the parts of a member's name; ValueError unless it is a folder or a file in its place."""
     name = PurePosixPath(member.name)
     where = f"image_folder: {path}: {member.name!r}"
+    _check_name(member.name, where=where)
     if name.is_absolute() or ".." in name.parts:
         raise ValueError(f"{where} points outside the archive")
     if member.isdir():
@@ -195,7 +277,7 @@ def _parts(member: tarfile.TarInfo, *, path: Path) -> tuple[str, ...]:
         raise ValueError(f"{where} is a link or a special file, expected only folders and files")
     if not (3 <= len(name.parts) <= 4 and name.parts[-3] in SPLITS):
         raise ValueError(f"{where}: expected train/<class>/<image> or test/<class>/<image>")
-    if member.size > BYTE_LIMIT:
+    if not 0 <= member.size <= BYTE_LIMIT:
         raise ValueError(f"{where} has {member.size} bytes, at most {BYTE_LIMIT} are read")
     return name.parts
 
@@ -204,21 +286,21 @@ def _decompressed(path: Path) -> BinaryIO:
     """Return the file at `path` open for reading, decompressed if its first bytes ask for it."""
     with open(path, "rb") as file:
         start = file.read(6)
-    for magic, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
+    for magic, opener in ((b"\x1f\x8b", gzip.GzipFile), (b"BZh", bz2.BZ2File), (b"\xfd7zXZ\0", _Xz)):
         if start.startswith(magic):
-            return opener(path, "rb")
+            return io.BufferedReader(opener(path), READ_BYTES)
     return open(path, "rb")
 
 
 def _decode(data: bytes, *, name: str, size: tuple[int, int] | None, resize: str, channels: int) -> np.ndarray:
     """Return an encoded image as (C, H, W) uint8; size : (H, W) to resize to or, with "none", demanded."""
     try:
-        image = Image.open(BytesIO(data))
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
         pixels = image.width * image.height
         if pixels > PIXEL_LIMIT:
             raise ValueError(f"{pixels} pixels, at most {PIXEL_LIMIT} are decoded")
-        if getattr(image, "n_frames", 1) > 1:
-            raise ValueError(f"{image.n_frames} frames, expected one")
+        if getattr(image, "is_animated", False):  # n_frames would look for all of them
+            raise ValueError("several frames, expected one")
         if image.mode not in MODES:
             raise ValueError(f"pixel mode {image.mode}, expected 8 bits a channel")
         if image.has_transparency_data and image.convert("RGBA").getextrema()[3][0] < 255:
