@@ -4,13 +4,17 @@ VENV := .venv
 READY := $(VENV)/.made-from-lock
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: demo test lint bench environment
+.PHONY: demo test test-cluster lint bench environment
 
 demo: $(READY)
 	$(RUN) snakemake --configfile workflow/presets/demo.yaml
 
 test: lint
 	$(RUN) pytest
+
+# the same studies on a SLURM that it starts itself: on Debian, as root, in about an hour
+test-cluster: $(READY)
+	$(RUN) pytest tests/cluster
 
 lint: $(READY)
 	$(RUN) ruff check

@@ -137,21 +137,15 @@ class Cluster:
         """Return the numbers of the running jobs."""
         return self.command("squeue", "--noheader", "--states=running", "--format=%i").split()
 
-    def node_of(self, job: str) -> str:
-        return self.command("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip()
-
     def submitted(self) -> int:
-        """Return how many jobs have been submitted so far."""
-        controller = self.command("scontrol", "show", "config")
-        line = next(line for line in controller.splitlines() if line.startswith("NEXT_JOB_ID"))
-        return int(line.split("=")[1]) - 1
+        """Return how many jobs have been submitted so far: the number of the last of them."""
+        lines = self.command("scontrol", "show", "config").splitlines()
+        return int(next(line for line in lines if line.startswith("NEXT_JOB_ID")).split("=")[1]) - 1
 
-    def states(self) -> list[str]:
-        """Return the states that jobs ended in, of those that SLURM remembers: a few minutes without accounting."""
-        if self.accounting:
-            listing = self.command("sacct", "--noheader", "--allocations", "--duplicates", "--format=State%30")
-            return [line.split()[0] for line in listing.splitlines()]
-        return self.command("squeue", "--noheader", "--states=all", "--format=%T").split()
+    def job(self, number: str | int) -> dict[str, str]:
+        """Return what SLURM says of a job, by its names; minutes after its end it has forgotten it."""
+        words = self.command("scontrol", "show", "job", str(number)).split()
+        return dict(word.split("=", 1) for word in words if "=" in word)
 
     def cancel_all(self) -> None:
         """Cancel all jobs and wait until they are gone."""
