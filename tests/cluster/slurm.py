@@ -105,7 +105,8 @@ class Cluster:
         """folder : for all of its state. cpus, memory (MB) : of each node."""
         self.folder = folder
         self.accounting = accounting
-        self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
+        # no other cluster's names: what runs on a node is found by its name
+        self.nodes = [f"{secrets.token_hex(3)}-n{number}" for number in range(1, nodes + 1)]
         self.cpus, self.memory, self.gpus = cpus, memory, gpus
         self._daemons: dict[str, subprocess.Popen] = {}
 
@@ -162,6 +163,10 @@ class Cluster:
     def start_node(self, node: str) -> None:
         (self.folder / f"spool.{node}").mkdir(exist_ok=True)
         self._run(node, "slurmd", "-D", "-N", node)
+        # its share of this host's processors, also that of its jobs, which look how many they may use
+        first = self.nodes.index(node) * self.cpus
+        share = {number % os.cpu_count() for number in range(first, first + self.cpus)}
+        os.sched_setaffinity(self._daemons[node].pid, share)
 
     def wait_for_nodes(self) -> None:
         """Wait until all nodes take jobs."""

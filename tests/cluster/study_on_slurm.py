@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from slurm import Cluster
 from study import Study
 
 # The attack that the tiny study uses, with a trap: the first job that finds the file `trap` does what it says.
@@ -68,20 +67,17 @@ class StudyOnSlurm(Study):
             spec = (attacks / "linf_pgd.py").read_text().split("SPEC = ")[1].split("\n}\n")[0] + "\n}"
             (attacks / "trial.py").write_text(attack.format(spec=spec))
 
-    def start(
-        self, cluster: Cluster, *arguments: str, configuration: str = "study.yaml", **variables: str
-    ) -> subprocess.Popen:
+    def start(self, *arguments: str, configuration: str = "study.yaml", **variables: str) -> subprocess.Popen:
         """Start snakemake as a user does, but for shorter waits; variables : of its environment."""
         command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm"]
         command += ["--slurm-init-seconds-before-status-checks", "5", *arguments, "--configfile", configuration]
-        size = {"ADVSPECTRA_NODE_CPUS": str(cluster.cpus), "ADVSPECTRA_NODE_MEMORY": str(cluster.memory)}
         with open(self.folder / "snakemake.out", "a") as output:
             return subprocess.Popen(
                 command,
                 cwd=self.folder,
                 stdout=output,
                 stderr=output,
-                env=os.environ | {"NO_COLOR": "1", "OMP_NUM_THREADS": "1"} | size | variables,
+                env=os.environ | {"NO_COLOR": "1", "OMP_NUM_THREADS": "1"} | variables,
             )
 
     def finish(self, process: subprocess.Popen, *, seconds: float = 900) -> None:

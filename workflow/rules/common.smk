@@ -126,6 +126,7 @@ def needs(job, *, gpus=0):
         "runtime": lambda wildcards, threads, attempt: COSTS.minutes(
             job, wildcards.run, wildcards.get("attack"), threads=threads, gpus=gpus, attempt=attempt
         ),
+        "turn": 1,
         "slurm_partition": os.environ.get("ADVSPECTRA_GPU_PARTITION" if gpus else "ADVSPECTRA_PARTITION"),
     }
 

@@ -49,7 +49,7 @@ PASSES_PER_EXACT_IMAGE = 15_000  # for the lines of an image that are followed f
 FEW_SECONDS = 10  # spectra, predictors
 
 MARGIN = 3  # limit / estimate, since processors, file systems and networks differ
-START = 120  # seconds of a job that are not computing: mostly importing PyTorch, from a file system that may be slow
+START = 60  # seconds of a job that are not computing: mostly importing PyTorch, from a file system that may be slow
 # A GPU counts as so many cores of a processor. Low on purpose: small networks do not fill it.
 GPU_CORES = 4
 LIGHT = 600  # seconds of one core: a run all of whose jobs together are estimated below it is light
