@@ -40,6 +40,12 @@ PERTURBED = {run: ATTACKED[run] | TRANSFERRED[run] for run in RUNS}
 TABLES = available("tables", LIBRARY)
 FIGURES = available("figures", LIBRARY)
 ENVIRONMENT = "../../envs/environment.yaml"
+
+
+# of `--software-deployment-method apptainer`, made from the definition beside it
+container: "envs/advspectra.sif"
+
+
 # without a GPU the resource never holds a job back
 GPUS = gpus(STUDY["compute"]["device"])
 SUMMARY = STUDY["summary"]
