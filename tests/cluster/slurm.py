@@ -100,7 +100,7 @@ class Cluster:
     """Two or more nodes, the last with GPUs; a context manager that starts and stops its own processes only."""
 
     def __init__(
-        self, folder: Path, *, accounting: bool, nodes: int = 2, cpus: int = 1, memory: int = 8000, gpus: int = 2
+        self, folder: Path, *, accounting: bool, nodes: int = 2, cpus: int = 1, memory: int = 16000, gpus: int = 2
     ):
         """folder : for all of its state. cpus, memory (MB) : of each node."""
         self.folder = folder
