@@ -48,5 +48,20 @@ def expected_of_demo(installed, tmp_path_factory):
 
 
 @pytest.fixture
-def study(config, tmp_path):
-    return StudyOnSlurm(tmp_path / "study", config, attack=TRAP)
+def new_study(tmp_path):
+    """A function that makes a study in a new folder; its snakemake ends with the test."""
+    made = []
+
+    def new(config, **options):
+        made.append(StudyOnSlurm(tmp_path / f"study{len(made)}", config, **options))
+        return made[-1]
+
+    yield new
+    for study in made:
+        if study.process is not None:
+            study.kill()
+
+
+@pytest.fixture
+def study(config, new_study):
+    return new_study(config, attack=TRAP)

@@ -241,8 +241,9 @@ class Cluster:
         self._run("slurmdbd", "slurmdbd", "-D")
         _wait_for(lambda: self.command("sacctmgr", "--noheader", "list", "cluster") is not None, seconds=60)
         self.command("sacctmgr", "--immediate", "add", "cluster", "advspectra")
-        self.command("sacctmgr", "--immediate", "add", "account", "lab")
-        self.command("sacctmgr", "--immediate", "add", "user", "root", "account=lab")
+        for account in ("lab", "project"):  # the first is the user's default
+            self.command("sacctmgr", "--immediate", "add", "account", account)
+            self.command("sacctmgr", "--immediate", "add", "user", "root", f"account={account}")
 
     def _run(self, name: str, *command: str) -> None:
         with open(self.folder / f"{name}.out", "ab") as output:
@@ -257,7 +258,7 @@ class Cluster:
             with suppress(psutil.Error):
                 if process.environ().get("SLURMD_NODENAME") == node:
                     parent = process.parent()
-                    if parent.name() == "slurmstepd":
+                    if parent is not None and parent.name() == "slurmstepd":
                         parent.kill()
                     process.kill()
 

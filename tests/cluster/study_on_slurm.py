@@ -59,20 +59,21 @@ class StudyOnSlurm(Study):
     """A study in a folder of its own, with the commands that run it on a cluster."""
 
     def __init__(self, folder: Path, config: dict, *, attack: str | None = None):
-        """attack : source of the family `trial`, one of those above."""
+        """folder : is made. attack : source of the family `trial`, one of those above."""
         folder.mkdir()
+        self.process: subprocess.Popen | None = None
         super().__init__(folder, config)
         if attack is not None:
             attacks = folder / "workflow/lib/advspectra/attacks"
             spec = (attacks / "linf_pgd.py").read_text().split("SPEC = ")[1].split("\n}\n")[0] + "\n}"
             (attacks / "trial.py").write_text(attack.format(spec=spec))
 
-    def start(self, *arguments: str, configuration: str = "study.yaml", **variables: str) -> subprocess.Popen:
+    def start(self, *arguments: str, configuration: str = "study.yaml", **variables: str) -> None:
         """Start snakemake as a user does, but for shorter waits; variables : of its environment."""
         command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm"]
         command += ["--slurm-init-seconds-before-status-checks", "5", *arguments, "--configfile", configuration]
         with open(self.folder / "snakemake.out", "a") as output:
-            return subprocess.Popen(
+            self.process = subprocess.Popen(
                 command,
                 cwd=self.folder,
                 stdout=output,
@@ -80,13 +81,14 @@ class StudyOnSlurm(Study):
                 env=os.environ | {"NO_COLOR": "1", "OMP_NUM_THREADS": "1"} | variables,
             )
 
-    def finish(self, process: subprocess.Popen, *, seconds: float = 900) -> None:
+    def finish(self, *, seconds: float = 900) -> None:
         """Wait for snakemake and demand success."""
-        try:
-            code = process.wait(seconds)
-        finally:
-            process.kill()
-        assert code == 0, self.output()
+        assert self.process.wait(seconds) == 0, self.output()
+
+    def kill(self) -> None:
+        """Kill snakemake, as `kill -9` does; its jobs go on."""
+        self.process.kill()
+        self.process.wait()
 
     def output(self) -> str:
         return (self.folder / "snakemake.out").read_text()
