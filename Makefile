@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.made-from-lock
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: demo test test-long lint bench environment
+.PHONY: demo test test-long test-cluster lint bench environment
 
 demo: $(READY)
 	$(RUN) snakemake --configfile workflow/presets/demo.yaml
@@ -14,7 +14,11 @@ test: lint
 
 # what takes many minutes: the demo killed at 20 moments
 test-long: $(READY)
-	$(RUN) pytest -m long -s
+	$(RUN) pytest tests/long -s
+
+# the same studies on a SLURM that it starts itself: on Debian, as root, in about an hour
+test-cluster: $(READY)
+	$(RUN) pytest tests/cluster
 
 lint: $(READY)
 	$(RUN) ruff check

@@ -41,7 +41,7 @@ def _facts(folder: Path, *arguments: str):
 
 def start_plan():
     """A dry run of config.yaml in a folder without any result."""
-    folder = _copy_of_workflow()
+    folder = copy_of_workflow()
 
     def run(folder=folder):
         return _snakemake(Path(folder.name), "--dry-run")
@@ -56,9 +56,9 @@ def start_finished(folder: Path | None, config: str | None):
     """
     held = None
     if folder is None:
-        held = _copy_of_workflow()
+        held = copy_of_workflow()
         folder, config = Path(held.name), "tiny.yaml"
-        (folder / config).write_text(yaml.safe_dump(_tiny_study(), sort_keys=False))
+        (folder / config).write_text(yaml.safe_dump(tiny_study(), sort_keys=False))
         _snakemake(folder, "--configfile", config)
     arguments = ("--configfile", config)
     if "Nothing to be done" not in (plan := _snakemake(folder, "--dry-run", *arguments)):
@@ -70,7 +70,7 @@ def start_finished(folder: Path | None, config: str | None):
     return run, _facts(folder, *arguments)
 
 
-def _copy_of_workflow() -> tempfile.TemporaryDirectory:
+def copy_of_workflow() -> tempfile.TemporaryDirectory:
     folder = tempfile.TemporaryDirectory()
     for part in PARTS:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
@@ -78,7 +78,7 @@ def _copy_of_workflow() -> tempfile.TemporaryDirectory:
     return folder
 
 
-def _tiny_study() -> dict:
+def tiny_study() -> dict:
     """Return the study of the workflow's own tests."""
     sys.path.insert(0, str(ROOT / "tests" / "workflow"))
     from study import CONFIG

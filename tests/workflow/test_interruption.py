@@ -2,7 +2,6 @@
 
 import copy
 import os
-import random
 import resource
 import signal
 import subprocess
@@ -11,10 +10,8 @@ import time
 
 import psutil
 import pytest
-import yaml
-from study import CONFIG, ROOT, Study
-
-SCRIPTS = ("images", "settings", "train", "predictor", "attack", "transfer", "spectra", "lines", "table", "figure")
+from interruption import STAGES, carry_on, final, kill, killed_again_and_again, start, wait_for
+from study import CONFIG, Study
 
 
 def busy(**changes):
@@ -34,96 +31,6 @@ def undisturbed(tmp_path_factory):
     return study
 
 
-def results(study):
-    """Return the bytes of each result by its path; no logs, benchmarks or hidden files."""
-    folder = study.folder / "results/tiny"
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.relative_to(folder).parts[0] not in ("logs", "benchmarks")
-    }
-
-
-def start(study, *arguments):
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "study.yaml", *arguments]
-    with open(study.folder / "output.txt", "a") as output:
-        return subprocess.Popen(command, cwd=study.folder, stdout=output, stderr=output, start_new_session=True)
-
-
-def scripts(process):
-    """Return the script jobs that a snakemake runs now, with their names."""
-    try:
-        children = psutil.Process(process.pid).children(recursive=True)
-        lines = {child: child.cmdline() for child in children}
-    except psutil.Error:
-        return {}
-    return {
-        child: name
-        for child, words in lines.items()
-        for name in SCRIPTS
-        if any(word.endswith(f".{name}.py") for word in words)
-    }
-
-
-def wait_for(process, names):
-    """Wait until a job of one of the scripts runs, or snakemake ends; return whether one runs."""
-    while process.poll() is None:
-        if set(scripts(process).values()) & set(names):
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def kill(process):
-    """Kill snakemake and all its children at once."""
-    running = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for one in running:
-        one.kill()
-    psutil.wait_procs(running)
-    process.wait()
-
-
-def carry_on(study, *arguments):
-    """What the user does after a kill -9."""
-    study.run("--unlock")
-    study.run(*arguments)
-
-
-def final(study):
-    """The results that have their names; not what is unfinished."""
-    return {path: content for path, content in results(study).items() if "unfinished" not in path and "/." not in path}
-
-
-def killed_again_and_again(study, expected, moments, seed):
-    """Run a study and kill it when a job of each of `moments` runs, after up to 3 seconds more, until it is through.
-
-    After each kill, whatever has its name must be whole, and what it is in the end. Return what ran at each kill.
-    """
-    drawn, killed = random.Random(seed), []
-    for names in moments:
-        process = start(study)
-        if not wait_for(process, names):
-            assert process.returncode == 0, (study.folder / "output.txt").read_text()
-            break
-        time.sleep(drawn.uniform(0, 3))
-        if process.poll() is None:
-            killed.append(sorted(scripts(process).values()))
-            kill(process)
-        changed = [path for path, content in final(study).items() if content != expected[path]]
-        assert changed == [], f"after the kill {len(killed)}"
-        study.run("--unlock")
-    study.run()
-    return killed
-
-
-STAGES = {
-    "train": ["train"],
-    "attack": ["attack"],
-    "spectra": ["spectra", "transfer"],
-    "aggregate": ["table", "figure"],
-}
-
-
 def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_path):
     study = Study(tmp_path, busy())
     moments = [names for names in STAGES.values() for _ in range(2)]
@@ -133,19 +40,6 @@ def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_
     # trainings went on from what they had
     logs = [path.read_text() for path in (study.folder / "results/tiny/logs/train").rglob("*.log")]
     assert any("goes on after step" in text for text in logs), killed
-
-
-@pytest.mark.long
-def test_the_demo_killed_at_twenty_moments_ends_as_one_left_alone(tmp_path):
-    config = yaml.safe_load((ROOT / "workflow/presets/demo.yaml").read_text())
-    config["compute"]["save_every"] = 0
-    studies = [Study(tmp_path / name, config) for name in ("alone", "killed")]
-    studies[0].run()
-    moments = [names for names in STAGES.values() for _ in range(5)]
-    killed = killed_again_and_again(studies[1], final(studies[0]), moments, seed=0)
-    print("killed while these ran:", *killed, sep="\n")
-    assert len(killed) == 20
-    assert final(studies[1]) == final(studies[0])
 
 
 def test_ctrl_c_stops_everything_at_once_and_nothing_need_be_unlocked(undisturbed, tmp_path):

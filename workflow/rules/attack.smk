@@ -28,10 +28,10 @@ rule attack:
         ),
     threads: STUDY["compute"]["threads"]
     priority: priority_of
+    group:
+        submitted_with("attack", gpus=GPUS)
     resources:
-        gpu=GPUS,
-        device=STUDY["compute"]["device"],
-        save_every=STUDY["compute"]["save_every"],
+        **needs("attack", gpus=GPUS),
     log:
         f"{RESULTS}/logs/{{attack}}/{{run}}/{{checkpoint}}.log",
     benchmark:
@@ -60,9 +60,10 @@ rule transfer:
         code=lambda wildcards: code("transfer.py", architecture_module(wildcards)),
     threads: STUDY["compute"]["threads"]
     priority: priority_of
+    group:
+        submitted_with("transfer", gpus=GPUS)
     resources:
-        gpu=GPUS,
-        device=STUDY["compute"]["device"],
+        **needs("transfer", gpus=GPUS),
     log:
         f"{RESULTS}/logs/{{attack}}/{{run}}/{{checkpoint}}.log",
     benchmark:

@@ -1,4 +1,5 @@
 # The validated study, its paths, the values that wildcards may take, and the parameters shared by several rules.
+import os
 import re
 import sys
 from functools import cache
@@ -11,11 +12,12 @@ LIBRARY = ROOT / "workflow/lib"
 sys.path.insert(0, str(LIBRARY))
 
 from advspectra_study.config import ConfigError, load_config
+from advspectra_study.costs import Costs
 from advspectra_study.fingerprint import code_fingerprint
 from advspectra_study.machine import gpus, share_library
 from advspectra_study.plugins import available, literal
 from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
-from advspectra_study.states import kept_states, states_by_run, states_of, steps_and_epochs
+from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs
 
 share_library(LIBRARY)
 try:
@@ -38,9 +40,16 @@ PERTURBED = {run: ATTACKED[run] | TRANSFERRED[run] for run in RUNS}
 TABLES = available("tables", LIBRARY)
 FIGURES = available("figures", LIBRARY)
 ENVIRONMENT = "../../envs/environment.yaml"
+
+
+# of `--software-deployment-method apptainer`, made from the definition beside it
+container: "envs/advspectra.sif"
+
+
 # without a GPU the resource never holds a job back
 GPUS = gpus(STUDY["compute"]["device"])
 SUMMARY = STUDY["summary"]
+COSTS = Costs(STUDY, images=Path(DATASET) / "images.h5")
 
 
 def one_of(names):
@@ -110,6 +119,42 @@ def priority_of(wildcards):
     return key.depth + (100 if key.activation != "linear" else 0)
 
 
+def needs(job, *, gpus=0):
+    """The resources of a rule. A cluster places jobs by them and ends those that take more; the first three count here.
+
+    job : what it does: the rule's name, or "train". Snakemake wants one device in all jobs of a group: so lines and
+    spectra, which compute on the CPU, have it too.
+    """
+    return {
+        "device": STUDY["compute"]["device"],
+        "gpu": gpus,
+        "save_every": STUDY["compute"]["save_every"],
+        "mem_mb": lambda wildcards, attempt: COSTS.megabytes(job, attempt=attempt),
+        "runtime": lambda wildcards, threads, attempt: COSTS.minutes(
+            job, wildcards.run, wildcards.get("attack"), threads=threads, gpus=gpus, attempt=attempt
+        ),
+        "turn": 1,
+        "slurm_partition": os.environ.get("ADVSPECTRA_GPU_PARTITION" if gpus else "ADVSPECTRA_PARTITION"),
+    }
+
+
+def submitted_with(job, *, gpus=0):
+    """The group of a job on a cluster: all jobs of a light run are one submission, but those on a GPU go by themselves.
+
+    Of other runs only jobs of seconds have a group, since a group must not wait for a job that waits for the group.
+    """
+
+    def group(wildcards):
+        if workflow.local_exec:
+            return None
+        light = COSTS.is_light(wildcards.run)
+        if light and gpus == GPUS:
+            return "light"
+        return "small" if light or job in ("predictor", "spectra") else None
+
+    return group
+
+
 def attack_options(wildcards):
     options = ATTACKS[wildcards.attack]["options"]
     sizes = {name: fraction(options[name]) for name in ("epsilon", "tolerance") if options.get(name) is not None}
@@ -124,7 +169,5 @@ def found_perturbations(wildcards):
 
 def lines_settings(wildcards):
     """The entry of `lines` about the attack, or transfer, of a run: how they are followed."""
-    network = network_entry(STUDY, RUNS[wildcards.run])
-    entries = (entry for entry in STUDY["lines"] if entry["attack"] == wildcards.attack)
-    entry = next(entry for entry in entries if states_of(STUDY, "lines", entry, network))
+    entry = lines_entry(STUDY, wildcards.attack, network_entry(STUDY, RUNS[wildcards.run]))
     return {key: value for key, value in entry.items() if key not in ("attack", "networks", "checkpoints")}

@@ -20,8 +20,10 @@ rule lines:
         code=lambda wildcards: code("lines.py", architecture_module(wildcards)),
     threads: STUDY["compute"]["threads"]
     priority: priority_of
+    group:
+        submitted_with("lines")
     resources:
-        save_every=STUDY["compute"]["save_every"],
+        **needs("lines"),
     log:
         f"{RESULTS}/logs/lines/{{run}}/{{attack}}/{{checkpoint}}.log",
     benchmark:

@@ -12,6 +12,10 @@ rule spectra:
         identity=identity,
         spectra=STUDY["spectra"],
         code=code("spectra.py"),
+    group:
+        submitted_with("spectra")
+    resources:
+        **needs("spectra"),
     log:
         f"{RESULTS}/logs/spectra/{{run}}/{{attack}}/{{checkpoint}}.log",
     benchmark:

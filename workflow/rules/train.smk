@@ -52,10 +52,10 @@ for number, kept in enumerate(LISTS, start=1):
             code=lambda wildcards: code("train.py", architecture_module(wildcards)),
         threads: STUDY["compute"]["threads"]
         priority: priority_of
+        group:
+            submitted_with("train", gpus=GPUS)
         resources:
-            gpu=GPUS,
-            device=STUDY["compute"]["device"],
-            save_every=STUDY["compute"]["save_every"],
+            **needs("train", gpus=GPUS),
         log:
             f"{RESULTS}/logs/train/{{run}}.log",
         benchmark:
@@ -79,6 +79,10 @@ rule predictor:
         identity=identity,
         architecture=architecture,
         code=lambda wildcards: code("predictor.py", architecture_module(wildcards)),
+    group:
+        submitted_with("predictor")
+    resources:
+        **needs("predictor"),
     log:
         f"{RESULTS}/logs/predictor/{{run}}.log",
     benchmark:

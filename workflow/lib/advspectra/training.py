@@ -100,20 +100,21 @@ class Unfinished:
         tensors, facts = kept
 
         def below(folder: str) -> dict[str, torch.Tensor]:
-            return {key.removeprefix(folder): one for key, one in tensors.items() if key.startswith(folder)}
+            # in the network's order, in which they are written
+            return {key: tensors[f"{folder}/{key}"] for key in self.network.state_dict()}
 
         self.epoch, self.done, self.best = facts["epoch"], facts["done"], facts["best"]
         device = next(self.network.parameters()).device
         self.order, self.correct = tensors["order"], tensors["correct"].to(device)
         self.losses = list(tensors["losses"].to(device))
-        self.network.load_state_dict(below("network/"))
+        self.network.load_state_dict(below("network"))
         for place, parameter in enumerate(self.network.parameters()):
             if (kept_velocity := tensors.get(f"velocities/{place}")) is not None:
                 # in memory as its parameter lies there, which the fused update supposes
                 self.velocities[place] = torch.empty_like(parameter).copy_(kept_velocity)
         self.result.history[:], self.result.best_epoch = facts["history"], facts["best_epoch"]
         for name, place in facts["states"].items():
-            self.result.states[name] = State(*place, below(f"states/{name}/"))
+            self.result.states[name] = State(*place, below(f"states/{name}"))
         return True
 
 

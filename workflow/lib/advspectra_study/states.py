@@ -56,6 +56,12 @@ def source_states(
     )
 
 
+def lines_entry(config: Mapping[str, Any], attack: str, network: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the entry of `lines` about an attack, or transfer, on a network: an entry of `networks`."""
+    entries = (entry for entry in config["lines"] if entry["attack"] == attack)
+    return next(entry for entry in entries if states_of(config, "lines", entry, network))
+
+
 def states_by_run(config: Mapping[str, Any], *sections: str) -> States:
     """Return, for every run, the states of each entry of the sections given; of `lines`, those of nonlinear runs only.
 

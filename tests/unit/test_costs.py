@@ -1,0 +1,129 @@
+"""Limits of jobs on a cluster: above what was measured, growing with what is computed and with each attempt."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from advspectra_study.config import load_config
+from advspectra_study.costs import Costs
+from advspectra_study.runs import enumerate_runs, run_folder
+
+ROOT = Path(__file__).parents[2]
+NOWHERE = Path("images.h5")
+
+# Measured on one core of an AMD EPYC with AVX-512, on CIFAR-10 (JPEG): seconds, MB. From the benchmark files of runs of
+# workflow/presets/workstation.yaml (20 epochs, 1000 images attacked) and, for the last two jobs, dynamics.yaml.
+MEASURED = [
+    ("workstation", "train", "fully_connected-relu/depth=1", None, 761, 6126),
+    ("workstation", "train", "fully_connected-relu/depth=3", None, 2787, 3332),
+    ("workstation", "train", "fully_connected-linear/depth=3", None, 1015, 4863),
+    ("workstation", "train", "locally_connected-relu/depth=1", None, 447, 2593),
+    ("workstation", "train", "full_width-relu/depth=1", None, 83, 996),
+    ("workstation", "train", "bounded_width_32-relu/depth=1", None, 280, 1637),
+    ("workstation", "train", "bounded_width_3-linear/depth=1", None, 35, 785),
+    ("workstation", "train", "shallow_resnet-relu/depth=3", None, 2255, 2110),
+    ("workstation", "attack", "fully_connected-relu/depth=3", "pgd", 1178, 863),
+    ("workstation", "attack", "locally_connected-linear/depth=1", "pgd", 6, 1039),
+    ("workstation", "attack", "shallow_resnet-relu/depth=3", "pgd", 1574, 1067),
+    ("workstation", "predictor", "fully_connected-linear/depth=3", None, 4, 899),
+    ("workstation", "spectra", "shallow_resnet-relu/depth=3", "pgd", 1, 171),
+    ("dynamics", "train", "resnet18-relu/depth=17", None, 3475, 1732),
+    ("dynamics", "attack", "resnet18-relu/depth=17", "pgd", 886, 898),
+    ("dynamics", "attack", "resnet18-relu/depth=17", "minimal_pgd", 69, 1021),
+    ("dynamics", "attack", "resnet18-relu/depth=17", "ddn", 70, 905),
+    ("dynamics", "transfer", "resnet18-relu/depth=17", "pgd_transfer", 9, 872),
+    ("dynamics", "lines", "resnet18-relu/depth=17", "pgd_transfer", 127, 994),
+    ("dynamics", "lines", "bounded_width_32-relu/depth=1", "pgd_transfer", 224, 3556),
+]
+
+
+def study(name):
+    path = ROOT / ("config.yaml" if name == "paper" else f"workflow/presets/{name}.yaml")
+    schema = ROOT / "workflow/schemas/config.schema.yaml"
+    return load_config(yaml.safe_load(path.read_text()), schema_path=schema, library=ROOT / "workflow/lib")
+
+
+def limits(config, *job, threads=1, gpus=0, attempt=1, images=NOWHERE):
+    """The limits of a job: minutes and MB."""
+    costs = Costs(config, images=images)
+    return costs.minutes(*job, threads=threads, gpus=gpus, attempt=attempt), costs.megabytes(job[0], attempt=attempt)
+
+
+@pytest.mark.parametrize("preset, rule, network, attack, seconds, megabytes", MEASURED)
+def test_limits_are_above_what_was_measured_but_of_its_order(preset, rule, network, attack, seconds, megabytes):
+    minutes, memory = limits(study(preset), rule, f"{network}/alpha=1/seed=0", attack)
+    assert 1.5 * seconds < 60 * minutes < 12 * seconds + 600
+    assert 1.1 * megabytes < memory < 8000
+
+
+def test_each_attempt_may_take_twice_as_much():
+    job = study("demo"), "train", "vgg19-relu/depth=16/alpha=1/seed=0"
+    first, second, third = (limits(*job, attempt=attempt) for attempt in (1, 2, 3))
+    assert second == tuple(2 * limit for limit in first) and third == tuple(2 * limit for limit in second)
+
+
+def test_limits_grow_with_epochs_steps_and_width_and_shrink_with_threads_and_a_gpu():
+    config = study("workstation")
+    train = "train", "resnet18-relu/depth=17/alpha=1/seed=0"
+    attack = "attack", train[1], "pgd"
+    larger = copy.deepcopy(config)
+    larger["training"]["epochs"] *= 10
+    larger["attacks"][0]["options"]["parameters"]["steps"] *= 10
+    for network in larger["networks"]:
+        network["options"] = {name: value * 2 for name, value in network["options"].items()}
+    # ten times the steps, of four times the work
+    assert limits(larger, *train)[0] > 25 * limits(config, *train)[0]
+    assert limits(larger, *attack)[0] > 25 * limits(config, *attack)[0]
+    assert limits(config, *train, gpus=1)[0] < limits(config, *train, threads=4)[0] < limits(config, *train)[0]
+
+
+def test_images_that_the_options_do_not_count_are_counted_once_they_are_there(tmp_path):
+    config, job = study("workstation"), ("train", "bounded_width_32-relu/depth=1/alpha=1/seed=0")
+    minutes, memory = limits(config, *job, images=tmp_path / "images.h5")
+    with open(tmp_path / "images.h5", "wb") as file:
+        file.truncate(10 * 60_000 * 3072)  # ten times CIFAR-10
+    more_minutes, more_memory = limits(config, *job, images=tmp_path / "images.h5")
+    assert more_minutes > 8 * minutes and more_memory > 7 * memory
+
+
+def test_an_architecture_without_a_cost_has_limits():
+    config = copy.deepcopy(study("demo"))
+    for network in config["networks"]:
+        network["architecture"] = "of_next_month"
+    minutes, memory = limits(config, "train", "vgg19-relu/depth=16/alpha=1/seed=0")
+    assert minutes > 1 and memory > 1000
+
+
+def test_runs_of_the_demo_study_are_light_and_those_of_full_size_are_not():
+    demo, paper = study("demo"), study("paper")
+    assert all(Costs(demo, images=NOWHERE).is_light(run_folder(key)) for key in enumerate_runs(demo))
+    assert not any(
+        Costs(paper, images=NOWHERE).is_light(run_folder(key))
+        for key in enumerate_runs(paper)
+        if key.network in ("resnet18", "vgg19", "fully_connected", "shallow_resnet")
+    )
+
+
+def test_a_run_stays_light_when_its_images_are_made(tmp_path):
+    config, run = study("demo"), "vgg19-relu/depth=16/alpha=1/seed=0"
+    costs = Costs(config, images=tmp_path / "images.h5")
+    before = costs.is_light(run)
+    with open(tmp_path / "images.h5", "wb") as file:
+        file.truncate(10**10)
+    assert Costs(config, images=tmp_path / "images.h5").is_light(run) == before
+
+
+def test_both_profiles_rerun_for_the_same_reasons():
+    files = (ROOT / f"profiles/{name}/config.yaml" for name in ("default", "slurm"))
+    default, slurm = (yaml.safe_load(file.read_text()) for file in files)
+    for setting in ("rerun-triggers", "max-checksum-file-size", "rerun-incomplete"):
+        assert slurm[setting] == default[setting]
+
+
+def test_costs_are_read_without_numpy_and_torch():
+    program = "import sys, advspectra_study.costs; sys.exit(bool({'numpy', 'torch', 'h5py'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT / "workflow/lib").returncode == 0

@@ -1,0 +1,154 @@
+"""What a job may take at most, for the scheduler of a cluster, and which runs are light; from the configuration alone.
+
+A job that comes to its limits is run again with twice as much (`attempt`), so estimates need not be good, only rarely
+too low. They are calibrated on CIFAR-10 (shallow networks at full size, VGG19 and ResNet18 at a quarter of their width
+and at all of it) on cores of an AVX-512 server processor. Nothing here imports numpy or torch: snakemake reads it each
+time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import ceil, log2, prod, sqrt
+from pathlib import Path
+from typing import Any
+
+from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
+from advspectra_study.states import lines_entry, states_by_run
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Seconds of one core for a forward and backward pass of an image of 3 x 32 x 32 through one layer.
+
+    That of the option `width` at `reference`; it grows with that option to the power `power`.
+    """
+
+    seconds: float
+    width: str | None = None
+    reference: float = 1
+    power: int = 1
+
+
+LAYERS = {
+    "fully_connected": Layer(1e-3, "hidden_units", 2700),
+    "locally_connected": Layer(4e-4, "channels", 32),
+    "full_width_convolution": Layer(1e-4, "channels", 3),
+    "bounded_width_convolution": Layer(3e-4, "channels", 32),
+    "shallow_resnet": Layer(7e-4, "channels", 32),
+    "vgg19": Layer(2.1e-3, "width", power=2),
+    "resnet18": Layer(3.4e-3, "width", power=2),
+}
+UNKNOWN = Layer(1e-3)  # an architecture that is not among them
+SMALLEST_LAYER = 3e-5  # seconds: what a layer takes however narrow it is
+CIFAR10 = {"images": 60_000, "image_size": (32, 32)}  # a data set is taken for it where its options do not say
+
+STEPS = 1000  # of an attack that does not say; Table 6
+PASSES_PER_POINT = 6  # forward and backward passes for a point of a line
+PASSES_PER_EXACT_IMAGE = 15_000  # for the lines of an image that are followed from breakpoint to breakpoint
+FEW_SECONDS = 10  # spectra, predictors
+
+MARGIN = 3  # limit / estimate, since processors, file systems and networks differ
+START = 60  # seconds of a job that are not computing: mostly importing PyTorch, from a file system that may be slow
+# A GPU counts as so many cores of a processor. Low on purpose: small networks do not fill it.
+GPU_CORES = 4
+LIGHT = 600  # seconds of one core: a run all of whose jobs together are estimated below it is light
+
+# MB; of training per MB of images too, which it holds as floats, in batches and in PyTorch's caches of freed memory
+MEMORY = {"train": 1500, "attack": 2500, "transfer": 2000, "predictor": 1500, "spectra": 1000, "lines": 5000}
+MEMORY_PER_MB_OF_IMAGES = 30
+
+
+class Costs:
+    """Estimates and limits for the jobs of a study.
+
+    A job is its rule, its run (by its folder) and, but for train and predictor, its attack or transfer (by its name).
+    """
+
+    def __init__(self, config: Mapping[str, Any], images: Path):
+        """images : images.h5, which need not exist yet; once it does, its size counts, not what the options say."""
+        self._config = config
+        self._images = images
+        self._keys = {run_folder(key): key for key in enumerate_runs(config)}
+        self._attacks = {attack["name"]: attack for attack in config["attacks"]}
+        self._attacks |= {one["name"]: self._attacks[one["attack"]] for one in config["transfers"]}
+        sections = {"attack": "attacks", "transfer": "transfers", "lines": "lines"}
+        self._states = {rule: states_by_run(config, section) for rule, section in sections.items()}
+        options = config["dataset"]["options"]
+        # values of an image: it is stored as bytes
+        self._image_bytes = options.get("channels", 3) * prod(options.get("image_size") or CIFAR10["image_size"])
+        self.is_light = cache(self.is_light)
+
+    def megabytes(self, rule: str, *, attempt: int) -> int:
+        """Return the memory limit of a job of a rule."""
+        needed = MEMORY[rule] * max(1.0, self._image_bytes / 3072)
+        if rule == "train":
+            needed += MEMORY_PER_MB_OF_IMAGES * self._images_bytes(measured=True) / 1e6
+        return ceil(needed) * 2 ** (attempt - 1)
+
+    def minutes(self, rule: str, run: str, attack: str | None = None, *, threads: int, gpus: int, attempt: int) -> int:
+        """Return the time limit of a job."""
+        # threads beyond the first are worth less than the first
+        speed = GPU_CORES if gpus else sqrt(threads)
+        estimate = self.seconds(rule, run, attack, measured=True)
+        return ceil((START + MARGIN * estimate / speed) / 60) * 2 ** (attempt - 1)
+
+    def is_light(self, run: str) -> bool:
+        """Return whether all jobs of a run together are estimated to take less than LIGHT seconds of one core.
+
+        It does not change when images.h5 is made: Snakemake asks in several processes, before and after.
+        """
+        jobs = [("train", None)]
+        for rule, states in self._states.items():
+            jobs += [(rule, attack) for attack, kept in states[run].items() for _ in kept]
+        return sum(self.seconds(rule, run, attack) for rule, attack in jobs) < LIGHT
+
+    def seconds(self, rule: str, run: str, attack: str | None = None, *, measured: bool = False) -> float:
+        """Return the seconds that a job is estimated to take on one core.
+
+        measured : whether the size of images.h5 counts, if it exists.
+        """
+        key = self._keys[run]
+        network = network_entry(self._config, key)
+        layer = LAYERS.get(network["architecture"], UNKNOWN)
+        width = network["options"].get(layer.width, layer.reference) / layer.reference
+        one_layer = SMALLEST_LAYER + layer.seconds * width**layer.power
+        one_pass = key.depth * one_layer * self._image_bytes / 3072  # forward and backward, of one image
+        if rule == "train":
+            return self._epochs(network) * self._images_bytes(measured=measured) / self._image_bytes * one_pass
+        if rule == "attack":
+            settings = self._attacks[attack]
+            if settings["simplified"] and key.activation == "linear":
+                one_pass = SMALLEST_LAYER * self._image_bytes / 3072  # the network as one matrix
+            return settings["images"] * _steps(settings) * one_pass
+        if rule == "transfer":
+            return 2 * self._attacks[attack]["images"] * one_pass
+        if rule == "lines":
+            lines = lines_entry(self._config, attack, network)
+            points = lines["images"] * lines["samples"] * PASSES_PER_POINT
+            return (points + lines["exact_images"] * PASSES_PER_EXACT_IMAGE) * one_pass
+        return FEW_SECONDS
+
+    def _images_bytes(self, *, measured: bool) -> float:
+        if measured and self._images.exists():
+            return self._images.stat().st_size
+        options = self._config["dataset"]["options"]
+        numbers = [options[name] for name in ("train_per_class", "test_per_class") if name in options]
+        images = options["classes"] * sum(numbers) if numbers and "classes" in options else CIFAR10["images"]
+        return images * self._image_bytes
+
+    def _epochs(self, network: Mapping[str, Any]) -> int:
+        training = self._config["training"]
+        tries = training["search"] if network["learning_rate"] == "search" else {"divisors": [], "patience": 0}
+        # a try that fails does so in epoch `patience`, hardly ever later
+        return training["epochs"] + len(tries["divisors"]) * tries["patience"]
+
+
+def _steps(attack: Mapping[str, Any]) -> int:
+    """Return how many steps an attack makes with one image, those for each epsilon that it tries counted."""
+    options = attack["options"]
+    parameters = options.get("parameters", {})
+    tried = parameters.get("binary_search_steps", 1)
+    if attack["family"] == "minimal_linf_pgd":
+        tried = 1 + ceil(log2(fraction(options["epsilon"]) / fraction(options["tolerance"])))
+    return parameters.get("steps", STEPS) * tried
