@@ -2,7 +2,6 @@
 
 import random
 import subprocess
-import sys
 import time
 
 import psutil
@@ -12,7 +11,7 @@ SCRIPTS = ("images", "settings", "train", "predictor", "attack", "transfer", "sp
 
 def results(study):
     """Return the bytes of each result by its path; no logs, benchmarks or hidden files."""
-    folder = study.folder / "results/tiny"
+    (folder,) = (path for path in (study.folder / "results").iterdir() if path.is_dir())
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -21,9 +20,10 @@ def results(study):
 
 
 def start(study, *arguments):
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "study.yaml", *arguments]
+    """Start snakemake in a session of its own; what it says is added to output.txt."""
     with open(study.folder / "output.txt", "a") as output:
-        return subprocess.Popen(command, cwd=study.folder, stdout=output, stderr=output, start_new_session=True)
+        options = {"stdout": output, "stderr": output, "start_new_session": True}
+        return subprocess.Popen(study.command(*arguments), cwd=study.folder, **options)
 
 
 def scripts(process):

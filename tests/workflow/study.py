@@ -92,10 +92,15 @@ CONFIG = {
 
 
 class Study:
-    """A folder with the workflow and a configuration, in which snakemake can be run."""
+    """A folder with the workflow and a configuration, in which snakemake can be run.
 
-    def __init__(self, folder: Path, config: dict):
-        self.folder = folder
+    targets : what is asked for in each run, besides its arguments; nothing for the whole study.
+    """
+
+    targets: tuple[str, ...] = ()
+
+    def __init__(self, folder: Path, config: dict, *targets: str):
+        self.folder, self.targets = folder, targets
         folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
@@ -105,10 +110,17 @@ class Study:
     def configure(self, config: dict) -> None:
         (self.folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
+    def command(self, *arguments: str, cores: int = 2) -> list[str]:
+        start = [sys.executable, "-m", "snakemake", *self.targets, *arguments]
+        return [*start, "--cores", str(cores), "--configfile", "study.yaml"]
+
     def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores), "--configfile", "study.yaml"]
         return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"}
+            self.command(*arguments, cores=cores),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"NO_COLOR": "1"},
         )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:

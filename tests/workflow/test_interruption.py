@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import time
 
 import psutil
@@ -24,15 +23,31 @@ def busy(**changes):
     return config | changes
 
 
+# a file of each kind; the whole study has many more tables and figures
+TARGETS = (
+    "results/tiny/tables/table2.csv",
+    "results/tiny/figures/fig10.pdf",
+    "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0/pgd/best/spectra.h5",
+    *(
+        f"results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0/{file}"
+        for file in ("minimal/best/spectra.h5", "minimal/best/lines.h5", "moved/step=0/spectra.h5")
+    ),
+)
+
+
+def busy_study(folder, **changes):
+    return Study(folder, busy(**changes), *TARGETS)
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    study = Study(tmp_path_factory.mktemp("undisturbed"), busy())
+    study = busy_study(tmp_path_factory.mktemp("undisturbed"))
     study.run()
     return study
 
 
 def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_path):
-    study = Study(tmp_path, busy())
+    study = busy_study(tmp_path)
     moments = [names for names in STAGES.values() for _ in range(2)]
     killed = killed_again_and_again(study, final(undisturbed), moments, seed=0)
     assert len(killed) >= 6 and {"train", "attack"} <= {name for names in killed for name in names}, killed
@@ -43,7 +58,7 @@ def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_
 
 
 def test_ctrl_c_stops_everything_at_once_and_nothing_need_be_unlocked(undisturbed, tmp_path):
-    study = Study(tmp_path, busy())
+    study = busy_study(tmp_path)
     process = start(study)
     assert wait_for(process, ["train"])
     time.sleep(3)
@@ -56,7 +71,7 @@ def test_ctrl_c_stops_everything_at_once_and_nothing_need_be_unlocked(undisturbe
 
 
 def test_a_terminated_study_finishes_the_jobs_that_run_and_leaves_none(undisturbed, tmp_path):
-    study = Study(tmp_path, busy())
+    study = busy_study(tmp_path)
     process = start(study)
     assert wait_for(process, ["train"])
     children = psutil.Process(process.pid).children(recursive=True)
@@ -101,7 +116,7 @@ def fill(folder, leaving):
 def test_a_full_disk_is_one_clear_error_and_with_room_again_the_study_completes(
     undisturbed, tmp_path, small_disk, leaving
 ):
-    study = Study(tmp_path, busy())
+    study = busy_study(tmp_path)
     fill(tmp_path / "results", leaving)
     done = study.snakemake()
     output = done.stdout + done.stderr
@@ -118,14 +133,13 @@ def final_is_part_of(study, undisturbed):
 
 
 def test_a_limit_on_the_size_of_files_is_one_clear_error(tmp_path):
-    study = Study(tmp_path, CONFIG)
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "study.yaml"]
+    study = Study(tmp_path, CONFIG, *TARGETS)
     limit = 40_000  # bytes; the images take more
 
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, preexec_fn=limited)
+    done = subprocess.run(study.command(), cwd=tmp_path, capture_output=True, text=True, preexec_fn=limited)
     assert done.returncode != 0 and "rule images: OSError" in done.stderr and "File too large" in done.stderr
     assert "images.h5" in done.stderr.split("rule images: OSError")[1].splitlines()[0]
     assert final(study) == {}
@@ -133,7 +147,7 @@ def test_a_limit_on_the_size_of_files_is_one_clear_error(tmp_path):
 
 
 def test_a_read_only_results_folder_is_one_clear_error(undisturbed, tmp_path, small_disk):
-    study = Study(tmp_path, busy())
+    study = busy_study(tmp_path)
     study.run("results/tiny/bands/images.h5")
     small_disk("ro")
     done = study.snakemake()
@@ -145,23 +159,23 @@ def test_a_read_only_results_folder_is_one_clear_error(undisturbed, tmp_path, sm
 
 
 def test_a_config_changed_half_way_makes_what_the_new_one_says(undisturbed, tmp_path):
-    study = Study(tmp_path / "changed", busy())
+    study = busy_study(tmp_path / "changed")
     process = start(study)
     assert wait_for(process, ["attack"])
     time.sleep(2)
     kill(process)
-    changed = busy(seeds=[0, 1])
+    changed = busy(seeds=[1, 0])
     changed["attacks"][0]["options"]["parameters"]["steps"] = 50
     study.configure(changed)
     carry_on(study)
-    straight = Study(tmp_path / "straight", changed)
+    straight = Study(tmp_path / "straight", changed, *TARGETS)
     straight.run()
     assert final(study) == final(straight)
     assert study.planned() == []
 
 
 def test_a_second_snakemake_on_a_study_is_refused_and_disturbs_nothing(undisturbed, tmp_path):
-    study = Study(tmp_path, busy())
+    study = busy_study(tmp_path)
     first = start(study)
     assert wait_for(first, ["train"])
     second = study.snakemake()
@@ -171,7 +185,7 @@ def test_a_second_snakemake_on_a_study_is_refused_and_disturbs_nothing(undisturb
 
 
 def test_two_snakemakes_that_ignore_the_lock_leave_whole_files(undisturbed, tmp_path):
-    study = Study(tmp_path, busy())
+    study = busy_study(tmp_path)
     processes = [start(study, "--nolock"), start(study, "--nolock")]
     for process in processes:
         process.wait(400)
