@@ -87,6 +87,8 @@ def of(run, *rules):
 # The jobs that run the code of each module themselves; what follows from them is worked out below.
 RUNS_CODE_OF = {
     "hdf5.py": ALL,
+    "hdf5_guard.py": ALL,
+    "memory.py": ALL,
     "image_file.py": ["images", *TRAINING, *jobs("attack", "transfer", "lines")],
     "datasets/band_features.py": ["images"],
     "datasets/cifar10.py": [],

@@ -32,7 +32,7 @@ def check_layout(file: h5py.File) -> None:
     Refused are links, data in other files, objects reached twice, deep groups, types that are no numbers and no text of
     fixed length, arrays declared and not stored, filters other than FILTERS, and what is larger than memory.budget():
     any one array, or all that are in pieces together. Bytes in one piece may be larger.
-    0.06 ms for each object (3 ms for a spectra.h5).
+    About 0.06 ms for each object: 1 ms for a spectra.h5, 60 ms for eleven states of ResNet18 (one core).
     """
     stored = inflated = 0
     for name, item in _objects(file, file.id, "", depth=0, seen=set()):
