@@ -25,7 +25,7 @@ from PIL import Image
 
 from advspectra import checkpoint_file, memory, result_files
 from advspectra.attack import Perturbations
-from advspectra.checkpoint_file import State, Training, load_network, read_place, write_checkpoints
+from advspectra.checkpoint_file import State, Training, load_network, read_origin, write_checkpoints
 from advspectra.datasets import cifar10, image_folder
 from advspectra.hdf5 import open_checked
 from advspectra.image_file import ImageSet, read_images, write_images
@@ -130,7 +130,7 @@ ARRAY = {
 READERS = {
     "images": ("images", read_images),
     "network": ("checkpoints", lambda path: load_network(path, name="best", expected={})),
-    "place": ("checkpoints", lambda path: read_place(path, name="best")),
+    "place": ("checkpoints", lambda path: read_origin(path, name="best")),
     "checkpoints": ("checkpoints", in_a_table("checkpoints")),
     "perturbations": ("perturbations", read_perturbations),
     "perturbations-table": ("perturbations", in_a_table("perturbations")),
@@ -152,8 +152,13 @@ def write(tmp_path, reader):
 
 @pytest.fixture
 def nothing_read(monkeypatch):
-    """Make reading any values a failure."""
-    monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda *_: pytest.fail("values were read"))
+    """Make reading any values of a file a failure; a writer may read what it has written, for its digest."""
+    read = h5py.Dataset.__getitem__
+
+    def only_a_writer(self, *arguments):
+        return pytest.fail("values were read") if self.file.mode == "r" else read(self, *arguments)
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", only_a_writer)
 
 
 @every_reader

@@ -87,12 +87,12 @@ def test_an_archive_gives_the_same_in_any_compression_and_order(files, mode, top
 
 
 def test_the_checksum_of_a_folder_depends_on_names_and_contents_alone(files, tmp_path):
-    first = load(write_folder(tmp_path / "a", files)).source["content_sha256"]
-    again = load(write_folder(tmp_path / "b", dict(reversed(files.items())))).source["content_sha256"]
+    first = load(write_folder(tmp_path / "a", files)).source["folder_sha256"]
+    again = load(write_folder(tmp_path / "b", dict(reversed(files.items())))).source["folder_sha256"]
     renamed = {name.replace("2.png", "3.png"): data for name, data in files.items()}
     changed = files | {"test/cat/1.png": encode(pixels(9))}
     others = [
-        load(write_folder(tmp_path / name, new)).source["content_sha256"]
+        load(write_folder(tmp_path / name, new)).source["folder_sha256"]
         for name, new in (("c", renamed), ("d", changed))
     ]
     assert first == again and len({first, *others}) == 3

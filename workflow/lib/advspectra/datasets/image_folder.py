@@ -110,7 +110,7 @@ def load(*, path: str, image_size: list[int] | None, resize: str, channels: int)
         with open(location, "rb") as file:
             checksum = {"archive_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     else:
-        checksum = {"content_sha256": digest.hexdigest()}
+        checksum = {"folder_sha256": digest.hexdigest()}
 
     arrays = {}
     for split in SPLITS:
