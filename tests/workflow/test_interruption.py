@@ -148,7 +148,9 @@ def test_a_limit_on_the_size_of_files_is_one_clear_error(tmp_path):
 
 def test_a_read_only_results_folder_is_one_clear_error(undisturbed, tmp_path, small_disk):
     study = busy_study(tmp_path)
-    study.run("results/tiny/bands/images.h5")
+    study.targets = ("results/tiny/bands/images.h5",)
+    study.run()
+    study.targets = TARGETS
     small_disk("ro")
     done = study.snakemake()
     output = done.stdout + done.stderr
