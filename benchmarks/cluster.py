@@ -40,7 +40,6 @@ COLUMNS = (
     Column("computing", "s of the jobs themselves", 0),
     Column("overhead", "s held beyond them, for each job", 1),
     Column("processor", "processor s of the submissions", 0),
-    Column("waited", "wall time - s held / nodes", 0),
 )
 NOTES = (
     "Jobs: those that run on nodes; with those on the head node (settings, tables, figures) the study has {all}. Each "
@@ -98,7 +97,6 @@ def run(config: dict, folder: Path, *, grouped: bool) -> dict:
         "computing": sum(seconds),
         "overhead": (elapsed - sum(seconds)) / len(on_nodes),
         "processor": processor,
-        "waited": wall - elapsed / NODES,
         "all": int(re.search(r"^total +(\d+)", done.stdout + done.stderr, flags=re.MULTILINE)[1]),
     }
 

@@ -47,7 +47,8 @@ def test_a_job_killed_for_its_memory_runs_again_with_twice_the_memory(cluster, s
     job = study.trapped()
     first = cluster.job(job)["MinMemoryNode"]
     study.finish()
-    assert cluster.job(job)["JobState"] == "OUT_OF_MEMORY"
+    (log,) = study.folder.glob(f"slurm_logs/**/{job}.log")
+    assert "exceeded memory limit" in log.read_text()
     assert_same(study.results(), expected)
     assert int(cluster.job(cluster.submitted())["MinMemoryNode"][:-1]) == 2 * int(first[:-1])
 
