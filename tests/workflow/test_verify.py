@@ -75,9 +75,10 @@ def flip(path):
     path.write_bytes(content)
 
 
-def test_a_finished_study_is_good_and_every_file_of_it_is_looked_at(finished_study):
-    status, lists, output = verified(finished_study)
-    results = finished_study.folder / "results/tiny"
+def test_a_finished_study_is_good_and_every_file_of_it_is_looked_at(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+    status, lists, output = verified(study)
+    results = study.folder / "results/tiny"
     there = [
         path
         for path in results.rglob("*")
