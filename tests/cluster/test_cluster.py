@@ -89,10 +89,12 @@ def test_jobs_on_a_gpu_go_to_the_gpu_partition_and_an_interrupt_cancels_them(clu
         # without accounting there are no accounts
         study.start(**variables | ({"ADVSPECTRA_ACCOUNT": "project"} if cluster.accounting else {}))
         wait_for(lambda: "has been submitted" in study.output(), seconds=120)
-        listed = cluster.command("squeue", "--noheader", "--format=%P %b %a").split("\n")[:-1]
+        number = cluster.submitted()
+        job = cluster.job(number)
         study.process.send_signal(signal.SIGINT)
         study.process.wait(60)
     finally:
         cluster.command("scontrol", "update", "PartitionName=gpu", "State=UP")
-    assert listed == ["gpu gres:gpu:1 " + ("project" if cluster.accounting else "(null)")]
-    wait_for(lambda: cluster.command("squeue", "--noheader") == "", seconds=30)
+    assert (job["Partition"], job["TresPerJob"]) == ("gpu", "gres:gpu:1")
+    assert job["Account"] == ("project" if cluster.accounting else "(null)")
+    wait_for(lambda: cluster.job(number)["JobState"] == "CANCELLED", seconds=30)
