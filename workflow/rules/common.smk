@@ -52,7 +52,7 @@ SUMMARY = STUDY["summary"]
 COSTS = Costs(STUDY, images=Path(DATASET) / "images.h5")
 if workflow.remote_exec:
     # Snakemake does not pass this limit of profiles/slurm on to the processes that run the jobs of a group.
-    workflow.global_resources["turn"] = 1
+    workflow.register_resource("turn", 1)
 
 
 def one_of(names):
