@@ -50,6 +50,9 @@ container: "envs/advspectra.sif"
 GPUS = gpus(STUDY["compute"]["device"])
 SUMMARY = STUDY["summary"]
 COSTS = Costs(STUDY, images=Path(DATASET) / "images.h5")
+if workflow.remote_exec:
+    # Snakemake does not pass this limit of profiles/slurm on to the processes that run the jobs of a group.
+    workflow.register_resource("turn", 1)
 
 
 def one_of(names):
@@ -122,8 +125,8 @@ def priority_of(wildcards):
 def needs(job, *, gpus=0):
     """The resources of a rule. A cluster places jobs by them and ends those that take more; the first three count here.
 
-    job : what it does: the rule's name, or "train". Snakemake wants one device in all jobs of a group: so lines and
-    spectra, which compute on the CPU, have it too.
+    job : what it does: the rule's name, or "train". `turn`: jobs of a group take turns. Snakemake wants one device in
+    all of them: so lines and spectra, which compute on the CPU, have it too.
     """
     return {
         "device": STUDY["compute"]["device"],
