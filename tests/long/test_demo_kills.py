@@ -1,7 +1,7 @@
 """The demo study, killed at twenty moments."""
 
 import yaml
-from interruption import STAGES, final, killed_again_and_again
+from interruption import STAGES, final, killed_again_and_again, stages_of
 from study import ROOT, Study
 
 
@@ -10,8 +10,8 @@ def test_the_demo_killed_at_twenty_moments_ends_as_one_left_alone(tmp_path):
     config["compute"]["save_every"] = 0
     studies = [Study(tmp_path / name, config) for name in ("alone", "killed")]
     studies[0].run()
-    moments = [names for names in STAGES.values() for _ in range(5)]
+    moments = [stage for stage in STAGES for _ in range(5)]
     killed = killed_again_and_again(studies[1], final(studies[0]), moments, seed=0)
     print("killed while these ran:", *killed, sep="\n")
-    assert len(killed) == 20
+    assert len(killed) == 20 and stages_of(killed) == set(STAGES)
     assert final(studies[1]) == final(studies[0])

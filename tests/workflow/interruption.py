@@ -7,6 +7,13 @@ import time
 import psutil
 
 SCRIPTS = ("images", "settings", "train", "predictor", "attack", "transfer", "spectra", "lines", "table", "figure")
+# stage -> the scripts whose jobs are killed in it, and the time (s) within which: no longer than they take
+STAGES = {
+    "train": (["train"], 3),
+    "attack": (["attack"], 3),
+    "spectra": (["spectra", "transfer"], 1),
+    "aggregate": (["table", "figure"], 1),
+}
 
 
 def results(study):
@@ -71,17 +78,18 @@ def final(study):
 
 
 def killed_again_and_again(study, expected, moments, seed):
-    """Run a study and kill it when a job of each of `moments` runs, after up to 3 seconds more, until it is through.
+    """Run a study and kill it when a job of each of `moments`, stages of STAGES, runs, until it is through.
 
     After each kill, whatever has its name must be whole, and what it is in the end. Return what ran at each kill.
     """
     drawn, killed = random.Random(seed), []
-    for names in moments:
+    for stage in moments:
+        names, seconds = STAGES[stage]
         process = start(study)
         if not wait_for(process, names):
             assert process.returncode == 0, (study.folder / "output.txt").read_text()
             break
-        time.sleep(drawn.uniform(0, 3))
+        time.sleep(drawn.uniform(0, seconds))
         if process.poll() is None:
             killed.append(sorted(scripts(process).values()))
             kill(process)
@@ -92,9 +100,6 @@ def killed_again_and_again(study, expected, moments, seed):
     return killed
 
 
-STAGES = {
-    "train": ["train"],
-    "attack": ["attack"],
-    "spectra": ["spectra", "transfer"],
-    "aggregate": ["table", "figure"],
-}
+def stages_of(killed):
+    """Return the stages of which a job ran at one of the kills."""
+    return {stage for stage, (names, _) in STAGES.items() if any(set(names) & set(running) for running in killed)}

@@ -9,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from interruption import STAGES, carry_on, final, kill, killed_again_and_again, start, wait_for
+from interruption import STAGES, carry_on, final, kill, killed_again_and_again, stages_of, start, wait_for
 from study import CONFIG, Study
 
 
@@ -48,9 +48,9 @@ def undisturbed(tmp_path_factory):
 
 def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_path):
     study = busy_study(tmp_path)
-    moments = [names for names in STAGES.values() for _ in range(2)]
+    moments = [stage for stage in STAGES for _ in range(2)]
     killed = killed_again_and_again(study, final(undisturbed), moments, seed=0)
-    assert len(killed) >= 6 and {"train", "attack"} <= {name for names in killed for name in names}, killed
+    assert len(killed) >= 6 and {"train", "attack"} <= stages_of(killed), killed
     assert final(study) == final(undisturbed)
     # trainings went on from what they had
     logs = [path.read_text() for path in (study.folder / "results/tiny/logs/train").rglob("*.log")]
