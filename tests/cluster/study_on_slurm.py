@@ -1,10 +1,12 @@
 """Studies that run on a cluster of slurm.py, and what is wanted of them: the results of a run without it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from study import Study
@@ -79,6 +81,8 @@ class StudyOnSlurm(Study):
                 stdout=output,
                 stderr=output,
                 env=os.environ | {"NO_COLOR": "1", "OMP_NUM_THREADS": "1"} | variables,
+                # it heeds an interrupt also where these tests run in the background and ignore it
+                preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             )
 
     def finish(self, *, seconds: float = 900) -> None:

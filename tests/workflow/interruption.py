@@ -1,8 +1,10 @@
 """Stopping a study while it runs, and what is there afterwards."""
 
 import random
+import signal
 import subprocess
 import time
+from functools import partial
 
 import psutil
 
@@ -27,9 +29,13 @@ def results(study):
 
 
 def start(study, *arguments):
-    """Start snakemake in a session of its own; what it says is added to output.txt."""
+    """Start snakemake in a session of its own; what it says is added to output.txt.
+
+    It heeds an interrupt, as in a terminal, also where these tests run in the background and ignore it.
+    """
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with open(study.folder / "output.txt", "a") as output:
-        options = {"stdout": output, "stderr": output, "start_new_session": True}
+        options = {"stdout": output, "stderr": output, "start_new_session": True, "preexec_fn": heed}
         return subprocess.Popen(study.command(*arguments), cwd=study.folder, **options)
 
 
