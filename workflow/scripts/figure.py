@@ -7,7 +7,6 @@ import json
 import matplotlib
 
 from advspectra.hdf5 import replacing
-from advspectra.plotting import settle_layout
 from advspectra.results import read_runs
 from advspectra_study.job import job, made_by, write_provenance
 
@@ -19,7 +18,6 @@ with job(snakemake):
     matplotlib.rc_file(snakemake.input.style)
     module = importlib.import_module(snakemake.params.module)
     drawing, caption = module.draw(read_runs(snakemake.input.runs), convention=snakemake.params.convention)
-    settle_layout(drawing)
     facts = made_by(snakemake)
     inputs = hashlib.sha256(json.dumps(facts["inputs_sha256"], sort_keys=True).encode()).hexdigest()
     about = json.dumps({**facts, "inputs_sha256": inputs}, sort_keys=True)

@@ -18,6 +18,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox, BboxBase
@@ -84,27 +85,31 @@ def line_style(run: Run):
     return LINES[run.activation == "linear", deep]
 
 
-def new_figure(height: float) -> Figure:
-    """Return an empty figure of the page's width whose parts are arranged without overlaps; height in inches."""
-    return Figure(figsize=(WIDTH, height), layout="constrained")
+class SettledLayout(ConstrainedLayoutEngine):
+    """Matplotlib's constrained layout, at places of a millionth of the figure's size.
 
-
-def settle_layout(figure: Figure) -> None:
-    """Arrange the parts of a figure for good, at places of a millionth of its size.
-
-    The solver behind the arrangement orders its variables by their addresses in memory, so that the last digits differ
-    from one process to the next, and a PDF says 0 in one of them and -0 in another.
+    Its solver orders variables by their addresses in memory, so that the last digits of places differ from one process
+    to the next, and a PDF says 0 in one of them and -0 in another.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for part in figure.findobj(SubFigure):
-        part.bbox_relative.set_points(_settled(part.bbox_relative))
-    for axes in figure.findobj(Axes):
-        axes.set_position(Bbox(_settled(axes.get_position(original=True))))
+
+    def execute(self, fig: Figure):
+        places = super().execute(fig)
+        for part in fig.findobj(SubFigure):
+            part.bbox_relative.set_points(_settled(part.bbox_relative))
+        for axes in fig.findobj(Axes):
+            arranged = axes.get_in_layout()
+            axes.set_position(Bbox(_settled(axes.get_position(original=True))), which="original")
+            axes.set_in_layout(arranged)  # set_position takes it out of the next arrangement
+        return places
 
 
 def _settled(box: BboxBase) -> np.ndarray:
     return np.round(box.get_points(), 6) + 0.0  # and no -0
+
+
+def new_figure(height: float) -> Figure:
+    """Return an empty figure of the page's width whose parts are arranged without overlaps; height in inches."""
+    return Figure(figsize=(WIDTH, height), layout=SettledLayout())
 
 
 def message_figure(message: str) -> Figure:
