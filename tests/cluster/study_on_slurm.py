@@ -1,15 +1,13 @@
 """Studies that run on a cluster of slurm.py, and what is wanted of them: the results of a run without it."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
-from study import Study
+from study import HEED_INTERRUPTS, Study
 
 # The attack that the tiny study uses, with a trap: the first job that finds the file `trap` does what it says.
 TRAP = '''
@@ -81,8 +79,7 @@ class StudyOnSlurm(Study):
                 stdout=output,
                 stderr=output,
                 env=os.environ | {"NO_COLOR": "1", "OMP_NUM_THREADS": "1"} | variables,
-                # it heeds an interrupt also where these tests run in the background and ignore it
-                preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+                **HEED_INTERRUPTS,
             )
 
     def finish(self, *, seconds: float = 900) -> None:

@@ -6,11 +6,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, to_rgb
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.transforms import Bbox
+from matplotlib.figure import Figure
 from synthetic_results import (
     STATES,
     identity,
@@ -440,40 +437,3 @@ def test_lines_that_did_not_converge_and_those_that_met_no_boundary_are_counted(
     assert "had not converged on 2 lines" in caption
     assert "to x_b (a) 4 (the rest ends at the limit, 16 times as far as x_a)" in caption
     assert "Lines of 2 of the 5 images followed from breakpoint to breakpoint, the others at 501 points" in caption
-
-
-def test_places_that_differ_in_their_last_digits_give_the_same_bytes(tmp_path, monkeypatch):
-    arrange = ConstrainedLayoutEngine.execute
-
-    def drawn(by, layout):
-        def shaken(self, figure):
-            """As in another process."""
-            places = arrange(self, figure)
-            for part in figure.findobj(SubFigure):
-                part.bbox_relative.set_points(part.bbox_relative.get_points() + by)
-            for axes in figure.findobj(Axes):
-                axes._set_position(Bbox(axes.get_position(original=True).get_points() + by), which="original")
-            return places
-
-        monkeypatch.setattr(ConstrainedLayoutEngine, "execute", shaken)
-        figure = plotting.new_figure(3)
-        if layout is not None:
-            figure.set_layout_engine(layout)
-        for part in figure.subfigures(2, 1):
-            part.subplots(1, 2)
-        figure.savefig(tmp_path / "a.pdf", metadata={"CreationDate": None})
-        return (tmp_path / "a.pdf").read_bytes()
-
-    assert drawn(1e-15, "constrained") != drawn(-1e-15, "constrained")
-    assert drawn(1e-15, None) == drawn(-1e-15, None)
-
-
-def test_settled_places_are_those_of_the_arrangement(study, monkeypatch):
-    places = []
-    for layout in (plotting.SettledLayout, ConstrainedLayoutEngine):
-        monkeypatch.setattr(plotting, "SettledLayout", layout)
-        figure, _ = draw("fig08", study)
-        figure.draw_without_rendering()
-        places.append([axes.get_position().extents for axes in figure.findobj(Axes)])
-    assert len(places[0]) > 10
-    np.testing.assert_allclose(*places, atol=2e-6)

@@ -1,12 +1,11 @@
 """Stopping a study while it runs, and what is there afterwards."""
 
 import random
-import signal
 import subprocess
 import time
-from functools import partial
 
 import psutil
+from study import HEED_INTERRUPTS
 
 SCRIPTS = ("images", "settings", "train", "predictor", "attack", "transfer", "spectra", "lines", "table", "figure")
 # stage -> the scripts whose jobs are killed in it, and the time (s) within which: no longer than they take
@@ -29,13 +28,9 @@ def results(study):
 
 
 def start(study, *arguments):
-    """Start snakemake in a session of its own; what it says is added to output.txt.
-
-    It heeds an interrupt, as in a terminal, also where these tests run in the background and ignore it.
-    """
-    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    """Start snakemake in a session of its own; what it says is added to output.txt."""
     with open(study.folder / "output.txt", "a") as output:
-        options = {"stdout": output, "stderr": output, "start_new_session": True, "preexec_fn": heed}
+        options = {"stdout": output, "stderr": output, "start_new_session": True, **HEED_INTERRUPTS}
         return subprocess.Popen(study.command(*arguments), cwd=study.folder, **options)
 
 

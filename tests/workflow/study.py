@@ -3,13 +3,17 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parents[2]
+# for Popen: heed an interrupt also where the tests run in the background of a shell, whose processes ignore it
+HEED_INTERRUPTS = {"preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL)}
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs")
 
 CONFIG = {

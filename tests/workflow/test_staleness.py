@@ -127,6 +127,7 @@ RUNS_CODE_OF = {
     "result_files.py": [*TABLES, *FIGURES],
     "captions.py": FIGURES,
     "plotting.py": FIGURES,
+    "settled_layout.py": FIGURES,
     "mean_spectra.py": figures("fig09", "fig10"),
     "example.py": figures("fig04", "fig08"),
     "learning_curves.py": figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),

@@ -16,15 +16,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
-from matplotlib.transforms import Bbox, BboxBase
 
 from advspectra.result_files import Spectra
 from advspectra.results import Replicates, Run
+from advspectra.settled_layout import SettledLayout
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
 WIDTH = 7.2  # inches, a page with two columns
@@ -83,28 +82,6 @@ def line_style(run: Run):
     """Return the line style of a run's activation and depth."""
     deep = run.depth > 1 and run.network != "shallow_resnet"
     return LINES[run.activation == "linear", deep]
-
-
-class SettledLayout(ConstrainedLayoutEngine):
-    """Matplotlib's constrained layout, at places of a millionth of the figure's size.
-
-    Its solver orders variables by their addresses in memory, so that the last digits of places differ from one process
-    to the next, and a PDF says 0 in one of them and -0 in another.
-    """
-
-    def execute(self, fig: Figure):
-        places = super().execute(fig)
-        for part in fig.findobj(SubFigure):
-            part.bbox_relative.set_points(_settled(part.bbox_relative))
-        for axes in fig.findobj(Axes):
-            arranged = axes.get_in_layout()
-            axes.set_position(Bbox(_settled(axes.get_position(original=True))), which="original")
-            axes.set_in_layout(arranged)  # set_position takes it out of the next arrangement
-        return places
-
-
-def _settled(box: BboxBase) -> np.ndarray:
-    return np.round(box.get_points(), 6) + 0.0  # and no -0
 
 
 def new_figure(height: float) -> Figure:
