@@ -1,0 +1,128 @@
+"""What seeds and images say of a number, against closed forms, scipy and simulated studies whose truth is known."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from advspectra import inference
+from advspectra.inference import Inference, Sample, holm, infer, over_images, sign_flip
+
+
+def mean(values):
+    return np.nanmean(values, axis=-1)
+
+
+def sample(*arrays, statistic=mean):
+    return Sample(tuple(np.asarray(array, dtype=float) for array in arrays), statistic)
+
+
+def study(generator, *, seeds, images, a=0.0, b=0.0, e=1.0, theta=0.0):
+    """One sample for each seed: theta + a_s + b_i + e_si with these standard deviations."""
+    values = theta + a * generator.normal(size=(seeds, 1)) + b * generator.normal(size=(1, images))
+    return [sample(row) for row in values + e * generator.normal(size=(seeds, images))]
+
+
+def test_without_images_it_is_the_t_test_over_seeds():
+    values = [1.0, 2.0, 4.0]
+    found = infer([sample([value]) for value in values], generator=np.random.default_rng(0))
+    expected = stats.ttest_1samp(values, 0.5, alternative="greater")
+    ends = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert found.value == pytest.approx(7 / 3)
+    assert found.interval[1:] == pytest.approx((ends.low, ends.high))
+    assert found.p_above(0.5) == pytest.approx(expected.pvalue)
+    assert found.p_below(0.5) == pytest.approx(1 - expected.pvalue)
+
+
+def test_with_one_seed_the_interval_is_that_of_the_images():
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=400)
+    found = infer([sample(values)], generator=generator)
+    ends = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert found.interval[1:] == pytest.approx((ends.low, ends.high), rel=0.1, abs=0.01)
+    assert found.seeds_needed(0) is None
+
+
+def test_one_number_of_one_seed_has_no_interval_and_proves_nothing():
+    found = infer([sample([3.0])], generator=np.random.default_rng(0))
+    assert found.interval == (3.0, None, None)
+    assert (found.p_above(0), found.p_below(0)) == (1.0, 1.0)
+
+
+def test_seeds_that_are_the_same_leave_the_variance_of_the_images():
+    generator = np.random.default_rng(1)
+    row = generator.normal(size=200)
+    found = infer([sample(row)] * 3, generator=generator)
+    assert found.seeds == 0
+    assert found.images == pytest.approx(row.var() / 200, rel=0.1)
+
+
+def test_images_that_say_nothing_of_their_own_leave_the_variance_of_the_seeds():
+    generator = np.random.default_rng(2)
+    parts = [infer(study(generator, seeds=3, images=100), generator=generator) for _ in range(200)]
+    # var(e) / (S N), and var(b) / N = 0 but for what is cut at 0
+    assert np.mean([part.seeds for part in parts]) == pytest.approx(1 / 300, rel=0.2)
+    assert np.mean([part.images for part in parts]) < 0.2 / 300
+
+
+def test_the_p_value_of_a_threshold_at_the_interval_s_end_is_that_of_the_interval():
+    found = Inference((1.0, 1.2, 1.5), seeds=0.02, images=0.03, size=50)
+    assert found.p_above(found.interval.low) == pytest.approx(0.025)
+    assert found.p_below(found.interval.high) == pytest.approx(0.025)
+    assert found.p_above(found.value) == pytest.approx(0.5)
+    assert found.p_above(-1e9) < 1e-12
+
+
+def test_seeds_needed_are_as_many_as_part_the_interval_from_the_threshold():
+    found = Inference((0.5, 1.0, 1.5), seeds=0.25 / 3, images=0.0, size=1)
+    needed = found.seeds_needed(0.2)
+    reaches = {count: stats.t.isf(0.025, count - 1) * np.sqrt(0.25 / count) for count in (needed - 1, needed)}
+    assert reaches[needed - 1] >= 0.8 > reaches[needed]
+    assert Inference((0.5, 1.0, 1.5), seeds=0.1, images=1.0, size=50).seeds_needed(0.2) is None
+
+
+def test_a_statistic_without_a_value_is_refused():
+    empty = sample([np.nan] * 20)
+    few = sample([1.0] + [np.nan] * 19)
+    for one in (empty, few):
+        with pytest.raises(ValueError, match="undefined"):
+            infer([one, one], generator=np.random.default_rng(0))
+
+
+def test_seeds_with_other_numbers_of_images_are_refused():
+    with pytest.raises(ValueError, match=r"one number of images.*\[2, 3\]"):
+        infer([sample([1, 2]), sample([1, 2, 3])], generator=np.random.default_rng(0))
+
+
+def test_the_interval_of_one_seed_is_scipys_bca():
+    values = np.random.default_rng(3).exponential(size=80)
+    found = over_images(sample(values), generator=np.random.default_rng(4))
+    expected = stats.bootstrap(
+        (values,), np.mean, n_resamples=20000, method="BCa", rng=np.random.default_rng(5)
+    ).confidence_interval
+    assert found.value == pytest.approx(values.mean())
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=0.03)
+
+
+def test_sign_flips_of_few_values_are_all_tried():
+    # all of one sign: 2 of 2^8 flips are as extreme
+    assert sign_flip(np.arange(1.0, 9.0), generator=np.random.default_rng(0)) == pytest.approx(2 / 256)
+    assert sign_flip(np.array([1.0, -1.0] * 4), generator=np.random.default_rng(0)) == 1
+
+
+def test_holm_is_that_of_a_worked_example():
+    # Holm (1979): 0.01 * 4, 0.02 * 3, then no less than those before
+    assert holm([0.02, 0.01, 0.04, 0.03]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.0, 0.0), (1.0, 0.0), (0.0, 2.0), (0.3, 1.0)])
+def test_intervals_of_three_seeds_contain_the_truth(monkeypatch, a, b):
+    monkeypatch.setattr(inference, "RESAMPLES", 200)
+    generator = np.random.default_rng(6)
+    inside = 0
+    for _ in range(400):
+        low, high = infer(study(generator, seeds=3, images=100, a=a, b=b, theta=0.7), generator=generator).interval[1:]
+        inside += low <= 0.7 <= high
+    # 400 trials of a probability of 0.95 to 0.98: below 0.92 once in 300 at the most
+    assert 0.92 <= inside / 400 <= 0.995
