@@ -28,6 +28,7 @@ class Spectra:
     image: np.ndarray  # (N,)
     norm_l1: np.ndarray  # (N,)
     norm_l2: np.ndarray  # (N,)
+    flatness: np.ndarray  # (N,)
     half_power_frequency: np.ndarray  # (N,)
     radial_energy: np.ndarray  # (N, R)
     angular_energy: np.ndarray  # (N, A)
@@ -156,7 +157,7 @@ def spectra(file: h5py.File, convention: str) -> Spectra:
     if (images := str(file.attrs["images"])) not in ("successful", "all"):
         raise ValueError(f"{file.filename}: expected the attribute images to be successful or all, found {images!r}")
     group = file[convention]
-    names = ("norm_l1", "norm_l2", "half_power_frequency", "radial_energy", "angular_energy")
+    names = ("norm_l1", "norm_l2", "flatness", "half_power_frequency", "radial_energy", "angular_energy")
     scales = ("image", "radial_frequency", "angle", "frequency_y", "frequency_x")
     return Spectra(
         images=images,
