@@ -1,0 +1,75 @@
+"""Known doubts about the paper's reasoning and conventions, each with what a study has found that bears on it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from advspectra.page.audit import Audit
+from advspectra.page.verdicts import Mark, part_mark
+from advspectra.page.words import estimate
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One piece of evidence: a text, the mark of a verdict or None, and what it is linked to, an id on the page or ""."""
+
+    text: str
+    mark: Mark | None
+    link: str
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A doubt of doubts.yaml and the study's findings on it; none where the study has nothing that bears on it."""
+
+    name: str
+    doubt: str
+    source: str
+    findings: tuple[Finding, ...]
+
+
+def doubts(
+    stated: Mapping[str, Mapping], *, claims: Sequence[Mapping], audit: Audit, tables: Sequence[str]
+) -> list[Doubt]:
+    """Return the doubts of doubts.yaml with their evidence.
+
+    Evidence names a claim (`claim`, and of its `parts` some, counted from 1), a convention (`convention`: how claims
+    and cells come out under it) or a table (`table`). What the study does not have is left out.
+    """
+    by_name = {claim["name"]: claim for claim in claims}
+    found = []
+    for name, about in stated.items():
+        findings: list[Finding] = []
+        for item in about["evidence"]:
+            if "claim" in item and item["claim"] in by_name:
+                findings += _of_claim(by_name[item["claim"]], item.get("parts"))
+            elif "convention" in item:
+                findings += _of_convention(item["convention"], audit)
+            elif item.get("table") in tables:
+                findings.append(Finding(f"Table of {item['table'].replace('_', ' ')}", None, f"table-{item['table']}"))
+        found.append(Doubt(name, about["doubt"], about["source"], tuple(findings)))
+    return found
+
+
+def _of_claim(claim: Mapping, which: Sequence[int] | None) -> list[Finding]:
+    chosen = claim["parts"] if which is None else [claim["parts"][place - 1] for place in which]
+    return [
+        Finding(f"{claim['name']}: {part['statement']}: {estimate(part)}", part_mark(claim, part), claim["name"])
+        for part in chosen
+        if part["value"] is not None
+    ]
+
+
+def _of_convention(name: str, audit: Audit) -> list[Finding]:
+    names = [convention["name"] for convention in audit.conventions]
+    if name not in names[1:]:
+        return []
+    place = names.index(name)
+    changed = [claim for claim, entries in audit.claims.items() if entries[place].changed == "verdict"]
+    text = f"Under {name}, {audit.conventions[place]['title']}: "
+    text += f"other verdicts on {', '.join(changed)}" if changed else "no other verdict"
+    cells = [
+        f"{table.replace('TABLE-', 'Table ')} {entries[place]} instead of {entries[0]}"
+        for table, entries in audit.cells.items()
+        if entries[place] != entries[0]
+    ]
+    return [Finding(text + (f"; cells within the paper's bounds: {', '.join(cells)}" if cells else ""), None, "audit")]

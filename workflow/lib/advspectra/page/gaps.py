@@ -1,0 +1,50 @@
+"""What a study lacks to test or decide more, and the lines of configuration that would make it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from advspectra.page.verdicts import ONE_SEED
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that a study lacks: why parts were not tested, of which claims, and lines of configuration that help."""
+
+    why: str
+    lines: str
+    claims: dict[str, int] = field(default_factory=dict)
+
+
+def gaps(claims: Sequence[Mapping], seeds: Sequence[int]) -> list[Gap]:
+    """Return what the study lacks, in the order of the claims; `claims` of a Gap counts parts by the claim's name."""
+    found: dict[str, Gap] = {}
+    for claim in claims:
+        for part in claim["parts"]:
+            if part["verdict"] == "not tested":
+                why = part["why"] or "no reason given"
+                gap = found.setdefault(why, Gap(why, _remedy(why)))
+                gap.claims[claim["name"]] = gap.claims.get(claim["name"], 0) + 1
+    gaps = list(found.values())
+    if len(seeds) == 1:
+        names = [claim["name"] for claim in claims if claim["verdict"] == ONE_SEED]
+        gaps.append(Gap("one seed only: no verdict", "seeds: [0, 1, 2]", dict.fromkeys(names, 0)))
+    needed = {claim["name"]: claim["seeds_needed"] for claim in claims if claim["seeds_needed"]}
+    for count in sorted(set(needed.values())):
+        names = [name for name, of in needed.items() if of == count]
+        lines = f"seeds: [{', '.join(str(seed) for seed in range(count))}]"
+        gaps.append(Gap(f"undecided; {count} seeds would decide", lines, dict.fromkeys(names, 0)))
+    return gaps
+
+
+def _remedy(why: str) -> str:
+    """Return lines of configuration that would fill a gap; "" where the reason does not say which."""
+    if network := re.fullmatch(r"not in this study: (\w+)-(\w+)(?:/depth=(\d+))?(?:/alpha=([\d.]+))?", why):
+        name, activation, depth, alpha = network.groups()
+        lines = ["networks:", f"  - name: {name}  # architecture, options, learning_rate: as in config.yaml"]
+        lines.append(f"    activations: [{activation}]")
+        lines += [f"    depths: [{depth}]"] * bool(depth) + [f"    alphas: [{alpha or 1}]"]
+        return "\n".join(lines)
+    if re.search(r"names no attack|has no results of|no state|no lines of|no perturbations of", why):
+        return "# attacks, transfers and lines on several states: as in workflow/presets/dynamics.yaml"
+    return ""

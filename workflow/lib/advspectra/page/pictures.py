@@ -1,0 +1,89 @@
+"""The figures of a study on a page: what they are called, which of them a claim is about, and their bytes."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from advspectra.results import Run
+
+# pixels: wider ones are scaled down; no screen or sheet of paper shows more of a page's column
+WIDEST = 1600
+DEVELOPMENT = re.compile(r"(?P<network>.+)-(?P<activation>\w+)/depth=(?P<depth>\d+)/alpha=(?P<alpha>[^/]+)/(?P<attack>\w+)")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: its path below figures/, without suffix, its caption (Markdown), size in pixels and bytes as WebP."""
+
+    path: str
+    caption: str
+    width: int
+    height: int
+    webp: bytes
+
+    @property
+    def figure(self) -> str:
+        """The name that claims cite: the module that draws it."""
+        return self.path.partition("/")[0]
+
+    @property
+    def id(self) -> str:
+        """Its name in the page."""
+        return "figure-" + re.sub(r"[^A-Za-z0-9]+", "-", self.path)
+
+    @property
+    def title(self) -> str:
+        """ "Figure 5", or "Figure 1, ResNet18 (relu), pgd_transfer" of one that shows how an attack develops."""
+        number = re.fullmatch(r"fig0*(\d+)", self.figure)
+        title = f"Figure {number[1]}" if number else self.figure.replace("_", " ").capitalize()
+        return ", ".join([title, *self._about])
+
+    @property
+    def _about(self) -> list[str]:
+        if (found := DEVELOPMENT.fullmatch(self.path.partition("/")[2])) is None:
+            return []
+        depth, alpha = int(found["depth"]), float(found["alpha"])
+        return [Run(found["network"], found["activation"], depth, alpha, 0, {}).label, found["attack"]]
+
+    @property
+    def uri(self) -> str:
+        return f"data:image/webp;base64,{base64.b64encode(self.webp).decode()}"
+
+    def relevance(self, claim: Mapping, attacks: Mapping[str, str]) -> int:
+        """Return how many of its network and its attack a claim names; `attacks`: the study's for each part in claims."""
+        if not self._about:
+            return 0
+        words = _plain(" ".join(part["statement"] for part in claim["parts"]))
+        network, attack = self._about
+        parts = [part for part, name in attacks.items() if name == attack]
+        return (_plain(network.partition(" (")[0]) in words) + any(_plain(part) in words for part in parts)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def picture(path: str, png: Path, caption: str) -> Picture:
+    """Return the figure at `png` recompressed without loss, but for its size if it is wider than WIDEST."""
+    with Image.open(png) as image:
+        flat = Image.new("RGB", image.size, "white")
+        flat.paste(image, mask=image.getchannel("A") if image.mode == "RGBA" else None)
+    if flat.width > WIDEST:
+        flat = flat.resize((WIDEST, round(flat.height * WIDEST / flat.width)), Image.Resampling.LANCZOS)
+    buffer = BytesIO()
+    flat.save(buffer, "WEBP", lossless=True, quality=60, method=4)
+    return Picture(path, caption, *flat.size, buffer.getvalue())
+
+
+def cited(claim: Mapping, pictures: Sequence[Picture], attacks: Mapping[str, str]) -> list[Picture]:
+    """Return the pictures that a claim cites, in its order, of one figure those first that it is most about."""
+    found = []
+    for name in claim["figures"]:
+        members = [picture for picture in pictures if picture.figure == name]
+        found += sorted(members, key=lambda picture: -picture.relevance(claim, attacks))
+    return found

@@ -1,0 +1,42 @@
+"""Markdown of the page's texts, of tables and captions, and HTML made of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from advspectra.page import words
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Markdown(str):
+    """Text that is Markdown already."""
+
+
+def _escaped(value: object) -> str:
+    return value if isinstance(value, Markdown) else words.escaped(value)
+
+
+def markdown(template: str, context: Mapping) -> Markdown:
+    """Return a template of Markdown filled in; all values are escaped but those that are Markdown."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_escaped,
+        autoescape=False,
+    )
+    environment.filters |= words.FILTERS | {"markdown": Markdown}
+    return Markdown(environment.get_template(template).render(context))
+
+
+def html(text: str) -> Markup:
+    """Return Markdown as HTML. HTML, images and links in it are shown as text; wide tables scroll in a box."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link", "autolink"])
+    parser.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0" role="region">\n<table>\n')
+    parser.add_render_rule("table_close", lambda *_: "</table>\n</div>\n")
+    return Markup(parser.render(text))

@@ -1,0 +1,107 @@
+"""The report of a study as one HTML page and as Markdown, made from the verdicts, the audit, tables and figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from advspectra.captions import SCALES
+from advspectra.page import words
+from advspectra.page.audit import audit
+from advspectra.page.doubts import doubts
+from advspectra.page.forest import panels
+from advspectra.page.gaps import gaps
+from advspectra.page.pictures import Picture, cited
+from advspectra.page.prose import TEMPLATES, Markdown, html, markdown
+from advspectra.page.verdicts import CLAIMS, cells, grouped, mark, part_mark, sentence, summary, tally
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a report is made from.
+
+    verdicts, conventions : contents of claims.json and audit.json. tables : name -> Markdown. doubts : doubts.yaml.
+    config : of the study, what results depend on. made_by : advspectra_study.job.made_by of the report itself; commits :
+    those at which the tables and figures were made.
+    """
+
+    verdicts: Mapping
+    conventions: Mapping
+    tables: Mapping[str, str]
+    pictures: Sequence[Picture]
+    doubts: Mapping
+    config: Mapping
+    made_by: Mapping
+    commits: Sequence[str]
+
+
+def report(material: Material) -> tuple[str, str]:
+    """Return the report as HTML and as Markdown."""
+    context = _context(material)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    environment.filters |= words.FILTERS | {"html": html}
+    page = environment.get_template("report.html").render(context)
+    return page.lstrip(), markdown("report.md", context)
+
+
+def _context(material: Material) -> dict:
+    verdicts, pictures = material.verdicts, material.pictures
+    claims = verdicts["claims"]
+    of_claims = {claim["name"]: cited(claim, pictures, verdicts["conventions"]["attacks"]) for claim in claims}
+    shown_at: dict[str, str] = {}
+    for name, found in of_claims.items():
+        for picture in found:
+            shown_at.setdefault(picture.path, name)
+    found = audit(material.conventions["conventions"])
+    context = {
+        "study": verdicts["study"],
+        "dataset": verdicts["dataset"],
+        "seeds": verdicts["seeds"],
+        "warnings": _warnings(verdicts),
+        "summary": summary(claims),
+        "groups": grouped(claims),
+        "verdict_marks": CLAIMS.values(),
+        "marks": {claim["name"]: mark(claim["verdict"]) for claim in claims},
+        "part_marks": {claim["name"]: [part_mark(claim, part) for part in claim["parts"]] for claim in claims},
+        "tallies": {claim["name"]: tally(claim) for claim in claims},
+        "sentences": {claim["name"]: sentence(claim) for claim in claims},
+        "cells": {claim["name"]: cells(claim) for claim in claims},
+        "panels": {claim["name"]: panels(claim["parts"]) for claim in claims},
+        "titles": {claim["name"]: claim["title"] for claim in claims},
+        "cited": of_claims,
+        "shown_at": shown_at,
+        "opened": {name: _opened(name, found, shown_at) for name, found in of_claims.items()},
+        "tables": {name: Markdown(text) for name, text in material.tables.items()},
+        "pictures": pictures,
+        "audit": found,
+        "conventions": verdicts["conventions"],
+        "scale": SCALES.get(verdicts["conventions"]["spectra"]),
+        "doubts": doubts(material.doubts, claims=claims, audit=found, tables=list(material.tables)),
+        "config": material.config,
+        "gaps": gaps(claims, verdicts["seeds"]),
+        "configuration": yaml.safe_dump(dict(material.config), sort_keys=False, allow_unicode=True, width=100),
+        "made_by": material.made_by,
+        "commits": material.commits,
+    }
+    texts = ("summary", "conventions", "methods", "statistics", "gaps", "provenance")
+    return context | {f"{name}_text": markdown(f"{name}.md", context) for name in texts}
+
+
+def _opened(name: str, found: Sequence[Picture], shown_at: Mapping[str, str]) -> set[str]:
+    """Return which pictures a claim shows unfolded: of each figure the one it is most about, unless shown before."""
+    best = {picture.figure: picture.path for picture in reversed(found)}
+    return {path for path in best.values() if shown_at[path] == name}
+
+
+def _warnings(verdicts: Mapping) -> list[str]:
+    found = list(verdicts["notes"])
+    if len(verdicts["seeds"]) == 1:
+        found.append("One seed only: the numbers say in which direction each claim points, and no verdict rests on them.")
+    return found

@@ -1,0 +1,108 @@
+"""Numbers and p-values as readers see them, and text that is safe inside Markdown."""
+
+import math
+import re
+
+MINUS = "\N{MINUS SIGN}"
+SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+
+
+def number(value: float | None, *, near: float | None = None) -> str:
+    """Return a number with as many decimals as tell two digits of `near`, the half-width of its interval; else 4 digits.
+
+    A dash for None.
+    """
+    if value is None:
+        return "–"
+    if not near or not math.isfinite(near):
+        return (f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}").replace("-", MINUS)
+    decimals = max(0, 1 - math.floor(math.log10(near)))
+    text = f"{value:.{min(decimals, 6)}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def estimate(part: dict, *, of: dict | None = None) -> str:
+    """Return a part's value and 95 % interval, "−21.0 % [−24.1, −18.2]"; a dash where it was not tested.
+
+    of : what has value, low and high, if not the part itself but one of its seeds.
+    """
+    found = part if of is None else of
+    if found["value"] is None:
+        return "–"
+    scale, unit = (100, " %") if part["ratio"] else (1, "")
+    value, low, high = (None if found[name] is None else scale * found[name] for name in ("value", "low", "high"))
+    near = None if low is None or high is None else (high - low) / 2
+    text = (signed if part["ratio"] else number)(value, near=near if near is not None or not unit else 1) + unit
+    if near is None:
+        return text
+    return f"{text} [{number(low, near=near)}, {number(high, near=near)}]"
+
+
+def signed(value: float, *, near: float | None = None) -> str:
+    """Return a number with its sign, + or −."""
+    text = number(value, near=near)
+    return text if value <= 0 else f"+{text}"
+
+
+def p_value(value: float | None) -> str:
+    """Return "p < 0.001" or "p = 0.012"; "" for None."""
+    if value is None:
+        return ""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}" if value < 0.01 else f"p = {value:.3f}"
+
+
+def of_seed(part: dict, seed: int) -> str:
+    """Return the value that one seed gives a part; a dash where it has none."""
+    found = [one for one in part["seeds"] if one["seed"] == seed]
+    return estimate(part, of=found[0]).partition(" [")[0] if found else "–"
+
+
+def is_cell(part: dict) -> bool:
+    """Return whether a part is a cell of one of the paper's tables."""
+    return bool(part["paper"]) and "sd" in part["paper"]
+
+
+def paper(part: dict) -> str:
+    """Return the paper's numbers: "1418 / 1598: −11.3 %" of two sides, "505.9 ± 32.2" of a cell; a dash for none."""
+    found = part["paper"]
+    if not found:
+        return "–"
+    if is_cell(part):
+        return number(found["value"]) + (f" ± {number(found['sd'])}" if found["sd"] is not None else "")
+    value = f"{signed(100 * found['value'], near=1)} %" if part["ratio"] else number(found["value"])
+    sides = [number(found[side]) for side in ("left", "right") if found.get(side) is not None]
+    return f"{' / '.join(sides)}: {value}" if len(sides) == 2 else value
+
+
+def distance(part: dict) -> str:
+    """Return by how many of the paper's standard deviations a cell lies from its mean; "" where there is none."""
+    if not is_cell(part) or part["value"] is None or part["paper"]["sd"] is None:
+        return ""
+    return f"{signed((part['value'] - part['paper']['value']) / part['paper']['sd'], near=1)} sd"
+
+
+def listed(words: list) -> str:
+    """Return "1, 2 and 3"."""
+    words = [str(word) for word in words]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return "1 claim" or "3 claims"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def anchor(title: str) -> str:
+    """Return the id that a repository's page gives a heading."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+def escaped(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    return SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", str(text))).replace("&", "&amp;")
+
+
+FILTERS = {
+    function.__name__: function
+    for function in (number, estimate, of_seed, paper, distance, p_value, listed, counted, anchor)
+}
