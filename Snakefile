@@ -1,5 +1,5 @@
 # The study that the configuration describes: images -> training -> attacks -> spectra and lines -> tables,
-# figures.
+# figures -> report.
 # `snakemake` runs config.yaml; `snakemake --configfile workflow/presets/<name>.yaml` runs that study instead.
 from snakemake.utils import min_version
 
@@ -19,6 +19,7 @@ include: "workflow/rules/spectra.smk"
 include: "workflow/rules/lines.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/expected.smk"
 include: "workflow/rules/verify.smk"
 
@@ -28,3 +29,4 @@ rule all:
     input:
         collect(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "json"]),
         collect(f"{RESULTS}/figures/{{figure}}.{{kind}}", figure=figure_paths(), kind=["pdf", "png", "md", "json"]),
+        collect(f"{RESULTS}/report.{{kind}}", kind=["html", "md", "json"]),

@@ -72,6 +72,7 @@ READS |= {
 }
 TABLES = [job for job in READS if job.startswith("table_")]
 FIGURES = [job for job in READS if job.startswith("figure_")]
+READS["report"] = {"claims", "audit", *TABLES, *FIGURES}
 ALL = list(READS)
 TRAINING = jobs("settings", "train")  # the settings of a run name the code that trains it
 
@@ -83,6 +84,8 @@ def figures(*names):
 def of(run, *rules):
     return [job for job in jobs(*rules) if job.split(":")[1] == run]
 
+
+PAGE = ("audit", "doubts", "forest", "gaps", "pictures", "prose", "report", "verdicts", "words")
 
 # The jobs that run the code of each module themselves; what follows from them is worked out below.
 RUNS_CODE_OF = {
@@ -137,6 +140,7 @@ RUNS_CODE_OF = {
     "statistics.py": [*TABLES, *figures("development", "fig01", "fig05", "fig06", "fig07")],
     "resampling.py": ["table_distances", "table_success_accuracy"],
     "table.py": TABLES,
+    **{f"page/{name}.py": ["report"] for name in PAGE},
     **{f"tables/{name}.py": [f"table_{name}"] for name in (job.removeprefix("table_") for job in TABLES)},
     **{f"figures/{name}.py": figures(name) for name in (job.split(":")[0].removeprefix("figure_") for job in FIGURES)},
 }
@@ -275,13 +279,13 @@ def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     own = [f"settings:{new}", f"train:{new}", f"attack:{new}:pgd:best", f"spectra:{new}:pgd:best"]
     study.configure(changed(networks=lambda networks: networks[0].update(alphas=[1, 10])))
     # what shows several alpha, or lists the networks, is drawn anew; what shows alpha = 1 alone is not
-    reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy", "figure_fig11"]
+    reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy", "figure_fig11", "report"]
     assert study.planned() == sorted([*own, *reading])
 
     own = [job.replace("seed=0", "seed=1") for job in READS if ":" in job and not job.startswith("figure_")]
     reading = [table for table in TABLES if table not in ("table_table3", "table_table6")]
     study.configure(CONFIG | {"seeds": [0, 1]})
-    assert study.planned() == sorted([*own, *reading, *FIGURES])
+    assert study.planned() == sorted([*own, *reading, *FIGURES, "report"])
 
 
 # what follows from a state `step=2` of the ReLU network, which its `checkpoints` or those of the training add
@@ -295,6 +299,7 @@ NEW_STATE = [
 SHOWING_IT = [
     *("table_table4", "table_table5", "table_development", "table_distances", "table_success_accuracy"),
     *figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
+    "report",
 ]
 
 

@@ -11,6 +11,7 @@ ROOT = Path(workflow.basedir)
 LIBRARY = ROOT / "workflow/lib"
 sys.path.insert(0, str(LIBRARY))
 
+from advspectra.page.words import title
 from advspectra_study.config import ConfigError, load_config
 from advspectra_study.costs import Costs
 from advspectra_study.fingerprint import code_fingerprint

@@ -24,6 +24,7 @@ def all_wildcards():
     for figure in FIGURES:
         drawn_for = developments_of(figure)
         yield f"figure_{figure}", [{}] if drawn_for is None else [{"development": path} for path in drawn_for]
+    yield "report", [{}]
 
 
 def of(value, wildcards):

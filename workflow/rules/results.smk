@@ -90,3 +90,9 @@ def run_files(kind, name):
 def caption(name):
     """The caption of a table or figure in Snakemake's report; one without a caption is shown bare."""
     return f"../report/{name}.rst" if (ROOT / f"workflow/report/{name}.rst").exists() else None
+
+
+def report_labels(name):
+    """What Snakemake's report calls a table or figure: its title, and of a figure whose development it shows."""
+    of = lambda wildcards: wildcards.get("development", "all networks")
+    return {"name": title(name), "of": of, "file": name}

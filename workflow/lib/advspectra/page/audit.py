@@ -30,7 +30,11 @@ class Audit:
     def changing(self, what: str) -> list[str]:
         """Return the claims of which this ("verdict" or "parts") differs under some convention, and no more does."""
         worst = {name: {entry.changed for entry in entries} for name, entries in self.claims.items()}
-        return [name for name, changed in worst.items() if what in changed and (what == "verdict" or "verdict" not in changed)]
+        return [
+            name
+            for name, changed in worst.items()
+            if what in changed and (what == "verdict" or "verdict" not in changed)
+        ]
 
     def dependence(self, name: str) -> str:
         """Return "supported; contradicted under rgb" for a claim."""

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 from advspectra.page.audit import Audit
 from advspectra.page.verdicts import Mark, part_mark
-from advspectra.page.words import estimate
+from advspectra.page.words import estimate, listed, title
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One piece of evidence: a text, the mark of a verdict or None, and what it is linked to, an id on the page or ""."""
+    """One piece of evidence: what it is, the id of that on the page, what it says, the mark of a verdict or None."""
 
+    label: str
+    link: str
     text: str
     mark: Mark | None
-    link: str
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,16 @@ def doubts(
             elif "convention" in item:
                 findings += _of_convention(item["convention"], audit)
             elif item.get("table") in tables:
-                findings.append(Finding(f"Table of {item['table'].replace('_', ' ')}", None, f"table-{item['table']}"))
+                findings.append(Finding(title(item["table"]), f"table-{item['table']}", "", None))
         found.append(Doubt(name, about["doubt"], about["source"], tuple(findings)))
     return found
 
 
 def _of_claim(claim: Mapping, which: Sequence[int] | None) -> list[Finding]:
-    chosen = claim["parts"] if which is None else [claim["parts"][place - 1] for place in which]
     return [
-        Finding(f"{claim['name']}: {part['statement']}: {estimate(part)}", part_mark(claim, part), claim["name"])
-        for part in chosen
-        if part["value"] is not None
+        Finding(claim["name"], claim["name"], f"{part['statement']}: {estimate(part)}", part_mark(claim, part))
+        for place, part in enumerate(claim["parts"], 1)
+        if part["value"] is not None and (which is None or place in which)
     ]
 
 
@@ -65,11 +65,11 @@ def _of_convention(name: str, audit: Audit) -> list[Finding]:
         return []
     place = names.index(name)
     changed = [claim for claim, entries in audit.claims.items() if entries[place].changed == "verdict"]
-    text = f"Under {name}, {audit.conventions[place]['title']}: "
-    text += f"other verdicts on {', '.join(changed)}" if changed else "no other verdict"
+    text = f"{audit.conventions[place]['title']}: "
+    text += f"other verdicts on {listed(changed)}" if changed else "no other verdict"
     cells = [
-        f"{table.replace('TABLE-', 'Table ')} {entries[place]} instead of {entries[0]}"
+        f"{table.replace('TABLE-', 'Table ')}: {entries[place]} cells within the paper's bounds instead of {entries[0]}"
         for table, entries in audit.cells.items()
         if entries[place] != entries[0]
     ]
-    return [Finding(text + (f"; cells within the paper's bounds: {', '.join(cells)}" if cells else ""), None, "audit")]
+    return [Finding(f"Convention {name}", "audit", "; ".join([text, *cells]), None)]

@@ -9,7 +9,7 @@ from advspectra.page.verdicts import ONE_SEED
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that a study lacks: why parts were not tested, of which claims, and lines of configuration that help."""
+    """What a study lacks: why parts were not tested, of which claims, and lines of configuration that help."""
 
     why: str
     lines: str

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from advspectra.page.words import title
 from advspectra.results import Run
 
 # pixels: wider ones are scaled down; no screen or sheet of paper shows more of a page's column
 WIDEST = 1600
-DEVELOPMENT = re.compile(r"(?P<network>.+)-(?P<activation>\w+)/depth=(?P<depth>\d+)/alpha=(?P<alpha>[^/]+)/(?P<attack>\w+)")
+DEVELOPMENT = re.compile(
+    r"(?P<network>.+)-(?P<activation>\w+)/depth=(?P<depth>\d+)/alpha=(?P<alpha>[^/]+)/(?P<attack>\w+)"
+)
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,7 @@ class Picture:
     @property
     def title(self) -> str:
         """ "Figure 5", or "Figure 1, ResNet18 (relu), pgd_transfer" of one that shows how an attack develops."""
-        number = re.fullmatch(r"fig0*(\d+)", self.figure)
-        title = f"Figure {number[1]}" if number else self.figure.replace("_", " ").capitalize()
-        return ", ".join([title, *self._about])
+        return ", ".join([title(self.figure), *self._about])
 
     @property
     def _about(self) -> list[str]:
@@ -55,7 +56,7 @@ class Picture:
         return f"data:image/webp;base64,{base64.b64encode(self.webp).decode()}"
 
     def relevance(self, claim: Mapping, attacks: Mapping[str, str]) -> int:
-        """Return how many of its network and its attack a claim names; `attacks`: the study's for each part in claims."""
+        """Return how many of network and attack a claim names; attacks : the study's, for each part in claims."""
         if not self._about:
             return 0
         words = _plain(" ".join(part["statement"] for part in claim["parts"]))

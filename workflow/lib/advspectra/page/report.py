@@ -14,7 +14,7 @@ from advspectra.page.forest import panels
 from advspectra.page.gaps import gaps
 from advspectra.page.pictures import Picture, cited
 from advspectra.page.prose import TEMPLATES, Markdown, html, markdown
-from advspectra.page.verdicts import CLAIMS, cells, grouped, mark, part_mark, sentence, summary, tally
+from advspectra.page.verdicts import CLAIMS, cells, finding, grouped, mark, part_mark, summary, tally
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Material:
     """What a report is made from.
 
     verdicts, conventions : contents of claims.json and audit.json. tables : name -> Markdown. doubts : doubts.yaml.
-    config : of the study, what results depend on. made_by : advspectra_study.job.made_by of the report itself; commits :
-    those at which the tables and figures were made.
+    config : of the study, what results depend on. made_by : what makes the report, of advspectra_study.job.made_by;
+    commits : those at which the tables and figures were made.
     """
 
     verdicts: Mapping
@@ -71,14 +71,14 @@ def _context(material: Material) -> dict:
         "marks": {claim["name"]: mark(claim["verdict"]) for claim in claims},
         "part_marks": {claim["name"]: [part_mark(claim, part) for part in claim["parts"]] for claim in claims},
         "tallies": {claim["name"]: tally(claim) for claim in claims},
-        "sentences": {claim["name"]: sentence(claim) for claim in claims},
+        "findings": {claim["name"]: finding(claim) for claim in claims},
         "cells": {claim["name"]: cells(claim) for claim in claims},
         "panels": {claim["name"]: panels(claim["parts"]) for claim in claims},
         "titles": {claim["name"]: claim["title"] for claim in claims},
         "cited": of_claims,
         "shown_at": shown_at,
         "opened": {name: _opened(name, found, shown_at) for name, found in of_claims.items()},
-        "tables": {name: Markdown(text) for name, text in material.tables.items()},
+        "tables": {name: _split(text) for name, text in material.tables.items()},
         "pictures": pictures,
         "audit": found,
         "conventions": verdicts["conventions"],
@@ -100,8 +100,16 @@ def _opened(name: str, found: Sequence[Picture], shown_at: Mapping[str, str]) ->
     return {path for path in best.values() if shown_at[path] == name}
 
 
+def _split(table: str) -> tuple[Markdown, Markdown]:
+    """Return a table's Markdown without its notes, and the notes."""
+    head, found, notes = table.partition("\n\n- ")
+    return Markdown(head), Markdown(f"- {notes}" if found else "")
+
+
 def _warnings(verdicts: Mapping) -> list[str]:
     found = list(verdicts["notes"])
     if len(verdicts["seeds"]) == 1:
-        found.append("One seed only: the numbers say in which direction each claim points, and no verdict rests on them.")
+        found.append(
+            "One seed only: the numbers say in which direction each claim points, and no verdict rests on them."
+        )
     return found

@@ -31,6 +31,13 @@ PARTS = {
     "open": Mark("?", "open", "open"),
     "not tested": Mark("–", "not tested", "none"),
 }
+# of one part and of several
+VERBS = {
+    "holds": ("holds", "hold"),
+    "fails": ("fails", "fail"),
+    "open": ("is open", "are open"),
+    "not tested": ("was not tested", "were not tested"),
+}
 # what claims are about, by the first word of their names
 GROUPS = {
     ("FNB", "DYN"): "How adversarial perturbations come about in training (Sections 3.1 and 3.2)",
@@ -72,47 +79,52 @@ def tally(claim: Mapping) -> str:
         return f"{_count(tested, 'direction', 'holds')} of {counted(len(parts), 'part')} in the paper's direction"
     if not tested:
         return "no data"
-    text = f"{_count(parts, 'verdict', 'holds')} of {counted(len(parts), 'part')} {'hold' if len(parts) > 1 else 'holds'}"
-    for verdict, word in (("fails", "fail" if _count(parts, "verdict", "fails") > 1 else "fails"), ("open", "open")):
+    text = f"{_count(parts, 'verdict', 'holds')} of {counted(len(parts), 'part')} {'hold' if parts[1:] else 'holds'}"
+    for verdict in ("fails", "open", "not tested"):
         if count := _count(parts, "verdict", verdict):
-            text += f", {count} {word}"
-    untested = _count(parts, "verdict", "not tested")
-    return text + (f", {untested} not tested" if untested else "")
+            text += f", {count} {'fail' if verdict == 'fails' and count > 1 else verdict}"
+    return text + (" before correction" if _only_before_correction(claim) else "")
 
 
 def _count(parts: Sequence[Mapping], key: str, value: str) -> int:
     return sum(part[key] == value for part in parts)
 
 
-def sentence(claim: Mapping) -> str:
-    """Return what was found of a claim, in one or two sentences."""
-    parts = claim["parts"]
+def finding(claim: Mapping) -> str:
+    """Return what was found of a claim beyond the word of its verdict."""
     if claim["verdict"] == ONE_SEED:
-        return f"One seed says in which direction the numbers point, not more: {tally(claim)}."
-    found = {word: [index for index, part in enumerate(parts, 1) if part["verdict"] == word] for word in PARTS}
-    word = claim["verdict"].capitalize()
-    if (within := cells(claim)) is not None:
-        text = f"{word}: of {counted(within['tested'], 'cell')} tested, {within['within']} lie within the paper's bounds"
-        if claim["verdict"] != "not tested":
-            text += f"; {len(found['holds'])} certainly, {len(found['fails'])} certainly not"
-        if untested := within["of"] - within["tested"]:
-            text += f"; {counted(untested, 'cell')} not tested"
-    elif len(parts) == 1 and claim["verdict"] != "not tested":
-        text = f"{word}: its one part {'is open' if found['open'] else next(key for key, of in found.items() if of)}"
-    elif len(found["holds"]) == len(parts):
-        text = f"{word}: all {len(parts)} parts hold"
-    else:
-        verbs = {"holds": "hold", "fails": "fail", "open": "is open", "not tested": "was not tested"}
-        said = []
-        for key, which in found.items():
-            if which:
-                verb = {"holds": "holds", "fails": "fails"}.get(key, verbs[key])
-                plural = {"open": "are open", "not tested": "were not tested"}.get(key, verbs[key])
-                said.append(f"{counted(len(which), 'part').split()[1]} {listed(which)} {plural if which[1:] else verb}")
-        text = f"{word}: {'; '.join(said)}"
+        return f"{tally(claim)}. One seed says no more than this."
+    text = _found_of_cells(claim) if cells(claim) is not None else _found_of_parts(claim)
     if claim["p_value"] is not None:
-        text += f" ({p_value(claim['p_value'])}, corrected for the number of claims)"
+        alone = " by themselves, but not" if _only_before_correction(claim) else ""
+        text += f"{alone} ({p_value(claim['p_value'])}, corrected for the number of claims)"
     return f"{text}.{_needed(claim)}"
+
+
+def _only_before_correction(claim: Mapping) -> bool:
+    return claim["verdict"] == "undecided" and not _count(claim["parts"], "verdict", "open")
+
+
+def _found_of_cells(claim: Mapping) -> str:
+    found = cells(claim)
+    certain = [_count(claim["parts"], "verdict", verdict) for verdict in ("holds", "fails")]
+    text = f"of {counted(found['tested'], 'cell')} tested, {found['within']} lie within the paper's bounds"
+    if any(certain):
+        text += f"; the intervals of {certain[0]} lie inside of them and those of {certain[1]} outside"
+    return text
+
+
+def _found_of_parts(claim: Mapping) -> str:
+    parts = claim["parts"]
+    said = []
+    for verdict, (one, several) in VERBS.items():
+        which = [place for place, part in enumerate(parts, 1) if part["verdict"] == verdict]
+        if len(which) == len(parts):
+            whole = {1: "its one part", 2: "both parts"}.get(len(parts), f"all {len(parts)} parts")
+            return f"{whole} {one if len(parts) == 1 else several}"
+        if which:
+            said.append(f"part{'s' * (len(which) > 1)} {listed(which)} {several if which[1:] else one}")
+    return "; ".join(said)
 
 
 def _needed(claim: Mapping) -> str:

@@ -2,13 +2,14 @@
 
 import math
 import re
+from decimal import Decimal
 
 MINUS = "\N{MINUS SIGN}"
 SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
 def number(value: float | None, *, near: float | None = None) -> str:
-    """Return a number with as many decimals as tell two digits of `near`, the half-width of its interval; else 4 digits.
+    """Return a number with decimals for two digits of `near`, the half-width of its interval, or else four digits.
 
     A dash for None.
     """
@@ -48,7 +49,14 @@ def p_value(value: float | None) -> str:
     """Return "p < 0.001" or "p = 0.012"; "" for None."""
     if value is None:
         return ""
-    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}" if value < 0.01 else f"p = {value:.3f}"
+    # spaces that do not break
+    return (
+        "p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001"
+        if value < 0.001
+        else f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{value:.2g}"
+        if value < 0.01
+        else f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{value:.3f}"
+    )
 
 
 def of_seed(part: dict, seed: int) -> str:
@@ -92,6 +100,24 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def plain(value: object) -> str:
+    """Return a setting of a configuration in words: lists and sections without brackets, yes, no and none."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {plain(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(plain(one) for one in value)
+    if isinstance(value, float):
+        return f"{Decimal(repr(value)):f}"
+    return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def title(name: str) -> str:
+    """Return what a table or figure is called: "Figure 5" for fig05, "Success accuracy" for success_accuracy."""
+    if found := re.fullmatch(r"(fig|table)0*(\d+)", name):
+        return f"{'Figure' if found[1] == 'fig' else 'Table'} {found[2]}"
+    return name.replace("_", " ").capitalize()
+
+
 def anchor(title: str) -> str:
     """Return the id that a repository's page gives a heading."""
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
@@ -104,5 +130,5 @@ def escaped(text: str) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (number, estimate, of_seed, paper, distance, p_value, listed, counted, anchor)
+    for function in (number, estimate, of_seed, paper, distance, p_value, listed, counted, plain, anchor)
 }

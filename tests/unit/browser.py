@@ -88,8 +88,10 @@ class Browser:
         return found["result"].get("value")
 
     def open(self, url: str, *, width: int, height: int = 900) -> dict:
-        """Open a page at a width in CSS pixels; return that width as the page sees it, its scroll width and height, what it
-        wrote on the console, and the addresses that it asked for.
+        """Open a page at a width in CSS pixels and return what it is like.
+
+        inner : that width as the page sees it. scroll, height : its size. console : what it wrote there. requests :
+        the addresses that it asked for.
         """
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.events.clear()

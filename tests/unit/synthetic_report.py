@@ -1,0 +1,202 @@
+"""What a report is made from, with numbers made up: claims, an audit, tables, figures and a configuration."""
+
+from advspectra.page.pictures import Picture
+from advspectra.page.report import Material
+
+LONG = "share of δ̂'s power in the middle third of frequencies of bounded width (32 channels), 3 hidden layers, linear"
+
+
+def part(**about) -> dict:
+    """Return a part that holds on three seeds; what is given replaces what it says."""
+    values = [-0.25, -0.2, -0.15]
+    found = {
+        "statement": f"{LONG} < {LONG}",
+        "verdict": "holds",
+        "direction": "holds",
+        "why": "",
+        "ratio": True,
+        "bounds": [None, 0.0],
+        "value": -0.2,
+        "low": -0.3,
+        "high": -0.1,
+        "seeds": [{"seed": seed, "value": value, "low": None, "high": None} for seed, value in enumerate(values)],
+        "left": {"label": LONG, "value": 800.0},
+        "right": {"label": LONG, "value": 1000.0},
+        "p_true": 0.001,
+        "p_false": 0.999,
+        "sign_flip": 0.01,
+        "seeds_needed": None,
+        "paper": {"left": 600.0, "right": 1000.0, "value": -0.4},
+    }
+    return found | about
+
+
+def untested(why: str, **about) -> dict:
+    """Return a part that was not tested."""
+    nothing = dict.fromkeys(("direction", "value", "low", "high", "p_true", "p_false", "sign_flip", "paper"))
+    return part(verdict="not tested", why=why, seeds=[], **(nothing | about))
+
+
+def cell(value: float, **about) -> dict:
+    """Return a cell of a table whose paper's mean is 20 and standard deviation 0.5."""
+    within = "holds" if 19 < value < 21 else "fails"
+    numbers = {"value": value, "low": value - 0.1, "high": value + 0.1, "paper": {"value": 20.0, "sd": 0.5}}
+    sides = {"left": {"label": "‖δ̂‖₂ of full width", "value": value}, "right": None}
+    seeds = [{"seed": seed, "value": value, "low": None, "high": None} for seed in range(3)]
+    bounds = {"bounds": [19.0, 21.0], "ratio": False, "verdict": within, "direction": within, "seeds": seeds}
+    return part(**(numbers | sides | bounds | about))
+
+
+def claim(name: str, *parts: dict, **about) -> dict:
+    """Return a claim that is supported; what is given replaces what it says."""
+    found = {
+        "name": name,
+        "title": f"What {name} says",
+        "section": "3.3.1, Figure 5",
+        "sentence": "a deep full width convolutional model yields a smaller ‖β̂‖₁ than the shallow one",
+        "figures": ["fig05"],
+        "verdict": "supported",
+        "p_value": 0.012,
+        "seeds_needed": None,
+        "parts": list(parts) or [part()],
+    }
+    return found | about
+
+
+def convention(name: str, claims: list[dict], *, reference: bool = False, **verdicts: str) -> dict:
+    """Return an entry of audit.json with the verdicts of the claims, but for those given (name with _ for -)."""
+    return {
+        "name": name,
+        "title": f"the convention {name}",
+        "reference": reference,
+        "claims": {
+            one["name"]: {
+                "verdict": verdicts.get(one["name"].replace("-", "_"), one["verdict"]),
+                "parts": [part["verdict"] for part in one["parts"]],
+            }
+            for one in claims
+        },
+        "cells": {
+            one["name"]: {"within": 1, "tested": len(one["parts"]), "of": len(one["parts"])}
+            for one in claims
+            if one["name"].startswith("TABLE-")
+        },
+    }
+
+
+CLAIMS = [
+    claim("FNB-1", part(), untested("no lines of pgd on best"), verdict="not tested", p_value=None, figures=["fig01"]),
+    claim("IFR-1", part(), part(), figures=["fig05", "fig08"]),
+    claim(
+        "IFR-2",
+        part(),
+        part(value=0.7, low=0.2, high=9.0, verdict="fails", direction="fails"),
+        part(ratio=False, verdict="open", bounds=[-0.05, 0.05], value=0.02, low=-0.1, high=0.14, paper=None),
+        verdict="partly",
+    ),
+    claim("IFR-3", part(verdict="open"), verdict="undecided", p_value=0.4, seeds_needed=7),
+    claim("NL-1", part(verdict="fails", direction="fails", value=0.2, low=0.1, high=0.3), verdict="contradicted"),
+    claim(
+        "TABLE-1", cell(20.2), cell(22.0), untested("not in this study: vgg19-relu"), verdict="not tested", figures=[]
+    ),
+]
+
+CONFIG = {
+    "study": "tiny",
+    "seeds": [0, 1, 2],
+    "dataset": {"name": "bands", "source": "band_features", "options": {"band": {"low": 2, "high": 4}, "seed": 0}},
+    "networks": [
+        {
+            "name": "full_width",
+            "architecture": "full_width_convolution",
+            "options": {"channels": 3},
+            "activations": ["linear", "relu"],
+            "depths": [1, 3],
+            "alphas": [1, 10],
+            "learning_rate": 0.00005,
+        }
+    ],
+    "initialization": {"alpha_scaling": "function_preserving"},
+    "training": {
+        "epochs": 20,
+        "batch_size": 128,
+        "momentum": 0.9,
+        "weight_decay": 0,
+        "schedule": {"factor": 0.3, "every": 4, "reset_at": None},
+        "selection": {"by": "test", "held_out_fraction": 0},
+    },
+    "attacks": [
+        {
+            "name": "pgd",
+            "family": "linf_pgd",
+            "options": {"epsilon": "8/255", "parameters": {"steps": 1000, "random_start": True}},
+            "images": 1000,
+            "networks": "all",
+            "checkpoints": ["best"],
+        }
+    ],
+    "transfers": [{"name": "moved", "attack": "pgd", "found_on": "best"}],
+    "lines": [{"attack": "moved", "images": 10, "exact_images": 1, "samples": 101, "stretch_limit": 8}],
+    "spectra": {"conventions": ["paper"], "images": "successful", "angular_bins": 12},
+    "summary": {"attack": "pgd", "checkpoint": "best", "convention": "paper"},
+    "precision": "float32",
+}
+
+TABLE = """**Table 1. Norms**
+
+| Model | seeds | ‖δ̂‖₂ | ‖δ̂‖₂ paper | ‖δ̂‖₂ difference / paper's sd | ‖δ̂‖₁ | ‖δ̂‖₁ paper | raw | rescaled |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| Deep Bounded Width | 3 | 20.57 ± 0.94 | 20.57 ± 0.94 | 0.0 | 550.30 ± 29.71 | 550.30 ± 29.71 | 499 | 2392 |
+
+- Seeds for each network: 3.
+"""
+
+DOUBTS = {
+    "layers": {
+        "doubt": "One hidden layer is `L = 2`.",
+        "source": "Gunasekar et al.",
+        "evidence": [{"claim": "IFR-2", "parts": [2]}, {"convention": "rgb"}, {"table": "table1"}, {"claim": "X-1"}],
+    },
+    "alone": {"doubt": "Nothing bears on this.", "source": "nobody", "evidence": [{"convention": "unknown"}]},
+}
+
+# a WebP of one pixel; the page does not look into it
+PIXEL = bytes.fromhex("524946461a000000574542505650384c0d0000002f00000010071011118888fe0700")
+
+
+def picture(path: str) -> Picture:
+    return Picture(path, f"What {path} shows.\n", 1440, 900, PIXEL + path.encode())
+
+
+def material(claims: list[dict] = CLAIMS, *, seeds: tuple[int, ...] = (0, 1, 2), **about) -> Material:
+    """Return what a report of these claims is made from; what is given replaces what it has."""
+    found = {
+        "verdicts": {
+            "study": "tiny",
+            "dataset": "bands",
+            "seeds": list(seeds),
+            "notes": ["The data set is bands, the paper's is CIFAR-10."],
+            "conventions": {"spectra": "paper", "predictor": "raw", "attacks": {"final": "pgd", "transfer": "moved"}},
+            "claims": claims,
+        },
+        "conventions": {
+            "conventions": [
+                convention("paper", claims, reference=True),
+                convention("rgb", claims, IFR_1="contradicted"),
+            ]
+        },
+        "tables": {"table1": TABLE},
+        "pictures": [
+            picture(path) for path in ("fig05", "fig08", "fig09", "fig01/resnet18-relu/depth=17/alpha=1/moved")
+        ],
+        "doubts": DOUBTS,
+        "config": CONFIG,
+        "made_by": {
+            "commit": "0123abc",
+            "uncommitted": ["workflow/scripts/report.py"],
+            "versions": {"python": "3.11.7"},
+            "inputs_sha256": {"results/tiny/claims.json": "ab" * 32},
+        },
+        "commits": ["0123abc"],
+    }
+    return Material(**(found | about))

@@ -1,0 +1,98 @@
+"""The report page in headless Chromium: nothing on the console, no request, no overflow on wide and narrow screens."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+from io import BytesIO
+
+import numpy as np
+import pytest
+from browser import Browser
+from PIL import Image
+from synthetic_report import material
+
+from advspectra.page.report import report
+
+SCREEN, PHONE = 1280, 400  # CSS pixels
+
+
+def figure(one):
+    """Return a picture with an image that a browser can show."""
+    shades = np.tile(np.arange(0, 240, dtype=np.uint8), (150, 1))
+    buffer = BytesIO()
+    Image.fromarray(shades).convert("RGB").save(buffer, "WEBP", lossless=True)
+    return dataclasses.replace(one, width=240, height=150, webp=buffer.getvalue())
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if shutil.which("chromium") is None:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            pytest.skip("no chromium in PATH, and without root and apt-get none can be installed")
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium", "fonts-dejavu-core"]):
+            subprocess.run(["apt-get", "--quiet", *arguments], check=True, capture_output=True, env=environment)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with Browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    whole = material()
+    path.write_text(report(dataclasses.replace(whole, pictures=[figure(one) for one in whole.pictures]))[0])
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("width", [SCREEN, PHONE])
+def test_the_page_is_quiet_asks_for_nothing_and_fits(browser, address, width, tmp_path):
+    seen = browser.open(address, width=width)
+    (tmp_path / f"{width}.png").write_bytes(browser.screenshot())
+    assert seen["inner"] == width
+    assert seen["console"] == []
+    assert [url for url in seen["requests"] if not url.startswith("data:")] == [address]
+    assert seen["scroll"] == width
+    beyond = "[...document.querySelectorAll('body *')].filter(one => !one.closest('.scroll') && !one.closest('svg') && \
+        one.getBoundingClientRect().right > innerWidth + 1).map(one => one.className || one.tagName)"
+    assert browser.evaluate(beyond) == []
+    with Image.open(tmp_path / f"{width}.png") as image:
+        assert image.size == (width, seen["height"]) and len(image.convert("L").getcolors()) > 50
+
+
+def test_a_browser_that_is_asked_to_would_notice(browser, tmp_path):
+    """What the test above demands the absence of is seen where it is there."""
+    path = tmp_path / "bad.html"
+    path.write_text(
+        "<script>console.error('x')</script><img src='http://127.0.0.1:9/a.png'><p style='width: 900px'>wide"
+    )
+    seen = browser.open(path.as_uri(), width=PHONE)
+    assert seen["console"] and "http://127.0.0.1:9/a.png" in seen["requests"] and seen["scroll"] > PHONE
+
+
+def test_the_policy_of_the_page_keeps_out_what_would_be_put_into_it(browser, address, tmp_path):
+    path = tmp_path / "spoilt.html"
+    with open(address.removeprefix("file://"), encoding="utf-8") as file:
+        page = file.read()
+    path.write_text(
+        page.replace("</main>", "<script>document.title = 'taken'</script><img src='http://127.0.0.1:9/'></main>")
+    )
+    seen = browser.open(path.as_uri(), width=SCREEN)
+    assert browser.evaluate("document.title").startswith("tiny:") and len(seen["console"]) == 2
+
+
+def test_figures_are_drawn_and_a_claims_link_leads_to_its_section(browser, address):
+    browser.open(address, width=SCREEN)
+    browser.evaluate("document.querySelector('.glance a[href=\"#IFR-2\"]').click()")
+    section = "document.getElementById('IFR-2')"
+    assert browser.evaluate("location.hash") == "#IFR-2"
+    assert browser.evaluate(f"{section}.querySelectorAll('.forest .row:not(.ends)').length") == 3
+    # the figure of a claim that is not the first to cite it opens where it is, at its full width
+    browser.evaluate(f"{section}.querySelector('details.figure').open = true")
+    box = f"{section}.querySelector('.picture use').getBoundingClientRect()"
+    width, height = (browser.evaluate(f"{box}.{side}") for side in ("width", "height"))
+    assert width > 500 and height == pytest.approx(width * 150 / 240, rel=0.01)

@@ -1,0 +1,286 @@
+"""The report page: nothing of what it is made from can break out of its text, and it says what the verdicts say."""
+
+import copy
+import dataclasses
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic_report
+import yaml
+from PIL import Image
+from synthetic_report import CLAIMS, cell, claim, convention, material, part, untested
+
+from advspectra.page import pictures, prose, words
+from advspectra.page.audit import audit
+from advspectra.page.forest import panels
+from advspectra.page.gaps import gaps
+from advspectra.page.report import report
+from advspectra.page.verdicts import finding, summary, tally
+
+REFERENCE = Path(__file__).parents[2] / "workflow/reference"
+HOSTILE = (
+    """<script>alert("1")</script><img src=x onerror='a()'>'"&|`*_[a](javascript:a())![b](http://example.org/b.png)"""
+)
+
+
+class Page(HTMLParser):
+    """The tags of a page, with their attributes."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def all(self, attribute: str) -> list[str]:
+        return [attributes[attribute] for _, attributes in self.tags if attribute in attributes]
+
+
+@pytest.fixture(scope="module")
+def page():
+    return report(material())[0]
+
+
+def spoilt(value, keep=()):
+    """Return data with something hostile behind every text in it; keys of `keep` and what is below them stay."""
+    if isinstance(value, dict):
+        return {key: one if key in keep else spoilt(one, keep) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [spoilt(one, keep) for one in value]
+    return value + HOSTILE if isinstance(value, str) else value
+
+
+def test_no_text_breaks_out_of_the_page(page):
+    whole = material()
+    verdicts = spoilt(whole.verdicts, keep=("verdict", "direction", "figures", "attacks"))
+    names = {one["name"]: found["name"] for one, found in zip(CLAIMS, verdicts["claims"], strict=True)}
+    conventions = spoilt(whole.conventions, keep=("claims", "cells"))
+    for one in conventions["conventions"]:
+        for kind in ("claims", "cells"):
+            one[kind] = {names[name]: found for name, found in one[kind].items()}
+    hostile = dataclasses.replace(
+        whole,
+        verdicts=verdicts,
+        conventions=conventions,
+        tables={f"table1{HOSTILE}": whole.tables["table1"].replace("Deep", HOSTILE.replace("|", "")) + HOSTILE},
+        pictures=[dataclasses.replace(one, caption=one.caption + HOSTILE) for one in whole.pictures],
+        doubts=spoilt(whole.doubts, keep=("convention", "table", "claim")),
+        config=spoilt(whole.config),
+        made_by={**spoilt(whole.made_by), "inputs_sha256": {HOSTILE: HOSTILE}},
+        commits=[HOSTILE],
+    )
+    text = report(hostile)[0]
+    found = Page(text)
+    assert text.count("&lt;script&gt;") > 50  # it is there, as text
+    assert {tag for tag, _ in found.tags} == {tag for tag, _ in Page(page).tags}
+    assert not [name for _, attributes in found.tags for name in attributes if name.startswith("on")]
+    assert all(link.startswith(("#", "data:")) for link in found.all("href"))
+
+
+def test_markdown_of_tables_and_captions_makes_no_link_image_or_html():
+    made = Page(
+        prose.html(f"{HOSTILE}\n\n| a |\n| --- |\n| {HOSTILE.replace('|', '')} |\n\n<b>x</b>\n\nhttp://example.org")
+    )
+    assert {tag for tag, _ in made.tags} <= {"p", "div", "table", "thead", "tbody", "tr", "th", "td", "em", "code"}
+
+
+def test_text_in_markdown_is_shown_as_it_is():
+    shown = re.sub(r"<[^>]*>", "", prose.html(words.escaped(HOSTILE)))
+    for entity, letter in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
+        shown = shown.replace(entity, letter)
+    assert shown.strip() == HOSTILE
+
+
+def test_the_page_asks_for_nothing(page):
+    assert "default-src 'none'" in page
+    addresses = [address for name in ("href", "src") for address in Page(page).all(name)]
+    assert addresses and all(address.startswith(("#", "data:")) for address in addresses)
+    assert "url(" not in page and "@import" not in page and "<script" not in page
+
+
+def test_every_claim_has_its_anchor_and_every_link_its_end(page):
+    ids = Page(page).all("id")
+    assert len(ids) == len(set(ids)) and {one["name"] for one in CLAIMS} <= set(ids)
+    assert {link[1:] for link in Page(page).all("href") if link.startswith("#")} <= set(ids)
+
+
+def test_each_image_is_in_the_page_once_and_shown_wherever_it_is_cited(page):
+    for one in material().pictures:
+        assert page.count(one.uri) == 1
+    shown = [link for tag, attributes in Page(page).tags if tag == "use" for link in [attributes["href"]]]
+    citing = [name for one in CLAIMS for name in one["figures"]]
+    assert shown.count("#image-figure-fig05") == citing.count("fig05") > 1
+    assert shown.count("#image-figure-fig09") == 1  # cited by none
+
+
+def test_the_same_material_makes_the_same_bytes():
+    assert report(material()) == report(copy.deepcopy(material()))
+
+
+def test_marks_stand_where_their_values_are():
+    # points at -40, -25, -20, -15 and 0 percent, so that the axis has 40 and a margin of 2 on either side
+    (panel,) = panels([part()])
+    (row,) = panel.rows
+
+    def place(percent):
+        return round(100 * (percent + 42) / 44, 2)
+
+    assert row.value == place(-20) == 50
+    assert row.interval == (place(-30), place(-10)) and row.cut == (False, False)
+    assert row.seeds == (place(-25), place(-20), place(-15)) and row.paper == place(-40) == 4.55
+    assert row.true == (0, place(0)) and row.bounds == (place(0),)
+    assert (place(-20), "−20") in panel.ticks
+
+
+def test_an_interval_that_goes_far_beyond_the_values_is_cut():
+    (panel,) = panels([part(low=-9.0, high=-0.1)])
+    (row,) = panel.rows
+    # the axis reaches 0.6 of the 40 percent beyond the lowest value
+    assert row.cut == (True, False) and row.interval[0] == 0
+    assert row.value == round(100 * (-20 + 67.2) / 70.4, 2)
+
+
+def test_cells_are_shown_in_the_papers_standard_deviations():
+    (panel,) = panels([cell(20.2), cell(22.0), untested("gone")])
+    assert "standard deviations" in panel.unit and [row.part for row in panel.rows] == [1, 2]
+    low, high = panel.rows[0].true
+    # 20.2 is 0.4 and 22.0 is 4 standard deviations above the mean, the bounds are 2 on either side of it
+    assert panel.rows[0].paper == pytest.approx((low + high) / 2, abs=0.02)
+    assert panel.rows[0].value == pytest.approx(panel.rows[0].paper + 0.4 * (high - low) / 4, abs=0.02)
+    assert panel.rows[1].value == pytest.approx(panel.rows[0].paper + 4 * (high - low) / 4, abs=0.02)
+    assert words.distance(cell(22.0)) == "+4.0 sd"
+
+
+def test_parts_in_different_units_have_panels_of_their_own():
+    found = panels([part(ratio=False), part(), part(ratio=False, right=None)])
+    assert [[row.part for row in panel.rows] for panel in found] == [[2], [1], [3]]
+
+
+def test_numbers_show_two_digits_of_their_interval():
+    assert words.estimate(part()) == "−20 % [−30, −10]"
+    assert words.estimate(part(value=-0.2034, low=-0.2059, high=-0.2009)) == "−20.34 % [−20.59, −20.09]"
+    assert words.estimate(part(ratio=False, value=551.23, low=530.0, high=572.0)) == "551 [530, 572]"
+    assert words.estimate(part(ratio=False, value=0.41234, low=None, high=None)) == "0.4123"
+    assert words.estimate(part(value=0.123, low=None, high=None)) == "+12.3 %"
+    assert words.estimate(untested("gone")) == "–"
+    assert words.paper(part()) == "600 / 1000: −40.0 %"
+    assert words.paper(cell(20.2)) == "20 ± 0.5"
+
+
+def test_the_summary_counts_claims_and_cells_apart():
+    found = summary(CLAIMS)
+    counts = {mark.word: count for mark, count in found.verdicts}
+    assert counts == {"supported": 1, "partly": 1, "contradicted": 1, "undecided": 1, "not tested": 1}
+    assert found.claims == 5 and found.cells == {"within": 1, "tested": 2, "of": 3}
+
+
+def test_a_claim_says_which_parts_hold_and_what_would_decide_it():
+    said = {one["name"]: finding(one) for one in CLAIMS}
+    assert said["IFR-2"].startswith("part 1 holds; part 2 fails; part 3 is open (p")
+    assert said["IFR-1"].startswith("both parts hold")
+    assert said["IFR-3"].endswith("7 seeds in all would decide it if values and spread stay as they are.")
+    assert said["FNB-1"] == "part 1 holds; part 2 was not tested."
+    never = claim("A", part(verdict="open"), verdict="undecided", p_value=1.0)
+    assert "A hundred seeds would not decide it" in finding(never)
+    # each part by itself, but not all claims at once
+    only_before = claim("A", part(), verdict="undecided", p_value=0.08)
+    assert "by themselves, but not" in finding(only_before) and tally(only_before).endswith("before correction")
+
+
+def test_one_seed_gives_a_direction_and_a_warning():
+    seeds = [{"seed": 0, "value": -0.2, "low": None, "high": None}]
+    points = part(verdict="open", seeds=seeds)
+    other = part(verdict="open", direction="fails", value=0.2, seeds=seeds)
+    one = claim("IFR-2", points, other, verdict="one seed: direction only", p_value=None)
+    text, markdown = report(material([one], seeds=(0,)))
+    assert tally(one) == "1 of 2 parts in the paper's direction"
+    assert "no verdict rests on them" in text and "no verdict rests on them" in markdown
+    assert "points the other way" in text and ">open<" not in text and "seed 1" not in text
+    assert [gap.lines for gap in gaps([one], [0])] == ["seeds: [0, 1, 2]"]
+
+
+def test_what_was_not_tested_says_why_and_what_would_make_it():
+    lacking = untested("not in this study: full_width-relu/depth=3/alpha=0.1")
+    one = claim("IFR-2", lacking, part(), lacking, verdict="not tested", p_value=None)
+    (gap,) = gaps([one], [0, 1, 2])
+    assert gap.claims == {"IFR-2": 2}
+    (network,) = yaml.safe_load(gap.lines)["networks"]
+    assert network == {"name": "full_width", "activations": ["relu"], "depths": [3], "alphas": [0.1]}
+    text, markdown = report(material([one]))
+    assert text.count("not in this study: full_width-relu/depth=3/alpha=0.1") == 3  # twice in the claim, once below
+    assert "full_width-relu/depth=3/alpha=0.1" in markdown
+
+
+def test_a_claim_without_any_number_has_no_plot():
+    one = claim("IFR-2", untested("gone"), verdict="not tested", p_value=None)
+    assert panels(one["parts"]) == [] and tally(one) == "no data"
+    assert 'class="row"' not in report(material([one]))[0]
+
+
+def test_the_audit_names_the_conclusions_that_depend_on_a_convention(page):
+    other = convention("rgb", CLAIMS, IFR_1="contradicted")
+    other["claims"]["NL-1"]["parts"] = ["open"]
+    other["cells"]["TABLE-1"]["within"] = 0
+    found = audit([convention("paper", CLAIMS, reference=True), other])
+    assert found.changing("verdict") == ["IFR-1"] and found.changing("parts") == ["NL-1"]
+    assert found.dependence("IFR-1") == "supported; contradicted under rgb"
+    assert found.cells == {"TABLE-1": ("1 of 3", "0 of 3")}
+    assert "<strong>IFR-1</strong> (What IFR-1 says): supported; contradicted under rgb." in page
+    same = [convention(name, CLAIMS) for name in ("paper", "rgb")]
+    assert "No verdict depends on a convention." in report(material(conventions={"conventions": same}))[0]
+
+
+def test_doubts_show_what_the_study_found(page):
+    shown = page[page.index('id="doubt-layers"') : page.index('id="methods"')]
+    for text in ("✗", "other verdicts on IFR-1", 'href="#table-table1"', "nothing that bears on it"):
+        assert text in shown
+    assert words.estimate(CLAIMS[2]["parts"][1]) in shown and "X-1" not in shown
+
+
+def test_the_evidence_of_doubts_exists():
+    claims = yaml.safe_load((REFERENCE / "claims.yaml").read_text(encoding="utf-8"))
+    tables = {path.stem for path in (REFERENCE.parent / "lib/advspectra/tables").glob("*.py")}
+    for doubt in yaml.safe_load((REFERENCE / "doubts.yaml").read_text(encoding="utf-8")).values():
+        for item in doubt["evidence"]:
+            assert "convention" in item or item.get("table") in tables or item["claim"] in claims
+            if "parts" in item:
+                assert max(item["parts"]) <= len(claims[item["claim"]]["parts"])
+
+
+def test_methods_come_from_the_configuration():
+    text = report(
+        material(config={**synthetic_report.CONFIG, "training": synthetic_report.CONFIG["training"] | {"epochs": 7}})
+    )[1]
+    assert "7 epochs" in text and "0.00005" in text and "random_start yes" in text and "band low 2, high 4" in text
+
+
+def test_a_figure_is_recompressed_without_loss(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).convert("RGBA").save(tmp_path / "a.png")
+    found = pictures.picture("fig05", tmp_path / "a.png", "A caption.")
+    assert (found.width, found.height) == (60, 40)
+    (tmp_path / "a.webp").write_bytes(found.webp)
+    with Image.open(tmp_path / "a.webp") as image:
+        assert np.array_equal(np.asarray(image.convert("RGB")), pixels)
+    assert pictures.picture("fig05", tmp_path / "a.png", "A caption.") == found
+
+
+def test_a_wide_figure_is_scaled_down(tmp_path):
+    Image.new("RGB", (3200, 1000), "white").save(tmp_path / "a.png")
+    found = pictures.picture("fig05", tmp_path / "a.png", "")
+    assert (found.width, found.height) == (1600, 500)
+
+
+def test_of_a_figure_with_several_developments_that_of_the_claim_comes_first():
+    paths = ["fig01/full_width-relu/depth=1/alpha=1/pgd", "fig01/full_width-relu/depth=1/alpha=1/moved"]
+    paths += [path.replace("full_width", "resnet18").replace("depth=1/", "depth=17/") for path in paths]
+    found = [synthetic_report.picture(path) for path in paths]
+    about = claim("FNB-1", part(statement="roughness of ResNet18, ReLU, transfer, last"), figures=["fig01"])
+    shown = pictures.cited(about, found, {"final": "pgd", "transfer": "moved"})
+    assert [one.path for one in shown][0] == paths[3] and set(shown) == set(found)
+    assert shown[0].title == "Figure 1, ResNet18 (ReLU), moved"
