@@ -198,7 +198,7 @@ def test_one_seed_gives_a_direction_and_a_warning():
     other = part(verdict="open", direction="fails", value=0.2, seeds=seeds)
     one = claim("IFR-2", points, other, verdict="one seed: direction only", p_value=None)
     text, markdown = report(material([one], seeds=(0,)))
-    assert tally(one) == "1 of 2 parts in the paper's direction"
+    assert tally(one) == "1 of 2 parts in its direction"
     assert "no verdict rests on them" in text and "no verdict rests on them" in markdown
     assert "points the other way" in text and ">open<" not in text and "seed 1" not in text
     assert [gap.lines for gap in gaps([one], [0])] == ["seeds: [0, 1, 2]"]
@@ -256,7 +256,7 @@ def test_methods_come_from_the_configuration():
     text = report(
         material(config={**synthetic_report.CONFIG, "training": synthetic_report.CONFIG["training"] | {"epochs": 7}})
     )[1]
-    assert "7 epochs" in text and "0.00005" in text and "random_start yes" in text and "band low 2, high 4" in text
+    assert "7 epochs" in text and "0.00005" in text and "random_start yes" in text and "band (low 2, high 4)" in text
 
 
 def test_a_figure_is_recompressed_without_loss(tmp_path):

@@ -94,5 +94,8 @@ def caption(name):
 
 def report_labels(name):
     """What Snakemake's report calls a table or figure: its title, and of a figure whose development it shows."""
-    of = lambda wildcards: wildcards.get("development", "all networks")
-    return {"name": title(name), "of": of, "file": name}
+    return lambda wildcards: {
+        "name": title(name),
+        "of": wildcards.get("development", "all networks"),
+        "file": name,
+    }

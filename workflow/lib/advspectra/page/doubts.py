@@ -53,7 +53,7 @@ def doubts(
 
 def _of_claim(claim: Mapping, which: Sequence[int] | None) -> list[Finding]:
     return [
-        Finding(claim["name"], claim["name"], f"{part['statement']}: {estimate(part)}", part_mark(claim, part))
+        Finding(claim["name"], claim["name"], f"{part['statement']}: {estimate(part)}", part_mark(part))
         for place, part in enumerate(claim["parts"], 1)
         if part["value"] is not None and (which is None or place in which)
     ]

@@ -69,7 +69,7 @@ def _context(material: Material) -> dict:
         "groups": grouped(claims),
         "verdict_marks": CLAIMS.values(),
         "marks": {claim["name"]: mark(claim["verdict"]) for claim in claims},
-        "part_marks": {claim["name"]: [part_mark(claim, part) for part in claim["parts"]] for claim in claims},
+        "part_marks": {claim["name"]: [part_mark(part) for part in claim["parts"]] for claim in claims},
         "tallies": {claim["name"]: tally(claim) for claim in claims},
         "findings": {claim["name"]: finding(claim) for claim in claims},
         "cells": {claim["name"]: cells(claim) for claim in claims},

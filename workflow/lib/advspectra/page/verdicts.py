@@ -52,11 +52,11 @@ def mark(verdict: str) -> Mark:
     return (CLAIMS | PARTS)[verdict]
 
 
-def part_mark(claim: Mapping, part: Mapping) -> Mark:
+def part_mark(part: Mapping) -> Mark:
     """Return how a part is shown: of one seed its direction is all that there is."""
-    if claim["verdict"] != ONE_SEED or part["direction"] is None:
+    if len(part["seeds"]) != 1:
         return PARTS[part["verdict"]]
-    return Mark("→", "points so" if part["direction"] == "holds" else "points the other way", "seed")
+    return Mark("→", "points its way" if part["direction"] == "holds" else "points the other way", "seed")
 
 
 def cells(claim: Mapping) -> dict[str, int] | None:
@@ -74,11 +74,12 @@ def tally(claim: Mapping) -> str:
     if (found := cells(claim)) is not None:
         untested = found["of"] - found["tested"]
         return f"{found['within']} of {found['tested']} cells within" + (f", {untested} not tested" * bool(untested))
-    tested = [part for part in parts if part["value"] is not None]
-    if claim["verdict"] == ONE_SEED:
-        return f"{_count(tested, 'direction', 'holds')} of {counted(len(parts), 'part')} in the paper's direction"
-    if not tested:
+    if all(part["value"] is None for part in parts):
         return "no data"
+    untested = _count(parts, "verdict", "not tested")
+    if any(len(part["seeds"]) == 1 for part in parts):
+        text = f"{_count(parts, 'direction', 'holds')} of {counted(len(parts) - untested, 'part')} in its direction"
+        return text + (f", {untested} not tested" if untested else "")
     text = f"{_count(parts, 'verdict', 'holds')} of {counted(len(parts), 'part')} {'hold' if parts[1:] else 'holds'}"
     for verdict in ("fails", "open", "not tested"):
         if count := _count(parts, "verdict", verdict):
@@ -137,10 +138,14 @@ def _needed(claim: Mapping) -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """How many claims have each verdict, tables apart, and their cells."""
+    """How many claims have each verdict, tables apart, and their cells.
+
+    directions : how many of the claims with one seed only point the paper's way in all of their parts.
+    """
 
     claims: int
     verdicts: tuple[tuple[Mark, int], ...]
+    directions: int
     tables: tuple[tuple[str, dict[str, int]], ...]
 
     @property
@@ -153,7 +158,11 @@ def summary(claims: Sequence[Mapping]) -> Summary:
     tables = tuple((claim["name"].removeprefix("TABLE-"), cells(claim)) for claim in claims if cells(claim) is not None)
     stated = [claim for claim in claims if cells(claim) is None]
     verdicts = ((shown, sum(claim["verdict"] == verdict for claim in stated)) for verdict, shown in CLAIMS.items())
-    return Summary(len(stated), tuple((shown, count) for shown, count in verdicts if count), tables)
+    directions = sum(
+        claim["verdict"] == ONE_SEED and all(part["direction"] == "holds" for part in claim["parts"])
+        for claim in stated
+    )
+    return Summary(len(stated), tuple((shown, count) for shown, count in verdicts if count), directions, tables)
 
 
 def grouped(claims: Sequence[Mapping]) -> list[tuple[str, list[Mapping]]]:

@@ -101,14 +101,18 @@ def counted(count: int, noun: str) -> str:
 
 
 def plain(value: object) -> str:
-    """Return a setting of a configuration in words: lists and sections without brackets, yes, no and none."""
+    """Return a setting of a configuration in words, lists and sections inside of it in parentheses."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {plain(one)}" for name, one in value.items())
+        return ", ".join(f"{name} {_inside(one)}" for name, one in value.items())
     if isinstance(value, list):
-        return ", ".join(plain(one) for one in value)
+        return ", ".join(_inside(one) for one in value)
     if isinstance(value, float):
         return f"{Decimal(repr(value)):f}"
     return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def _inside(value: object) -> str:
+    return f"({plain(value)})" if isinstance(value, dict | list) else plain(value)
 
 
 def title(name: str) -> str:
