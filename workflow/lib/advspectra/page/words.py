@@ -22,21 +22,28 @@ def number(value: float | None, *, near: float | None = None) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
-def estimate(part: dict, *, of: dict | None = None) -> str:
-    """Return a part's value and 95 % interval, "−21.0 % [−24.1, −18.2]"; a dash where it was not tested.
-
-    of : what has value, low and high, if not the part itself but one of its seeds.
-    """
-    found = part if of is None else of
-    if found["value"] is None:
-        return "–"
-    scale, unit = (100, " %") if part["ratio"] else (1, "")
-    value, low, high = (None if found[name] is None else scale * found[name] for name in ("value", "low", "high"))
-    near = None if low is None or high is None else (high - low) / 2
-    text = (signed if part["ratio"] else number)(value, near=near if near is not None or not unit else 1) + unit
-    if near is None:
+def estimate(part: dict) -> str:
+    """Return a part's value and 95 % interval, "−21.0 % [−24.1, −18.2]"; a dash where it was not tested."""
+    text = _value(part, part["value"])
+    if part["low"] is None or part["high"] is None:
         return text
-    return f"{text} [{number(low, near=near)}, {number(high, near=near)}]"
+    scale = 100 if part["ratio"] else 1
+    ends = (number(scale * part[end], near=_half_width(part)) for end in ("low", "high"))
+    return f"{text} [{', '.join(ends)}]"
+
+
+def _value(part: dict, value: float | None) -> str:
+    if value is None:
+        return "–"
+    near = _half_width(part)
+    return f"{signed(100 * value, near=near or 1)} %" if part["ratio"] else number(value, near=near)
+
+
+def _half_width(part: dict) -> float | None:
+    """Return half the width of a part's interval, in percent of a ratio."""
+    if part["low"] is None or part["high"] is None:
+        return None
+    return (100 if part["ratio"] else 1) * (part["high"] - part["low"]) / 2
 
 
 def signed(value: float, *, near: float | None = None) -> str:
@@ -62,7 +69,7 @@ def p_value(value: float | None) -> str:
 def of_seed(part: dict, seed: int) -> str:
     """Return the value that one seed gives a part; a dash where it has none."""
     found = [one for one in part["seeds"] if one["seed"] == seed]
-    return estimate(part, of=found[0]).partition(" [")[0] if found else "–"
+    return _value(part, found[0]["value"]) if found else "–"
 
 
 def is_cell(part: dict) -> bool:
