@@ -260,6 +260,14 @@ def test_methods_come_from_the_configuration():
     assert "7 epochs" in text and "0.00005" in text and "random_start yes" in text and "band (low 2, high 4)" in text
 
 
+def test_the_papers_tables_come_first_and_long_ones_are_folded():
+    rows = synthetic_report.TABLE.splitlines()[4]
+    long = synthetic_report.TABLE.replace("Table 1. Norms", "Distances").replace(rows, "\n".join([rows] * 50))
+    text = report(material(tables={"distances": long, "table1": synthetic_report.TABLE}))[0]
+    first, last = text[text.index('id="table-table1"') : text.index('id="figures"')].split('id="table-distances"')
+    assert "<h3>Distances</h3>" in last and "<summary>Rows</summary>" in last and "<summary>Rows</summary>" not in first
+
+
 def test_a_figure_is_recompressed_without_loss(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     Image.fromarray(pixels).convert("RGBA").save(tmp_path / "a.png")

@@ -16,6 +16,9 @@ from advspectra.page.pictures import Picture, cited
 from advspectra.page.prose import TEMPLATES, Markdown, html, markdown
 from advspectra.page.verdicts import CLAIMS, cells, finding, grouped, mark, part_mark, summary, tally
 
+# rows of a table that the page shows without being asked
+LONG = 40
+
 
 @dataclass(frozen=True)
 class Material:
@@ -36,6 +39,20 @@ class Material:
     commits: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """A table of the study: its title, and rows and notes as Markdown."""
+
+    title: str
+    rows: Markdown
+    notes: Markdown
+
+    @property
+    def long(self) -> bool:
+        """Whether it has more rows than fit on a screen."""
+        return self.rows.count("\n") > LONG
+
+
 def report(material: Material) -> tuple[str, str]:
     """Return the report as HTML and as Markdown."""
     context = _context(material)
@@ -52,7 +69,8 @@ def report(material: Material) -> tuple[str, str]:
 
 
 def _context(material: Material) -> dict:
-    verdicts, pictures = material.verdicts, material.pictures
+    verdicts = material.verdicts
+    pictures = sorted(material.pictures, key=lambda one: _papers_first(one.path))
     claims = verdicts["claims"]
     of_claims = {claim["name"]: cited(claim, pictures, verdicts["conventions"]["attacks"]) for claim in claims}
     shown_at: dict[str, str] = {}
@@ -78,7 +96,7 @@ def _context(material: Material) -> dict:
         "cited": of_claims,
         "shown_at": shown_at,
         "opened": {name: _opened(name, found, shown_at) for name, found in of_claims.items()},
-        "tables": {name: _split(text) for name, text in material.tables.items()},
+        "tables": {name: _sheet(material.tables[name]) for name in sorted(material.tables, key=_papers_first)},
         "pictures": pictures,
         "audit": found,
         "conventions": verdicts["conventions"],
@@ -100,10 +118,16 @@ def _opened(name: str, found: Sequence[Picture], shown_at: Mapping[str, str]) ->
     return {path for path in best.values() if shown_at[path] == name}
 
 
-def _split(table: str) -> tuple[Markdown, Markdown]:
-    """Return a table's Markdown without its notes, and the notes."""
-    head, found, notes = table.partition("\n\n- ")
-    return Markdown(head), Markdown(f"- {notes}" if found else "")
+def _sheet(text: str) -> Sheet:
+    """Return a table of table.Table.to_markdown in its parts."""
+    title, _, rest = text.partition("\n\n")
+    rows, found, notes = rest.partition("\n\n- ")
+    return Sheet(title.strip("* "), Markdown(rows), Markdown(f"- {notes}" if found else ""))
+
+
+def _papers_first(name: str) -> tuple[bool, str]:
+    """Return what sorts the paper's tables and figures before the study's own."""
+    return not name.startswith(("table", "fig")), name
 
 
 def _warnings(verdicts: Mapping) -> list[str]:
