@@ -90,3 +90,14 @@ def run_files(kind, name):
 def caption(name):
     """The caption of a table or figure in Snakemake's report; one without a caption is shown bare."""
     return f"../report/{name}.rst" if (ROOT / f"workflow/report/{name}.rst").exists() else None
+
+
+def claim_files(*attacks):
+    """The files that claims are answered from: of attacks at the summary's state, of those of the claims at all."""
+    developing = [STUDY["claims"][key] for key in ("snapshots", "transfer", "minimal") if STUDY["claims"][key]]
+    found = [file for kind in ("checkpoints", "predictor") for file in result_files(kind, RUNS, [], None)]
+    for kind in ("perturbations", "spectra"):
+        found += result_files(kind, RUNS, [SUMMARY["attack"], *attacks], [SUMMARY["checkpoint"]])
+    for kind in ("perturbations", "spectra", "lines"):
+        found += result_files(kind, RUNS, developing, None)
+    return list(dict.fromkeys(found))
