@@ -257,6 +257,24 @@ def test_each_convention_changes_one_thing(sparse_and_dense):
     }
 
 
+def test_a_study_beside_is_named_by_what_it_was_run_otherwise_by(sparse_and_dense):
+    claims = [
+        evidence.as_data(one)
+        for one in evaluate(claim({"is": "less"}), PAPER, read_runs(sparse_and_dense), CONVENTIONS)
+    ]
+
+    def answers(study, decay):
+        config = {"training": {"weight_decay": decay, "schedule": {"every": 2}}}
+        return {"study": study, "claims": claims, "parameters": {"config": config}}
+
+    found = audit.beside(answers("own", 0), answers("decayed", 0.0005))
+    assert (found["name"], found["title"]) == ("decayed", "study decayed, training.weight_decay: 0.0005")
+    assert found["claims"]["A"] == {"verdict": SUPPORTED, "parts": ["holds"]}
+    assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13}
+    with pytest.raises(ValueError, match="expected the claims.json of a study"):
+        audit.beside(answers("own", 0), {"study": "torn"})
+
+
 # ---- the files of claims
 
 

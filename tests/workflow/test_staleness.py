@@ -62,7 +62,7 @@ def of_minimal(*rules):
 READS |= {
     "table_development": set(jobs("train", "attack", "transfer", "spectra", "lines")),
     "claims": set(jobs("train", "predictor", "attack", "transfer", "spectra", "lines")),
-    "audit": set(jobs("train", "predictor", "attack", "transfer", "spectra", "lines")),
+    "audit": {"claims", *jobs("train", "predictor", "attack", "transfer", "spectra", "lines")},
     "table_distances": set(jobs("lines")),
     "table_success_accuracy": set(jobs("attack", "transfer")),
     **{f"figure_{name}:{DEVELOPMENT}": set(jobs("lines")) for name in ("fig01", "fig06", "fig07")},

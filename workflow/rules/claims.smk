@@ -12,6 +12,10 @@ except ConfigError as error:
     raise WorkflowError(str(error))
 
 
+def answers_of(studies):
+    return [f"results/{study}/claims.json" for study in studies]
+
+
 rule claims:
     input:
         runs=claim_files(),
@@ -23,7 +27,7 @@ rule claims:
         provenance=f"{RESULTS}/claims.json",
     params:
         study=STUDY["study"],
-        dataset=STUDY["dataset"]["name"],
+        config={key: STUDY[key] for key in ("dataset", "initialization", "training", "spectra")},
         conventions=conventions_of(STUDY),
         code=code("claims.py"),
     log:
@@ -40,6 +44,9 @@ rule claims:
 rule audit:
     input:
         runs=claim_files(*STUDY["claims"]["audit"]),
+        own=rules.claims.output.provenance,
+        # of studies that have been made
+        beside=[path for path in answers_of(STUDY["claims"]["beside"]) if Path(path).exists()],
         claims=CLAIMS,
         schema=CLAIMS_SCHEMA,
         reference="workflow/reference/paper.yaml",
@@ -50,6 +57,7 @@ rule audit:
         conventions=conventions_of(STUDY),
         spectra=STUDY["spectra"]["conventions"],
         attacks=audited_attacks(STUDY),
+        beside=answers_of(STUDY["claims"]["beside"]),
         code=code("audit.py"),
     log:
         f"{RESULTS}/logs/audit.log",

@@ -22,9 +22,9 @@ with job(snakemake):
         temporary.write_text(claims_csv(claims), encoding="utf-8")
     answered = {
         "study": params.study,
-        "dataset": params.dataset,
+        "dataset": params.config["dataset"]["name"],
         "seeds": sorted({run.seed for run in runs}),
-        "notes": [*dataset_note(reference, {"dataset": {"name": params.dataset}}), *copies(runs)],
+        "notes": [*dataset_note(reference, params.config), *copies(runs)],
         "conventions": params.conventions,
         "claims": claims,
     }
