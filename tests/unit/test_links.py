@@ -35,5 +35,7 @@ def test_every_link_leads_to_a_file_and_its_heading(page):
 
 def test_a_link_to_no_file_or_heading_is_found(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("# GPU, several jobs\n[a](#gpu-several-jobs) [b](#gpu) [c](page.md) [d](gone.md) [e](https://x.org/y)")
+    page.write_text(
+        "# GPU, several jobs\n[a](#gpu-several-jobs) [b](#gpu) [c](page.md) [d](gone.md) [e](https://x.org/y)"
+    )
     assert broken(page) == ["#gpu", "gone.md"]

@@ -11,6 +11,7 @@ import h5py
 import pytest
 from study import CONFIG, ROOT, Study, copied
 
+
 def snakemake(folder, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments], cwd=folder, capture_output=True, text=True, check=False
