@@ -36,20 +36,21 @@ def add_files(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def extended_study(finished_study, tmp_path_factory):
-    """A finished study with the README's architecture, attack and claim added, not yet run again."""
+    """A finished study with the README's architecture, attack and claim added, and the jobs that it then lacks."""
     study = copied(finished_study, tmp_path_factory.mktemp("readme"))
     config, added = copy.deepcopy(CONFIG), examples()[1]
     add_files(study.folder)
     config["networks"] += added["networks"]
     config["attacks"] += [attack | {"images": 8} for attack in added["attacks"]]  # this study has 32 test images
     study.configure(config)
-    return study
+    return study, study.planned()
 
 
 def test_an_architecture_and_an_attack_run_nothing_but_what_is_theirs(extended_study):
+    _, planned = extended_study
     rules = ("settings", "train", "predictor", "attack", "spectra")
     of_all_runs = ("table_", "figure_", "claims", "audit", "report")
-    jobs = [job.split(":") for job in extended_study.planned() if not job.startswith(of_all_runs)]
+    jobs = [job.split(":") for job in planned if not job.startswith(of_all_runs)]
     own = {(rule, run.split("/")[0], *rest) for rule, run, *rest in jobs}
     patches, others = ("patches-linear", "patches-relu"), ("fully_connected-linear", "bounded_width_3-relu")
     assert own == {
@@ -61,20 +62,22 @@ def test_an_architecture_and_an_attack_run_nothing_but_what_is_theirs(extended_s
 
 
 def test_an_architecture_is_trained_attacked_and_shown(extended_study):
+    study, _ = extended_study
     targets = ["results/tiny/tables/table1.csv", "results/tiny/tables/table4.md"]
-    extended_study.run(*targets)
-    with h5py.File(extended_study.folder / NETWORK / "checkpoints.h5") as kept:
+    study.run(*targets)
+    with h5py.File(study.folder / NETWORK / "checkpoints.h5") as kept:
         assert {"best", "step=0"} <= set(kept["states"])
-    with h5py.File(extended_study.folder / NETWORK / "predictor.h5") as predictor:
+    with h5py.File(study.folder / NETWORK / "predictor.h5") as predictor:
         assert predictor["beta"].shape == (2, 3, 12, 12)
-    assert all("patches" in (extended_study.folder / target).read_text() for target in targets)
-    assert extended_study.planned(*targets) == []
+    assert all("patches" in (study.folder / target).read_text() for target in targets)
+    assert study.planned(*targets) == []
 
 
 def test_an_attack_moves_the_images_as_it_says(extended_study):
+    study, _ = extended_study
     target = f"{NETWORK}/low_frequencies/best/perturbations.h5"
-    extended_study.run(target)
-    with h5py.File(extended_study.folder / target) as found:
+    study.run(target)
+    with h5py.File(study.folder / target) as found:
         delta, l2 = found["perturbation"][...], found["l2"][...]
     power = np.abs(np.fft.fft2(delta)) ** 2
     high = np.abs(np.fft.fftfreq(12, 1 / 12)) > 4
@@ -86,18 +89,18 @@ def test_an_attack_moves_the_images_as_it_says(extended_study):
 
 @CLAIMS_COME
 def test_a_claim_is_answered(extended_study):
-    folder = extended_study.folder
-    extended_study.run("results/tiny/claims.csv", "results/tiny/claims.json")
-    with open(folder / "results/tiny/claims.csv", encoding="utf-8", newline="") as file:
+    study, _ = extended_study
+    study.run("results/tiny/claims.csv", "results/tiny/claims.json")
+    with open(study.folder / "results/tiny/claims.csv", encoding="utf-8", newline="") as file:
         verdicts = {row["claim"]: row["verdict"] for row in csv.DictReader(file)}
     assert verdicts["PATCHES-1"] == "one seed: direction only"
     assert len(verdicts) > 1  # the paper's are answered too
 
-    claims = json.loads((folder / "results/tiny/claims.json").read_text(encoding="utf-8"))["claims"]
+    claims = json.loads((study.folder / "results/tiny/claims.json").read_text(encoding="utf-8"))["claims"]
     (part, _) = next(claim for claim in claims if claim["name"] == "PATCHES-1")["parts"]
     frequencies = []
     for run in (NETWORK, NETWORK.replace("patches", "fully_connected")):
-        with h5py.File(folder / run / "predictor.h5") as predictor:
+        with h5py.File(study.folder / run / "predictor.h5") as predictor:
             frequencies.append(predictor["raw/half_power_frequency"][...].mean())
     assert part["value"] == pytest.approx(frequencies[0] / frequencies[1] - 1)
 
