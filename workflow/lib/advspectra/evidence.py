@@ -100,9 +100,10 @@ def _flips(part: Part, generator: np.random.Generator) -> float | None:
 def _paper(part: Part) -> dict | None:
     if part.paper is None:
         return None
-    left, *right = part.paper
-    value = left.mean if not right else left.mean / right[0].mean - 1 if part.ratio else left.mean - right[0].mean
-    return {"left": left.mean, "right": right[0].mean if right else None, "value": value, "sd": left.sd}
+    if len(part.paper) == 1:
+        return {"value": part.paper[0].mean, "sd": part.paper[0].sd}
+    left, right = (side.mean for side in part.paper)
+    return {"left": left, "right": right, "value": left / right - 1 if part.ratio else left - right}
 
 
 def claims_csv(claims: Sequence[Mapping]) -> str:
