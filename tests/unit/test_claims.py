@@ -1,11 +1,17 @@
 """Verdicts on results whose truth was put into them, and what becomes of them when the results are tampered with."""
 
+import csv
+import io
+import json
+import shutil
 from pathlib import Path
 
+import h5py
 import pytest
 import yaml
-from synthetic_results import identity, write_run
+from synthetic_results import identity, write_development, write_run
 
+from advspectra import audit, evidence
 from advspectra.claims import (
     CONTRADICTED,
     NOT_TESTED,
@@ -13,34 +19,61 @@ from advspectra.claims import (
     PARTLY,
     SUPPORTED,
     UNDECIDED,
+    copies,
     evaluate,
 )
 from advspectra.measures import MEASURES, Conventions
 from advspectra.results import NAMES, read_runs
+from advspectra_study.claim_files import read_claims
+from advspectra_study.config import ConfigError
 
-REFERENCE = Path(__file__).parents[2] / "workflow/reference"
-PAPER = yaml.safe_load((REFERENCE / "paper.yaml").read_text(encoding="utf-8"))
-CONVENTIONS = Conventions(spectra="paper", predictor="raw", attacks={"final": "pgd"})
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+PAPER = yaml.safe_load((WORKFLOW / "reference/paper.yaml").read_text(encoding="utf-8"))
+CLAIMS = sorted((WORKFLOW / "reference/claims").glob("*.yaml"))
+SCHEMA = WORKFLOW / "schemas/claims.schema.yaml"
+CONVENTIONS = Conventions(spectra="paper", attacks={"final": "pgd"})
 WIDE, NARROW = "fully_connected-linear/depth=1", "full_width-linear/depth=1"
+SEEDS = (0, 1, 2)
 
 
-def network(folder, name, *, seeds=(0, 1, 2), width=3.0, centre=4.0, who=None):
-    """Write runs of a linear network, one for each seed; who : the seed that another one's results are written as."""
+def network(folder, name, *, seeds=SEEDS, width=3.0, centre=4.0, accuracy=0.4):
+    """Write runs of a linear network, one for each seed, that have the energy of δ and β in a ring of that width."""
     paths = []
     for seed in seeds:
         about = identity(network=name, seed=seed) | {"step": 200, "epoch": 2}
-        paths += write_run(folder, who=about, images=40, width=width, centre=centre)
+        paths += write_run(folder, who=about, images=40, width=width, centre=centre, accuracy=accuracy + seed / 1000)
     return paths
+
+
+def stated(tmp_path, text):
+    path = tmp_path / "stated.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_claims([path], schema_path=SCHEMA)
 
 
 def claim(*parts):
     about = {"title": "a claim", "section": "1", "sentence": "it says so", "figures": []}
-    return {"A": {**about, "parts": [{"measure": "delta_l1", "left": NARROW, "right": WIDE, **part} for part in parts]}}
+    said = {"measure": "delta_l1", "attack": "final", "state": "best"}
+    complete = [
+        {key: part[key] for key in ("is", "within", "threshold") if key in part}
+        | {
+            side: said | {key: part[key] for key in ("measure",) if key in part} | {"network": part.get(side, default)}
+            for side, default in (("left", NARROW), ("right", WIDE))
+        }
+        for part in parts
+    ]
+    return {"A": {**about, "parts": complete}}
 
 
 def verdict(paths, *parts):
     found = evaluate(claim(*parts), PAPER, read_runs(paths), CONVENTIONS)
     return next(one for one in found if one.name == "A")
+
+
+def paper_claim(paths, name):
+    stated = read_claims(CLAIMS, schema_path=SCHEMA)
+    found = evaluate({name: stated[name]}, PAPER, read_runs(paths), CONVENTIONS)
+    return next(one for one in found if one.name == name)
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +95,11 @@ def test_of_parts_that_hold_and_parts_that_fail_it_is_partly_so(sparse_and_dense
     assert (found.verdict, [part.verdict for part in found.parts]) == (PARTLY, ["holds", "fails"])
 
 
-def test_networks_alike_leave_it_undecided(tmp_path):
-    paths = network(tmp_path, "full_width") + network(tmp_path, "fully_connected")
-    assert verdict(paths, {"is": "less"}).verdict == UNDECIDED
+def test_networks_alike_leave_it_undecided_and_seeds_are_asked_for(tmp_path):
+    paths = network(tmp_path, "full_width", width=2.98) + network(tmp_path, "fully_connected")
+    found = verdict(paths, {"is": "less"})
+    assert found.verdict == UNDECIDED
+    assert found.seeds_needed is None or found.seeds_needed > 3
 
 
 def test_one_seed_gives_a_direction_only(tmp_path):
@@ -79,20 +114,208 @@ def test_what_the_study_lacks_is_not_tested_and_named(sparse_and_dense):
     assert (found.verdict, found.parts[0].why) == (NOT_TESTED, "not in this study: vgg19-relu")
 
 
+def test_a_claim_of_which_a_part_could_not_be_tested_is_not_supported(sparse_and_dense):
+    lacking = {"is": "less", "right": "vgg19-relu"}
+    assert verdict(sparse_and_dense, {"is": "less"}, lacking).verdict == PARTLY
+    assert verdict(sparse_and_dense, {"is": "greater"}, lacking).verdict == CONTRADICTED
+
+
+# ---- what becomes of the paper's own claim IFR-1, full width sparser than fully connected
+
+
+def test_the_claim_is_supported_where_it_is_so(sparse_and_dense):
+    assert paper_claim(sparse_and_dense, "IFR-1").verdict == SUPPORTED
+
+
 def test_two_networks_exchanged_turn_the_verdict_round(tmp_path):
     paths = network(tmp_path, "full_width", width=4.0) + network(tmp_path, "fully_connected", width=0.5)
-    assert verdict(paths, {"is": "less"}).verdict == CONTRADICTED
+    assert paper_claim(paths, "IFR-1").verdict == CONTRADICTED
 
 
-def test_every_claim_is_of_known_networks_measures_and_relations():
-    stated = yaml.safe_load((REFERENCE / "claims.yaml").read_text(encoding="utf-8"))
-    for name, one in stated.items():
+def test_results_of_one_network_under_the_name_of_the_other_turn_the_verdict_round(sparse_and_dense, tmp_path):
+    other = {"full_width": "fully_connected", "fully_connected": "full_width"}
+    swapped = [
+        with_attributes(path, tmp_path, lambda old: {"network": other[old["network"]]}) for path in sparse_and_dense
+    ]
+    assert paper_claim(swapped, "IFR-1").verdict == CONTRADICTED
+
+
+def test_a_flipped_sign_turns_the_verdict_round(sparse_and_dense, monkeypatch):
+    flipped = {"less": "greater", "greater": "less"}
+    stated = read_claims(CLAIMS, schema_path=SCHEMA)["IFR-1"]
+    parts = [part | {"is": flipped[part["is"]]} for part in stated["parts"]]
+    found = evaluate({"IFR-1": stated | {"parts": parts}}, PAPER, read_runs(sparse_and_dense), CONVENTIONS)
+    assert next(one for one in found if one.name == "IFR-1").verdict == CONTRADICTED
+
+
+def test_one_seed_copied_three_times_is_one_seed(sparse_and_dense, tmp_path):
+    first = [path for path in sparse_and_dense if "-1-0" in path.parent.name]
+    copied = [
+        with_attributes(path, tmp_path, lambda old, seed=seed: {"seed": seed}) for path in first for seed in SEEDS
+    ]
+    assert len(copied) == len(sparse_and_dense)
+    assert paper_claim(copied, "IFR-1").verdict == ONE_SEED
+    assert copies(read_runs(sparse_and_dense)) == []
+    assert copies(read_runs(copied)) == [
+        f"{name} (linear): seed {seed} has the weights of another seed and does not count."
+        for name in ("Fully Connected", "Full Width Convolution")
+        for seed in (1, 2)
+    ]
+
+
+def with_attributes(path, folder, changed):
+    """Copy a result file, as an intruder would, with some of its attributes changed."""
+    with h5py.File(path) as file:
+        new = changed(dict(file.attrs))
+    place = folder / "-".join([path.parent.name, *map(str, new.values())]) / path.name
+    place.parent.mkdir(exist_ok=True)
+    shutil.copy(path, place)
+    with h5py.File(place, "r+") as file:
+        file.attrs.update(new)
+    return place
+
+
+# ---- over training
+
+
+def test_claims_on_training_find_what_was_put_into_it(tmp_path):
+    paths = []
+    for seed in SEEDS:
+        who = identity(network="resnet18", activation="relu", depth=17, seed=seed)
+        checkpoints = {"step=0": 0, "epoch=1": 100, "epoch=20": 2000, "best": 2000}
+        paths += write_run(tmp_path, who=who, kinds=["checkpoints"])
+        for attack, source in (("snaps", None), ("moved", "snaps")):
+            paths += write_development(tmp_path, who=who, states=checkpoints, attack=attack, source=source, images=60)
+    names = {"final": "pgd", "snapshots": "snaps", "transfer": "moved", "minimal": "snaps"}
+    stated = read_claims(CLAIMS, schema_path=SCHEMA)
+    found = evaluate(stated, PAPER, read_runs(paths), Conventions(spectra="paper", attacks=names))
+    directions = {one.name: [part.direction for part in one.parts] for one in found}
+    assert directions["FNB-1"] == ["holds", "holds"]
+    assert directions["FNB-2"] == ["holds", "holds", "holds"]
+    assert (directions["FNB-4"], directions["FNB-5"]) == (["holds"], ["holds", "holds"])
+    falling = next(one for one in found if one.name == "DYN-1")
+    assert (falling.verdict, falling.parts[0].why) == (NOT_TESTED, "it is undefined for a seed: no image has a value")
+
+
+# ---- the paper's tables
+
+
+def test_cells_are_held_to_two_standard_deviations_and_those_the_study_lacks_count_as_untested(sparse_and_dense):
+    found = {one.name: one for one in evaluate({}, PAPER, read_runs(sparse_and_dense), CONVENTIONS)}
+    assert [len(found[f"TABLE-{number}"].parts) for number in (1, 2, 4)] == [24, 14, 13]
+    assert [len(found[f"TABLE-{number}"].tested) for number in (1, 2, 4)] == [8, 0, 2]
+    cell = next(part for part in found["TABLE-1"].parts if part.labels == ("‖δ̂‖₁, Full Width Convolution (linear)",))
+    assert cell.bounds == pytest.approx((376.31 - 2 * 32.66, 376.31 + 2 * 32.66))
+    accuracy = found["TABLE-4"].tested[0]
+    assert accuracy.bounds == pytest.approx((0.39, 0.43))
+    assert (accuracy.direction, accuracy.verdict) == ("holds", "holds")
+
+
+def test_the_papers_own_numbers_stand_beside_those_of_a_part(sparse_and_dense):
+    (part,) = verdict(sparse_and_dense, {"is": "less"}).parts
+    data = evidence.as_data(verdict(sparse_and_dense, {"is": "less"}))
+    assert [side.mean for side in part.paper] == [376.31, 505.95]
+    assert data["parts"][0]["paper"]["value"] == pytest.approx(376.31 / 505.95 - 1)
+    assert data["parts"][0]["value"] == pytest.approx(
+        sum(one["value"] for one in data["parts"][0]["seeds"]) / len(SEEDS)
+    )
+
+
+# ---- what is written
+
+
+def test_json_and_csv_say_the_same(sparse_and_dense):
+    claims = read_claims(CLAIMS, schema_path=SCHEMA)
+    data = [evidence.as_data(one) for one in evaluate(claims, PAPER, read_runs(sparse_and_dense), CONVENTIONS)]
+    assert json.loads(json.dumps(data)) == data
+    rows = list(csv.DictReader(io.StringIO(evidence.claims_csv(data))))
+    assert len(rows) == sum(len(one["parts"]) for one in data)
+    (row, _) = [row for row in rows if row["claim"] == "IFR-1"]
+    part = next(one for one in data if one["name"] == "IFR-1")["parts"][0]
+    assert float(row["value"]) == pytest.approx(part["value"], rel=1e-5)
+    assert (row["verdict"], row["part_verdict"], row["seeds"]) == ("supported", "holds", "3")
+
+
+def test_each_convention_changes_one_thing(sparse_and_dense):
+    own = Conventions(spectra="paper", attacks={"final": "pgd"})
+    found = list(audit.variants(own, ["paper", "rgb"], {"small_step": "rel_stepsize 0.01"}))
+    assert [one.name for one in found] == ["own", "rgb", "rescaled", "small_step"]
+    runs = read_runs(sparse_and_dense)
+    verdicts = [audit.as_data(evaluate(claim({"is": "less"}), PAPER, runs, one.conventions)) for one in found]
+    assert [one["claims"]["A"]["verdict"] for one in verdicts] == [SUPPORTED, SUPPORTED, SUPPORTED, NOT_TESTED]
+    assert verdicts[0]["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13}
+    assert (found[2].conventions.predictor, found[2].conventions.cells) == ("rescaled", "raw")
+    cells = [
+        next(one for one in evaluate({}, PAPER, runs, one.conventions) if one.name == "TABLE-1").tested
+        for one in (found[0], found[2])
+    ]
+    changed = {first.labels[0] for first, second in zip(*cells, strict=True) if first.sides != second.sides}
+    assert changed == {
+        f"‖β̂‖{norm} (rescaled), {name} (linear)"
+        for norm in "₁₂"
+        for name in ("Fully Connected", "Full Width Convolution")
+    }
+
+
+def test_a_study_beside_is_named_by_what_it_was_run_otherwise_by(sparse_and_dense):
+    claims = [
+        evidence.as_data(one)
+        for one in evaluate(claim({"is": "less"}), PAPER, read_runs(sparse_and_dense), CONVENTIONS)
+    ]
+
+    def answers(study, decay):
+        config = {"training": {"weight_decay": decay, "schedule": {"every": 2}}}
+        return {"study": study, "claims": claims, "parameters": {"config": config}}
+
+    found = audit.beside(answers("own", 0), answers("decayed", 0.0005))
+    assert (found["name"], found["title"]) == ("decayed", "study decayed, training.weight_decay: 0.0005")
+    assert found["claims"]["A"] == {"verdict": SUPPORTED, "parts": ["holds"]}
+    assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13}
+    with pytest.raises(ValueError, match="expected the claims.json of a study"):
+        audit.beside(answers("own", 0), {"study": "torn"})
+
+
+# ---- the files of claims
+
+
+def test_every_claim_is_of_known_networks_and_measures():
+    measures = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["measure"]["enum"]
+    assert measures == list(MEASURES)
+    for name, one in read_claims(CLAIMS, schema_path=SCHEMA).items():
         for part in one["parts"]:
-            sides = [part[side] for side in ("left", "right") if side in part]
-            for side in sides:
-                entry = {**part, **({"network": side} if isinstance(side, str) else side)}
-                assert entry["measure"] in MEASURES, name
-                assert entry["network"].split("/")[0].rpartition("-")[0] in NAMES, name
-            assert part["is"] in ("less", "greater", "similar", "at_least", "near"), name
-            assert ("within" in part) == (part["is"] in ("similar", "near")), name
-            assert len(sides) == (1 if part["is"] in ("at_least", "near") else 2), name
+            for side in ("left", "right"):
+                if side in part:
+                    assert part[side]["network"].split("/")[0].rpartition("-")[0] in NAMES, name
+
+
+A_CLAIM = "{title: a, section: b, sentence: c, parts: [%s]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- 1", "stated.yaml: found [1]; allowed: a mapping"),
+        ("A: [", "stated.yaml: found no YAML"),
+        ("A: " + A_CLAIM % "{measure: delta_l_1, left: a-relu, is: less, right: b-relu}", "did you mean 'delta_l1'?"),
+        ("A: " + A_CLAIM % "{measure: delta_l1, left: a-relu, is: less}", "parts[0].right: missing"),
+        ("A: " + A_CLAIM % "{left: a-relu, is: less, right: b-relu}", "parts[0].left.measure: missing"),
+        ("A: " + A_CLAIM % "{measure: delta_l1, left: a-relu, is: near, threshold: 1}", "parts[0].within: missing"),
+        (
+            "A: " + A_CLAIM % "{measure: delta_l1, left: a-relu, is: at_least, threshold: 1, within: 2}",
+            "parts[0].within: found 2; allowed: nothing with `is: at_least`",
+        ),
+        ("A: " + A_CLAIM % "{measure: delta_l1, left: a relu, is: less, right: b-relu}", "parts[0].left: found"),
+    ],
+)
+def test_a_faulty_claim_is_refused_with_its_file_and_place(tmp_path, text, message):
+    with pytest.raises(ConfigError) as error:
+        stated(tmp_path, text)
+    assert message in str(error.value)
+    assert "stated.yaml" in str(error.value)
+
+
+def test_claims_of_one_name_are_refused(tmp_path):
+    text = "IFR-1: " + A_CLAIM % "{measure: delta_l1, left: a-relu, is: less, right: b-relu}"
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="a second claim of this name"):
+        read_claims([*CLAIMS, tmp_path / "mine.yaml"], schema_path=SCHEMA)

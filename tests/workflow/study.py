@@ -91,6 +91,7 @@ CONFIG = {
     "lines": [{"attack": "minimal", "images": 4, "exact_images": 2}],
     "spectra": {"conventions": ["paper", "rgb"], "images": "all", "angular_bins": 12},
     "summary": {"attack": "pgd", "checkpoint": "best", "convention": "paper"},
+    "claims": {"snapshots": "minimal", "transfer": "moved", "minimal": "minimal"},
     "figures": {"dpi": 50},
 }
 

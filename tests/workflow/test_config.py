@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from advspectra_study.config import ConfigError, load_config
 from advspectra_study.config_faults import resolve
@@ -311,6 +312,19 @@ def test_every_shipped_study_is_valid_by_itself(study):
     assert config["study"] == {"config": "paper"}.get(study.stem, study.stem)
 
 
+@pytest.mark.parametrize(
+    "change", sorted((ROOT / "workflow/presets/beside").glob("*.yaml")), ids=lambda path: path.name
+)
+def test_every_study_that_is_shown_beside_workstation_is_valid_with_it(change):
+    raw, changed = (
+        yaml.safe_load(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "workflow/presets/workstation.yaml", change)
+    )
+    assert changed["study"] in load(raw)["claims"]["beside"]
+    update_config(raw, changed)  # as --configfile with both
+    load(raw)
+
+
 @pytest.mark.parametrize("study", WHOLE, ids=lambda path: path.name)
 def test_every_shipped_study_of_the_whole_paper_holds_all_its_networks(study):
     config = load(yaml.safe_load(study.read_text(encoding="utf-8")))
@@ -547,3 +561,20 @@ def test_loading_a_config_imports_neither_torch_nor_numpy():
         env={"PYTHONPATH": str(LIBRARY)},
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"snapshots": "pdg"}, 'claims.snapshots: found "pdg"; allowed: one of pgd (attacks)'),
+        ({"transfer": "pgd"}, 'claims.transfer: found "pgd"; allowed: one of none (transfers)'),
+        ({"audit": ["pgd", "other"]}, 'claims.audit[1]: found "other"'),
+        ({"beside": ["paper"]}, "claims.beside[0]: found 'paper'; allowed: another study than this one"),
+        ({"minimum": "pgd"}, "did you mean 'minimal'?"),
+    ],
+)
+def test_claims_name_attacks_transfers_and_other_studies(change, message):
+    raw = base() | {"claims": change}
+    with pytest.raises(ConfigError) as error:
+        load(raw)
+    assert message in str(error.value)

@@ -61,6 +61,8 @@ def of_minimal(*rules):
 
 READS |= {
     "table_development": set(jobs("train", "attack", "transfer", "spectra", "lines")),
+    "claims": set(jobs("train", "predictor", "attack", "transfer", "spectra", "lines")),
+    "audit": {"claims", *jobs("train", "predictor", "attack", "transfer", "spectra", "lines")},
     "table_distances": set(jobs("lines")),
     "table_success_accuracy": set(jobs("attack", "transfer")),
     **{f"figure_{name}:{DEVELOPMENT}": set(jobs("lines")) for name in ("fig01", "fig06", "fig07")},
@@ -72,7 +74,8 @@ READS |= {
 }
 TABLES = [job for job in READS if job.startswith("table_")]
 FIGURES = [job for job in READS if job.startswith("figure_")]
-READS["report"] = {"claims", "audit", *TABLES, *FIGURES}
+CLAIMS = ["claims", "audit"]
+READS["report"] = {*CLAIMS, *TABLES, *FIGURES}
 ALL = list(READS)
 TRAINING = jobs("settings", "train")  # the settings of a run name the code that trains it
 
@@ -121,25 +124,36 @@ RUNS_CODE_OF = {
     "attacks/linf_pgd_until_converged.py": [],
     "attacks/minimal_linf_pgd.py": [f"attack:{RELU}:minimal:{state}" for state in STATES],
     "perturbation_file.py": jobs("attack", "transfer", "spectra", "lines"),
-    "fourier.py": [*jobs("spectra", "predictor"), *figures("fig04", "fig08")],  # spectra of the example image
+    "fourier.py": [*jobs("spectra", "predictor"), *CLAIMS, *figures("fig04", "fig08")],  # spectra of the example image
     "spectrum_file.py": jobs("spectra", "predictor"),
     "lines.py": jobs("lines"),
     "line_ends.py": jobs("lines"),
     "line_file.py": jobs("lines"),
-    "results.py": [*TABLES, *FIGURES],
-    "result_files.py": [*TABLES, *FIGURES],
+    "results.py": [*TABLES, *FIGURES, *CLAIMS],
+    "result_files.py": [*TABLES, *FIGURES, *CLAIMS],
     "captions.py": FIGURES,
     "plotting.py": FIGURES,
     "settled_layout.py": FIGURES,
     "mean_spectra.py": figures("fig09", "fig10"),
     "example.py": figures("fig04", "fig08"),
     "learning_curves.py": figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
-    "line_comparison.py": ["table_development", "table_distances", *figures("development", "fig01", "fig06", "fig07")],
+    "line_comparison.py": [
+        *("table_development", "table_distances"),
+        *CLAIMS,
+        *figures("development", "fig01", "fig06", "fig07"),
+    ],
     "line_histograms.py": figures("development", "fig01", "fig06", "fig07"),
-    "comparison.py": ["table_table1", "table_table2", "table_table4"],
-    "statistics.py": [*TABLES, *figures("development", "fig01", "fig05", "fig06", "fig07")],
+    "comparison.py": ["table_table1", "table_table2", "table_table4", "claims"],
+    "statistics.py": [*TABLES, *CLAIMS, *figures("development", "fig01", "fig05", "fig06", "fig07")],
     "resampling.py": ["table_distances", "table_success_accuracy"],
-    "table.py": TABLES,
+    "table.py": [*TABLES, *CLAIMS],
+    "measures.py": CLAIMS,
+    "inference.py": CLAIMS,
+    "paper_numbers.py": CLAIMS,
+    "claim_terms.py": CLAIMS,
+    "claims.py": CLAIMS,
+    "evidence.py": ["claims"],
+    "audit.py": ["audit"],
     **{f"page/{name}.py": ["report"] for name in PAGE},
     **{f"tables/{name}.py": [f"table_{name}"] for name in (job.removeprefix("table_") for job in TABLES)},
     **{f"figures/{name}.py": figures(name) for name in (job.split(":")[0].removeprefix("figure_") for job in FIGURES)},
@@ -279,13 +293,13 @@ def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     own = [f"settings:{new}", f"train:{new}", f"attack:{new}:pgd:best", f"spectra:{new}:pgd:best"]
     study.configure(changed(networks=lambda networks: networks[0].update(alphas=[1, 10])))
     # what shows several alpha, or lists the networks, is drawn anew; what shows alpha = 1 alone is not
-    reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy", "figure_fig11", "report"]
-    assert study.planned() == sorted([*own, *reading])
+    reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy", "figure_fig11"]
+    assert study.planned() == sorted([*own, *reading, *CLAIMS, "report"])
 
     own = [job.replace("seed=0", "seed=1") for job in READS if ":" in job and not job.startswith("figure_")]
     reading = [table for table in TABLES if table not in ("table_table3", "table_table6")]
     study.configure(CONFIG | {"seeds": [0, 1]})
-    assert study.planned() == sorted([*own, *reading, *FIGURES, "report"])
+    assert study.planned() == sorted([*own, *reading, *FIGURES, *CLAIMS, "report"])
 
 
 # what follows from a state `step=2` of the ReLU network, which its `checkpoints` or those of the training add
@@ -299,6 +313,7 @@ NEW_STATE = [
 SHOWING_IT = [
     *("table_table4", "table_table5", "table_development", "table_distances", "table_success_accuracy"),
     *figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
+    *CLAIMS,
     "report",
 ]
 

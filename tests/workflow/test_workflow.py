@@ -1,4 +1,4 @@
-"""The workflow as its users meet it: presets, targets, faults before and during a run, a new architecture."""
+"""The workflow as its users meet it: presets, targets, faults before and during a run, further states."""
 
 import copy
 import os
@@ -9,22 +9,7 @@ import sys
 
 import h5py
 import pytest
-import yaml
 from study import CONFIG, ROOT, Study, copied
-
-TOY_ARCHITECTURE = '''
-"""A toy: the readout alone."""
-
-from torch import nn
-
-SPEC = {"options": {}, "required": [], "activations": ["linear"], "depths": [1], "alpha": False}
-
-
-def build(*, image_shape, classes, activation, depth):
-    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes)) if False else nn.Sequential(
-        nn.Flatten(), nn.Linear(image_shape[0] * image_shape[1] * image_shape[2], classes)
-    )
-'''
 
 
 def snakemake(folder, *arguments):
@@ -211,21 +196,6 @@ def test_a_diverged_training_says_at_which_step_and_what_rate_to_try(tmp_path, t
     assert done.returncode != 0
     assert re.search(r"rule train: TrainingFailed: training diverged at step \d+ .*try 1e\+29", done.stderr)
     assert not (tmp_path / target).exists()
-
-
-def test_a_toy_architecture_is_one_new_file_and_one_line_of_configuration(finished_study, tmp_path, tiny_config):
-    study = copied(finished_study, tmp_path)
-    (tmp_path / "workflow/lib/advspectra/models/toy.py").write_text(TOY_ARCHITECTURE)
-    line = "{name: toy, architecture: toy, activations: [linear], depths: [1], learning_rate: 0.01}"
-    tiny_config["networks"].append(yaml.safe_load(line))
-    study.configure(tiny_config)
-    own = {f"{rule}:toy-linear" for rule in ("settings", "train", "predictor", "attack", "spectra")}
-    planned = study.planned()
-    assert {job.split("/")[0] for job in planned if not job.startswith(("table_", "figure_"))} == own
-    study.run()
-    assert "toy" in (tmp_path / "results/tiny/tables/table1.csv").read_text()
-    assert "toy" in (tmp_path / "results/tiny/tables/table4.md").read_text()
-    assert study.planned() == []
 
 
 def test_a_further_state_leaves_the_files_of_the_others_as_they_are(finished_study, tmp_path, tiny_config):

@@ -19,6 +19,8 @@ def all_wildcards():
     yield "predictor", [{"run": run} for run, key in RUNS.items() if key.activation == "linear"]
     for name, states in (("attack", ATTACKED), ("transfer", TRANSFERRED), ("spectra", PERTURBED), ("lines", LINED)):
         yield name, by_state(states)
+    yield "claims", [{}]
+    yield "audit", [{}]
     for table in TABLES:
         yield f"table_{table}", [{}]
     for figure in FIGURES:

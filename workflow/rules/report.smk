@@ -7,12 +7,14 @@ RUN = {key: value for key, value in STUDY.items() if key not in ("compute", "fig
 
 rule report:
     input:
-        claims=f"{RESULTS}/claims.json",
-        audit=f"{RESULTS}/audit.json",
+        claims=rules.claims.output.provenance,
+        audit=rules.audit.output.provenance,
         tables=collect(f"{RESULTS}/tables/{{table}}.md", table=TABLES),
         figures=collect(f"{RESULTS}/figures/{{figure}}.png", figure=figure_paths()),
         captions=collect(f"{RESULTS}/figures/{{figure}}.md", figure=figure_paths()),
         made_by=[
+            rules.claims.output.provenance,
+            rules.audit.output.provenance,
             *collect(f"{RESULTS}/tables/{{table}}.json", table=TABLES),
             *collect(f"{RESULTS}/figures/{{figure}}.json", figure=figure_paths()),
         ],
@@ -22,8 +24,8 @@ rule report:
         html=report(
             f"{RESULTS}/report.html",
             caption="../report/report.rst",
-            category="Report",
-            labels={"name": "The paper's claims, tested", "of": "all networks", "file": "report"},
+            category="Verdicts",
+            labels={"verdicts": "all on one page"},
         ),
         markdown=f"{RESULTS}/report.md",
         provenance=f"{RESULTS}/report.json",

@@ -99,3 +99,14 @@ def report_labels(name):
         "of": wildcards.get("development", "all networks"),
         "file": name,
     }
+
+
+def claim_files(*attacks):
+    """The files that claims are answered from: of attacks at the summary's state, of those of the claims at all."""
+    developing = [STUDY["claims"][key] for key in ("snapshots", "transfer", "minimal") if STUDY["claims"][key]]
+    found = [file for kind in ("checkpoints", "predictor") for file in result_files(kind, RUNS, [], None)]
+    for kind in ("perturbations", "spectra"):
+        found += result_files(kind, RUNS, [SUMMARY["attack"], *attacks], [SUMMARY["checkpoint"]])
+    for kind in ("perturbations", "spectra", "lines"):
+        found += result_files(kind, RUNS, developing, None)
+    return list(dict.fromkeys(found))

@@ -1,4 +1,5 @@
-"""The paper's claims, answered from the results of a study: what claims.yaml states, and the cells of its tables.
+"""The paper's claims, answered from the results of a study: claims as advspectra_study.claim_files reads them, and the
+cells of the paper's tables.
 
 A part of a claim compares one number of two networks, states or lines, seed by seed; advspectra.inference says what all
 seeds and images say of the difference (or the ratio - 1). From its two one-sided p-values, that the part is true and
@@ -9,49 +10,52 @@ that its contrary is,
 - a claim is `supported` if all of its parts are true at once: its p-value is the largest of theirs (intersection-union
   test); it is `contradicted` if at least one fails: the smallest p-value times their number. The smaller of the two,
   doubled and corrected for the number of claims that were tested (Holm), must be at most 0.05;
-- it is `partly` supported if some of its parts hold and others fail, or where it is contradicted though some hold;
-- else it is `undecided`; `not tested` without data for all of its parts, and `one seed: direction only` with one seed.
+- it is `partly` supported if some of its parts hold and others fail or could not be tested, also where it would be
+  contradicted;
+- else it is `undecided`; `not tested` without data for any of its parts, and `one seed: direction only` with one seed.
+
+Runs of several seeds that have the same weights are copies, and count as one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from advspectra.inference import Inference, Sample, holm, infer, over_images, sign_flip
+from advspectra.claim_terms import is_ratio, network, side_label, sides_of, statement
+from advspectra.inference import Inference, Sample, holm, infer
 from advspectra.measures import MEASURES, Conventions, NotThere, Values
-from advspectra.results import Run
-from advspectra.statistics import Estimate
+from advspectra.paper_numbers import paper_number, table_claims
+from advspectra.results import Run, by_network
+from advspectra.statistics import Spread
 
 LEVEL = 0.05
 SEED = 0
-# of Table 4, which has no standard deviation; our choice
-ACCURACY_MARGIN = 0.02
 
 SUPPORTED, PARTLY, CONTRADICTED = "supported", "partly", "contradicted"
 UNDECIDED, NOT_TESTED, ONE_SEED = "undecided", "not tested", "one seed: direction only"
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
-RELATIONS = ("less", "greater", "similar", "at_least", "near")
 
 
 @dataclass(frozen=True)
 class Part:
-    """What was found of a part of a claim; `found` and what follows are None where it was not tested, `why` says why.
+    """What was found of a part of a claim.
 
-    statement : in words. margin : the bounds, low and high, between which, or beyond one of which, the number must lie;
-    None for no bound. seeds : an Estimate for each, its interval over images alone. flips : p-value of random signs of
-    the images' differences, which says whether these networks differ, not whether others do. reference : the paper's
-    number, if it has one.
+    statement, labels : the part and its sides in words. bounds : low and high, between which, or beyond one of which,
+    the number must lie; None for no bound. ratio : the number is left / right - 1; else left - right, or left where
+    there is no right. paper : the paper's own numbers of the sides, None unless it has them all. found : None where it
+    was not tested; `why` says why. samples : those that it was found from, by seed. sides : means over seeds.
     """
 
     statement: str
+    labels: tuple[str, ...]
     bounds: tuple[float | None, float | None]
     ratio: bool
+    paper: tuple[Spread, ...] | None = None
     why: str = ""
     found: Inference | None = None
-    seeds: Mapping[int, Estimate] | None = None
-    flips: float | None = None
-    reference: float | None = None
+    samples: Mapping[int, Sample] = field(default_factory=dict)
+    sides: tuple[float, ...] = ()
 
     @property
     def p_true(self) -> float:
@@ -72,8 +76,10 @@ class Part:
         )
 
     @property
-    def direction(self) -> str:
-        """`holds` or `fails` by the value alone."""
+    def direction(self) -> str | None:
+        """`holds` or `fails` by the value alone; None if it was not tested."""
+        if self.found is None:
+            return None
         low, high = self.bounds
         value = self.found.value
         return HOLDS if (low is None or value > low) and (high is None or value < high) else FAILS
@@ -88,7 +94,11 @@ class Part:
 
     @property
     def seeds_needed(self) -> int | None:
-        """Seeds in all that would decide an open part if values stay as they are; None if 100 would not."""
+        """Seeds in all that would decide an open part if values stay as they are; None if it is not open, or 100 would
+        not decide it.
+        """
+        if self.found is None or self.verdict != OPEN:
+            return None
         needed = [self.found.seeds_needed(bound) for bound in self.bounds if bound is not None]
         return None if None in needed else max(needed)
 
@@ -106,16 +116,21 @@ class Claim:
     p_value: float | None = None
 
     @property
+    def tested(self) -> tuple[Part, ...]:
+        """The parts that were."""
+        return tuple(part for part in self.parts if part.found is not None)
+
+    @property
     def p_values(self) -> tuple[float, float] | None:
         """The p-values of the hypotheses that the claim is false and that it is true; None unless seeds test it."""
-        if any(part.found is None or len(part.found.values) == 1 for part in self.parts):
+        if not self.tested or any(len(part.found.values) == 1 for part in self.tested):
             return None
-        true = max(part.p_true for part in self.parts)
-        return true, min(1.0, len(self.parts) * min(part.p_false for part in self.parts))
+        true = max(part.p_true for part in self.tested) if len(self.tested) == len(self.parts) else 1.0
+        return true, min(1.0, len(self.tested) * min(part.p_false for part in self.tested))
 
     @property
     def verdict(self) -> str:
-        if any(part.found is None for part in self.parts):
+        if not self.tested:
             return NOT_TESTED
         if self.p_values is None:
             return ONE_SEED
@@ -123,47 +138,78 @@ class Claim:
         found = {part.verdict for part in self.parts}
         if self.p_value <= LEVEL and true <= false:
             return SUPPORTED
-        if {HOLDS, FAILS} <= found:
+        if HOLDS in found and found & {FAILS, NOT_TESTED}:
             return PARTLY
         return CONTRADICTED if self.p_value <= LEVEL else UNDECIDED
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """Seeds in all that would decide each open part of an undecided claim; None if decided, or 100 would not."""
+        needed = [part.seeds_needed for part in self.tested if part.verdict == OPEN]
+        return max(needed) if self.verdict == UNDECIDED and needed and None not in needed else None
 
 
 def evaluate(
     claims: Mapping[str, Mapping], reference: Mapping, runs: Sequence[Run], conventions: Conventions
 ) -> list[Claim]:
-    """Return the claims of claims.yaml and those that paper.yaml's tables make, answered from the runs."""
-    found = [_claim(name, claim, runs, conventions) for name, claim in {**claims, **_tables(reference)}.items()]
-    tested = {claim.name: 2 * min(claim.p_values) for claim in found if claim.p_values is not None}
-    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
-    return [replace(claim, p_value=corrected.get(claim.name)) for claim in found]
+    """Return the claims, and those that the tables of `reference` (paper.yaml) make, answered from the runs.
+
+    ValueError for a claim that goes by the name of a table's.
+    """
+    cells = table_claims(reference, predictor=conventions.cells)
+    if double := sorted(set(claims) & set(cells)):
+        raise ValueError(f"the claim {double[0]}: expected another name, found that of the paper's tables")
+    runs = [run for group in by_network(runs) for run in _originals(group.runs)]
+    return corrected([_claim(name, claim, runs, reference, conventions) for name, claim in {**claims, **cells}.items()])
 
 
-def _claim(name: str, stated: Mapping, runs: Sequence[Run], conventions: Conventions) -> Claim:
-    parts = tuple(_part(part, runs, conventions) for part in stated["parts"])
+def corrected(claims: Sequence[Claim]) -> list[Claim]:
+    """Return the claims with p-values corrected for the number of those that were tested."""
+    tested = {claim.name: min(1.0, 2 * min(claim.p_values)) for claim in claims if claim.p_values is not None}
+    p_values = dict(zip(tested, holm(list(tested.values())), strict=True))
+    return [replace(claim, p_value=p_values.get(claim.name)) for claim in claims]
+
+
+def copies(runs: Sequence[Run]) -> list[str]:
+    """Return a sentence for each run whose weights are those of another seed."""
+    found = []
+    for group in by_network(runs):
+        left_out = [run for run in group.runs if run not in _originals(group.runs)]
+        found += [
+            f"{run.label}: seed {run.seed} has the weights of another seed and does not count." for run in left_out
+        ]
+    return found
+
+
+def _originals(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs, of one network, without those that have the weights of an earlier one."""
+    first: dict[str, Run] = {}
+    for run in runs:
+        checkpoints = run.checkpoints()
+        best = checkpoints and checkpoints.states["best"].sha256
+        first.setdefault(best or f"seed {run.seed}", run)
+    return list(first.values())
+
+
+def _claim(name: str, stated: Mapping, runs: Sequence[Run], reference: Mapping, conventions: Conventions) -> Claim:
+    parts = tuple(_part(part, runs, reference, conventions) for part in stated["parts"])
     about = {key: stated[key] for key in ("title", "section", "sentence")}
     return Claim(name, **about, figures=tuple(stated["figures"]), parts=parts)
 
 
-def _part(stated: Mapping, runs: Sequence[Run], conventions: Conventions) -> Part:
-    sides = [_side(stated, name) for name in ("left", "right") if name in stated]
-    ratio = len(sides) == 2 and MEASURES[sides[0]["measure"]].ratio
-    part = Part(_statement(stated, sides), _bounds(stated), ratio, reference=stated.get("paper"))
+def _part(stated: Mapping, runs: Sequence[Run], reference: Mapping, conventions: Conventions) -> Part:
+    sides, ratio = sides_of(stated), is_ratio(stated)
+    paper = tuple(paper_number(side, reference) for side in sides)
+    labels = tuple(side_label(side) for side in sides)
+    part = Part(statement(stated), labels, _bounds(stated), ratio, None if None in paper else paper)
     try:
-        samples, differences = _samples(sides, ratio, runs, conventions)
-        generator = np.random.default_rng(SEED)
-        found = infer(list(samples.values()), generator=generator)
+        values = _values(sides, runs, conventions)
+        samples = {seed: _sample(found, ratio) for seed, found in values.items()}
+        found = infer(list(samples.values()), generator=np.random.default_rng(SEED))
     except (NotThere, ValueError) as error:
         return replace(part, why=str(error))
-    seeds = {seed: over_images(sample, generator=generator) for seed, sample in samples.items()}
-    flips = None if differences is None else sign_flip(differences, generator=generator)
-    return replace(part, found=found, seeds=seeds, flips=flips)
-
-
-def _side(stated: Mapping, name: str) -> dict:
-    """Return what is said of a side: what stands beside both, and its own; a text is its network."""
-    shared = {key: value for key, value in stated.items() if key not in ("left", "right", "is", "within", "threshold")}
-    own = stated[name]
-    return {**shared, **({"network": own} if isinstance(own, str) else own)}
+    alone = [[_sample([one], ratio).value() for one in found] for found in values.values()]
+    return replace(part, found=found, samples=samples, sides=tuple(np.mean(alone, axis=0).tolist()))
 
 
 def _bounds(stated: Mapping) -> tuple[float | None, float | None]:
@@ -174,46 +220,25 @@ def _bounds(stated: Mapping) -> tuple[float | None, float | None]:
     return (None, threshold) if relation == "less" else (threshold, None)
 
 
-def _samples(
-    sides: Sequence[Mapping], ratio: bool, runs: Sequence[Run], conventions: Conventions
-) -> tuple[dict[int, Sample], np.ndarray | None]:
-    """Return a sample for each seed that all sides have; and, of two means over images, the images' differences.
-
-    The differences, (n,), are means over seeds, of the images that have a value on both sides for all seeds.
-    """
+def _values(sides: Sequence[Mapping], runs: Sequence[Run], conventions: Conventions) -> dict[int, list[Values]]:
+    """Return the values of the sides, of the images that all of them have, for each seed that has them all."""
     found = [_runs(side["network"], runs) for side in sides]
     seeds = sorted(set(found[0]).intersection(*found))
     if not seeds:
         raise NotThere("no seed has both networks")
-    samples, differences = {}, []
-    for seed in seeds:
-        values = [
-            MEASURES[side["measure"]].read(of[seed], side, conventions) for side, of in zip(sides, found, strict=True)
-        ]
-        samples[seed] = _sample(_of_common_images(values), ratio)
-        if len(values) == 2 and samples[seed].images > 1 and all(array.ndim == 1 for array in samples[seed].arrays):
-            differences.append(samples[seed].arrays[0] - samples[seed].arrays[1])
-    if not differences:
-        return samples, None
-    mean = np.mean(differences, axis=0)
-    mean = mean[np.isfinite(mean)]
-    return samples, mean if len(mean) > 1 else None
-
-
-def _runs(network: str, runs: Sequence[Run]) -> dict[int, Run]:
-    """Return the runs of a network of claims.yaml by their seeds."""
-    name, _, rest = network.partition("/")
-    about = dict(entry.split("=") for entry in rest.split("/") if entry)
-    name, _, activation = name.rpartition("-")
-    found = {
-        run.seed: run
-        for run in runs
-        if (run.network, run.activation) == (name, activation)
-        and run.alpha == float(about.get("alpha", 1))
-        and run.depth == int(about.get("depth", run.depth))
+    return {
+        seed: _of_common_images(
+            [MEASURES[side["measure"]].read(of[seed], side, conventions) for side, of in zip(sides, found, strict=True)]
+        )
+        for seed in seeds
     }
+
+
+def _runs(named: str, runs: Sequence[Run]) -> dict[int, Run]:
+    """Return the runs of a network, as claims name it, by their seeds."""
+    found = {run.seed: run for run in runs if network(named).is_of(run)}
     if not found:
-        raise NotThere(f"not in this study: {network}")
+        raise NotThere(f"not in this study: {named}")
     return found
 
 
@@ -246,62 +271,3 @@ def _sample(values: Sequence[Values], ratio: bool) -> Sample:
         return left / right - 1 if ratio else left - right
 
     return Sample(tuple(array for one in values for array in one.arrays), statistic)
-
-
-def _statement(stated: Mapping, sides: Sequence[Mapping]) -> str:
-    """Return a part in words."""
-    relation = stated["is"]
-    names = [_name(side) for side in sides]
-    ratio = len(sides) == 2 and MEASURES[sides[0]["measure"]].ratio
-    within = f"{stated.get('within', 0):{'.0%' if ratio else 'g'}}"
-    return {
-        "less": lambda: f"{names[0]} < {names[1]}",
-        "greater": lambda: f"{names[0]} > {names[1]}",
-        "similar": lambda: f"{names[0]} = {names[1]} ± {within}",
-        "at_least": lambda: f"{names[0]} ≥ {stated['threshold']:g}",
-        "near": lambda: f"{names[0]} = {stated['threshold']:g} ± {within}",
-    }[relation]()
-
-
-def _name(side: Mapping) -> str:
-    """Return measure, network and what else a side says."""
-    more = [str(side[key]) for key in ("attack", "state", "end") if key in side]
-    return f"{MEASURES[side['measure']].title} of {', '.join([side['network'], *more])}"
-
-
-def _tables(reference: Mapping) -> dict[str, dict]:
-    """Return the claims that the cells of Tables 1, 2 and 4 make."""
-    found = {}
-    for number, measures in ((1, ("delta_l2", "delta_l1", "beta_l2", "beta_l1")), (2, ("delta_l2", "delta_l1"))):
-        table = reference["tables"][f"table{number}"]
-        found[f"TABLE-{number}"] = _table(
-            table,
-            [
-                _cell(row, measure, row[measure]["mean"], 2 * row[measure]["sd"])
-                for row in table["rows"]
-                for measure in measures
-            ],
-        )
-    table = reference["tables"]["table4"]
-    found["TABLE-4"] = _table(
-        table,
-        [_cell(row, "test_accuracy", row["test_accuracy"] / 100, ACCURACY_MARGIN) for row in table["rows"]],
-    )
-    return found
-
-
-def _table(table: Mapping, parts: list[dict]) -> dict:
-    return {
-        "title": f"Every cell of Table {table['number']}",
-        "section": table["section"],
-        "sentence": table["title"],
-        "figures": [],
-        "parts": parts,
-    }
-
-
-def _cell(row: Mapping, measure: str, mean: float, margin: float) -> dict:
-    depth = "" if row["depth"] is None else f"/depth={row['depth']}"
-    left = {"network": f"{row['network']}-{row['activation']}{depth}", "measure": measure}
-    # the paper's norms of predictors are of rescaled ones
-    return {"left": {**left, "predictor": "rescaled"}, "is": "near", "threshold": mean, "within": margin, "paper": mean}

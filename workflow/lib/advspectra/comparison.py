@@ -1,9 +1,9 @@
-"""A study's numbers beside the paper's: rows in the paper's order, and its orderings.
+"""A study's numbers beside the paper's, rows in the paper's order.
 
-`reference` is the content of paper.yaml: tables with rows keyed by network, activation and depth, and orderings.
+`reference` is the content of paper.yaml: tables with rows keyed by network, activation and depth.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from advspectra.results import Replicates
 from advspectra.statistics import Spread, Statistics, statistics
@@ -30,7 +30,7 @@ def paired_rows(
 
 
 def matches(row: Mapping, key: Key) -> bool:
-    """Return whether a row (or a side of an ordering) stands for the network `key`.
+    """Return whether a row stands for the network `key`.
 
     A depth of None fits any; the paper's tables have alpha = 1.
     """
@@ -56,72 +56,6 @@ def seeds_note(groups: Sequence[Replicates]) -> str:
     """Return the sentence that states the number of seeds."""
     counts = sorted({len(group.runs) for group in groups})
     return f"Seeds for each network: {' to '.join(str(count) for count in (counts[:1] + counts[1:][-1:]))}."
-
-
-def ordering_notes(
-    reference: Mapping,
-    *,
-    table: str,
-    ours: Callable[[Replicates, str], Spread | None],
-    groups: Sequence[Replicates],
-    quantities: Mapping[str, Mapping[str, str]],
-) -> list[str]:
-    """Return a sentence for each ordering of `table` whose two networks the study has: holds or fails, and by what.
-
-    ours : the study's Spread of a network and a quantity, None without a value.
-    quantities : quantity of an ordering -> the study's quantities it is tested on -> their title; the first of them is
-        the paper's own.
-    """
-    notes = []
-    for ordering in (ordering for ordering in reference["orderings"] if ordering["table"] == table):
-        sides = [_find(ordering[side], groups) for side in ("left", "right")]
-        if None in sides:
-            continue
-        for place, (quantity, title) in enumerate(quantities[ordering["quantity"]].items()):
-            numbers = [ours(group, quantity) for group in sides]
-            if None in numbers:
-                continue
-            names = [group.first.label for group in sides]
-            claim = f"{names[0]} {SIGNS[ordering['relation']]} {names[1]} in {title} (paper: {ordering['section']})"
-            sentence = f"{claim}: **{_verdict(ordering['relation'], *numbers)}**"
-            rows = reference["tables"][table]["rows"]
-            paper = [_paper(ordering[side], rows, ordering["quantity"]) for side in ("left", "right")]
-            if place == 0 and None not in paper:
-                sentence += f"; the paper's own numbers: {_verdict(ordering['relation'], *paper)}"
-            notes.append(f"{sentence}.")
-    return notes
-
-
-SIGNS = {"less": "<", "greater": ">", "not_less": "≥", "similar": "≈"}
-
-
-def _find(side: Mapping, groups: Sequence[Replicates]) -> Replicates | None:
-    return next((group for group in groups if matches(side, group.key)), None)
-
-
-def _paper(side: Mapping, rows: Sequence[Mapping], quantity: str) -> Spread | None:
-    key = side["network"], side["activation"], side["depth"], 1
-    found = [row[quantity] for row in rows if matches(row, key)]
-    if not found:
-        return None
-    return Spread(**found[0]) if isinstance(found[0], Mapping) else Spread(found[0], None)
-
-
-def _verdict(relation: str, left: Spread, right: Spread) -> str:
-    """Return "holds" or "fails" with the two means; for `similar` also the difference and the sd it is held to."""
-    against = f"{left.mean:.2f} against {right.mean:.2f}"
-    if relation == "similar":
-        sds = [sd for sd in (left.sd, right.sd) if sd is not None]
-        if not sds:
-            return f"undecided without an sd, {against}"
-        difference, sd = abs(left.mean - right.mean), max(sds)
-        return f"{'holds' if difference <= sd else 'fails'}, {against}, difference {difference:.2f}, larger sd {sd:.2f}"
-    holds = {
-        "less": left.mean < right.mean,
-        "greater": left.mean > right.mean,
-        "not_less": left.mean >= right.mean,
-    }[relation]
-    return f"{'holds' if holds else 'fails'}, {against}"
 
 
 def quantity_columns(key: str, title: str, *, digits: int = 2) -> tuple[Column, ...]:

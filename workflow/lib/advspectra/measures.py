@@ -31,13 +31,15 @@ class NotThere(Exception):
 class Conventions:
     """What the paper leaves open and a study need not run again for.
 
-    spectra : of advspectra.fourier, for perturbations. predictor : "raw" or "rescaled". attacks : the name of the
-    attack or transfer for each part that one has in claims: final, snapshots, transfer, minimal.
+    spectra : of advspectra.fourier, for perturbations. attacks : the name of the attack or transfer for each part that
+    one has in claims: final, snapshots, transfer, minimal. predictor : "raw" or "rescaled", of claims that do not say;
+    cells : that of the cells of the paper's tables.
     """
 
     spectra: str
-    predictor: str
     attacks: Mapping[str, str]
+    predictor: str = "raw"
+    cells: str = "rescaled"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Measure:
 
 
 def _states(run: Run, side: Mapping, conventions: Conventions) -> list[AttackedState]:
-    part = side.get("attack", "final")
+    part = side["attack"]
     attack = conventions.attacks.get(part)
     if attack is None:
         raise NotThere(f"the study names no attack for {part!r}")
@@ -71,7 +73,9 @@ def _states(run: Run, side: Mapping, conventions: Conventions) -> list[AttackedS
 
 def _state(run: Run, side: Mapping, conventions: Conventions) -> AttackedState:
     states = _states(run, side, conventions)
-    wanted = side.get("state", "best")
+    wanted = side["state"]
+    if wanted == "best" and len(states) == 1:  # that of the summary
+        return states[0]
     if wanted == "first" and states[0].step == 0:
         return states[0]
     if wanted == "last":

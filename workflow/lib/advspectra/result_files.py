@@ -11,7 +11,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from advspectra.hdf5 import open_checked
+from advspectra.hdf5 import DIGEST, open_checked
 
 VERSIONS = {"checkpoints": 1, "lines": 1, "perturbations": 1, "predictor": 1, "spectra": 1}
 
@@ -87,11 +87,15 @@ class Perturbations:
 
 
 class KeptState(NamedTuple):
-    """A state of a network in checkpoints.h5; its accuracy on the whole test set is None in files that lack it."""
+    """A state of a network in checkpoints.h5: its accuracy on the whole test set and the digest of its weights.
+
+    Both are None in files that lack them.
+    """
 
     step: int
     epoch: int
     test_accuracy: float | None
+    sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -194,8 +198,13 @@ def checkpoints(file: h5py.File) -> Checkpoints:
 
 
 def _kept_state(attributes: Mapping) -> KeptState:
-    accuracy = attributes.get("test_accuracy")
-    return KeptState(int(attributes["step"]), int(attributes["epoch"]), None if accuracy is None else float(accuracy))
+    accuracy, digest = attributes.get("test_accuracy"), attributes.get(DIGEST)
+    return KeptState(
+        int(attributes["step"]),
+        int(attributes["epoch"]),
+        None if accuracy is None else float(accuracy),
+        None if digest is None else str(digest),
+    )
 
 
 def perturbations(file: h5py.File) -> Perturbations:

@@ -19,10 +19,10 @@ MOST_VALUES = 100_000  # the paper's study has some 300; a few aliases of aliase
 class ConfigError(ValueError):
     """A config that cannot run. The message lists every error, one a line: key path, found, allowed."""
 
-    def __init__(self, faults: list[Fault]):
+    def __init__(self, faults: list[Fault], what: str = "the config has"):
         self.faults = faults
         count = f"{len(faults)} error{'s' if len(faults) > 1 else ''}"
-        super().__init__("\n".join([f"the config has {count}:", *(f"  {fault}" for fault in faults)]))
+        super().__init__("\n".join([f"{what} {count}:", *(f"  {fault}" for fault in faults)]))
 
 
 def load_config(raw: Mapping[str, Any], *, schema_path: Path, library: Path) -> dict[str, Any]:

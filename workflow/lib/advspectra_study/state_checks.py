@@ -45,6 +45,7 @@ def state_faults(config: dict[str, Any], faults: list[Fault]) -> list[Fault]:
                 sound[entry["name"]] = keys, entry
     known += _doubled_lines(config, [place for place in lines if untouched(place[0], known)], networks)
     known += _summary_faults(config, sound, networks, known)
+    known += _claims_faults(config, sound, known)
     return known[len(faults) :]
 
 
@@ -158,3 +159,31 @@ def _summary_faults(
         if summary["convention"] not in conventions:
             text = one_of(summary["convention"], conventions, "spectra.conventions")
             yield Fault(("summary", "convention"), text)
+
+
+def _claims_faults(config: dict[str, Any], sound: dict[str, Place], faults: list[Fault]) -> Iterator[Fault]:
+    if not untouched(("claims",), [fault for fault in faults if len(fault.keys) < 2]):
+        return
+    for key, section in (("snapshots", "attacks"), ("transfer", "transfers"), ("minimal", "attacks")):
+        name = config["claims"].get(key)
+        if name is not None and untouched(("claims", key), faults) and _all_named(config, section, faults):
+            yield from _named_faults(("claims", key), name, config, section)
+    if not (untouched(("claims", "audit"), faults) and _all_named(config, "attacks", faults)):
+        return
+    shown = config["summary"].get("checkpoint") if untouched(("summary",), faults) else None
+    for index, name in enumerate(config["claims"]["audit"]):
+        keys = ("claims", "audit", index)
+        yield from _named_faults(keys, name, config, "attacks")
+        states = sound[name][1]["checkpoints"] if name in sound else "all"
+        if shown and states != "all" and shown not in states:
+            where = f"{key_path(sound[name][0])}.checkpoints lacks summary.checkpoint, {shown}"
+            yield Fault(keys, f"found {name!r}, but {where}; allowed: an attack on that state")
+    if untouched(("claims", "beside"), faults) and config.get("study") in config["claims"]["beside"]:
+        index = config["claims"]["beside"].index(config["study"])
+        yield Fault(("claims", "beside", index), f"found {config['study']!r}; allowed: another study than this one")
+
+
+def _named_faults(keys: Keys, name: str, config: dict[str, Any], section: str) -> Iterator[Fault]:
+    names = [entry.get("name") for _, entry in entries(config, section)]
+    if name not in names:
+        yield Fault(keys, one_of(name, names, section))

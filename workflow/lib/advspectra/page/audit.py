@@ -21,7 +21,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Audit:
-    """The conventions, the study's own first; the claims' entries under each; the cells of the tables under each."""
+    """The conventions, that of the study first; the claims' entries under each; the cells of the tables under each."""
 
     conventions: tuple[Mapping, ...]
     claims: Mapping[str, tuple[Entry, ...]]

@@ -9,15 +9,21 @@ from advspectra.page.verdicts import ONE_SEED
 
 @dataclass(frozen=True)
 class Gap:
-    """What a study lacks: why parts were not tested, of which claims, and lines of configuration that help."""
+    """Why parts were not tested, or claims not decided, and lines of configuration that help.
+
+    claims : how many parts of each claim, by its name; 0 where it is about the whole claim.
+    """
 
     why: str
     lines: str
     claims: dict[str, int] = field(default_factory=dict)
 
 
-def gaps(claims: Sequence[Mapping], seeds: Sequence[int]) -> list[Gap]:
-    """Return what the study lacks, in the order of the claims; `claims` of a Gap counts parts by the claim's name."""
+def gaps(claims: Sequence[Mapping], seeds: Sequence[int], beside: Sequence[str]) -> list[Gap]:
+    """Return what the study lacks, in the order of the claims.
+
+    beside : claims.json of the studies that belong beside this one and have not been run.
+    """
     found: dict[str, Gap] = {}
     for claim in claims:
         for part in claim["parts"]:
@@ -34,6 +40,9 @@ def gaps(claims: Sequence[Mapping], seeds: Sequence[int]) -> list[Gap]:
         names = [name for name, of in needed.items() if of == count]
         lines = f"seeds: [{', '.join(str(seed) for seed in range(count))}]"
         gaps.append(Gap(f"undecided; {count} seeds would decide", lines, dict.fromkeys(names, 0)))
+    for path in beside:
+        study = path.split("/")[-2]
+        gaps.append(Gap(f"{path} is not there", f"# run the study {study}: see workflow/presets/beside"))
     return gaps
 
 
@@ -45,6 +54,8 @@ def _remedy(why: str) -> str:
         lines.append(f"    activations: [{activation}]")
         lines += [f"    depths: [{depth}]"] * bool(depth) + [f"    alphas: [{alpha or 1}]"]
         return "\n".join(lines)
-    if re.search(r"names no attack|has no results of|no state|no lines of|no perturbations of", why):
-        return "# attacks, transfers and lines on several states: as in workflow/presets/dynamics.yaml"
+    if part := re.fullmatch(r"the study names no attack for '(\w+)'", why):
+        return f"claims:\n  {part[1]}:  # the name of an attack or transfer, as in workflow/presets/dynamics.yaml"
+    if re.search(r"has no results of|has no state|^no (spectra|lines|perturbations) of", why):
+        return "# `networks` and `checkpoints` of attacks, transfers and lines: as in workflow/presets/dynamics.yaml"
     return ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from advspectra.claim_terms import ATTACKS
 from advspectra.page.words import title
 from advspectra.results import Run
 
@@ -61,8 +62,8 @@ class Picture:
             return 0
         words = _plain(" ".join(part["statement"] for part in claim["parts"]))
         network, attack = self._about
-        parts = [part for part, name in attacks.items() if name == attack]
-        return (_plain(network.partition(" (")[0]) in words) + any(_plain(part) in words for part in parts)
+        roles = [ATTACKS[part] for part, name in attacks.items() if name == attack and part in ATTACKS]
+        return (_plain(network.partition(" (")[0]) in words) + any(_plain(role) in words for role in roles)
 
 
 def _plain(text: str) -> str:

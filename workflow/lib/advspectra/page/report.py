@@ -26,7 +26,7 @@ class Material:
 
     verdicts, conventions : contents of claims.json and audit.json. tables : name -> Markdown. doubts : doubts.yaml.
     config : of the study, what results depend on. made_by : what makes the report, of advspectra_study.job.made_by;
-    commits : those at which the tables and figures were made.
+    commits : those at which the verdicts, tables and figures were made.
     """
 
     verdicts: Mapping
@@ -103,7 +103,7 @@ def _context(material: Material) -> dict:
         "scale": SCALES.get(verdicts["conventions"]["spectra"]),
         "doubts": doubts(material.doubts, claims=claims, audit=found, tables=list(material.tables)),
         "config": material.config,
-        "gaps": gaps(claims, verdicts["seeds"]),
+        "gaps": gaps(claims, verdicts["seeds"], material.conventions["missing"]),
         "configuration": yaml.safe_dump(dict(material.config), sort_keys=False, allow_unicode=True, width=100),
         "made_by": material.made_by,
         "commits": material.commits,

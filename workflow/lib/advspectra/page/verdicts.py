@@ -84,7 +84,7 @@ def tally(claim: Mapping) -> str:
     for verdict in ("fails", "open", "not tested"):
         if count := _count(parts, "verdict", verdict):
             text += f", {count} {'fail' if verdict == 'fails' and count > 1 else verdict}"
-    return text + (" before correction" if _only_before_correction(claim) else "")
+    return text + (", before correction" if _only_before_correction(claim) else "")
 
 
 def _count(parts: Sequence[Mapping], key: str, value: str) -> int:
@@ -97,8 +97,8 @@ def finding(claim: Mapping) -> str:
         return f"{tally(claim)}. One seed says no more than this."
     text = _found_of_cells(claim) if cells(claim) is not None else _found_of_parts(claim)
     if claim["p_value"] is not None:
-        alone = " by themselves, but not" if _only_before_correction(claim) else ""
-        text += f"{alone} ({p_value(claim['p_value'])}, corrected for the number of claims)"
+        short = ", which does not suffice" if _only_before_correction(claim) else ""
+        text += f" ({p_value(claim['p_value'])}, corrected for the number of claims{short})"
     return f"{text}.{_needed(claim)}"
 
 

@@ -7,7 +7,6 @@ from advspectra.comparison import (
     dataset_note,
     image_cells,
     missing_note,
-    ordering_notes,
     paired_rows,
     perturbation_notes,
     perturbation_statistics,
@@ -68,10 +67,6 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
                 cells |= {key: ours[key].values, f"{key}_seeds": ours[key].seeds}
         body.append(cells)
 
-    def value(group: Replicates, quantity: str):
-        one = found[group.key][quantity]
-        return one and one.values
-
     notes = [
         *missing_note(rows, groups),
         *dataset_note(reference, config),
@@ -79,16 +74,6 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         "β̂ under the convention `paper`, mean ± sd over classes. Rescaled: each class's map brought to [0, 1] by its "
         "own minimum and maximum, which makes ‖β̂‖₂ the mean's bin for the most part; raw: the map as it is.",
         *([seeds_note(groups)] if groups else []),
-        *ordering_notes(
-            reference,
-            table="table1",
-            ours=value,
-            groups=groups,
-            quantities={
-                "delta_l1": {"delta_l1": TITLES["delta_l1"]},
-                "beta_l1": {key: TITLES[key] for key in ("beta_l1", "beta_raw_l1")},
-            },
-        ),
     ]
     return Table("Table 1. Frequency-domain norms of δ̂ and β̂, linear networks", COLUMNS, tuple(body), tuple(notes))
 

@@ -7,7 +7,6 @@ from advspectra.comparison import (
     dataset_note,
     image_cells,
     missing_note,
-    ordering_notes,
     paired_rows,
     perturbation_notes,
     perturbation_statistics,
@@ -15,7 +14,7 @@ from advspectra.comparison import (
     quantity_columns,
     seeds_note,
 )
-from advspectra.results import Replicates, Run, by_network
+from advspectra.results import Run, by_network
 from advspectra.table import Table
 
 INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1], "config": ["dataset"]}
@@ -40,21 +39,10 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
             cells |= quantity_cells(key, ours.get(key), row, comparable=convention == "paper")
         body.append(cells)
 
-    def value(group: Replicates, quantity: str):
-        one = found[group.key][quantity]
-        return one and one.values
-
     notes = [
         *missing_note(rows, groups),
         *dataset_note(reference, config),
         *perturbation_notes(groups, convention=convention),
         *([seeds_note(groups)] if groups else []),
-        *ordering_notes(
-            reference,
-            table="table2",
-            ours=value,
-            groups=groups,
-            quantities={key: {key: title} for key, title in TITLES.items()},
-        ),
     ]
     return Table("Table 2. Frequency-domain norms of δ̂, nonlinear networks", COLUMNS, tuple(body), tuple(notes))

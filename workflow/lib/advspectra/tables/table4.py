@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advspectra.comparison import dataset_note, missing_note, ordering_notes, paired_rows
+from advspectra.comparison import dataset_note, missing_note, paired_rows
 from advspectra.results import Replicates, Run, by_network
 from advspectra.statistics import Spread
 from advspectra.table import Cell, Column, Table
@@ -38,13 +38,6 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         *dataset_note(reference, config),
         f"The best epoch is the one of the highest {chosen.get(selection, selection)}.",
         "With several seeds: mean ± sd over seeds.",
-        *ordering_notes(
-            reference,
-            table="table4",
-            ours=_accuracy,
-            groups=groups,
-            quantities={"test_accuracy": {"test_accuracy": "test accuracy"}},
-        ),
     ]
     return Table("Table 4. Test accuracy", COLUMNS, tuple(body), tuple(notes))
 

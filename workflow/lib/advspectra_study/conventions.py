@@ -1,0 +1,35 @@
+"""The conventions of a study, as advspectra.measures.Conventions takes them, and what its attacks differ in."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def conventions_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the convention of the spectra, and the attack or transfer for each part that one has in claims."""
+    parts = {key: config["claims"][key] for key in ("snapshots", "transfer", "minimal") if config["claims"][key]}
+    return {"spectra": config["summary"]["convention"], "attacks": {"final": config["summary"]["attack"], **parts}}
+
+
+def audited_attacks(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return, for each attack of claims.audit, in which settings it differs from summary.attack."""
+    entries = {attack["name"]: dict(_settings(attack)) for attack in config["attacks"]}
+    own = entries[config["summary"]["attack"]]
+    return {
+        name: ", ".join(
+            f"{key} {entries[name].get(key, 'not given')}"
+            for key in sorted({*own, *entries[name]})
+            if entries[name].get(key) != own.get(key)
+        )
+        for name in config["claims"]["audit"]
+    }
+
+
+def _settings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what determines perturbations, each setting by the innermost of its keys."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key not in ("name", "networks", "checkpoints", "batch_size"):
+                yield from _settings(item, key)
+    else:
+        yield name, value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,70 @@
+# files of the study's runs, the claims -> claims.{csv,json}, what the results say of each; audit.{csv,json}, the verdicts
+# under each convention that the paper leaves open
+# Claims are workflow/reference/claims/*.yaml, read before any job so that a mistake in one is an error at once.
+from advspectra_study.claim_files import read_claims
+from advspectra_study.conventions import audited_attacks, conventions_of
+
+CLAIMS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "workflow/reference/claims").glob("*.yaml"))
+CLAIMS_SCHEMA = "workflow/schemas/claims.schema.yaml"
+try:
+    read_claims([ROOT / path for path in CLAIMS], schema_path=ROOT / CLAIMS_SCHEMA)
+except ConfigError as error:
+    raise WorkflowError(str(error))
+
+
+def answers_of(studies):
+    return [f"results/{study}/claims.json" for study in studies]
+
+
+rule claims:
+    input:
+        runs=claim_files(),
+        claims=CLAIMS,
+        schema=CLAIMS_SCHEMA,
+        reference="workflow/reference/paper.yaml",
+    output:
+        csv=report(f"{RESULTS}/claims.csv", caption=caption("claims"), category="Verdicts", labels={"verdicts": "claims"}),
+        provenance=f"{RESULTS}/claims.json",
+    params:
+        study=STUDY["study"],
+        config={key: STUDY[key] for key in ("dataset", "initialization", "training", "spectra")},
+        conventions=conventions_of(STUDY),
+        code=code("claims.py"),
+    log:
+        f"{RESULTS}/logs/claims.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/claims.tsv"
+    conda:
+        ENVIRONMENT
+    localrule: True
+    script:
+        "../scripts/claims.py"
+
+
+rule audit:
+    input:
+        runs=claim_files(*STUDY["claims"]["audit"]),
+        own=rules.claims.output.provenance,
+        # of studies that have been made
+        beside=[path for path in answers_of(STUDY["claims"]["beside"]) if Path(path).exists()],
+        claims=CLAIMS,
+        schema=CLAIMS_SCHEMA,
+        reference="workflow/reference/paper.yaml",
+    output:
+        csv=report(f"{RESULTS}/audit.csv", caption=caption("audit"), category="Verdicts", labels={"verdicts": "conventions"}),
+        provenance=f"{RESULTS}/audit.json",
+    params:
+        conventions=conventions_of(STUDY),
+        spectra=STUDY["spectra"]["conventions"],
+        attacks=audited_attacks(STUDY),
+        beside=answers_of(STUDY["claims"]["beside"]),
+        code=code("audit.py"),
+    log:
+        f"{RESULTS}/logs/audit.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit.tsv"
+    conda:
+        ENVIRONMENT
+    localrule: True
+    script:
+        "../scripts/audit.py"

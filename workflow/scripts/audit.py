@@ -1,0 +1,33 @@
+"""Answer the claims under each convention that the paper leaves open, and set studies run otherwise beside."""
+
+import json
+
+import yaml
+
+from advspectra.audit import as_data, audit_csv, beside, variants
+from advspectra.claims import evaluate
+from advspectra.hdf5 import replacing
+from advspectra.measures import Conventions
+from advspectra.results import read_runs
+from advspectra_study.claim_files import read_claims
+from advspectra_study.job import job, made_by, write_provenance
+
+with job(snakemake):
+    params = snakemake.params
+    stated = read_claims(snakemake.input.claims, schema_path=snakemake.input.schema)
+    with open(snakemake.input.reference, encoding="utf-8") as file:
+        reference = yaml.safe_load(file)
+    runs = read_runs(snakemake.input.runs)
+    found = [
+        {"name": one.name, "title": one.title, **as_data(evaluate(stated, reference, runs, one.conventions))}
+        for one in variants(Conventions(**params.conventions), params.spectra, params.attacks)
+    ]
+    answers = []
+    for path in [snakemake.input.own, *snakemake.input.beside]:
+        with open(path, encoding="utf-8") as file:
+            answers.append(json.load(file))
+    found += [beside(answers[0], other) for other in answers[1:]]
+    missing = sorted(set(params.beside) - set(snakemake.input.beside))
+    with replacing(snakemake.output.csv) as temporary:
+        temporary.write_text(audit_csv(found), encoding="utf-8")
+    write_provenance(snakemake, {**made_by(snakemake), "conventions": found, "missing": missing})

@@ -1,0 +1,31 @@
+"""Answer the claims from the results of the study."""
+
+import yaml
+
+from advspectra.claims import copies, evaluate
+from advspectra.comparison import dataset_note
+from advspectra.evidence import as_data, claims_csv
+from advspectra.hdf5 import replacing
+from advspectra.measures import Conventions
+from advspectra.results import read_runs
+from advspectra_study.claim_files import read_claims
+from advspectra_study.job import job, made_by, write_provenance
+
+with job(snakemake):
+    params = snakemake.params
+    stated = read_claims(snakemake.input.claims, schema_path=snakemake.input.schema)
+    with open(snakemake.input.reference, encoding="utf-8") as file:
+        reference = yaml.safe_load(file)
+    runs = read_runs(snakemake.input.runs)
+    claims = [as_data(claim) for claim in evaluate(stated, reference, runs, Conventions(**params.conventions))]
+    with replacing(snakemake.output.csv) as temporary:
+        temporary.write_text(claims_csv(claims), encoding="utf-8")
+    answered = {
+        "study": params.study,
+        "dataset": params.config["dataset"]["name"],
+        "seeds": sorted({run.seed for run in runs}),
+        "notes": [*dataset_note(reference, params.config), *copies(runs)],
+        "conventions": params.conventions,
+        "claims": claims,
+    }
+    write_provenance(snakemake, {**made_by(snakemake), **answered})
