@@ -229,7 +229,9 @@ def test_the_audit_names_the_conclusions_that_depend_on_a_convention(page):
     other = convention("rgb", CLAIMS, IFR_1="contradicted")
     other["claims"]["NL-1"]["parts"] = ["open"]
     other["cells"]["TABLE-1"]["within"] = 0
-    found = audit([convention("paper", CLAIMS), other])
+    order = [one["name"] for one in CLAIMS]
+    found = audit([convention("paper", CLAIMS), other], order)
+    assert list(found.claims) == order[:-1]
     assert found.changing("verdict") == ["IFR-1"] and found.changing("parts") == ["NL-1"]
     assert found.dependence("IFR-1") == "supported; contradicted under rgb"
     assert found.cells == {"TABLE-1": ("1 of 3", "0 of 3")}
@@ -238,6 +240,19 @@ def test_the_audit_names_the_conclusions_that_depend_on_a_convention(page):
     assert (
         "No verdict depends on a convention." in report(material(conventions={"conventions": same, "missing": []}))[0]
     )
+
+
+def test_a_convention_with_fewer_data_is_no_other_conclusion():
+    one = [claim("IFR-2", part(), part(verdict="fails"), verdict="partly")]
+    fewer = convention("rgb", one, IFR_2="supported")
+    fewer["claims"]["IFR-2"]["parts"] = ["holds", "not tested"]
+    none = convention("pgd_minimal", one, IFR_2="not tested")
+    none["claims"]["IFR-2"]["parts"] = ["not tested", "not tested"]
+    found = audit([convention("paper", one), fewer, none], ["IFR-2"])
+    assert found.changing("verdict") == [] and found.changing("parts") == []
+    none["claims"]["IFR-2"]["parts"].append("holds")
+    with pytest.raises(ValueError, match="IFR-2 has other parts under pgd_minimal"):
+        audit([convention("paper", one), none], ["IFR-2"])
 
 
 def test_doubts_show_what_the_study_found(page):

@@ -290,7 +290,7 @@ def test_a_changed_setting_reruns_what_uses_it(study, change, stale):
 
 def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     new = LINEAR.replace("alpha=1", "alpha=10")
-    own = [f"settings:{new}", f"train:{new}", f"attack:{new}:pgd:best", f"spectra:{new}:pgd:best"]
+    own = [f"settings:{new}", f"train:{new}", f"predictor:{new}", f"attack:{new}:pgd:best", f"spectra:{new}:pgd:best"]
     study.configure(changed(networks=lambda networks: networks[0].update(alphas=[1, 10])))
     # what shows several alpha, or lists the networks, is drawn anew; what shows alpha = 1 alone is not
     reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy", "figure_fig11"]

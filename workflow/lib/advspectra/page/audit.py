@@ -46,25 +46,43 @@ class Audit:
         return "; ".join([own.mark.word, *(f"{word} under {listed(names)}" for word, names in under.items())])
 
 
-def audit(conventions: Sequence[Mapping]) -> Audit:
-    """Return the Audit of the `conventions` of audit.json; what a convention lacks of the claims is an empty Entry."""
+def audit(conventions: Sequence[Mapping], order: Sequence[str]) -> Audit:
+    """Return the Audit of the `conventions` of audit.json, its claims in the order given.
+
+    What a convention lacks of the claims is an empty Entry. ValueError if a claim has other parts under another one.
+    """
     own = conventions[0]
-    claims = {name: tuple(_entry(own, other, name) for other in conventions) for name in own["claims"]}
-    cells = {name: tuple(_cells(other["cells"].get(name)) for other in conventions) for name in own["cells"]}
-    return Audit(tuple(conventions), {name: of for name, of in claims.items() if name not in cells}, cells)
+    for other in conventions[1:]:
+        for name, found in other["claims"].items():
+            if name in own["claims"] and len(found["parts"]) != len(own["claims"][name]["parts"]):
+                raise ValueError(
+                    f"{name} has other parts under {other['name']} than here: answer the claims there again"
+                )
+    tables = [name for name in order if name in own["cells"]]
+    cells = {name: tuple(_cells(other["cells"].get(name)) for other in conventions) for name in tables}
+    stated = [name for name in order if name in own["claims"] and name not in cells]
+    claims = {
+        name: tuple(_entry(own["claims"][name], other["claims"].get(name)) for other in conventions) for name in stated
+    }
+    return Audit(tuple(conventions), claims, cells)
 
 
-def _entry(own: Mapping, other: Mapping, name: str) -> Entry:
-    found = other["claims"].get(name)
+def _entry(own: Mapping, found: Mapping | None) -> Entry:
     if found is None:
         return Entry(None, "", "")
-    reference = own["claims"][name]
     parts, holding = found["parts"], sum(part == "holds" for part in found["parts"])
-    changed = "verdict" if found["verdict"] != reference["verdict"] else ""
-    if not changed and parts != reference["parts"]:
-        changed = "parts"
     tested = any(part != "not tested" for part in parts)
-    return Entry(mark(found["verdict"]), f"{holding}/{len(parts)}" if tested else "", changed)
+    return Entry(mark(found["verdict"]), f"{holding}/{len(parts)}" if tested else "", _changed(own, found))
+
+
+def _changed(own: Mapping, found: Mapping) -> str:
+    """Return what differs; a verdict only where all that the study itself tests was tested."""
+    pairs = list(zip(own["parts"], found["parts"], strict=True))
+    both = [pair for pair in pairs if "not tested" not in pair]
+    as_many = len(both) == sum(part != "not tested" for part in own["parts"])
+    if both and as_many and own["verdict"] != found["verdict"]:
+        return "verdict"
+    return "parts" if any(part != other for part, other in both) else ""
 
 
 def _cells(found: Mapping | None) -> str:

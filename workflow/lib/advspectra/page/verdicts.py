@@ -71,11 +71,11 @@ def cells(claim: Mapping) -> dict[str, int] | None:
 def tally(claim: Mapping) -> str:
     """Return "3 of 4 parts hold" or what else there is to say of the parts in a few words."""
     parts = claim["parts"]
+    if all(part["value"] is None for part in parts):
+        return "no data"
     if (found := cells(claim)) is not None:
         untested = found["of"] - found["tested"]
         return f"{found['within']} of {found['tested']} cells within" + (f", {untested} not tested" * bool(untested))
-    if all(part["value"] is None for part in parts):
-        return "no data"
     untested = _count(parts, "verdict", "not tested")
     if any(len(part["seeds"]) == 1 for part in parts):
         text = f"{_count(parts, 'direction', 'holds')} of {counted(len(parts) - untested, 'part')} in its direction"
@@ -108,11 +108,11 @@ def _only_before_correction(claim: Mapping) -> bool:
 
 def _found_of_cells(claim: Mapping) -> str:
     found = cells(claim)
-    certain = [_count(claim["parts"], "verdict", verdict) for verdict in ("holds", "fails")]
-    text = f"of {counted(found['tested'], 'cell')} tested, {found['within']} lie within the paper's bounds"
-    if any(certain):
-        text += f"; the intervals of {certain[0]} lie inside of them and those of {certain[1]} outside"
-    return text
+    inside, outside = (_count(claim["parts"], "verdict", verdict) for verdict in ("holds", "fails"))
+    return (
+        f"of {counted(found['tested'], 'cell')} tested, {found['within']} lie within the paper's bounds, "
+        f"{inside} of them with the whole interval; {outside} lie outside with the whole interval"
+    )
 
 
 def _found_of_parts(claim: Mapping) -> str:
