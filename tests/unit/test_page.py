@@ -167,6 +167,7 @@ def test_numbers_show_two_digits_of_their_interval():
     assert words.estimate(part(ratio=False, value=551.23, low=530.0, high=572.0)) == "551 [530, 572]"
     assert words.estimate(part(ratio=False, value=0.41234, low=None, high=None)) == "0.4123"
     assert words.estimate(part(value=0.123, low=None, high=None)) == "+12.3 %"
+    assert words.estimate(part(value=0.001, low=-0.29, high=0.29)) == "0 % [−29, 29]"
     assert words.estimate(untested("gone")) == "–"
     assert words.of_seed(part(value=-0.2034, low=-0.2059, high=-0.2009), 0) == "−25.00 %"
     assert words.paper(part()) == "600 / 1000: −40.0 %"

@@ -49,7 +49,7 @@ def _half_width(part: dict) -> float | None:
 def signed(value: float, *, near: float | None = None) -> str:
     """Return a number with its sign, + or −."""
     text = number(value, near=near)
-    return text if value <= 0 else f"+{text}"
+    return f"+{text}" if value > 0 and float(text) else text
 
 
 def p_value(value: float | None) -> str:
