@@ -133,9 +133,14 @@ def evaluate(
 ) -> list[Claim]:
     """Return the claims of claims.yaml and those that paper.yaml's tables make, answered from the runs."""
     found = [_claim(name, claim, runs, conventions) for name, claim in {**claims, **_tables(reference)}.items()]
-    tested = {claim.name: 2 * min(claim.p_values) for claim in found if claim.p_values is not None}
+    return correct(found)
+
+
+def correct(claims: Sequence[Claim]) -> list[Claim]:
+    """Return the claims with their p-values, corrected for the number of those that were tested."""
+    tested = {claim.name: 2 * min(claim.p_values) for claim in claims if claim.p_values is not None}
     corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
-    return [replace(claim, p_value=corrected.get(claim.name)) for claim in found]
+    return [replace(claim, p_value=corrected.get(claim.name)) for claim in claims]
 
 
 def _claim(name: str, stated: Mapping, runs: Sequence[Run], conventions: Conventions) -> Claim:

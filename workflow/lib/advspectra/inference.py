@@ -37,6 +37,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import SimpleNamespace
 
 import numpy as np
 from scipy import optimize, special, stats
@@ -49,7 +50,7 @@ MOST_SEEDS = 100
 # of resamples in which a statistic may be undefined
 MOST_UNDEFINED = 0.05
 # a distribution as points of equal distance on the logistic scale: tails and centre as fine
-TAILS, STEP = np.linspace(-36, 36, 721, retstep=True)
+TAILS, STEP = np.linspace(-36, 36, 361, retstep=True)
 TAILS = special.expit(TAILS)
 WEIGHTS = STEP * TAILS * (1 - TAILS)
 WIDEST = 200.0  # standard errors from the value to the end of an interval
@@ -199,7 +200,7 @@ def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Infer
     seeds = float(np.var(values, ddof=1)) / count if count > 1 else 0.0
     if size == 1:
         return Inference(values, seeds, 0.0, 1)
-    index = generator.integers(size, size=(RESAMPLES, size))
+    index = _resamples(size, RESAMPLES, int(generator.integers(2**32)))
     drawn = np.stack([sample.of(index) for sample in samples])  # (S, RESAMPLES)
     drawn = drawn[:, np.isfinite(drawn).all(axis=0)]
     if drawn.shape[1] < (1 - MOST_UNDEFINED) * RESAMPLES:
@@ -211,6 +212,12 @@ def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Infer
     return Inference(values, seeds, images, size, float(stats.skew(means)) if together else 0.0)
 
 
+@lru_cache(maxsize=32)
+def _resamples(size: int, count: int, seed: int) -> np.ndarray:
+    """Return indices of `count` random draws of images, (count, size): of all that is asked with this seed the same."""
+    return np.random.default_rng(seed).integers(size, size=(count, size))
+
+
 def over_images(sample: Sample, *, generator: np.random.Generator) -> Estimate:
     """Return the statistic of one seed and its 95 % interval over images: the BCa bootstrap, which needs no symmetry.
 
@@ -218,15 +225,16 @@ def over_images(sample: Sample, *, generator: np.random.Generator) -> Estimate:
     """
     if sample.images == 1:
         return Estimate(sample.value(), None, None)
+    drawn = sample.of(_resamples(sample.images, RESAMPLES, int(generator.integers(2**32))))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         found = stats.bootstrap(
             (np.arange(sample.images),),
             lambda index, axis: sample.of(index),
-            n_resamples=RESAMPLES,
+            n_resamples=0,
+            bootstrap_result=SimpleNamespace(bootstrap_distribution=drawn),
             confidence_level=LEVEL,
             method="BCa",
-            rng=generator,
         )
     low, high = (None if math.isnan(end) else float(end) for end in found.confidence_interval)
     return Estimate(sample.value(), low, high)
