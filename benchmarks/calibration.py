@@ -29,20 +29,19 @@ from benchmarks.timing import ROOT
 TAIL = 0.001
 FAR = 20.0  # standard errors between the edges of a margin
 STATES = 8  # of the bootstrap's generator, each for every eighth study
-COUNTS: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of resamples: the same ones serve many studies
 
 Draw = Callable[[np.random.Generator, int, int], tuple[np.ndarray, ...]]
 Statistic = Callable[..., np.ndarray]
 
 
-def mean(values: np.ndarray) -> np.ndarray:
-    """Return the mean over images, (..., N) -> (...)."""
-    return values.mean(axis=-1)
+def mean(of_images: np.ndarray) -> np.ndarray:
+    """Return the mean."""
+    return of_images
 
 
 def ratio(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the ratio of two means, less 1."""
-    return mean(left) / mean(right) - 1
+    return left / right - 1
 
 
 @dataclass(frozen=True)
@@ -180,27 +179,6 @@ NOTES = {
 }
 
 
-class Counted(Sample):
-    """A Sample whose resampled means are products with counts: that of the same resamples, up to rounding."""
-
-    def of(self, index: np.ndarray) -> np.ndarray:
-        size = self.images
-        if index.shape != (inference.RESAMPLES, size):
-            return super().of(index)
-        return self.statistic(*((_counts(index) @ array / size)[..., None] for array in self.arrays))
-
-
-def _counts(index: np.ndarray) -> np.ndarray:
-    """Return how often each image is in each resample, (R, N) -> (R, N)."""
-    known, counts = COUNTS.get(id(index), (None, None))
-    if known is not index:
-        count, size = index.shape
-        places = index + size * np.arange(count)[:, None]
-        counts = np.bincount(places.ravel(), minlength=count * size).reshape(count, size).astype(float)
-        COUNTS[id(index)] = index, counts  # with the index, so that its id stays its own
-    return counts
-
-
 class Remembered(Inference):
     """An Inference that computes a p-value once."""
 
@@ -210,7 +188,7 @@ class Remembered(Inference):
 def samples(regime: Regime, generator: np.random.Generator) -> list[Sample]:
     """Return a study: a sample for each seed."""
     arrays = regime.draw(generator, regime.seeds, regime.images)
-    return [Counted(tuple(array[seed] for array in arrays), regime.statistic) for seed in range(regime.seeds)]
+    return [Sample(tuple(array[seed] for array in arrays), regime.statistic) for seed in range(regime.seeds)]
 
 
 def studies(regime: Regime, count: int, *, seed: int) -> list[Inference]:

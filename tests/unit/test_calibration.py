@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from advspectra import inference
-from advspectra.inference import Sample, infer, over_images
 from benchmarks import calibration
-from benchmarks.calibration import REGIMES, Regime, additive, coverage, samples, studies, verdicts
+from benchmarks.calibration import Regime, additive, coverage, studies, verdicts
 
 ALIKE = Regime("alike", 3, 100, additive(0.15, 1, 0.3), 0.0)
 SEEDS = Regime("seeds", 3, 100, additive(0.5, 1, 1), 0.0)
@@ -20,18 +18,6 @@ SKEW = Regime("log-normal images", 3, 100, additive(0, 1, 0.2, skew=1), 0.0)
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
     monkeypatch.setattr(inference, "RESAMPLES", 400)
-
-
-def test_the_simulations_resample_as_the_library_does():
-    for regime in REGIMES[:1] + REGIMES[-4:-1]:
-        counted = samples(regime, np.random.default_rng(0))
-        plain = [Sample(one.arrays, one.statistic) for one in counted]
-        found, expected = (infer(each, generator=np.random.default_rng(1)) for each in (counted, plain))
-        assert (found.seeds, found.images, found.skewness) == pytest.approx(
-            (expected.seeds, expected.images, expected.skewness)
-        )
-        ends, others = (over_images(each[0], generator=np.random.default_rng(1)) for each in (counted, plain))
-        assert ends == pytest.approx(others)
 
 
 # standard error of 400 studies: 1.1 %

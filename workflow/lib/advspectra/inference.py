@@ -34,6 +34,7 @@ benchmarks/results/cpu/calibration.md.
 
 import math
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -60,7 +61,8 @@ WIDEST = 200.0  # standard errors from the value to the end of an interval
 class Sample:
     """One seed's values of N images: arrays (..., N), NaN where an image has no value.
 
-    statistic : takes the arrays, reduces them along their last axis and returns an array of what is left.
+    statistic : takes the means over images of the arrays, (...,), further axes for resamples behind, and returns a
+    number, or one for each resample.
     """
 
     arrays: tuple[np.ndarray, ...]
@@ -71,15 +73,21 @@ class Sample:
         """N; 1 for a number that is not made of images."""
         return self.arrays[0].shape[-1]
 
-    def of(self, index: np.ndarray) -> np.ndarray:
-        """Return the statistic of the images with these indices, (..., n) -> (...); NaN where it is undefined."""
+    def of(self, counts: np.ndarray) -> np.ndarray:
+        """Return the statistic of the images, each counted so often, (..., N) -> (...); NaN where it is undefined."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", RuntimeWarning)  # of means over no value
-            return self.statistic(*(array[..., index] for array in self.arrays))
+            return self.statistic(*(_mean(array, counts) for array in self.arrays))
 
     def value(self) -> float:
         """Return the statistic of all images."""
-        return float(self.of(np.arange(self.images)))
+        return float(self.of(np.ones(self.images)))
+
+
+def _mean(array: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the means of what is not NaN, each value counted so often, (..., N), (R, N) -> (..., R)."""
+    present = ~np.isnan(array)
+    return (np.where(present, array, 0) @ counts.T) / (present.astype(float) @ counts.T)
 
 
 @dataclass(frozen=True)
@@ -132,11 +140,14 @@ class Inference:
         None if MOST_SEEDS would not: the value is too close to it, or the images are too few.
         """
         now = len(self.values)
-        for count in range(now + 1, MOST_SEEDS + 1) if now > 1 else ():
+        counts = range(now + 1, MOST_SEEDS + 1) if now > 1 else ()
+
+        def decided(count: int) -> bool:
             p = self._exceeds(self.value - threshold, count)
-            if min(p, 1 - p) < (1 - LEVEL) / 2:
-                return count
-        return None
+            return min(p, 1 - p) < (1 - LEVEL) / 2
+
+        place = bisect_left(counts, True, key=decided)
+        return counts[place] if place < len(counts) else None
 
     def _exceeds(self, distance: float, count: int | None = None) -> float:
         """Return the probability that the error exceeds `distance`; with `count` seeds, if not as many as there are."""
@@ -200,8 +211,8 @@ def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Infer
     seeds = float(np.var(values, ddof=1)) / count if count > 1 else 0.0
     if size == 1:
         return Inference(values, seeds, 0.0, 1)
-    index = _resamples(size, RESAMPLES, int(generator.integers(2**32)))
-    drawn = np.stack([sample.of(index) for sample in samples])  # (S, RESAMPLES)
+    counts = _resamples(size, RESAMPLES, int(generator.integers(2**32)))
+    drawn = np.stack([sample.of(counts) for sample in samples])  # (S, RESAMPLES)
     drawn = drawn[:, np.isfinite(drawn).all(axis=0)]
     if drawn.shape[1] < (1 - MOST_UNDEFINED) * RESAMPLES:
         raise ValueError("it is undefined in many resamples: too few images have a value")
@@ -214,8 +225,16 @@ def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Infer
 
 @lru_cache(maxsize=32)
 def _resamples(size: int, count: int, seed: int) -> np.ndarray:
-    """Return indices of `count` random draws of images, (count, size): of all that is asked with this seed the same."""
-    return np.random.default_rng(seed).integers(size, size=(count, size))
+    """Return how often `count` random draws have each image, (count, size): of all that ask with this seed the same."""
+    return _counts(np.random.default_rng(seed).integers(size, size=(count, size)), size)
+
+
+def _counts(index: np.ndarray, size: int) -> np.ndarray:
+    """Return how often each of `size` images is in each row of indices, (..., n) -> (..., size)."""
+    rows = math.prod(index.shape[:-1])
+    places = index.reshape(rows, -1) + size * np.arange(rows)[:, None]
+    found = np.bincount(places.ravel(), minlength=rows * size).astype(float)
+    return found.reshape(*index.shape[:-1], size)
 
 
 def over_images(sample: Sample, *, generator: np.random.Generator) -> Estimate:
@@ -230,7 +249,7 @@ def over_images(sample: Sample, *, generator: np.random.Generator) -> Estimate:
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         found = stats.bootstrap(
             (np.arange(sample.images),),
-            lambda index, axis: sample.of(index),
+            lambda index, axis: sample.of(_counts(index, sample.images)),
             n_resamples=0,
             bootstrap_result=SimpleNamespace(bootstrap_distribution=drawn),
             confidence_level=LEVEL,
