@@ -101,6 +101,14 @@ def test_without_any_variance_the_threshold_alone_decides():
     assert (found.p_above(0.5), found.p_above(1.0), found.p_above(1.5)) == (0.0, 0.5, 1.0)
 
 
+@pytest.mark.parametrize("constant", [1.0, 8 / 255])
+def test_images_that_are_all_the_same_leave_the_seeds(constant):
+    samples = [sample(np.full(300, constant * factor)) for factor in (1, 2, 4)]
+    found = infer(samples, generator=np.random.default_rng(0))
+    ends = stats.ttest_1samp(constant * np.array([1, 2, 4]), 0).confidence_interval(0.95)
+    assert found.interval[1:] == pytest.approx((ends.low, ends.high))
+
+
 def test_seeds_needed_are_as_many_as_part_the_interval_from_the_threshold():
     found = Inference((0.5, 1.0, 1.5), seeds=0.25 / 3, images=0.0, size=1)
     needed = found.seeds_needed(0.2)

@@ -6,7 +6,7 @@ others it would come out differently, and the interval says by how much.
 
 The value of seed s on image i is taken for theta + a_s + b_i + e_si, all independent, so that the mean over S seeds and
 N images has the variance var(a)/S + var(e)/(S N) + var(b)/N: a design with two crossed random factors (Searle, Casella
-& McCulloch, Variance Components, 1992, chapter 4). Two numbers, which exist for any statistic of the images, give it:
+& McCulloch, Variance Components, 1992, chapter 4). Two numbers, which any statistic of means has, give it:
 
     seeds     variance of the seeds' statistics / S             estimates  var(a)/S + var(e)/(S N)
     images    together - (alone - together) / (S - 1)           estimates  var(b)/N
@@ -220,7 +220,10 @@ def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Infer
     together = float(means.var(ddof=1))
     alone = float(drawn.var(axis=1, ddof=1).mean())
     images = max(together - (alone - together) / (count - 1), 0.0) if count > 1 else together
-    return Inference(values, seeds, images, size, float(stats.skew(means)) if together else 0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of means that are the same but for rounding: NaN
+        skewness = float(np.nan_to_num(stats.skew(means)))
+    return Inference(values, seeds, images, size, skewness)
 
 
 @lru_cache(maxsize=32)
