@@ -174,9 +174,11 @@ def copies(runs: Sequence[Run]) -> list[str]:
     """Return a sentence for each run whose weights are those of another seed."""
     found = []
     for group in by_network(runs):
-        left_out = [run for run in group.runs if run not in _originals(group.runs)]
+        originals = _originals(group.runs)
         found += [
-            f"{run.label}: seed {run.seed} has the weights of another seed and does not count." for run in left_out
+            f"{run.label}: seed {run.seed} has the weights of another seed and does not count."
+            for run in group.runs
+            if run not in originals
         ]
     return found
 

@@ -2,7 +2,7 @@
 
 A measure says what it is (`title`, for readers), how two of it are compared (`ratio`: by their ratio, as it has a
 natural zero and a scale; else by their difference) and how it is read. Reading gives a Values: for each attacked image
-a number, NaN where it has none, and the statistic that makes one number of them, nearly always the mean.
+a number, NaN where it has none, and the statistic that makes one number of their mean, nearly always the mean itself.
 
 Definitions: spectra and their norms in advspectra.fourier, success in advspectra.attack, lines in advspectra.lines.
 Shares of the power of a spectrum: low, middle and high are the thirds of [0, n/2] cycles/image, n pixels being the
@@ -44,11 +44,14 @@ class Conventions:
 
 @dataclass(frozen=True)
 class Values:
-    """Arrays (..., N) over images, `image` (N,) being their indices in the test set; None for what has no images."""
+    """Arrays (..., N) over images, `image` (N,) being their indices in the test set; None for what has no images.
+
+    statistic : of the means over images, as advspectra.inference.Sample has it.
+    """
 
     arrays: tuple[np.ndarray, ...]
     image: np.ndarray | None = None
-    statistic: Callable[..., np.ndarray] = field(default=lambda values: np.nanmean(values, axis=-1))
+    statistic: Callable[..., np.ndarray] = field(default=lambda mean: mean)
 
 
 @dataclass(frozen=True)
@@ -170,8 +173,8 @@ def _over_states(statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]):
 
 
 def _rank_correlation(success: np.ndarray, correct: np.ndarray) -> np.ndarray:
-    """Return Spearman's correlation over states of the two rates, (T, ..., N), (T, ..., N) -> (...)."""
-    ranks = [stats.rankdata(one.mean(axis=-1), axis=0) for one in (success, correct)]
+    """Return Spearman's correlation over states of the two rates, (T, ...), (T, ...) -> (...)."""
+    ranks = [stats.rankdata(one, axis=0) for one in (success, correct)]
     first, second = (one - one.mean(axis=0) for one in ranks)
     return (first * second).sum(axis=0) / np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
 
@@ -219,9 +222,9 @@ def _beta_share(band: str) -> Measure:
     return Measure(f"share of β̂'s power in the {band} third of frequencies", False, read)
 
 
-def _gain(values: np.ndarray) -> np.ndarray:
-    """Return by how much a rate grows from the first state to the last, (T, ..., N) -> (...)."""
-    return values[-1].mean(axis=-1) - values[0].mean(axis=-1)
+def _gain(rate: np.ndarray) -> np.ndarray:
+    """Return by how much a rate grows from the first state to the last, (T, ...) -> (...)."""
+    return rate[-1] - rate[0]
 
 
 MEASURES = {

@@ -1,0 +1,67 @@
+"""Intervals and verdicts on a few hundred simulated studies; benchmarks/calibration.py makes ten thousand of each."""
+
+from dataclasses import replace
+
+import pytest
+
+from advspectra import inference
+from benchmarks import calibration
+from benchmarks.calibration import Regime, additive, coverage, studies, verdicts
+
+ALIKE = Regime("alike", 3, 100, additive(0.15, 1, 0.3), 0.0)
+SEEDS = Regime("seeds", 3, 100, additive(0.5, 1, 1), 0.0)
+IMAGES = Regime("images", 3, 100, additive(0, 1, 0.2), 0.0)
+INTERACTION = Regime("seed by image", 3, 100, additive(0, 0, 1), 0.0)
+SKEW = Regime("log-normal images", 3, 100, additive(0, 1, 0.2, skew=1), 0.0)
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    monkeypatch.setattr(inference, "RESAMPLES", 400)
+
+
+# standard error of 400 studies: 1.1 %
+@pytest.mark.parametrize("regime", [SEEDS, ALIKE, IMAGES, INTERACTION], ids=lambda regime: regime.name)
+def test_intervals_contain_the_truth(regime):
+    found = studies(regime, 400, seed=0)
+    row = coverage(regime, found)
+    assert 92 <= row["coverage"] <= 98.5
+    assert max(row["tail_true"], row["tail_false"]) <= 0.75
+
+
+@pytest.mark.parametrize("regime", [SEEDS, ALIKE, INTERACTION], ids=lambda regime: regime.name)
+def test_intervals_that_ignore_the_seeds_do_not(regime):
+    found = [replace(one, seeds=0.0) for one in studies(regime, 400, seed=0)]
+    assert coverage(regime, found)["coverage"] < 90
+
+
+def test_few_images_that_count_much_are_not_taken_for_the_mean():
+    found = studies(SKEW, 600, seed=0)
+    row, symmetric = (coverage(SKEW, each) for each in (found, [replace(one, skewness=0.0) for one in found]))
+    assert row["below"] < 6.5 < symmetric["below"]
+    assert symmetric["above"] < 1 < row["above"] < 4
+
+
+def test_verdicts_at_the_threshold_are_rare_and_as_rare_in_a_family():
+    regimes = (ALIKE, IMAGES, Regime("no images", 3, 1, additive(1, 0, 0), 0.0))
+    found = [studies(regime, 300, seed=place) for place, regime in enumerate(regimes)]
+    *_, alone = verdicts(regimes, found, parts=1, family=False)
+    *_, family = verdicts(regimes, found, parts=1, family=True)
+    # each claim: 5 % of either verdict; a family of 6, corrected: 5 %, else 1 - 0.95^6
+    assert alone["supported"] + alone["contradicted"] < 7
+    assert family["any"] < 9 < 15 < alone["any"]
+
+
+def test_a_claim_that_is_true_by_far_is_supported():
+    regime = replace(IMAGES, truth=-1.0)
+    found = [studies(regime, 20, seed=0)]
+    threshold, _, _ = verdicts((regime,), found, parts=1, family=True)
+    assert threshold["supported"] == 100
+
+
+def test_the_tables_say_what_was_simulated(tmp_path):
+    row = coverage(ALIKE, studies(ALIKE, 20, seed=0))
+    calibration.write(tmp_path, [row], {"simulations": "20"})
+    assert "- simulations: 20\n" in (tmp_path / "calibration.md").read_text()
+    assert "| alike | 3 | 100 |" in (tmp_path / "calibration.md").read_text()
+    assert len((tmp_path / "calibration.csv").read_text().splitlines()) == 2
