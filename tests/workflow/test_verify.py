@@ -183,7 +183,7 @@ def test_what_is_no_part_of_the_study_is_listed_apart(finished_study, tmp_path, 
     (study.folder / f"{RELU}/checkpoints.unfinished").mkdir()
     (study.folder / f"{RELU}/checkpoints.unfinished/learning_rate=0.01.h5").write_bytes(b"half")
     (study.folder / "results/tiny/notes.txt").write_text("mine")
-    tiny_config["transfers"], tiny_config["lines"] = [], []
+    tiny_config["transfers"], tiny_config["lines"], tiny_config["claims"] = [], [], {}
     study.configure(tiny_config)
     _, lists, output = verified(study)
     assert len(lists[LEFT]) == 2 and "results/tiny/notes.txt" in lists[FOREIGN], output

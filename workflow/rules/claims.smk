@@ -11,9 +11,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error))
 
-
-def answers_of(studies):
-    return [f"results/{study}/claims.json" for study in studies]
+BESIDE = [f"results/{study}/claims.json" for study in STUDY["claims"]["beside"]]
 
 
 rule claims:
@@ -46,7 +44,7 @@ rule audit:
         runs=claim_files(*STUDY["claims"]["audit"]),
         own=rules.claims.output.provenance,
         # of studies that have been made
-        beside=[path for path in answers_of(STUDY["claims"]["beside"]) if Path(path).exists()],
+        beside=[path for path in BESIDE if Path(path).exists()],
         claims=CLAIMS,
         schema=CLAIMS_SCHEMA,
         reference="workflow/reference/paper.yaml",
@@ -57,7 +55,7 @@ rule audit:
         conventions=conventions_of(STUDY),
         spectra=STUDY["spectra"]["conventions"],
         attacks=audited_attacks(STUDY),
-        beside=answers_of(STUDY["claims"]["beside"]),
+        beside=BESIDE,
         code=code("audit.py"),
     log:
         f"{RESULTS}/logs/audit.log",
