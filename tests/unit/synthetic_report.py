@@ -72,6 +72,7 @@ def convention(name: str, claims: list[dict], **verdicts: str) -> dict:
             one["name"]: {
                 "verdict": verdicts.get(one["name"].replace("-", "_"), one["verdict"]),
                 "parts": [part["verdict"] for part in one["parts"]],
+                "values": [part["value"] for part in one["parts"]],
             }
             for one in claims
         },

@@ -269,7 +269,11 @@ def test_a_study_beside_is_named_by_what_it_was_run_otherwise_by(sparse_and_dens
 
     found = audit.beside(answers("own", 0), answers("decayed", 0.0005))
     assert (found["name"], found["title"]) == ("decayed", "study decayed, training.weight_decay: 0.0005")
-    assert found["claims"]["A"] == {"verdict": SUPPORTED, "parts": ["holds"]}
+    assert found["claims"]["A"] == {
+        "verdict": SUPPORTED,
+        "parts": ["holds"],
+        "values": [claims[0]["parts"][0]["value"]],
+    }
     assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13}
     with pytest.raises(ValueError, match="expected the claims.json of a study"):
         audit.beside(answers("own", 0), {"study": "torn"})

@@ -230,12 +230,14 @@ def test_the_audit_names_the_conclusions_that_depend_on_a_convention(page):
     other = convention("rgb", CLAIMS, IFR_1="contradicted")
     other["claims"]["NL-1"]["parts"] = ["open"]
     other["cells"]["TABLE-1"]["within"] = 0
-    order = [one["name"] for one in CLAIMS]
-    found = audit([convention("paper", CLAIMS), other], order)
-    assert list(found.claims) == order[:-1]
+    other["claims"]["TABLE-1"]["values"] = [30.5, 20.5, None]
+    found = audit([convention("paper", CLAIMS), other], CLAIMS)
+    assert list(found.claims) == [one["name"] for one in CLAIMS[:-1]]
     assert found.changing("verdict") == ["IFR-1"] and found.changing("parts") == ["NL-1"]
     assert found.dependence("IFR-1") == "supported; contradicted under rgb"
-    assert found.cells == {"TABLE-1": ("1 of 3", "0 of 3")}
+    assert found.within == {"TABLE-1": ("1 of 3", "0 of 3")}
+    cells = [cell.values for cell in found.cells["TABLE-1"]]
+    assert cells == [((20.2, True), (30.5, False)), ((22.0, False), (20.5, True)), (None, None)]
     assert "<strong>IFR-1</strong> (What IFR-1 says): supported; contradicted under rgb." in page
     same = [convention(name, CLAIMS) for name in ("paper", "rgb")]
     assert (
@@ -249,11 +251,11 @@ def test_a_convention_with_fewer_data_is_no_other_conclusion():
     fewer["claims"]["IFR-2"]["parts"] = ["holds", "not tested"]
     none = convention("pgd_minimal", one, IFR_2="not tested")
     none["claims"]["IFR-2"]["parts"] = ["not tested", "not tested"]
-    found = audit([convention("paper", one), fewer, none], ["IFR-2"])
+    found = audit([convention("paper", one), fewer, none], one)
     assert found.changing("verdict") == [] and found.changing("parts") == []
     none["claims"]["IFR-2"]["parts"].append("holds")
     with pytest.raises(ValueError, match="IFR-2 has other parts under pgd_minimal"):
-        audit([convention("paper", one), none], ["IFR-2"])
+        audit([convention("paper", one), none], one)
 
 
 def test_doubts_show_what_the_study_found(page):

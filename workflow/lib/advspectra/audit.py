@@ -46,11 +46,18 @@ def variants(own: Conventions, spectra: Sequence[str], attacks: Mapping[str, str
 
 
 def as_data(claims: Sequence[Claim]) -> dict:
-    """Return verdicts by claim; and of each claim that a table's cells make how many cells lie within their bounds."""
+    """Return verdicts by claim, with the parts' verdicts and values; and how many cells of each of the paper's tables lie
+    within their bounds.
+    """
     tables = [claim for claim in claims if claim.name.startswith(CELLS)]
     return {
         "claims": {
-            claim.name: {"verdict": claim.verdict, "parts": [part.verdict for part in claim.parts]} for claim in claims
+            claim.name: {
+                "verdict": claim.verdict,
+                "parts": [part.verdict for part in claim.parts],
+                "values": [None if part.found is None else part.found.value for part in claim.parts],
+            }
+            for claim in claims
         },
         "cells": {
             claim.name: {
@@ -72,7 +79,11 @@ def beside(own: Mapping, other: Mapping) -> dict:
         settings = [dict(_settings(answers["parameters"]["config"])) for answers in (own, other)]
         changed = [f"{key}: {other}" for key, other in settings[1].items() if other != settings[0].get(key)]
         claims = {
-            claim["name"]: {"verdict": claim["verdict"], "parts": [part["verdict"] for part in claim["parts"]]}
+            claim["name"]: {
+                "verdict": claim["verdict"],
+                "parts": [part["verdict"] for part in claim["parts"]],
+                "values": [part["value"] for part in claim["parts"]],
+            }
             for claim in other["claims"]
         }
         cells = {
@@ -100,12 +111,13 @@ def _settings(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def audit_csv(found: Sequence[Mapping]) -> str:
-    """Return the verdicts, as as_data gives them with `name` and `title`, a row for each convention and claim."""
+    """Return the verdicts, as as_data gives them with `name` and `title`, a row for each convention and part."""
     rows = [
-        {"convention": one["name"], "title": one["title"], "claim": claim, "verdict": verdict["verdict"]}
-        | {key: one["cells"].get(claim, {}).get(key) for key in ("within", "tested")}
+        {"convention": one["name"], "title": one["title"], "claim": name, "verdict": claim["verdict"]}
+        | {"part": place, "part_verdict": verdict, "value": value}
         for one in found
-        for claim, verdict in one["claims"].items()
+        for name, claim in one["claims"].items()
+        for place, (verdict, value) in enumerate(zip(claim["parts"], claim["values"], strict=True), start=1)
     ]
-    names = ("convention", "title", "claim", "verdict", "within", "tested")
+    names = ("convention", "title", "claim", "verdict", "part", "part_verdict", "value")
     return Table("Conventions", tuple(Column(key, key) for key in names), tuple(rows)).to_csv()

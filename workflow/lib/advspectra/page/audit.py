@@ -20,12 +20,25 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A cell of one of the paper's tables: what it is, as a part of a claim, and its value under each convention, with
+    whether it lies within the paper's bounds; None where there is none.
+    """
+
+    part: Mapping
+    values: tuple[tuple[float, bool] | None, ...]
+
+
+@dataclass(frozen=True)
 class Audit:
-    """The conventions, that of the study first; the claims' entries under each; the cells of the tables under each."""
+    """The conventions, that of the study first; the claims' entries under each; of the paper's tables, how many cells
+    are within the paper's bounds under each, and the cells.
+    """
 
     conventions: tuple[Mapping, ...]
     claims: Mapping[str, tuple[Entry, ...]]
-    cells: Mapping[str, tuple[str, ...]]
+    within: Mapping[str, tuple[str, ...]]
+    cells: Mapping[str, tuple[Cell, ...]]
 
     def changing(self, what: str) -> list[str]:
         """Return the claims of which this ("verdict" or "parts") differs under some convention, and no more does."""
@@ -46,8 +59,8 @@ class Audit:
         return "; ".join([own.mark.word, *(f"{word} under {listed(names)}" for word, names in under.items())])
 
 
-def audit(conventions: Sequence[Mapping], order: Sequence[str]) -> Audit:
-    """Return the Audit of the `conventions` of audit.json, its claims in the order given.
+def audit(conventions: Sequence[Mapping], stated: Sequence[Mapping]) -> Audit:
+    """Return the Audit of the `conventions` of audit.json, in the order of the claims of claims.json.
 
     What a convention lacks of the claims is an empty Entry. ValueError if a claim has other parts under another one.
     """
@@ -58,13 +71,29 @@ def audit(conventions: Sequence[Mapping], order: Sequence[str]) -> Audit:
                 raise ValueError(
                     f"{name} has other parts under {other['name']} than here: answer the claims there again"
                 )
-    tables = [name for name in order if name in own["cells"]]
-    cells = {name: tuple(_cells(other["cells"].get(name)) for other in conventions) for name in tables}
-    stated = [name for name in order if name in own["claims"] and name not in cells]
-    claims = {
-        name: tuple(_entry(own["claims"][name], other["claims"].get(name)) for other in conventions) for name in stated
-    }
-    return Audit(tuple(conventions), claims, cells)
+    parts = {claim["name"]: claim["parts"] for claim in stated if claim["name"] in own["claims"]}
+    under = {name: [other["claims"].get(name) for other in conventions] for name in parts}
+    return Audit(
+        tuple(conventions),
+        claims={
+            name: tuple(_entry(own["claims"][name], found) for found in under[name])
+            for name in parts
+            if name not in own["cells"]
+        },
+        within={
+            name: tuple(_within(other["cells"].get(name)) for other in conventions)
+            for name in parts
+            if name in own["cells"]
+        },
+        cells={
+            name: tuple(
+                Cell(part, tuple(_value(part, found and found["values"][place]) for found in under[name]))
+                for place, part in enumerate(parts[name])
+            )
+            for name in parts
+            if name in own["cells"]
+        },
+    )
 
 
 def _entry(own: Mapping, found: Mapping | None) -> Entry:
@@ -85,5 +114,10 @@ def _changed(own: Mapping, found: Mapping) -> str:
     return "parts" if any(part != other for part, other in both) else ""
 
 
-def _cells(found: Mapping | None) -> str:
+def _value(part: Mapping, value: float | None) -> tuple[float, bool] | None:
+    low, high = part["bounds"]
+    return None if value is None else (value, low < value < high)
+
+
+def _within(found: Mapping | None) -> str:
     return f"{found['within']} of {found['tested']}" if found and found["tested"] else "–"

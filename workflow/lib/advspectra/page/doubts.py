@@ -69,7 +69,7 @@ def _of_convention(name: str, audit: Audit) -> list[Finding]:
     text += f"other verdicts on {listed(changed)}" if changed else "no other verdict"
     cells = [
         f"{table.replace('TABLE-', 'Table ')}: {entries[place]} cells within the paper's bounds instead of {entries[0]}"
-        for table, entries in audit.cells.items()
+        for table, entries in audit.within.items()
         if entries[place] != entries[0]
     ]
     return [Finding(f"Convention {name}", "audit", "; ".join([text, *cells]), None)]

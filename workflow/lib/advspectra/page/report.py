@@ -77,7 +77,7 @@ def _context(material: Material) -> dict:
     for name, found in of_claims.items():
         for picture in found:
             shown_at.setdefault(picture.path, name)
-    found = audit(material.conventions["conventions"], [claim["name"] for claim in claims])
+    found = audit(material.conventions["conventions"], claims)
     context = {
         "study": verdicts["study"],
         "dataset": verdicts["dataset"],
