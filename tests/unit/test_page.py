@@ -156,6 +156,12 @@ def test_cells_are_shown_in_the_papers_standard_deviations():
     assert words.distance(cell(22.0)) == "+4.0 sd"
 
 
+def test_a_value_at_its_threshold_stands_in_the_middle():
+    seed = {"seed": 0, "value": 0.0, "low": None, "high": None}
+    (panel,) = panels([part(value=0.0, low=None, high=None, seeds=[seed], bounds=[0.0, None], paper=None)])
+    assert (panel.rows[0].value, panel.rows[0].true) == (50, (50, 100))
+
+
 def test_parts_in_different_units_have_panels_of_their_own():
     found = panels([part(ratio=False), part(), part(ratio=False, right=None)])
     assert [[row.part for row in panel.rows] for panel in found] == [[2], [1], [3]]

@@ -83,7 +83,7 @@ def _panel(title: str, members: Sequence[tuple[int, Mapping]]) -> Panel:
     low, high = min(points), max(points)
     span = (high - low) or abs(high) or 1.0
     low, high = max(min([low, *ends]), low - REACH * span), min(max([high, *ends]), high + REACH * span)
-    margin = MARGIN * (high - low)
+    margin = MARGIN * (high - low) or span  # all in one place
     low, high = low - margin, high + margin
 
     def place(value: float) -> float:
