@@ -257,6 +257,13 @@ def test_each_convention_changes_one_thing(sparse_and_dense):
     }
 
 
+def test_of_one_seed_the_audit_has_directions(tmp_path):
+    paths = network(tmp_path, "full_width", seeds=[0], width=0.5)
+    paths += network(tmp_path, "fully_connected", seeds=[0], width=4.0)
+    found = evaluate(claim({"is": "less"}, {"is": "greater"}), PAPER, read_runs(paths), CONVENTIONS)
+    assert audit.as_data(found)["claims"]["A"]["parts"] == ["holds", "fails"]
+
+
 def test_a_study_beside_is_named_by_what_it_was_run_otherwise_by(sparse_and_dense):
     claims = [
         evidence.as_data(one)

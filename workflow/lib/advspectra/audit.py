@@ -46,15 +46,15 @@ def variants(own: Conventions, spectra: Sequence[str], attacks: Mapping[str, str
 
 
 def as_data(claims: Sequence[Claim]) -> dict:
-    """Return verdicts by claim, with the parts' verdicts and values; and how many cells of each of the paper's tables
-    lie within their bounds.
+    """Return verdicts by claim, with the parts' verdicts, of one seed their directions, and values; and how many cells of
+    each of the paper's tables lie within their bounds.
     """
     tables = [claim for claim in claims if claim.name.startswith(CELLS)]
     return {
         "claims": {
             claim.name: {
                 "verdict": claim.verdict,
-                "parts": [part.verdict for part in claim.parts],
+                "parts": [_answer(part.verdict, part.direction, len(part.samples)) for part in claim.parts],
                 "values": [None if part.found is None else part.found.value for part in claim.parts],
             }
             for claim in claims
@@ -70,6 +70,11 @@ def as_data(claims: Sequence[Claim]) -> dict:
     }
 
 
+def _answer(verdict: str, direction: str | None, seeds: int) -> str:
+    """Return the verdict on a part; of one seed, which has none, the direction."""
+    return direction if seeds == 1 else verdict
+
+
 def beside(own: Mapping, other: Mapping) -> dict:
     """Return the answers of another study as as_data gives them, with `name` and `title`: what it was run otherwise by.
 
@@ -81,7 +86,7 @@ def beside(own: Mapping, other: Mapping) -> dict:
         claims = {
             claim["name"]: {
                 "verdict": claim["verdict"],
-                "parts": [part["verdict"] for part in claim["parts"]],
+                "parts": [_answer(part["verdict"], part["direction"], len(part["seeds"])) for part in claim["parts"]],
                 "values": [part["value"] for part in claim["parts"]],
             }
             for claim in other["claims"]
