@@ -46,8 +46,8 @@ def variants(own: Conventions, spectra: Sequence[str], attacks: Mapping[str, str
 
 
 def as_data(claims: Sequence[Claim]) -> dict:
-    """Return verdicts by claim, with the parts' verdicts, of one seed their directions, and values; and how many cells of
-    each of the paper's tables lie within their bounds.
+    """Return verdicts by claim, with the parts' verdicts, of one seed their directions, and values; and how many cells
+    of each of the paper's tables lie within their bounds.
     """
     tables = [claim for claim in claims if claim.name.startswith(CELLS)]
     return {
