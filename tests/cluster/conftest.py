@@ -24,7 +24,7 @@ def cluster(request, installed, tmp_path_factory):
 @pytest.fixture(scope="session")
 def config():
     """The tiny study, made smaller still: one attack, of the family `trial`, on one state of two networks."""
-    changed = copy.deepcopy(CONFIG) | {"transfers": [], "lines": []}
+    changed = copy.deepcopy(CONFIG) | {"transfers": [], "lines": [], "claims": {}}
     changed["training"]["checkpoints"] = {"steps": [], "epochs": []}
     changed["attacks"] = [changed["attacks"][0] | {"family": "trial"}]
     return changed

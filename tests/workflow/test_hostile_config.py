@@ -245,7 +245,7 @@ def hostile_images(path):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A study of images whose names, and whose archive's name, are hostile, with its report."""
-    config = copy.deepcopy(CONFIG) | {"transfers": [], "lines": [], "networks": CONFIG["networks"][:1]}
+    config = copy.deepcopy(CONFIG) | {"transfers": [], "lines": [], "claims": {}, "networks": CONFIG["networks"][:1]}
     config["dataset"] = {"name": "hostile", "source": "image_folder", "options": {"path": ARCHIVE}}
     config["attacks"] = [CONFIG["attacks"][0] | {"images": 6, "checkpoints": "all"}]
     study = Study(tmp_path_factory.mktemp("names"), config)
