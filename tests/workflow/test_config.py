@@ -355,6 +355,16 @@ def test_every_shipped_study_leaves_no_key_to_a_default(study):
     assert filled == raw
 
 
+def test_a_network_may_have_seeds_of_its_own():
+    raw = base()
+    raw["networks"][0]["seeds"] = [3, 1]
+    keys = enumerate_runs(load(raw))
+    assert {key.seed for key in keys if key.network == "fully_connected"} == {1, 3}
+    assert {key.seed for key in keys if key.network != "fully_connected"} == {0}
+    raw["networks"][0]["seeds"] = []
+    assert "networks[0].seeds: found []; allowed: a list of at least 1" in str(faults(raw)[0])
+
+
 def test_defaults_are_filled_in_at_every_level_and_the_input_stays_as_it_was():
     raw = base()
     before = copy.deepcopy(raw)

@@ -64,7 +64,7 @@ def enumerate_runs(config: Mapping[str, Any]) -> list[RunKey]:
         for activation in entry["activations"]
         for depth in entry["depths"]
         for alpha in entry["alphas"]
-        for seed in config["seeds"]
+        for seed in entry.get("seeds", config["seeds"])
     ]
 
 

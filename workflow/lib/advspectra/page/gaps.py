@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from advspectra.page.verdicts import ONE_SEED
 
 
+WHERE = "  # or of single networks"
+
+
 @dataclass(frozen=True)
 class Gap:
     """Why parts were not tested, or claims not decided, and lines of configuration that help.
@@ -39,7 +42,7 @@ def gaps(claims: Sequence[Mapping], seeds: Sequence[int], beside: Sequence[str])
     for count in sorted(set(needed.values())):
         names = [name for name, of in needed.items() if of == count]
         lines = f"seeds: [{', '.join(str(seed) for seed in range(count))}]"
-        gaps.append(Gap(f"undecided; {count} seeds would decide", lines, dict.fromkeys(names, 0)))
+        gaps.append(Gap(f"undecided; {count} seeds would decide", lines + WHERE, dict.fromkeys(names, 0)))
     for path in beside:
         study = path.split("/")[-2]
         gaps.append(Gap(f"{path} is not there", f"# run the study {study}: see workflow/presets/beside"))
