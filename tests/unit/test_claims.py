@@ -102,6 +102,17 @@ def test_networks_alike_leave_it_undecided_and_seeds_are_asked_for(tmp_path):
     assert found.seeds_needed is None or found.seeds_needed > 3
 
 
+def test_a_claim_that_only_the_correction_leaves_undecided_asks_for_seeds(tmp_path):
+    paths = network(tmp_path, "full_width", width=1.2) + network(tmp_path, "fully_connected")
+    runs, parts = read_runs(paths), claim({"is": "less"})["A"]
+    alone = next(one for one in evaluate({"A": parts}, PAPER, runs, CONVENTIONS) if one.name == "A")
+    many = {f"A-{number}": parts for number in range(200)} | {"A": parts}
+    among = next(one for one in evaluate(many, PAPER, runs, CONVENTIONS) if one.name == "A")
+    assert (alone.verdict, alone.seeds_needed) == (SUPPORTED, None)
+    assert (among.verdict, among.parts[0].verdict) == (UNDECIDED, "holds")
+    assert among.parts[0].seeds_needed() == 3 < among.seeds_needed < 50
+
+
 def test_one_seed_gives_a_direction_only(tmp_path):
     paths = network(tmp_path, "full_width", seeds=[0], width=0.5)
     paths += network(tmp_path, "fully_connected", seeds=[0], width=4.0)

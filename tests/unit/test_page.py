@@ -191,10 +191,10 @@ def test_a_claim_says_which_parts_hold_and_what_would_decide_it():
     said = {one["name"]: finding(one) for one in CLAIMS}
     assert said["IFR-2"].startswith("part 1 holds; part 2 fails; part 3 is open (p")
     assert said["IFR-1"].startswith("both parts hold")
-    assert said["IFR-3"].endswith("7 seeds in all would decide it if values and spread stay as they are.")
+    assert "7 seeds in all would decide each part, as surely as the correction asks, if" in said["IFR-3"]
     assert said["FNB-1"] == "part 1 holds; part 2 was not tested."
     never = claim("A", part(verdict="open"), verdict="undecided", p_value=1.0)
-    assert "A hundred seeds would not decide it" in finding(never)
+    assert "A hundred seeds would not decide all of its parts" in finding(never)
     # each part by itself, but not all claims at once
     only_before = claim("A", part(), verdict="undecided", p_value=0.08)
     assert "which does not suffice" in finding(only_before) and tally(only_before).endswith("before correction")

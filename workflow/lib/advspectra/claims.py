@@ -92,20 +92,23 @@ class Part:
             return OPEN
         return HOLDS if self.p_true <= LEVEL / 2 else FAILS if self.p_false <= LEVEL / 2 else OPEN
 
-    @property
-    def seeds_needed(self) -> int | None:
-        """Seeds in all that would decide an open part if values stay as they are; None if it is not open, or 100 would
-        not decide it.
+    def seeds_needed(self, p_value: float = LEVEL / 2) -> int | None:
+        """Return how many seeds in all would decide the part with that one-sided p-value if values stay as they are.
+
+        At least those that there are; None if 100 would not, and where it was not tested by several.
         """
-        if self.found is None or self.verdict != OPEN:
+        if self.found is None:
             return None
-        needed = [self.found.seeds_needed(bound) for bound in self.bounds if bound is not None]
+        needed = [self.found.seeds_needed(bound, p_value=p_value) for bound in self.bounds if bound is not None]
         return None if None in needed else max(needed)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim, what its parts say, and the verdict; p_value is that after correction, None if it was not tested."""
+    """A claim, what its parts say, and the verdict.
+
+    p_value : that after correction, None if it was not tested. tests : how many claims the correction is for.
+    """
 
     name: str
     title: str
@@ -114,6 +117,7 @@ class Claim:
     figures: tuple[str, ...]
     parts: tuple[Part, ...]
     p_value: float | None = None
+    tests: int = 1
 
     @property
     def tested(self) -> tuple[Part, ...]:
@@ -144,9 +148,14 @@ class Claim:
 
     @property
     def seeds_needed(self) -> int | None:
-        """Seeds in all that would decide each open part of an undecided claim; None if decided, or 100 would not."""
-        needed = [part.seeds_needed for part in self.tested if part.verdict == OPEN]
-        return max(needed) if self.verdict == UNDECIDED and needed and None not in needed else None
+        """Seeds in all that would decide each part of an undecided claim as surely as the correction may ask.
+
+        If values stay as they are; None if 100 would not, or the claim is decided.
+        """
+        if self.verdict != UNDECIDED:
+            return None
+        needed = [part.seeds_needed(LEVEL / 2 / self.tests) for part in self.tested]
+        return None if None in needed else max(needed)
 
 
 def evaluate(
@@ -167,7 +176,7 @@ def corrected(claims: Sequence[Claim]) -> list[Claim]:
     """Return the claims with p-values corrected for the number of those that were tested."""
     tested = {claim.name: min(1.0, 2 * min(claim.p_values)) for claim in claims if claim.p_values is not None}
     p_values = dict(zip(tested, holm(list(tested.values())), strict=True))
-    return [replace(claim, p_value=p_values.get(claim.name)) for claim in claims]
+    return [replace(claim, p_value=p_values.get(claim.name), tests=max(1, len(tested))) for claim in claims]
 
 
 def copies(runs: Sequence[Run]) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advspectra.claims import SEED, Claim, Part
+from advspectra.claims import OPEN, SEED, Claim, Part
 from advspectra.inference import over_images, sign_flip
 from advspectra.statistics import Estimate
 from advspectra.table import Column, Table
@@ -72,7 +72,7 @@ def _part(part: Part) -> dict:
         **found,
         "left": _side(part, 0),
         "right": _side(part, 1),
-        "seeds_needed": part.seeds_needed,
+        "seeds_needed": part.seeds_needed() if part.verdict == OPEN else None,
         "paper": _paper(part),
     }
 

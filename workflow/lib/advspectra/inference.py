@@ -134,17 +134,18 @@ class Inference:
         """Return that of the hypothesis that the number is at least `threshold`."""
         return 1.0 if len(self.values) == 1 and self.size == 1 else 1.0 - self.p_above(threshold)
 
-    def seeds_needed(self, threshold: float) -> int | None:
-        """Return how many seeds in all would part the interval from `threshold` if value and variances stay.
+    def seeds_needed(self, threshold: float, *, p_value: float = (1 - LEVEL) / 2) -> int | None:
+        """Return how many seeds in all tell the number from `threshold` if value and variances stay.
 
-        None if MOST_SEEDS would not: the value is too close to it, or the images are too few.
+        At least those that there are. p_value : one-sided, that suffices; by default the interval then lies beyond the
+        threshold. None of one seed, and if MOST_SEEDS would not do: the value is too close to it, or images are too few.
         """
         now = len(self.values)
-        counts = range(now + 1, MOST_SEEDS + 1) if now > 1 else ()
+        counts = range(now, MOST_SEEDS + 1) if now > 1 else ()
 
         def decided(count: int) -> bool:
             p = self._exceeds(self.value - threshold, count)
-            return min(p, 1 - p) < (1 - LEVEL) / 2
+            return min(p, 1 - p) <= p_value
 
         place = bisect_left(counts, True, key=decided)
         return counts[place] if place < len(counts) else None

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from advspectra.page.verdicts import ONE_SEED
 
-
 WHERE = "  # or of single networks"
 
 

@@ -132,8 +132,11 @@ def _needed(claim: Mapping) -> str:
     if claim["verdict"] != "undecided":
         return ""
     if claim["seeds_needed"] is None:
-        return " A hundred seeds would not decide it if values and spread stay as they are."
-    return f" {claim['seeds_needed']} seeds in all would decide it if values and spread stay as they are."
+        return " A hundred seeds would not decide all of its parts if values and spread stay as they are."
+    return (
+        f" {claim['seeds_needed']} seeds in all would decide each part, as surely as the correction asks, if values "
+        "and spread stay as they are."
+    )
 
 
 @dataclass(frozen=True)
