@@ -138,7 +138,7 @@ class Inference:
         """Return how many seeds in all tell the number from `threshold` if value and variances stay.
 
         At least those that there are. p_value : one-sided, that suffices; by default the interval then lies beyond the
-        threshold. None of one seed, and if MOST_SEEDS would not do: the value is too close to it, or images are too few.
+        threshold. None of one seed, and if MOST_SEEDS would not do: the value is too close to it, or images too few.
         """
         now = len(self.values)
         counts = range(now, MOST_SEEDS + 1) if now > 1 else ()
