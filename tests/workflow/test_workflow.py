@@ -93,10 +93,10 @@ def test_the_same_study_twice_gives_the_same_bytes(finished_study, tmp_path):
     again = Study(tmp_path, CONFIG)
     again.run()
     made = {path.relative_to(tmp_path): path for path in (tmp_path / "results").rglob("*") if path.is_file()}
-    results = {
-        name: path for name, path in made.items() if path.suffix in (".h5", ".csv", ".md", ".png", ".pdf", ".json")
-    }
-    assert len(results) == 97  # 20 HDF5 files and histories, 2 of settings, 27 of tables, 48 of figures
+    kinds = (".h5", ".csv", ".md", ".png", ".pdf", ".json", ".html")
+    results = {name: path for name, path in made.items() if path.suffix in kinds}
+    # 20 HDF5 files and histories, 2 of settings, 27 of tables, 48 of figures, 7 of claims, audit and report
+    assert len(results) == 104
     different = [
         name.as_posix()
         for name, path in results.items()
