@@ -251,3 +251,11 @@ def test_relative_roughness_is_over_the_change_of_the_logit(tmp_path):
     np.testing.assert_array_equal(line.quantity("true_deviation_relative"), [0.5, np.nan, 0.5])
     assert line.quantity("true_deviation").tolist() == [1, 2, 3]
     assert line.quantity("breakpoints").tolist() == ends["adversarial"]["breakpoints"].tolist()
+
+
+def test_a_file_is_read_once_and_again_when_it_was_made_anew(tmp_path):
+    path = write_checkpoints(tmp_path / "a.h5", identity(), 0.4, 0.01)
+    (run,) = read_runs([path])
+    assert run.checkpoints() is run.checkpoints()
+    write_checkpoints(path, identity(), 0.5, 0.01)
+    assert run.checkpoints().test_accuracy == 0.5

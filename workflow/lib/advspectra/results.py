@@ -7,7 +7,7 @@ list of result files. Runs come in the paper's order of networks, whatever the o
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from textwrap import wrap
 from types import MappingProxyType
@@ -84,15 +84,15 @@ class AttackedState:
 
     def spectra(self, convention: str) -> Spectra | None:
         """Return the spectra under `convention`; ValueError if the file lacks that convention."""
-        return _read(self.files.get("spectra"), "spectra", lambda file: result_files.spectra(file, convention))
+        return _read(self.files.get("spectra"), result_files.spectra, convention)
 
     def perturbations(self) -> Perturbations | None:
         """Return which images were attacked, their classes, whether the attack succeeded, and the norms."""
-        return _read(self.files.get("perturbations"), "perturbations", result_files.perturbations)
+        return _read(self.files.get("perturbations"), result_files.perturbations)
 
     def lines(self) -> Lines | None:
         """Return the lines from the images to the adversarial, the random and the boundary points."""
-        return _read(self.files.get("lines"), "lines", result_files.lines)
+        return _read(self.files.get("lines"), result_files.lines)
 
 
 @dataclass(frozen=True)
@@ -138,19 +138,19 @@ class Run:
 
     def spectra(self, convention: str) -> Spectra | None:
         """Return the spectra under `convention`; ValueError if the file lacks that convention."""
-        return _read(self._only("spectra"), "spectra", lambda file: result_files.spectra(file, convention))
+        return _read(self._only("spectra"), result_files.spectra, convention)
 
     def predictor(self) -> Predictor | None:
         """Return the end-to-end map and its spectra."""
-        return _read(self._only("predictor"), "predictor", result_files.predictor)
+        return _read(self._only("predictor"), result_files.predictor)
 
     def checkpoints(self) -> Checkpoints | None:
         """Return learning rate, accuracies, history and kept states of the training."""
-        return _read(self._only("checkpoints"), "checkpoints", result_files.checkpoints)
+        return _read(self._only("checkpoints"), result_files.checkpoints)
 
     def perturbations(self) -> Perturbations | None:
         """Return which images were attacked, their classes, whether the attack succeeded, and the norms."""
-        return _read(self._only("perturbations"), "perturbations", result_files.perturbations)
+        return _read(self._only("perturbations"), result_files.perturbations)
 
     @property
     def attacks(self) -> dict[str, Source | None]:
@@ -189,11 +189,18 @@ class Run:
         return files[0].path if files else None
 
 
-def _read(path: Path | None, kind: str, read: Callable):
+def _read(path: Path | None, reader: Callable, *about: str):
+    """Return what a reader of result_files finds; nobody changes it, as it is kept for the next who asks."""
     if path is None:
         return None
-    with open_checked(path, kind=kind, version=VERSIONS[kind]) as file:
-        return read(file)
+    found = path.stat()
+    return _of_file(path, (found.st_mtime_ns, found.st_size), reader, *about)
+
+
+@lru_cache(maxsize=1000)
+def _of_file(path: Path, version: tuple[int, int], reader: Callable, *about: str):
+    with open_checked(path, kind=reader.__name__, version=VERSIONS[reader.__name__]) as file:
+        return reader(file, *about)
 
 
 @dataclass(frozen=True)
