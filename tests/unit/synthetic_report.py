@@ -139,6 +139,7 @@ CONFIG = {
     "lines": [{"attack": "moved", "images": 10, "exact_images": 1, "samples": 101, "stretch_limit": 8}],
     "spectra": {"conventions": ["paper"], "images": "successful", "angular_bins": 12},
     "summary": {"attack": "pgd", "checkpoint": "best", "convention": "paper"},
+    "claims": {"snapshots": None, "transfer": None, "minimal": None, "audit": [], "beside": [], "remarks": []},
     "precision": "float32",
 }
 

@@ -212,6 +212,15 @@ def test_one_seed_gives_a_direction_and_a_warning():
     assert [gap.lines for gap in gaps([one], [0], [])] == ["seeds: [0, 1, 2]"]
 
 
+def test_remarks_of_the_configuration_stand_at_the_head():
+    given = material([claim("IFR-2", part())])
+    said = {**given.config["claims"], "remarks": ["Seeds 3 & 4 were added after a look at <3>."]}
+    text, markdown = report(dataclasses.replace(given, config={**given.config, "claims": said}))
+    head, head_markdown = text.partition('id="glance"')[0], markdown.partition("## Claims")[0]
+    assert "Seeds 3 &amp; 4 were added after a look at &lt;3&gt;." in head
+    assert "> **Note.** Seeds 3 &amp; 4 were added after a look at" in head_markdown
+
+
 def test_what_was_not_tested_says_why_and_what_would_make_it():
     lacking = untested("not in this study: full_width-relu/depth=3/alpha=0.1")
     one = claim("IFR-2", lacking, part(), lacking, verdict="not tested", p_value=None)

@@ -82,7 +82,7 @@ def _context(material: Material) -> dict:
         "study": verdicts["study"],
         "dataset": verdicts["dataset"],
         "seeds": verdicts["seeds"],
-        "warnings": _warnings(verdicts),
+        "warnings": [*_warnings(verdicts), *material.config["claims"]["remarks"]],
         "summary": summary(claims),
         "groups": grouped(claims),
         "verdict_marks": CLAIMS.values(),
