@@ -221,6 +221,13 @@ def test_remarks_of_the_configuration_stand_at_the_head():
     assert "> **Note.** Seeds 3 &amp; 4 were added after a look at" in head_markdown
 
 
+def test_undecided_claims_say_with_which_seeds_they_would_be_decided():
+    undecided = [claim(f"A-{count}", verdict="undecided", seeds_needed=count) for count in (4, 93, 4)]
+    few, many = gaps(undecided, [0, 1, 2], [])
+    assert few.lines.startswith("seeds: [0, 1, 2, 3]") and list(few.claims) == ["A-4"]
+    assert many.lines.startswith("seeds: [0, 1, ..., 92]") and many.why == "undecided; 93 seeds would decide"
+
+
 def test_what_was_not_tested_says_why_and_what_would_make_it():
     lacking = untested("not in this study: full_width-relu/depth=3/alpha=0.1")
     one = claim("IFR-2", lacking, part(), lacking, verdict="not tested", p_value=None)

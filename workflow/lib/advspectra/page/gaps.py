@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from advspectra.page.verdicts import ONE_SEED
 
 WHERE = "  # or of single networks"
+LONG = 20  # seeds that are written out
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def gaps(claims: Sequence[Mapping], seeds: Sequence[int], beside: Sequence[str])
     needed = {claim["name"]: claim["seeds_needed"] for claim in claims if claim["seeds_needed"]}
     for count in sorted(set(needed.values())):
         names = [name for name, of in needed.items() if of == count]
-        lines = f"seeds: [{', '.join(str(seed) for seed in range(count))}]"
+        shown = range(count) if count <= LONG else (0, 1, "...", count - 1)
+        lines = f"seeds: [{', '.join(map(str, shown))}]"
         gaps.append(Gap(f"undecided; {count} seeds would decide", lines + WHERE, dict.fromkeys(names, 0)))
     for path in beside:
         study = path.split("/")[-2]
