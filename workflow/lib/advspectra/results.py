@@ -190,7 +190,10 @@ class Run:
 
 
 def _read(path: Path | None, reader: Callable, *about: str):
-    """Return what a reader of result_files finds; nobody changes it, as it is kept for the next who asks."""
+    """Return what a reader of result_files, named as the kind of its files, finds.
+
+    It is kept for the next who asks, so nobody may change it.
+    """
     if path is None:
         return None
     found = path.stat()
@@ -219,12 +222,12 @@ class Replicates:
         """(network, activation, depth, alpha)."""
         return self.first.network, self.first.activation, self.first.depth, self.first.alpha
 
-    @cached_property
+    @property
     def predictors(self) -> list[Predictor]:
         """The predictors of all runs that have one."""
         return [found for run in self.runs if (found := run.predictor()) is not None]
 
-    @cached_property
+    @property
     def checkpoints(self) -> list[Checkpoints]:
         """The trainings of all runs that have one."""
         return [found for run in self.runs if (found := run.checkpoints()) is not None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from advspectra.page.verdicts import ONE_SEED
 
 WHERE = "  # or of single networks"
-LONG = 20  # seeds that are written out
+MOST_WRITTEN = 20  # seeds
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def gaps(claims: Sequence[Mapping], seeds: Sequence[int], beside: Sequence[str])
     needed = {claim["name"]: claim["seeds_needed"] for claim in claims if claim["seeds_needed"]}
     for count in sorted(set(needed.values())):
         names = [name for name, of in needed.items() if of == count]
-        shown = range(count) if count <= LONG else (0, 1, "...", count - 1)
+        shown = range(count) if count <= MOST_WRITTEN else (0, 1, "...", count - 1)
         lines = f"seeds: [{', '.join(map(str, shown))}]"
         gaps.append(Gap(f"undecided; {count} seeds would decide", lines + WHERE, dict.fromkeys(names, 0)))
     for path in beside:

@@ -82,7 +82,7 @@ def _context(material: Material) -> dict:
         "study": verdicts["study"],
         "dataset": verdicts["dataset"],
         "seeds": verdicts["seeds"],
-        "warnings": [*_warnings(verdicts), *material.config["claims"]["remarks"]],
+        "warnings": _warnings(verdicts, material.config["claims"]["remarks"]),
         "summary": summary(claims),
         "groups": grouped(claims),
         "verdict_marks": CLAIMS.values(),
@@ -130,8 +130,8 @@ def _papers_first(name: str) -> tuple[bool, str]:
     return not name.startswith(("table", "fig")), name
 
 
-def _warnings(verdicts: Mapping) -> list[str]:
-    found = list(verdicts["notes"])
+def _warnings(verdicts: Mapping, remarks: Sequence[str]) -> list[str]:
+    found = [*verdicts["notes"], *remarks]
     if len(verdicts["seeds"]) == 1:
         found.append(
             "One seed only: the numbers say in which direction each claim points, and no verdict rests on them."
