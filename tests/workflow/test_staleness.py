@@ -237,6 +237,18 @@ def test_a_touch_of_everything_backwards_reruns_nothing(study):
     assert study.planned() == []
 
 
+def backwards(value):
+    """The same value, the keys of each mapping in it the other way round."""
+    if isinstance(value, dict):
+        return {key: backwards(value[key]) for key in reversed(value)}
+    return [backwards(one) for one in value] if isinstance(value, list) else value
+
+
+def test_the_order_of_keys_is_no_reason_to_compute(study):
+    study.configure(backwards(CONFIG))
+    assert study.planned() == ["report"]  # which shows the configuration as it is written
+
+
 def changed(**sections):
     config = copy.deepcopy(CONFIG)
     for name, change in sections.items():

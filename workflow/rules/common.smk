@@ -1,4 +1,5 @@
 # The validated study, its paths, the values that wildcards may take, and the parameters shared by several rules.
+import json
 import os
 import re
 import sys
@@ -22,9 +23,11 @@ from advspectra_study.states import kept_states, lines_entry, states_by_run, ste
 
 share_library(LIBRARY)
 try:
-    STUDY = load_config(config, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
+    GIVEN = load_config(config, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
 except ConfigError as error:
     raise WorkflowError(str(error))
+# Snakemake compares params with their keys in order: here they stand in the same one, however the config is written.
+STUDY = json.loads(json.dumps(GIVEN, sort_keys=True))
 
 RESULTS = f"results/{STUDY['study']}"
 DATASET = f"{RESULTS}/{STUDY['dataset']['name']}"

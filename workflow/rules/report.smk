@@ -2,7 +2,7 @@
 
 
 # of a configuration what results depend on: not where a job runs, nor how figures look
-RUN = {key: value for key, value in STUDY.items() if key not in ("compute", "figures")}
+RUN = {key: value for key, value in GIVEN.items() if key not in ("compute", "figures")}
 
 
 rule report:
