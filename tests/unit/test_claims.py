@@ -208,6 +208,19 @@ def test_claims_on_training_find_what_was_put_into_it(tmp_path):
     assert (falling.verdict, falling.parts[0].why) == (NOT_TESTED, "it is undefined for a seed: no image has a value")
 
 
+def test_the_first_epoch_is_over_when_its_state_is_kept(tmp_path):
+    who = identity(network="resnet18", activation="relu", depth=17)
+    states = {"step=0": 0, "step=10": 10, "epoch=1": 100, "best": 2000}  # step 10 is in epoch 1, and says so
+    (run,) = read_runs(write_development(tmp_path, who=who, states=states, attack="snaps", images=60))
+    conventions = Conventions(spectra="paper", attacks={"snapshots": "snaps"})
+
+    def success(state):
+        side = {"attack": "snapshots", "state": state}
+        return MEASURES["success_rate"].read(run, side, conventions).arrays[0].mean()
+
+    assert success("first_epoch") == success("epoch=1") > success("step=10")
+
+
 # ---- the paper's tables
 
 

@@ -84,7 +84,8 @@ def _state(run: Run, side: Mapping, conventions: Conventions) -> AttackedState:
     if wanted == "last":
         return states[-1]
     if wanted == "first_epoch":
-        found = [state for state in states if state.epoch >= 1]
+        # a state within an epoch, step=3 say, has that epoch's number too
+        found = [state for state in states if not state.checkpoint.startswith("step=")]
     elif wanted == "best" and (checkpoints := run.checkpoints()) is not None:
         found = [state for state in states if state.step == checkpoints.states["best"].step]
     else:
