@@ -12,16 +12,16 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from advspectra import inference
 from advspectra.claims import CONTRADICTED, PARTLY, SUPPORTED, Claim, Part, corrected
 from advspectra.devices import prepare
-from advspectra.inference import Inference, Sample, infer, over_images
+from advspectra.inference import Inference, Sample, infer
 from advspectra.table import Column, Table
 from benchmarks import report
 from benchmarks.timing import ROOT
@@ -127,6 +127,8 @@ COLUMNS = (
     Column("above", "above, %", 2),
     Column("tail_true", f"p ≤ {TAIL:g} for above the truth, %", 2),
     Column("tail_false", "for below, %", 2),
+    Column("bca", "truth in the BCa interval, %", 2),
+    Column("bca_error", "±", 2),
     Column("claims", "claims"),
     Column("parts", "parts of each"),
     Column("corrected", "corrected for"),
@@ -152,7 +154,7 @@ SHOWN = {
         "tail_true",
         "tail_false",
     ),
-    ONE: ("case", "images", "coverage", "coverage_error", "below", "above"),
+    ONE: ("case", "images", "coverage", "coverage_error", "below", "above", "bca", "bca_error"),
     VERDICTS: (
         *("case", "claims", "parts", "corrected", "supported", "supported_error", "contradicted", "contradicted_error"),
         *("partly", "any", "any_error"),
@@ -160,7 +162,7 @@ SHOWN = {
 }
 TITLES = {
     SEVERAL: "Intervals of 95 % over seeds and images",
-    ONE: "Intervals of 95 % over images of one seed (BCa)",
+    ONE: "Intervals of 95 % over images of one seed",
     VERDICTS: "False verdicts where the truth is at the threshold",
 }
 NOTES = {
@@ -169,7 +171,10 @@ NOTES = {
         "p-value of at most 0.001.",
         "Variance of seeds / all: mean of the first part, seeds, over that of both, as estimated.",
     ),
-    ONE: ("Of this seed: the truth is what it would give on all images.",),
+    ONE: (
+        "Of this seed: the truth is what it would give on all images.",
+        "BCa: the bootstrap interval of scipy on the same studies, for comparison.",
+    ),
     VERDICTS: (
         "A family: one claim on each regime of the first table that says that the number is above the truth "
         "(threshold), and one that it lies in a margin whose upper edge is the truth (margin). Parts of one claim are "
@@ -199,7 +204,7 @@ def studies(regime: Regime, count: int, *, seed: int) -> list[Inference]:
     found = []
     for study in range(count):
         one = infer(samples(regime, generator), generator=np.random.default_rng(study % STATES))
-        found.append(Remembered(one.values, one.seeds, one.images, one.size, one.skewness))
+        found.append(Remembered(*astuple(one)))
     return found
 
 
@@ -221,16 +226,23 @@ def coverage(regime: Regime, found: Sequence[Inference]) -> dict:
     }
 
 
-def coverage_over_images(regime: Regime, count: int, *, seed: int) -> dict:
-    """Return a row of COLUMNS: how often the interval of one seed has the truth."""
+def coverage_of_bca(regime: Regime, count: int, *, seed: int) -> dict:
+    """Return how often scipy's BCa interval of one seed has the truth, of the studies of `studies`."""
     generator = np.random.default_rng(seed)
-    ends = np.empty((count, 2))
+    inside = np.empty(count, dtype=bool)
     for study in range(count):
         (one,) = samples(regime, generator)
-        ends[study] = over_images(one, generator=np.random.default_rng(study % STATES))[1:]
-    below, above = ends[:, 1] < regime.truth, ends[:, 0] > regime.truth
-    rates_of = {"below": 100 * float(below.mean()), "above": 100 * float(above.mean())}
-    return {"part": ONE, **_about(regime, count), **_rate("coverage", ~below & ~above), **rates_of}
+        ends = stats.bootstrap(
+            one.arrays,
+            lambda *arrays, axis: regime.statistic(*(array.mean(axis) for array in arrays)),
+            paired=True,
+            n_resamples=inference.RESAMPLES,
+            confidence_level=inference.LEVEL,
+            method="BCa",
+            rng=np.random.default_rng(study % STATES),
+        ).confidence_interval
+        inside[study] = ends.low <= regime.truth <= ends.high
+    return _rate("bca", inside)
 
 
 def verdicts(
@@ -335,7 +347,9 @@ def main() -> None:
     for parts, family in ((1, False), (1, True), (3, True)):
         add(verdicts(REGIMES, found, parts=parts, family=family), f"verdicts on claims of {parts} parts")
     for place, regime in enumerate(SINGLE):
-        row = coverage_over_images(regime, chosen.simulations, seed=[chosen.seed, len(REGIMES) + place])
+        generator_seed = [chosen.seed, len(REGIMES) + place]
+        row = coverage(regime, studies(regime, chosen.simulations, seed=generator_seed)) | {"part": ONE}
+        row |= coverage_of_bca(regime, chosen.simulations, seed=generator_seed)
         add([row], f"one seed: {regime.name}, {regime.images} images")
     print(folder / "calibration.md")
 

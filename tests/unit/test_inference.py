@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from advspectra.inference import Inference, Sample, holm, infer, over_images, sign_flip
+from advspectra.inference import Inference, Sample, holm, infer, sign_flip
 
 
 def mean(of_images):
@@ -64,7 +64,7 @@ def test_images_that_say_nothing_of_their_own_leave_the_variance_of_the_seeds():
 
 
 def test_the_p_value_of_a_threshold_at_the_interval_s_end_is_that_of_the_interval():
-    found = Inference((1.0, 1.2, 1.5), seeds=0.02, images=0.03, size=50)
+    found = Inference((1.0, 1.2, 1.5), seeds=0.02, images=0.03, freedom=49)
     assert found.p_above(found.interval.low) == pytest.approx(0.025)
     assert found.p_below(found.interval.high) == pytest.approx(0.025)
     assert found.p_above(found.value) == pytest.approx(0.5)
@@ -73,30 +73,41 @@ def test_the_p_value_of_a_threshold_at_the_interval_s_end_is_that_of_the_interva
 
 @pytest.mark.parametrize("skewness", [0.0, 0.4, -0.4])
 def test_p_values_are_those_of_the_sum_of_two_t(skewness):
-    # 10^6 draws of what the head of the module says; 3 seeds, 50 images
+    # 10^6 draws of what the head of the module says; 3 seeds
     generator, count = np.random.default_rng(3), 10**6
-    found = Inference((0.0, 0.0, 0.0), seeds=0.04, images=0.09, size=50, skewness=skewness)
-    shorter = generator.random(count) < 0.09 / 0.13 / 2
-    of_seeds = np.where(shorter, np.sqrt(0.5) * generator.standard_t(4, count), generator.standard_t(2, count))
+    found = Inference((0.0, 0.0, 0.0), seeds=0.04, images=0.09, freedom=49, skewness=skewness)
     x = np.linspace(-60, 60, 20001)
-    transformed = x + skewness * x**2 / 3 + skewness**2 * x**3 / 27 + skewness / 6
-    of_images = np.interp(generator.standard_t(49, count), transformed, x)
-    drawn = 0.2 * of_seeds + 0.3 * of_images
+    transformed = x + skewness * x**2 / 3 + 2 * skewness**2 * x**3 / 27 + skewness / 6
+    of_images = 0.3 * np.interp(generator.standard_t(49, count), transformed, x)
+    with_2, with_4 = (
+        of_images + 0.2 * of_seeds
+        for of_seeds in (generator.standard_t(2, count), np.sqrt(0.5) * generator.standard_t(4, count))
+    )
     for distance in (-1.0, -0.4, 0.0, 0.4, 1.0, 2.0):
-        expected = (drawn > distance).mean()
-        assert found.p_above(-distance) == pytest.approx(expected, abs=4 * np.sqrt(expected / count))
+        upper = (with_2 > distance).mean() < 0.5
+        p, q = ((drawn > distance if upper else drawn <= distance).mean() for drawn in (with_2, with_4))
+        expected = p - 0.09 / 0.13 * (p - q) * (p + q) / (2 * p)
+        found_p = found.p_above(-distance) if upper else found.p_below(-distance)
+        assert found_p == pytest.approx(expected, abs=4 * np.sqrt(expected / count))
+
+
+def test_p_values_fall_with_the_distance():
+    found = Inference((0.0, 0.0, 0.0), seeds=0.04, images=0.09, freedom=49, skewness=0.4)
+    p_values = [found.p_above(-distance) for distance in np.linspace(-6, 6, 400)]
+    assert (np.diff(p_values) < 0).all()
+    assert p_values[0] > 0.999 and p_values[-1] < 0.001
 
 
 @pytest.mark.parametrize(("seeds", "images", "df"), [(0.3, 0.0, 2), (0.0, 0.3, 49), (0.3, 1e-12, 2), (1e-12, 0.3, 49)])
 def test_where_one_part_is_all_p_values_are_those_of_student(seeds, images, df):
-    found = Inference((1.0, 1.0, 1.0), seeds=seeds, images=images, size=50)
+    found = Inference((1.0, 1.0, 1.0), seeds=seeds, images=images, freedom=49)
     for distance in (0.1, 1.0, 3.0):
         expected = stats.t.sf(distance / np.sqrt(0.3), df)
         assert found.p_above(1 - distance) == pytest.approx(expected, rel=1e-3)
 
 
 def test_without_any_variance_the_threshold_alone_decides():
-    found = Inference((1.0, 1.0, 1.0), seeds=0.0, images=0.0, size=50)
+    found = Inference((1.0, 1.0, 1.0), seeds=0.0, images=0.0, freedom=49)
     assert found.interval == (1.0, 1.0, 1.0)
     assert (found.p_above(0.5), found.p_above(1.0), found.p_above(1.5)) == (0.0, 0.5, 1.0)
 
@@ -110,11 +121,11 @@ def test_images_that_are_all_the_same_leave_the_seeds(constant):
 
 
 def test_seeds_needed_are_as_many_as_part_the_interval_from_the_threshold():
-    found = Inference((0.5, 1.0, 1.5), seeds=0.25 / 3, images=0.0, size=1)
+    found = Inference((0.5, 1.0, 1.5), seeds=0.25 / 3, images=0.0, freedom=0)
     needed = found.seeds_needed(0.2)
     reaches = {count: stats.t.isf(0.025, count - 1) * np.sqrt(0.25 / count) for count in (needed - 1, needed)}
     assert reaches[needed - 1] >= 0.8 > reaches[needed]
-    assert Inference((0.5, 1.0, 1.5), seeds=0.1, images=1.0, size=50).seeds_needed(0.2) is None
+    assert Inference((0.5, 1.0, 1.5), seeds=0.1, images=1.0, freedom=49).seeds_needed(0.2) is None
 
 
 def test_a_statistic_without_a_value_is_refused():
@@ -130,14 +141,36 @@ def test_seeds_with_other_numbers_of_images_are_refused():
         infer([sample([1, 2]), sample([1, 2, 3])], generator=np.random.default_rng(0))
 
 
-def test_the_interval_of_one_seed_is_scipys_bca():
-    values = np.random.default_rng(3).exponential(size=80)
-    found = over_images(sample(values), generator=np.random.default_rng(4))
+def test_the_interval_of_skewed_images_is_close_to_scipys_bca():
+    values = np.random.default_rng(3).exponential(size=400)
+    found = infer([sample(values)], generator=np.random.default_rng(4)).interval
     expected = stats.bootstrap(
         (values,), np.mean, n_resamples=20000, method="BCa", rng=np.random.default_rng(5)
     ).confidence_interval
     assert found.value == pytest.approx(values.mean())
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=0.03)
+    # the ends are 2.1 and 1.8 standard errors away: a symmetric interval has neither
+    error = values.std(ddof=1) / 20
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.1 * error)
+    assert (found.high - found.value) > 1.1 * (found.value - found.low)
+
+
+def test_images_have_the_degrees_of_freedom_that_their_fourth_moment_leaves():
+    def freedom(values):
+        return infer([sample(values)], generator=np.random.default_rng(0)).freedom
+
+    generator = np.random.default_rng(6)
+    assert freedom(generator.normal(size=5000)) == pytest.approx(5000, rel=0.2)
+    # two values: their mean says what their variance is (Pearson: kurtosis + 2 = skewness^2)
+    assert freedom(np.repeat([0.0, 1.0], [30, 270])) > 1e5
+    # kurtosis in excess of 3: that of Laplace's distribution is 3, and its skewness 0
+    quantiles = stats.laplace.ppf((np.arange(5000) + 0.5) / 5000)
+    assert freedom(quantiles) == pytest.approx(2 * 5000 / (3 + 2), rel=0.05)
+    assert infer([sample([3.0])], generator=generator).freedom == 0
+
+
+def test_an_image_without_a_value_is_left_out_of_the_means_without_each():
+    one = Sample((np.array([1.0, 2.0, np.nan, 6.0]), np.array([1.0, 1.0, 5.0, 3.0])), lambda left, right: left / right)
+    assert one.without_each() == pytest.approx([4 / 3, 3.5 / 3, 3 / (5 / 3), 1.5 / (7 / 3)])
 
 
 def test_sign_flips_of_few_values_are_all_tried():

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from advspectra.claims import OPEN, SEED, Claim, Part
-from advspectra.inference import over_images, sign_flip
+from advspectra.inference import infer, sign_flip
 from advspectra.statistics import Estimate
 from advspectra.table import Column, Table
 
@@ -54,7 +54,7 @@ def _part(part: Part) -> dict:
     found = {"value": None, "low": None, "high": None, "p_true": None, "p_false": None, "sign_flip": None, "seeds": []}
     if part.found is not None:
         generator = np.random.default_rng(SEED)
-        each = {seed: over_images(sample, generator=generator) for seed, sample in part.samples.items()}
+        each = {seed: infer([sample], generator=generator).interval for seed, sample in part.samples.items()}
         found |= {
             **_ends(part.found.interval),
             # of one seed they would be over images alone

@@ -12,8 +12,9 @@ N images has the variance var(a)/S + var(e)/(S N) + var(b)/N: a design with two 
     images    together - (alone - together) / (S - 1)           estimates  var(b)/N
 
 where images are resampled (bootstrap): `together` is the variance of the mean over seeds if all have the same images,
-`alone` the mean over seeds of the variance of one seed's statistic; they estimate var(b)/N + var(e)/(S N) and
-var(b)/N + var(e)/N. What is not made of images, as the norm of a predictor, has the first of the two alone.
+`alone` the mean over seeds of the variance of one seed's statistic, each times N / (N - 1); they estimate
+var(b)/N + var(e)/(S N) and var(b)/N + var(e)/N. What is not made of images, as the norm of a predictor, has the first
+of the two alone.
 
 The number found less theta is taken for sqrt(seeds) T + sqrt(images) U, independent: a p-value is the probability that
 this exceeds the distance to the threshold, the 95 % interval has p-values of 0.025 at its ends.
@@ -21,15 +22,20 @@ this exceeds the distance to the threshold, the 95 % interval has p-values of 0.
     T   is Student's t with k = S - 1 degrees of freedom: the distribution of Behrens and Fisher (Weerahandi 1993, JASA
         88:899), which reaches too far where both parts count (k = 2: 97.6 % instead of 95 %). With the prior that makes
         it match to second order (Ghosh & Kim 2001, Canadian Journal of Statistics 29:5), T is with probability
-        w = images / (seeds + images) sqrt(k / (k + 2)) times a t with k + 2 degrees; then p-values near 0.001 are up to
-        3.5 times too small. We go half the way, w / 2: intervals of 94.7 to 96.7 %, p-values of 0.001 at most 1.5 times
-        too small, both at k = 2.
-    U   is such that U + g U^2 / 3 + g^2 U^3 / 27 + g / 6 is Student's t with N - 1 degrees of freedom, g being the
-        skewness of the resampled means over seeds (Hall 1992, JRSS B 54:221): few images that count much make the
-        error of their mean lie to one side.
+        w = images / (seeds + images) sqrt(k / (k + 2)) times a t with k + 2 degrees instead: of the two tail
+        probabilities p and q then comes p - w (p - q). But three seeds do not say where a tail ends: with k = 2,
+        0.001 so found is up to 3.5 times too small. We take p - w (p - q) (p + q) / (2 p), which is the same where p
+        and q are close, and p (1 - w / 2) far out, where q vanishes. With k = 2 and normal parts: intervals of 94.5 to
+        96.2 %, p-values of 0.001 at most 1.5 times too small.
+    U   is such that U + g U^2 / 3 + 2 g^2 U^3 / 27 + g / 6 is Student's t with f degrees of freedom, g being the
+        skewness of the resampled means over seeds: few images that count much make the error of their mean lie to one
+        side. This is the transformation of Hall (1992, JRSS B 54:221) by an exponential, as its series to third order,
+        which has an inverse everywhere.
+        f = 2 N / (kurtosis + 2 - skewness^2), kurtosis in excess of 3, both of the jackknife's values of the images:
+        N - 1 is for normal ones. This is what the mean leaves of the variance's own variance: for two values nothing.
 
-Where one part is all of the variance and g = 0 this is the t-test. What it keeps of its promises on simulated data:
-benchmarks/results/cpu/calibration.md.
+Where one part is all of the variance and images are normal this is the t-test. What it keeps of its promises on
+simulated data: benchmarks/results/cpu/calibration.md.
 """
 
 import math
@@ -38,7 +44,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import SimpleNamespace
 
 import numpy as np
 from scipy import optimize, special, stats
@@ -55,6 +60,7 @@ TAILS, STEP = np.linspace(-36, 36, 361, retstep=True)
 TAILS = special.expit(TAILS)
 WEIGHTS = STEP * TAILS * (1 - TAILS)
 WIDEST = 200.0  # standard errors from the value to the end of an interval
+MOST_FREEDOM = 1e6  # degrees: as good as normal
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,12 @@ class Sample:
         """Return the statistic of all images."""
         return float(self.of(np.ones(self.images)))
 
+    def without_each(self) -> np.ndarray:
+        """Return the statistic of all images but one, (N,); NaN where it is undefined."""
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return np.asarray(self.statistic(*map(_mean_of_others, self.arrays)))
+
 
 def _mean(array: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return the means of what is not NaN, each value counted so often, (..., N), (R, N) -> (..., R)."""
@@ -90,19 +102,27 @@ def _mean(array: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return (np.where(present, array, 0) @ counts.T) / (present.astype(float) @ counts.T)
 
 
+def _mean_of_others(array: np.ndarray) -> np.ndarray:
+    """Return the means of what is not NaN, without each image in turn, (..., N) -> (..., N)."""
+    present = ~np.isnan(array)
+    values = np.where(present, array, 0)
+    return (values.sum(-1, keepdims=True) - values) / (present.sum(-1, keepdims=True) - present)
+
+
 @dataclass(frozen=True)
 class Inference:
     """What is known of a number; the head of this module says how.
 
     values : that of each of S seeds. seeds, images : the two parts of the variance, that of seeds 0 where there is one.
-    size : N, 1 for a number that is not made of images. skewness : of the number over resamples of the images.
-    With one seed the interval is over images alone and says nothing of other seeds.
+    freedom : degrees of freedom of the images' part; 0 for a number that is not made of images. skewness : of the
+    number over resamples of the images. With one seed the interval is over images alone and says nothing of other
+    seeds.
     """
 
     values: tuple[float, ...]
     seeds: float
     images: float
-    size: int
+    freedom: float
     skewness: float = 0.0
 
     @property
@@ -113,7 +133,7 @@ class Inference:
     @property
     def interval(self) -> Estimate:
         """The value and the ends of its 95 % interval; without ends for a single number."""
-        if len(self.values) == 1 and self.size == 1:
+        if self._single:
             return Estimate(self.value, None, None)
         error = math.sqrt(self.seeds + self.images)
         low, high = (
@@ -126,13 +146,11 @@ class Inference:
 
     def p_above(self, threshold: float) -> float:
         """Return the one-sided p-value of the hypothesis that it is at most `threshold`; 1 for a single number."""
-        if len(self.values) == 1 and self.size == 1:
-            return 1.0
-        return self._exceeds(self.value - threshold)
+        return 1.0 if self._single else self._exceeds(self.value - threshold)
 
     def p_below(self, threshold: float) -> float:
         """Return that of the hypothesis that the number is at least `threshold`."""
-        return 1.0 if len(self.values) == 1 and self.size == 1 else 1.0 - self.p_above(threshold)
+        return 1.0 if self._single else 1.0 - self.p_above(threshold)
 
     def seeds_needed(self, threshold: float, *, p_value: float = (1 - LEVEL) / 2) -> int | None:
         """Return how many seeds in all tell the number from `threshold` if value and variances stay.
@@ -150,6 +168,10 @@ class Inference:
         place = bisect_left(counts, True, key=decided)
         return counts[place] if place < len(counts) else None
 
+    @property
+    def _single(self) -> bool:
+        return len(self.values) == 1 and not self.freedom
+
     def _exceeds(self, distance: float, count: int | None = None) -> float:
         """Return the probability that the error exceeds `distance`; with `count` seeds, if not as many as there are."""
         now = len(self.values)
@@ -157,19 +179,21 @@ class Inference:
         seeds, k = self.seeds * now / count, max(count - 1, 1)  # one seed: no variance, any degrees of freedom do
         if not seeds + self.images:
             return 0.5 * (1 - np.sign(distance))
-        share = self.images / (seeds + self.images) / 2
-        p = (1 - share) * self._beyond(distance, seeds, k) + share * self._beyond(distance, seeds * k / (k + 2), k + 2)
-        return min(p, 1.0)
+        above = [self._beyond(distance, seeds, k), self._beyond(distance, seeds * k / (k + 2), k + 2)]
+        p, q = above if above[0] <= 0.5 else (1 - one for one in above)
+        if p > 0:
+            p -= self.images / (seeds + self.images) * (p - q) * (p + q) / (2 * p)
+        return p if above[0] <= 0.5 else 1 - p
 
     def _beyond(self, distance: float, seeds: float, k: int) -> float:
-        """Return the same where T is sqrt(seeds) times Student's t with k degrees of freedom."""
-        of_images = max(self.size - 1, 1)
+        """Return the same where T is Student's t with k degrees of freedom, and `seeds` the seeds' variance."""
+        freedom = self.freedom or 1  # of no variance, any will do
         parts = (
             (math.sqrt(seeds), _quantiles(k), lambda error: special.stdtr(k, -error)),
             (
                 math.sqrt(self.images),
-                _skew(_quantiles(of_images), self.skewness),
-                lambda error: special.stdtr(of_images, -_unskew(error, self.skewness)),
+                _skew(_quantiles(freedom), self.skewness),
+                lambda error: special.stdtr(freedom, -_unskew(error, self.skewness)),
             ),
         )
         # over the points of the narrower part: the other's distribution is smooth between them
@@ -178,21 +202,21 @@ class Inference:
 
 
 @lru_cache(maxsize=2 * MOST_SEEDS)
-def _quantiles(k: int) -> np.ndarray:
+def _quantiles(freedom: float) -> np.ndarray:
     """Return the quantiles of Student's t at TAILS."""
-    return stats.t.ppf(TAILS, k)
+    return special.stdtrit(freedom, TAILS)
 
 
 def _unskew(error: np.ndarray, skewness: float) -> np.ndarray:
-    """Return Hall's transformation of a studentised error."""
-    return error + skewness * error**2 / 3 + skewness**2 * error**3 / 27 + skewness / 6
+    """Return the transformation of a studentised error."""
+    return error + skewness * error**2 / 3 + 2 * skewness**2 * error**3 / 27 + skewness / 6
 
 
 def _skew(error: np.ndarray, skewness: float) -> np.ndarray:
     """Return its inverse."""
     if abs(skewness) < 1e-6:
         return error
-    return 3 / skewness * (np.cbrt(1 + skewness * (error - skewness / 6)) - 1)
+    return 3 / skewness * (np.sinh(np.arcsinh(2 * (1 + skewness * (error - skewness / 6))) / 3) - 0.5)
 
 
 def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Inference:
@@ -211,56 +235,35 @@ def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Infer
     count = len(values)
     seeds = float(np.var(values, ddof=1)) / count if count > 1 else 0.0
     if size == 1:
-        return Inference(values, seeds, 0.0, 1)
+        return Inference(values, seeds, 0.0, 0.0)
     counts = _resamples(size, RESAMPLES, int(generator.integers(2**32)))
     drawn = np.stack([sample.of(counts) for sample in samples])  # (S, RESAMPLES)
     drawn = drawn[:, np.isfinite(drawn).all(axis=0)]
     if drawn.shape[1] < (1 - MOST_UNDEFINED) * RESAMPLES:
         raise ValueError("it is undefined in many resamples: too few images have a value")
     means = drawn.mean(axis=0)
-    together = float(means.var(ddof=1))
-    alone = float(drawn.var(axis=1, ddof=1).mean())
+    together = float(means.var(ddof=1)) * size / (size - 1)
+    alone = float(drawn.var(axis=1, ddof=1).mean()) * size / (size - 1)
     images = max(together - (alone - together) / (count - 1), 0.0) if count > 1 else together
+    without = np.mean([sample.without_each() for sample in samples], axis=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of means that are the same but for rounding: NaN
         skewness = float(np.nan_to_num(stats.skew(means)))
-    return Inference(values, seeds, images, size, skewness)
+        freedom = _freedom(without[np.isfinite(without)])
+    return Inference(values, seeds, images, freedom, skewness)
+
+
+def _freedom(values: np.ndarray) -> float:
+    """Return the degrees of freedom of the variance of a mean of these values, (n,)."""
+    left = float(stats.kurtosis(values) + 2 - stats.skew(values) ** 2)  # at least 0 (Pearson)
+    return float(np.clip(2 * len(values) / left, 1, MOST_FREEDOM)) if left > 0 else MOST_FREEDOM
 
 
 @lru_cache(maxsize=32)
 def _resamples(size: int, count: int, seed: int) -> np.ndarray:
     """Return how often `count` random draws have each image, (count, size): of all that ask with this seed the same."""
-    return _counts(np.random.default_rng(seed).integers(size, size=(count, size)), size)
-
-
-def _counts(index: np.ndarray, size: int) -> np.ndarray:
-    """Return how often each of `size` images is in each row of indices, (..., n) -> (..., size)."""
-    rows = math.prod(index.shape[:-1])
-    places = index.reshape(rows, -1) + size * np.arange(rows)[:, None]
-    found = np.bincount(places.ravel(), minlength=rows * size).astype(float)
-    return found.reshape(*index.shape[:-1], size)
-
-
-def over_images(sample: Sample, *, generator: np.random.Generator) -> Estimate:
-    """Return the statistic of one seed and its 95 % interval over images: the BCa bootstrap, which needs no symmetry.
-
-    Without ends for a number that is not made of images, and where they are undefined.
-    """
-    if sample.images == 1:
-        return Estimate(sample.value(), None, None)
-    drawn = sample.of(_resamples(sample.images, RESAMPLES, int(generator.integers(2**32))))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        found = stats.bootstrap(
-            (np.arange(sample.images),),
-            lambda index, axis: sample.of(_counts(index, sample.images)),
-            n_resamples=0,
-            bootstrap_result=SimpleNamespace(bootstrap_distribution=drawn),
-            confidence_level=LEVEL,
-            method="BCa",
-        )
-    low, high = (None if math.isnan(end) else float(end) for end in found.confidence_interval)
-    return Estimate(sample.value(), low, high)
+    drawn = np.random.default_rng(seed).integers(size, size=(count, size)) + size * np.arange(count)[:, None]
+    return np.bincount(drawn.ravel(), minlength=count * size).astype(float).reshape(count, size)
 
 
 def sign_flip(differences: np.ndarray, *, generator: np.random.Generator) -> float:
