@@ -95,6 +95,7 @@ REGIMES = (
     Regime("seeds and images alike", 3, 300, additive(0.1, 1, 0.3), 0.0),
     Regime("seeds and images alike", 5, 300, additive(0.13, 1, 0.3), 0.0),
     Regime("seeds and images alike", 10, 100, additive(0.31, 1, 0.5), 0.0),
+    Regime("seeds a third", 3, 300, additive(0.07, 1, 0.3), 0.0),
     Regime("images nearly all", 3, 300, additive(0, 1, 0.2), 0.0),
     Regime("seed by image alone", 3, 300, additive(0, 0, 1), 0.0),
     Regime("log-normal images nearly all", 3, 300, additive(0, 1, 0.2, skew=1), 0.0),

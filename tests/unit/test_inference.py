@@ -98,6 +98,16 @@ def test_p_values_fall_with_the_distance():
     assert p_values[0] > 0.999 and p_values[-1] < 0.001
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.95])
+def test_intervals_of_three_normal_seeds_keep_their_promise_at_any_share_of_the_variance(share):
+    # the images' variance, 1, is known; the seeds' is `variance` times a chi^2 of two degrees, at its quantiles
+    variance, count = share / (1 - share), 200
+    estimates = -variance * np.log1p(-(np.arange(count) + 0.5) / count)
+    ends = [Inference((0.0, 0.0, 0.0), seeds=one, images=1.0, freedom=1e6).interval.high for one in estimates]
+    outside = 2 * stats.norm.sf(np.array(ends) / np.sqrt(variance + 1)).mean()
+    assert 0.037 < outside < 0.056
+
+
 @pytest.mark.parametrize(("seeds", "images", "df"), [(0.3, 0.0, 2), (0.0, 0.3, 49), (0.3, 1e-12, 2), (1e-12, 0.3, 49)])
 def test_where_one_part_is_all_p_values_are_those_of_student(seeds, images, df):
     found = Inference((1.0, 1.0, 1.0), seeds=seeds, images=images, freedom=49)

@@ -20,19 +20,19 @@ The number found less theta is taken for sqrt(seeds) T + sqrt(images) U, indepen
 this exceeds the distance to the threshold, the 95 % interval has p-values of 0.025 at its ends.
 
     T   is Student's t with k = S - 1 degrees of freedom: the distribution of Behrens and Fisher (Weerahandi 1993, JASA
-        88:899), which reaches too far where both parts count (k = 2: 97.6 % instead of 95 %). With the prior that makes
-        it match to second order (Ghosh & Kim 2001, Canadian Journal of Statistics 29:5), T is with probability
-        w = images / (seeds + images) sqrt(k / (k + 2)) times a t with k + 2 degrees instead: of the two tail
-        probabilities p and q then comes p - w (p - q). But three seeds do not say where a tail ends: with k = 2,
-        0.001 so found is up to 3.5 times too small. We take p - w (p - q) (p + q) / (2 p), which is the same where p
-        and q are close, and p (1 - w / 2) far out, where q vanishes. With k = 2 and normal parts: intervals of 94.5 to
-        96.2 %, p-values of 0.001 at most 1.5 times too small.
+        88:899), which reaches too far where both parts count (k = 2: 97.6 % instead of 95 %). The prior that makes it
+        match to second order (Ghosh & Kim 2001, Canadian Journal of Statistics 29:5) puts sqrt(k / (k + 2)) times a t
+        with k + 2 degrees in its place, with probability w = images / (seeds + images): p - w (p - q), where p and q
+        are the probabilities of a tail with the first and with the second. But few seeds do not tell how far a tail
+        reaches: with k = 2, p-values of 0.001 so found are up to 3.5 times too small. We take
+        p - w (p - q) (p + q) / (2 p), the same where p and q are close, and p (1 - w / 2) far out, where q vanishes.
+        With k = 2 and normal parts: intervals of 94.5 to 96.2 %, p-values of 0.001 at most 1.5 times too small.
     U   is such that U + g U^2 / 3 + 2 g^2 U^3 / 27 + g / 6 is Student's t with f degrees of freedom, g being the
         skewness of the resampled means over seeds: few images that count much make the error of their mean lie to one
         side. This is the transformation of Hall (1992, JRSS B 54:221) by an exponential, as its series to third order,
         which has an inverse everywhere.
-        f = 2 N / (kurtosis + 2 - skewness^2), kurtosis in excess of 3, both of the jackknife's values of the images:
-        N - 1 is for normal ones. This is what the mean leaves of the variance's own variance: for two values nothing.
+        f = 2 N / (kurtosis + 2 - skewness^2), kurtosis in excess of 3, both of the jackknife's values of the images;
+        normal ones have about N. This is what the mean leaves of the variance's own variance: for two values nothing.
 
 Where one part is all of the variance and images are normal this is the t-test. What it keeps of its promises on
 simulated data: benchmarks/results/cpu/calibration.md.
