@@ -175,7 +175,7 @@ def _wait(device: torch.device) -> None:
 def plain_torch(device: str, *, threads: int) -> torch.device:
     """Return the device, with PyTorch as without our library, but for its threads and the precision, which is ours."""
     torch.set_num_threads(threads)
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.conv.fp32_precision = torch.backends.cuda.matmul.fp32_precision = "ieee"
     return torch.device(device)
 
 

@@ -21,12 +21,12 @@ def settings():
         torch.get_deterministic_debug_mode(),
         deterministic.fill_uninitialized_memory,
     )
-    kept = cudnn.benchmark, cudnn.allow_tf32, cuda.matmul.allow_tf32
+    kept = cudnn.benchmark, cudnn.conv.fp32_precision, cuda.matmul.fp32_precision
     yield
     torch.set_num_threads(threads)
     torch.set_deterministic_debug_mode(mode)
     deterministic.fill_uninitialized_memory = fill
-    cudnn.benchmark, cudnn.allow_tf32, cuda.matmul.allow_tf32 = kept
+    cudnn.benchmark, cudnn.conv.fp32_precision, cuda.matmul.fp32_precision = kept
 
 
 def toy_network():
@@ -59,10 +59,10 @@ def same(first, second):
 
 
 def test_a_job_keeps_to_its_threads_and_to_repeatable_arithmetic():
-    cudnn.allow_tf32 = cuda.matmul.allow_tf32 = True
+    cudnn.conv.fp32_precision = cuda.matmul.fp32_precision = "tf32"
     assert prepare("cpu", threads=1) == CPU
     assert torch.get_num_threads() == 1 and torch.are_deterministic_algorithms_enabled()
-    assert not (cudnn.benchmark or cudnn.allow_tf32 or cuda.matmul.allow_tf32)
+    assert not cudnn.benchmark and (cudnn.conv.fp32_precision, cuda.matmul.fp32_precision) == ("ieee", "ieee")
 
 
 def test_new_tensors_are_not_filled_and_repeated_work_gives_the_same_bytes():
@@ -109,14 +109,14 @@ def test_bfloat16_training_sees_the_weights_of_each_step():
 
 
 def test_tf32_is_allowed_inside_its_context_alone():
-    def allowed():
-        return cudnn.allow_tf32, cuda.matmul.allow_tf32
+    def rounding():
+        return cudnn.conv.fp32_precision, cuda.matmul.fp32_precision
 
     prepare("cpu", threads=1)
     with pytest.raises(KeyError), precision(torch.device("cuda"), "tf32"):
-        assert allowed() == (True, True)
+        assert rounding() == ("tf32", "tf32")
         raise KeyError
-    assert allowed() == (False, False)
+    assert rounding() == ("ieee", "ieee")
 
 
 @pytest.mark.parametrize(("device", "name"), [("cpu", "tf32"), ("mps", "tf32"), ("cuda", "float16")])

@@ -130,7 +130,7 @@ def needs(job, *, gpus=0):
     """The resources of a rule. A cluster places jobs by them and ends those that take more; the first three count here.
 
     job : what it does: the rule's name, or "train". `turn`: jobs of a group take turns. Snakemake wants one device in
-    all of them: so lines and spectra, which compute on the CPU, have it too.
+    all of them: so spectra and predictors, which compute on the CPU, have it too.
     """
     return {
         "device": STUDY["compute"]["device"],

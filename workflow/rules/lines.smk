@@ -1,5 +1,5 @@
 # images.h5, <run>/checkpoints.h5, <run>/<attack>/<checkpoint>/perturbations.h5 -> lines.h5 beside the last, of ReLU
-# networks, on the CPU. On the inputs of a state: train.smk.
+# networks. On the inputs of a state: train.smk.
 
 
 rule lines:
@@ -21,9 +21,9 @@ rule lines:
     threads: STUDY["compute"]["threads"]
     priority: priority_of
     group:
-        submitted_with("lines")
+        submitted_with("lines", gpus=GPUS)
     resources:
-        **needs("lines"),
+        **needs("lines", gpus=GPUS),
     log:
         f"{RESULTS}/logs/lines/{{run}}/{{attack}}/{{checkpoint}}.log",
     benchmark:

@@ -4,7 +4,7 @@ import torch
 
 from advspectra.attack import balanced_subset
 from advspectra.checkpoint_file import load_network
-from advspectra.devices import place, prepare
+from advspectra.devices import place, prepare, with_float64
 from advspectra.image_file import read_images
 from advspectra.line_ends import measure_lines
 from advspectra.line_file import write_lines
@@ -13,7 +13,7 @@ from advspectra_study.job import job, provenance, unfinished
 
 with job(snakemake):
     params = snakemake.params
-    device = prepare("cpu", threads=snakemake.threads)
+    device = with_float64(prepare(snakemake.resources.device, threads=snakemake.threads))
     images = read_images(snakemake.input.images)
     arrays, attributes = read_perturbations(snakemake.input.perturbations)
     network, _ = load_network(
@@ -25,10 +25,10 @@ with job(snakemake):
     about = {**params.identity, **origin(attributes), **settings, **provenance(snakemake), **place(device)}
     with unfinished(snakemake, snakemake.output.lines, about=about) as progress:
         lines = measure_lines(
-            network,
-            torch.from_numpy(images.test_images[chosen["image"]]).float() / 255,
-            torch.from_numpy(chosen["label"]),
-            torch.from_numpy(chosen["perturbation"]),
+            network.to(device),
+            torch.from_numpy(images.test_images[chosen["image"]]).to(device).float() / 255,
+            torch.from_numpy(chosen["label"]).to(device),
+            torch.from_numpy(chosen["perturbation"]).to(device),
             chosen["image"],
             **settings,
             seed=params.identity["seed"],

@@ -36,7 +36,7 @@ def prepare(device: str, *, threads: int) -> torch.device:
     # it also fills each new tensor with NaN, which nothing here reads: 3 to 8 % of a step of ResNet18
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
-    _allow_tf32(False)
+    _round_products("ieee")
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if device == "auto":
         device = next(name for name, there in present.items() if there)
@@ -61,6 +61,11 @@ def _keep_freed_memory() -> None:
     mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: nothing is given back
 
 
+def with_float64(device: torch.device) -> torch.device:
+    """Return the device that computes in float64 for a job on `device`: itself, or the CPU in place of MPS."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def precision(device: torch.device, name: str) -> AbstractContextManager:
     """Return a context in which matrix products and convolutions on `device` are computed in the precision `name`.
 
@@ -80,16 +85,17 @@ def precision(device: torch.device, name: str) -> AbstractContextManager:
 
 @contextmanager
 def _tf32() -> Iterator[None]:
-    _allow_tf32(True)
+    _round_products("tf32")
     try:
         yield
     finally:
-        _allow_tf32(False)
+        _round_products("ieee")
 
 
-def _allow_tf32(allowed: bool) -> None:
-    # PyTorch's own default is True for convolutions, False for matrix products
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
+def _round_products(precision: str) -> None:
+    """Round the factors of float32 products on NVIDIA GPUs as "ieee" (not at all) or "tf32" has it."""
+    # PyTorch's own default is tf32 for convolutions, ieee for matrix products
+    torch.backends.cudnn.conv.fp32_precision = torch.backends.cuda.matmul.fp32_precision = precision
 
 
 def _note_nondeterministic() -> None:

@@ -92,7 +92,7 @@ def measure_lines(
     kept = part.load()
     rows = kept[1]["rows"] if kept else {end: [] for end in displacements}
     done = len(rows["adversarial"])
-    left = zip(inputs[done:], labels[done:], strict=True)
+    left = zip(inputs[done:], labels[done:].tolist(), strict=True)
     bar = tqdm(left, desc=label, unit="image", disable=None, initial=done, total=len(inputs))
     for number, (x, y) in enumerate(bar, start=done):
         other = None
@@ -102,7 +102,7 @@ def measure_lines(
             if other is None:  # the first end is x_a
                 others = logits[1].clone()
                 others[y] = -torch.inf
-                other = others.argmax()
+                other = int(others.argmax())
             course = follower.exact(*ends) if number in exactly else follower.sampled(*ends, samples=samples)
             row = {
                 "length": displacement[number].norm().item(),

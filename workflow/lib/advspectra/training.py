@@ -50,13 +50,14 @@ def split_held_out(train: Split, *, fraction: float, generator: torch.Generator)
 def evaluate(network: torch.nn.Module, split: Split, *, batch_size: int = 500) -> tuple[float, float]:
     """Return the mean cross-entropy (nats) and the accuracy (fraction) of the network in inference mode."""
     network.eval()
-    loss, correct = 0.0, 0
+    losses, correct = [], []
     for start in range(0, len(split), batch_size):
         inputs, labels = split.batch(slice(start, start + batch_size))
         logits = network(inputs)
-        loss += functional.cross_entropy(logits, labels, reduction="sum").item()
-        correct += (logits.argmax(dim=1) == labels).sum().item()
-    return loss / len(split), correct / len(split)
+        losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
+        correct.append((logits.argmax(dim=1) == labels).sum())
+    # looked at in the end: a look at each batch would stall a GPU
+    return sum(torch.stack(losses).tolist()) / len(split), sum(torch.stack(correct).tolist()) / len(split)
 
 
 @dataclass

@@ -4,6 +4,7 @@ One step (sign of the gradient, projection, clipping) is a deterministic map on 
 iterate that comes back exactly closes a cycle, and the iterate after the last step is the one of its phase in that
 cycle. Cycles of PGD: Doldo et al. (2025), arXiv 2503.19347; comparison with an anchor that moves on at growing
 distances: Brent (1980), BIT 20:176. L2 PGD is left as it is: its steps have lengths of their own, nothing comes back.
+On CUDA a step is one graph, and the processor looks at the images only where their anchors move on.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from foolbox.criteria import Misclassification
 
 from advspectra.attack import Attack
 from advspectra.attacks.foolbox import attack_of, instance_of
+from advspectra.cuda_graph import captured
 from advspectra.progress import NOTHING_KEPT, Part
 
 SPEC = {
@@ -42,6 +44,8 @@ SPEC = {
 # of it for eight networks, from one matrix (400 at once: 1.5 times as long) to ResNet18. On a GPU 512 images need 10 GB
 # with ResNet18 at full width.
 CHUNK = {"cpu": 128, "cuda": 512}
+# device types on which a step is a graph of one number of images; fewer are filled up to it while they are this share
+GRAPHED, FILLED = {"cuda"}, 0.75
 
 
 def build(*, epsilon: float, parameters: dict) -> Attack:
@@ -88,6 +92,7 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
         x = eagerpy.clip(self.get_random_start(inputs, epsilon), *model.bounds) if self.random_start else inputs
         images, clean, y = x.raw.clone(), inputs.raw, labels.raw
         size = CHUNK.get(images.device.type, len(images))
+        graphs = _Graphs(self, model, epsilon) if images.device.type in GRAPHED else None
         # the step after which an image is what it will be after the last step
         end = torch.full_like(y, self.steps)
         moving, start, done = torch.arange(len(y), device=y.device), 0, 0
@@ -99,7 +104,11 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
                 continue
             chunks = moving.tensor_split(-(-len(moving) // size)) if len(moving) else ()
             for number, index in list(enumerate(chunks, start=1))[done:]:
-                self._advance(model, images, clean, y, end, index, range(first + 1, last + 1), epsilon)
+                steps = range(first + 1, last + 1)
+                if graphs:
+                    graphs.advance(images, clean, y, end, index, steps)
+                else:
+                    self._advance(model, images, clean, y, end, index, steps, epsilon)
                 if part.due():
                     part.save({"images": images, "end": end, "moving": moving}, first=first, done=number)
             moving, done = moving[end[moving] > last], 0
@@ -128,10 +137,9 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
         x : iterates after `step`; anchor : those after the step `since`.
         """
         period = step - since
-        # Every second step: a cycle of odd length is also one of twice that. The largest difference, 0 for equal floats
-        # alone, is several times faster than (x == anchor).all(dim=1).
+        # every second step: a cycle of odd length is also one of twice that
         if period > 0 and period % 2 == 0:
-            returned = ((x - anchor).flatten(1).abs_().amax(dim=1) == 0) & (end == self.steps)
+            returned = equal_images(x, anchor) & (end == self.steps)
             end[returned] = step + (self.steps - step) % period
 
     def _step(self, model, x, x0, labels, epsilon) -> torch.Tensor:
@@ -150,6 +158,60 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
         sign = gradient.sign_()
         x = torch.addcmul(x, sign, stepsize) if isinstance(stepsize, torch.Tensor) else x.add(sign, alpha=stepsize)
         return x.sub_(x0).clamp_(-epsilon, epsilon).add_(x0).clamp_(*bounds)
+
+
+class _Graphs:
+    """The steps of an attack on CUDA, each of them one graph, which also finds cycles and keeps what is finished.
+
+    Images that are finished stay in the batch, going round, until the anchors move on: no step waits for the processor.
+    """
+
+    def __init__(self, attack: CycleDetectingLinfPGD, model: foolbox.Model, epsilon: float):
+        self._attack, self._model, self._epsilon = attack, model, epsilon
+        self._size = 0
+
+    def advance(self, images, clean, labels, end, index, steps) -> None:
+        """As CycleDetectingLinfPGD._advance."""
+        if not FILLED * self._size <= len(index) <= self._size:
+            self._capture(clean[index], labels[index])
+        count = len(index)
+        batch = index[torch.arange(self._size, device=index.device) % count]  # the first ones again, to fill it up
+        for held, given in ((self._x, images), (self._x0, clean), (self._labels, labels), (self._end, end)):
+            held.copy_(given[batch])
+        self._anchor.copy_(self._x)
+        self._step.fill_(steps[0] - 1)
+        self._since.copy_(self._step)
+        for _ in steps:
+            self._replay()
+        # those that go on are what they are now, the others what they were at their end
+        going = (self._end > steps[-1])[:, None, None, None]
+        images[index] = torch.where(going, self._x, self._finished)[:count]
+        end[index] = self._end[:count]
+
+    def _capture(self, clean: torch.Tensor, labels: torch.Tensor) -> None:
+        self._replay = None  # its memory is free for the new one
+        self._size = len(labels)
+        self._x0, self._labels = clean.clone(), labels.clone()
+        self._x, self._anchor, self._finished = clean.clone(), clean.clone(), clean.clone()
+        self._end = torch.full_like(labels, self._attack.steps)
+        self._step, self._since = labels.new_zeros(()), labels.new_zeros(())
+        self._replay = captured(self._one_step)
+
+    def _one_step(self) -> None:
+        """As the body of CycleDetectingLinfPGD._advance, but for the images that leave the batch."""
+        attack, step = self._attack, self._step
+        self._x.copy_(attack._step(self._model, self._x, self._x0, self._labels, self._epsilon))
+        step.add_(1)
+        period = step - self._since
+        returned = equal_images(self._x, self._anchor) & (self._end == attack.steps) & (period % 2 == 0)
+        self._end.copy_(torch.where(returned, step + (attack.steps - step) % period, self._end))
+        self._finished.copy_(torch.where((self._end == step)[:, None, None, None], self._x, self._finished))
+
+
+def equal_images(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Return which images, (N, C, H, W), are equal in every value, (N,) bool."""
+    # the largest difference, 0 for equal floats alone, is several times faster than (one == other).all(dim=1)
+    return (one - other).flatten(1).abs_().amax(dim=1) == 0
 
 
 def anchors(steps: int) -> list[int]:
