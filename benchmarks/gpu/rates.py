@@ -1,0 +1,358 @@
+"""How many images a second, in which precision, batch size and memory layout, and what share of the device that is.
+
+The floor of a rate: the operations of its matrix products and convolutions, over what a large matrix product of the
+same precision makes in a second on this device.
+"""
+
+import contextlib
+import copy
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import foolbox
+import numpy as np
+import torch
+from torch.func import functional_call, grad, stack_module_state, vmap
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+import advspectra.attacks.linf_pgd as linf_pgd
+from advspectra.attack import build_attack
+from advspectra.cuda_graph import captured
+from advspectra.devices import precision, prepare
+from advspectra.layers import CircularConv2d, ShallowNetwork
+from advspectra.networks import build_network
+from advspectra.simplified import simplified
+from advspectra.split import on_device
+from advspectra.table import Column
+from advspectra.training import train
+from benchmarks.gpu.rows import Rows, seconds_left
+from benchmarks.networks import NETWORKS
+
+SHAPE, CLASSES = (3, 32, 32), 10
+EPSILON, REL_STEPSIZE = 8 / 255, 0.01  # steps so small that no image goes round: all of them are computed
+COLUMNS = (
+    Column("case", "case"),
+    Column("precision", "precision"),
+    Column("batch", "batch size"),
+    Column("how", "how"),
+    Column("per_second", "images (of attacks: image-steps) per second"),
+    Column("tflops", "TFLOP/s"),
+    Column("of_peak", "share of the matrix product"),
+    Column("memory_gib", "peak memory, GiB"),
+    Column("note", "note"),
+)
+SHALLOW = ("fully_connected-linear", "fully_connected-relu", "full_width-relu", "bounded_width_32-relu")
+SHALLOW += ("locally_connected-relu",)
+STACKED = 8  # seeds
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: widths of the deep networks, batch sizes, steps, side of the matrix."""
+
+    width: float
+    matrix: int
+    training_batches: tuple[int, ...]
+    attack_batches: tuple[int, ...]
+    steps: int
+    peer_steps: int
+    precisions: tuple[str, ...]
+    shallow: tuple[str, ...]
+
+
+SIZES = {
+    "full": Size(1, 8192, (128, 512), (200, 512), 40, 10, ("float32", "tf32", "bfloat16"), SHALLOW),
+    "toy": Size(1 / 16, 512, (32,), (20,), 4, 2, ("float32", "bfloat16"), SHALLOW[1:4:2]),
+}
+
+
+class Bench:
+    """The device, how much is measured on it, and where the rows go."""
+
+    def __init__(self, out: Path, device: torch.device, size: str):
+        self.device, self.size, self.rows = device, SIZES[size], Rows(out, "rates", COLUMNS)
+        self.peak: dict[str, float] = {}
+        generator = np.random.default_rng(0)
+        count = max(self.size.training_batches) * 40
+        images, labels = generator.integers(0, 256, (count, *SHAPE), dtype=np.uint8), np.arange(count) % CLASSES
+        self.split = on_device(images, labels, device)
+
+    def seconds(self, work: Callable[[], object], *, warm_up: bool = True) -> float:
+        """Return the time that `work` takes, after it has been done once."""
+        if warm_up:
+            work()
+        self._wait()
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        start = time.perf_counter()
+        work()
+        self._wait()
+        return time.perf_counter() - start
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def add(self, case: str, name: str, seconds: float, *, images: float, flops: float = 0.0, **more) -> None:
+        """Add a row; images : of the work timed; flops : of one of them, 0 if they do not count."""
+        per_second = images / seconds
+        row = {"case": case, "precision": name, "per_second": round(per_second, 1), **more}
+        if flops:
+            rate = per_second * flops / 1e12
+            row |= {
+                "tflops": round(rate, 2),
+                "of_peak": round(rate / self.peak[name], 3) if name in self.peak else None,
+            }
+        if self.device.type == "cuda":
+            row["memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+        self.rows.add(**row)
+
+    def network(self, label: str, *, seed: int = 0) -> torch.nn.Module:
+        """Return a new network of the benchmarks, deep ones at full width (on a CPU at a sixteenth)."""
+        entry = NETWORKS[label]
+        options = entry.options | ({"width": self.size.width} if "width" in entry.options else {})
+        form = {"options": options, "image_shape": SHAPE, "classes": CLASSES, "activation": entry.activation}
+        network = build_network(
+            entry.architecture, **form, depth=entry.depth, alpha=1, alpha_scaling="plain", seed=seed
+        )
+        return network.to(self.device)
+
+    def flops(self, network: torch.nn.Module, *, training: bool) -> float:
+        """Return the operations for one image: forward and backward, to the weights or to the image.
+
+        0 for networks whose operations do not count: an FFT, or an end-to-end map in place of the layers.
+        """
+        if isinstance(network, ShallowNetwork) and (
+            isinstance(network.activation, torch.nn.Identity) or isinstance(network.hidden[0], CircularConv2d)
+        ):
+            return 0.0
+        network = copy.deepcopy(network).eval().requires_grad_(training)
+        inputs = torch.rand(2, *SHAPE, device=self.device, requires_grad=not training)
+        with FlopCounterMode(display=False) as counter:
+            network(inputs).sum().backward()
+        return counter.get_total_flops() / 2
+
+
+def matrix_product(bench: Bench) -> None:
+    """Measure the peak of each precision, and of a copy within the memory."""
+    side = bench.size.matrix
+    one, other = (torch.randn(side, side, device=bench.device) for _ in range(2))
+    for name in bench.size.precisions:
+        with precision(bench.device, name), torch.no_grad():
+            factors = [factor.bfloat16() if name == "bfloat16" else factor for factor in (one, other)]
+            seconds = bench.seconds(lambda factors=factors: [torch.mm(*factors) for _ in range(10)]) / 10
+        bench.peak[name] = 2 * side**3 / seconds / 1e12
+        note = f"{side} x {side}"
+        bench.rows.add(case="matrix product", precision=name, tflops=round(bench.peak[name], 2), note=note)
+    seconds = bench.seconds(lambda: [other.copy_(one) for _ in range(10)]) / 10
+    bench.rows.add(
+        case="copy in memory", per_second=None, note=f"{2 * one.nbytes / seconds / 1e9:.0f} GB/s, read and written"
+    )
+
+
+def _train(bench: Bench, network: torch.nn.Module, *, batch: int, steps: int, label: str = "") -> None:
+    """The library's loop over `steps` batches; the rate is small, as the timed steps go on from each other."""
+    train(
+        network,
+        bench.split.subset(torch.arange(batch * steps, device=bench.device)),
+        bench.split.subset(torch.arange(10, device=bench.device)),
+        learning_rate=1e-5,
+        epochs=1,
+        batch_size=batch,
+        momentum=0.9,
+        weight_decay=0,
+        schedule={"factor": 1, "every": 1, "reset_at": None},
+        selection={"by": "test", "held_out_fraction": 0},
+        checkpoints={"steps": [], "epochs": []},
+        simplified=True,
+        seed=0,
+    )
+
+
+@contextlib.contextmanager
+def _fastest_algorithms() -> Iterator[None]:
+    """cuDNN tries its algorithms, and may take such as give other bytes each time."""
+    mode = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("default")
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        torch.backends.cudnn.benchmark = False
+
+
+def training(bench: Bench, label: str, name: str, batch: int, *, how: str = "") -> None:
+    """Time the library's training loop."""
+    network, steps = bench.network(label), bench.size.steps // (2 if batch > 128 else 1)
+    if how == "contiguous":
+        network.to(memory_format=torch.contiguous_format)
+    with precision(bench.device, name), _fastest_algorithms() if how == "cudnn.benchmark" else contextlib.nullcontext():
+        work = partial(_train, bench, network, batch=batch, steps=steps)
+        _train(bench, network, batch=batch, steps=3)
+        seconds = bench.seconds(work, warm_up=False)
+    flops = bench.flops(network, training=True)
+    bench.add(f"training {label}", name, seconds, images=batch * steps, flops=flops, batch=batch, how=how or "library")
+
+
+def captured_training(bench: Bench, label: str, name: str, batch: int) -> None:
+    """Time training steps that are one CUDA graph each: what the launches of the loop cost."""
+    network = bench.network(label).train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-5, momentum=0.9, fused=True)
+    inputs, labels = bench.split.batch(slice(0, batch))
+
+    def step():
+        optimizer.zero_grad()
+        functional.cross_entropy(network(inputs), labels).backward()
+        optimizer.step()
+
+    with precision(bench.device, name):
+        replay, steps = captured(step), bench.size.steps
+        seconds = bench.seconds(lambda: [replay() for _ in range(steps)])
+    flops = bench.flops(network, training=True)
+    bench.add(f"training {label}", name, seconds, images=batch * steps, flops=flops, batch=batch, how="one CUDA graph")
+
+
+def _data(bench: Bench, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return bench.split.batch(slice(0, count))
+
+
+def attack(bench: Bench, label: str, name: str, batch: int, *, how: str = "library") -> None:
+    """Time PGD: ours, as a graph or step by step, or another library's, on the network as it would see it."""
+    network = bench.network(label).eval().requires_grad_(False)
+    inputs, labels = _data(bench, batch)
+    steps = bench.size.steps if how in ("library", "step by step", "contiguous") else bench.size.peer_steps
+    flops = bench.flops(network, training=False)
+    parameters = {"steps": steps, "rel_stepsize": REL_STEPSIZE, "random_start": True}
+    graphed = linf_pgd.GRAPHED
+    if how in ("library", "step by step", "contiguous"):
+        fast = simplified(network, SHAPE)
+        if how == "contiguous":
+            fast = fast.to(memory_format=torch.contiguous_format)
+        linf_pgd.GRAPHED = set() if how == "step by step" else graphed
+        work = partial(build_attack("linf_pgd", epsilon=EPSILON, parameters=parameters).run, fast, inputs, labels)
+        if fast is not network:
+            flops = bench.flops(fast, training=False)
+    elif how == "Torchattacks":
+        import torchattacks
+
+        peer = torchattacks.PGD(network, eps=EPSILON, alpha=REL_STEPSIZE * EPSILON, steps=steps, random_start=True)
+        work = partial(peer, inputs, labels)
+    else:
+        network.requires_grad_(how == "Foolbox")
+        model = foolbox.PyTorchModel(network, bounds=(0, 1), device=bench.device)
+        work = partial(foolbox.attacks.LinfPGD(**parameters), model, inputs, labels, epsilons=EPSILON)
+    if how in ("Foolbox", "Foolbox, frozen", "Torchattacks"):
+        network.to(memory_format=torch.contiguous_format)
+    try:
+        with precision(bench.device, name):
+            seconds = bench.seconds(partial(work, part=linf_pgd.NOTHING_KEPT) if how in _OURS else work)
+    finally:
+        linf_pgd.GRAPHED = graphed
+    bench.add(f"PGD {label}", name, seconds, images=batch * steps, flops=flops, batch=batch, how=how)
+
+
+_OURS = ("library", "step by step", "contiguous")
+
+
+def stacked(bench: Bench, label: str, seeds: int) -> None:
+    """Time training steps of several seeds at once (torch.func), on the same images; on a GPU as one graph."""
+    networks = [bench.network(label, seed=seed) for seed in range(seeds)]
+    weights, buffers = stack_module_state(networks)
+    weights = {key: value.detach() for key, value in weights.items()}
+    velocities = {key: torch.zeros_like(value) for key, value in weights.items()}
+    base = copy.deepcopy(networks[0])
+    batch, steps = 128 if bench.device.type == "cuda" else 32, bench.size.steps
+    inputs, labels = _data(bench, batch)
+
+    def loss(weights, buffers):
+        return functional.cross_entropy(functional_call(base, (weights, buffers), (inputs,)), labels)
+
+    def step():
+        gradients = vmap(grad(loss))(weights, buffers)
+        for key, velocity in velocities.items():
+            velocity.mul_(0.9).add_(gradients[key])
+            weights[key].sub_(velocity, alpha=1e-5)
+
+    replay = captured(step) if bench.device.type == "cuda" else step
+    seconds = bench.seconds(lambda: [replay() for _ in range(steps)])
+    note = f"images of all {seeds} seeds"
+    how = f"{seeds} seeds stacked" + (", one CUDA graph" if bench.device.type == "cuda" else "")
+    flops = bench.flops(base, training=True)
+    bench.add(
+        f"training {label}",
+        "float32",
+        seconds,
+        images=seeds * batch * steps,
+        flops=flops,
+        batch=batch,
+        how=how,
+        note=note,
+    )
+
+
+def cases(bench: Bench) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield what is measured, what matters most first: a name and the work."""
+    size, cuda = bench.size, bench.device.type == "cuda"
+    first_batch, first_attack = size.training_batches[0], size.attack_batches[0]
+    yield "matrix product", partial(matrix_product, bench)
+    for name in size.precisions:
+        yield "training", partial(training, bench, "resnet18-relu", name, first_batch)
+        yield "attack", partial(attack, bench, "resnet18-relu", name, first_attack)
+    if cuda:
+        for name in size.precisions:
+            yield (
+                "attack, step by step",
+                partial(attack, bench, "resnet18-relu", name, first_attack, how="step by step"),
+            )
+    for how in ("Foolbox", "Foolbox, frozen", "Torchattacks"):
+        yield how, partial(attack, bench, "resnet18-relu", "float32", first_attack, how=how)
+    if cuda:
+        for name in size.precisions:
+            yield "training graph", partial(captured_training, bench, "resnet18-relu", name, first_batch)
+    for name in size.precisions[: 3 if cuda else 1]:
+        yield "vgg19", partial(training, bench, "vgg19-relu", name, first_batch)
+        yield "vgg19 attack", partial(attack, bench, "vgg19-relu", name, first_attack)
+    for label in size.shallow:
+        yield label, partial(training, bench, label, "float32", first_batch)
+        if cuda:
+            yield label, partial(captured_training, bench, label, "float32", first_batch)
+        yield label, partial(stacked, bench, label, STACKED)
+        yield label, partial(attack, bench, label, "float32", first_attack)
+        if cuda:
+            yield label, partial(attack, bench, label, "float32", first_attack, how="step by step")
+            yield label, partial(attack, bench, label, "float32", first_attack, how="Foolbox, frozen")
+    for name in size.precisions if cuda else ():
+        yield "layout", partial(training, bench, "resnet18-relu", name, first_batch, how="contiguous")
+        yield "layout", partial(attack, bench, "resnet18-relu", name, first_attack, how="contiguous")
+        yield "algorithms", partial(training, bench, "resnet18-relu", name, first_batch, how="cudnn.benchmark")
+        for batch in size.training_batches[1:]:
+            yield "batch", partial(training, bench, "resnet18-relu", name, batch)
+        for batch in size.attack_batches[1:]:
+            yield "batch", partial(attack, bench, "resnet18-relu", name, batch)
+
+
+def main() -> None:
+    """Measure case after case until the time is up; a case that fails is named."""
+    bench = Bench(Path(sys.argv[1]), prepare(sys.argv[3], threads=1), sys.argv[4])
+    for name, work in cases(bench):
+        if seconds_left() < 3:
+            bench.rows.add(case="no time was left for the cases from here on", note=name)
+            break
+        try:
+            work()
+        except Exception as error:  # whatever it is, the others are still to be measured
+            bench.rows.add(
+                case=name, note=f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
+            )
+            if bench.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+if __name__ == "__main__":
+    main()
