@@ -31,7 +31,7 @@ COLUMNS = (
 )
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs")
 ON_THE_CARD = ("train", "pgd", "minimal_pgd", "pgd_transfer", "lines")
-GPU_JOBS = 4  # at once on one card
+GPU_JOBS = 8  # at once on one card
 
 
 def demo_config(*, toy: bool) -> dict:

@@ -20,12 +20,13 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-import advspectra.attacks.linf_pgd as linf_pgd
+from advspectra import cuda_graph
 from advspectra.attack import build_attack
 from advspectra.cuda_graph import captured
 from advspectra.devices import precision, prepare
 from advspectra.layers import CircularConv2d, ShallowNetwork
 from advspectra.networks import build_network
+from advspectra.progress import NOTHING_KEPT
 from advspectra.simplified import simplified
 from advspectra.split import on_device
 from advspectra.table import Column
@@ -60,14 +61,13 @@ class Size:
     training_batches: tuple[int, ...]
     attack_batches: tuple[int, ...]
     steps: int
-    peer_steps: int
     precisions: tuple[str, ...]
     shallow: tuple[str, ...]
 
 
 SIZES = {
-    "full": Size(1, 8192, (128, 512), (200, 512), 40, 10, ("float32", "tf32", "bfloat16"), SHALLOW),
-    "toy": Size(1 / 16, 512, (32,), (20,), 4, 2, ("float32", "bfloat16"), SHALLOW[1:4:2]),
+    "full": Size(1, 8192, (128, 512), (200, 512), 20, ("float32", "tf32", "bfloat16"), SHALLOW),
+    "toy": Size(1 / 16, 512, (32,), (20,), 2, ("float32", "bfloat16"), SHALLOW[1:4:2]),
 }
 
 
@@ -78,9 +78,15 @@ class Bench:
         self.device, self.size, self.rows = device, SIZES[size], Rows(out, "rates", COLUMNS)
         self.peak: dict[str, float] = {}
         generator = np.random.default_rng(0)
-        count = max(self.size.training_batches) * 40
+        count = 3 * self.size.steps * max(*self.size.training_batches, 640)
         images, labels = generator.integers(0, 256, (count, *SHAPE), dtype=np.uint8), np.arange(count) % CLASSES
         self.split = on_device(images, labels, device)
+
+    def seconds_for(self, steps: int, work: Callable[[int], object]) -> float:
+        """Return the time that twice `steps` steps take, of three times less of once: without what starts them."""
+        work(3)
+        once, thrice = (self.seconds(partial(work, times * steps), warm_up=False) for times in (1, 3))
+        return max(thrice - once, 1e-9)
 
     def seconds(self, work: Callable[[], object], *, warm_up: bool = True) -> float:
         """Return the time that `work` takes, after it has been done once."""
@@ -175,6 +181,15 @@ def _train(bench: Bench, network: torch.nn.Module, *, batch: int, steps: int, la
 
 
 @contextlib.contextmanager
+def _no_graphs() -> Iterator[None]:
+    graphed, cuda_graph.GRAPHED = cuda_graph.GRAPHED, set()
+    try:
+        yield
+    finally:
+        cuda_graph.GRAPHED = graphed
+
+
+@contextlib.contextmanager
 def _fastest_algorithms() -> Iterator[None]:
     """cuDNN tries its algorithms, and may take such as give other bytes each time."""
     mode = torch.get_deterministic_debug_mode()
@@ -187,35 +202,23 @@ def _fastest_algorithms() -> Iterator[None]:
         torch.backends.cudnn.benchmark = False
 
 
-def training(bench: Bench, label: str, name: str, batch: int, *, how: str = "") -> None:
+# what is changed of the library's own way
+CONTEXTS = {"step by step": _no_graphs, "cudnn.benchmark": _fastest_algorithms}
+
+
+def _steps(bench: Bench, label: str) -> int:
+    return bench.size.steps * (5 if label in bench.size.shallow else 1)
+
+
+def training(bench: Bench, label: str, name: str, batch: int, *, how: str = "library") -> None:
     """Time the library's training loop."""
-    network, steps = bench.network(label), bench.size.steps // (2 if batch > 128 else 1)
+    network, steps = bench.network(label), _steps(bench, label)
     if how == "contiguous":
         network.to(memory_format=torch.contiguous_format)
-    with precision(bench.device, name), _fastest_algorithms() if how == "cudnn.benchmark" else contextlib.nullcontext():
-        work = partial(_train, bench, network, batch=batch, steps=steps)
-        _train(bench, network, batch=batch, steps=3)
-        seconds = bench.seconds(work, warm_up=False)
+    with precision(bench.device, name), CONTEXTS.get(how, contextlib.nullcontext)():
+        seconds = bench.seconds_for(steps, lambda steps: _train(bench, network, batch=batch, steps=steps))
     flops = bench.flops(network, training=True)
-    bench.add(f"training {label}", name, seconds, images=batch * steps, flops=flops, batch=batch, how=how or "library")
-
-
-def captured_training(bench: Bench, label: str, name: str, batch: int) -> None:
-    """Time training steps that are one CUDA graph each: what the launches of the loop cost."""
-    network = bench.network(label).train()
-    optimizer = torch.optim.SGD(network.parameters(), lr=1e-5, momentum=0.9, fused=True)
-    inputs, labels = bench.split.batch(slice(0, batch))
-
-    def step():
-        optimizer.zero_grad()
-        functional.cross_entropy(network(inputs), labels).backward()
-        optimizer.step()
-
-    with precision(bench.device, name):
-        replay, steps = captured(step), bench.size.steps
-        seconds = bench.seconds(lambda: [replay() for _ in range(steps)])
-    flops = bench.flops(network, training=True)
-    bench.add(f"training {label}", name, seconds, images=batch * steps, flops=flops, batch=batch, how="one CUDA graph")
+    bench.add(f"training {label}", name, seconds, images=2 * batch * steps, flops=flops, batch=batch, how=how)
 
 
 def _data(bench: Bench, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -223,41 +226,40 @@ def _data(bench: Bench, count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def attack(bench: Bench, label: str, name: str, batch: int, *, how: str = "library") -> None:
-    """Time PGD: ours, as a graph or step by step, or another library's, on the network as it would see it."""
+    """Time PGD: ours, as a graph or step by step, or another library's on the network as it would see it."""
     network = bench.network(label).eval().requires_grad_(False)
     inputs, labels = _data(bench, batch)
-    steps = bench.size.steps if how in ("library", "step by step", "contiguous") else bench.size.peer_steps
-    flops = bench.flops(network, training=False)
-    parameters = {"steps": steps, "rel_stepsize": REL_STEPSIZE, "random_start": True}
-    graphed = linf_pgd.GRAPHED
-    if how in ("library", "step by step", "contiguous"):
-        fast = simplified(network, SHAPE)
+    steps = _steps(bench, label)
+    if how in ("Foolbox", "Foolbox, frozen", "Torchattacks"):
+        network.to(memory_format=torch.contiguous_format).requires_grad_(how == "Foolbox")
+        work = partial(_peer_attack, how, network, inputs, labels)
+    else:
+        network = simplified(network, SHAPE)
         if how == "contiguous":
-            fast = fast.to(memory_format=torch.contiguous_format)
-        linf_pgd.GRAPHED = set() if how == "step by step" else graphed
-        work = partial(build_attack("linf_pgd", epsilon=EPSILON, parameters=parameters).run, fast, inputs, labels)
-        if fast is not network:
-            flops = bench.flops(fast, training=False)
-    elif how == "Torchattacks":
+            network = network.to(memory_format=torch.contiguous_format)
+        work = partial(_our_attack, network, inputs, labels)
+    with precision(bench.device, name), CONTEXTS.get(how, contextlib.nullcontext)():
+        seconds = bench.seconds_for(steps, work)
+    flops = bench.flops(network, training=False)
+    bench.add(f"PGD {label}", name, seconds, images=2 * batch * steps, flops=flops, batch=batch, how=how)
+
+
+def _parameters(steps: int) -> dict:
+    return {"steps": steps, "rel_stepsize": REL_STEPSIZE, "random_start": True}
+
+
+def _our_attack(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, steps: int) -> None:
+    build_attack("linf_pgd", epsilon=EPSILON, parameters=_parameters(steps)).run(network, inputs, labels, NOTHING_KEPT)
+
+
+def _peer_attack(peer: str, network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, steps: int) -> None:
+    if peer == "Torchattacks":
         import torchattacks
 
-        peer = torchattacks.PGD(network, eps=EPSILON, alpha=REL_STEPSIZE * EPSILON, steps=steps, random_start=True)
-        work = partial(peer, inputs, labels)
-    else:
-        network.requires_grad_(how == "Foolbox")
-        model = foolbox.PyTorchModel(network, bounds=(0, 1), device=bench.device)
-        work = partial(foolbox.attacks.LinfPGD(**parameters), model, inputs, labels, epsilons=EPSILON)
-    if how in ("Foolbox", "Foolbox, frozen", "Torchattacks"):
-        network.to(memory_format=torch.contiguous_format)
-    try:
-        with precision(bench.device, name):
-            seconds = bench.seconds(partial(work, part=linf_pgd.NOTHING_KEPT) if how in _OURS else work)
-    finally:
-        linf_pgd.GRAPHED = graphed
-    bench.add(f"PGD {label}", name, seconds, images=batch * steps, flops=flops, batch=batch, how=how)
-
-
-_OURS = ("library", "step by step", "contiguous")
+        torchattacks.PGD(network, eps=EPSILON, alpha=REL_STEPSIZE * EPSILON, steps=steps)(inputs, labels)
+        return
+    model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
+    foolbox.attacks.LinfPGD(**_parameters(steps))(model, inputs, labels, epsilons=EPSILON)
 
 
 def stacked(bench: Bench, label: str, seeds: int) -> None:
@@ -267,7 +269,7 @@ def stacked(bench: Bench, label: str, seeds: int) -> None:
     weights = {key: value.detach() for key, value in weights.items()}
     velocities = {key: torch.zeros_like(value) for key, value in weights.items()}
     base = copy.deepcopy(networks[0])
-    batch, steps = 128 if bench.device.type == "cuda" else 32, bench.size.steps
+    batch, steps = bench.size.training_batches[0], _steps(bench, label)
     inputs, labels = _data(bench, batch)
 
     def loss(weights, buffers):
@@ -279,7 +281,7 @@ def stacked(bench: Bench, label: str, seeds: int) -> None:
             velocity.mul_(0.9).add_(gradients[key])
             weights[key].sub_(velocity, alpha=1e-5)
 
-    replay = captured(step) if bench.device.type == "cuda" else step
+    replay = captured(step) if cuda_graph.possible(bench.device) else step
     seconds = bench.seconds(lambda: [replay() for _ in range(steps)])
     note = f"images of all {seeds} seeds"
     how = f"{seeds} seeds stacked" + (", one CUDA graph" if bench.device.type == "cuda" else "")
@@ -314,14 +316,14 @@ def cases(bench: Bench) -> Iterator[tuple[str, Callable[[], None]]]:
         yield how, partial(attack, bench, "resnet18-relu", "float32", first_attack, how=how)
     if cuda:
         for name in size.precisions:
-            yield "training graph", partial(captured_training, bench, "resnet18-relu", name, first_batch)
+            yield "training", partial(training, bench, "resnet18-relu", name, first_batch, how="step by step")
     for name in size.precisions[: 3 if cuda else 1]:
         yield "vgg19", partial(training, bench, "vgg19-relu", name, first_batch)
         yield "vgg19 attack", partial(attack, bench, "vgg19-relu", name, first_attack)
     for label in size.shallow:
         yield label, partial(training, bench, label, "float32", first_batch)
         if cuda:
-            yield label, partial(captured_training, bench, label, "float32", first_batch)
+            yield label, partial(training, bench, label, "float32", first_batch, how="step by step")
         yield label, partial(stacked, bench, label, STACKED)
         yield label, partial(attack, bench, label, "float32", first_attack)
         if cuda:

@@ -16,17 +16,19 @@ from test_linf_pgd import data as counted_images
 from test_minimal_linf_pgd import closed_form, linear
 from test_minimal_linf_pgd import images as images_of
 from test_progress import killed_at_every_saving
+from torch import nn
 from torch.nn import functional
 
 import advspectra.attacks.linf_pgd as linf_pgd
 import advspectra.progress as progress_module
-from advspectra import devices
+from advspectra import cuda_graph, devices
 from advspectra.attack import build_attack, perturb, transfer
 from advspectra.fourier import norms, power_spectrum
 from advspectra.line_ends import measure_lines
 from advspectra.networks import build_network
 from advspectra.predictors import end_to_end_map, through_map
 from advspectra.progress import Progress
+from advspectra.sgd import Steps
 from advspectra.simplified import simplified
 from advspectra.split import Split, on_device
 from advspectra.training import train
@@ -214,30 +216,40 @@ def iterates_of(kind, device, steps, **parameters):
     return kind(steps=steps, **parameters).run(model, inputs, labels, epsilon=EPSILON)
 
 
+@pytest.fixture
+def graphs(device, monkeypatch):
+    """Set whether steps are graphs; where there are none, as if: the runs before the capture, then step by step."""
+
+    def as_if(step):
+        for _ in range(cuda_graph.WARM_UP):
+            step()
+        return step
+
+    if device.type != "cuda":
+        monkeypatch.setattr(cuda_graph, "captured", as_if)
+    return lambda used: monkeypatch.setattr(cuda_graph, "GRAPHED", {device.type} if used else set())
+
+
 @pytest.mark.parametrize("graphed", [False, True], ids=["step by step", "as a graph"])
 @pytest.mark.parametrize("chunk", [7, 20])
 @pytest.mark.parametrize("steps", [1, 8, 9, 121, 122, 300])
-def test_pgd_is_foolboxs_bit_by_bit_step_by_step_and_as_a_graph(device, monkeypatch, graphed, chunk, steps):
+def test_pgd_is_foolboxs_bit_by_bit_step_by_step_and_as_a_graph(device, graphs, monkeypatch, graphed, chunk, steps):
     """A network whose arithmetic does not depend on the size of the batch, which differs between the three."""
     monkeypatch.setitem(linf_pgd.CHUNK, device.type, chunk)
-    monkeypatch.setattr(linf_pgd, "GRAPHED", {device.type} if graphed else set())
-    if device.type != "cuda":  # no graph, but its steps
-        monkeypatch.setattr(linf_pgd, "captured", lambda step: step)
+    graphs(graphed)
     expected = iterates_of(foolbox.attacks.LinfPGD, device, steps, rel_stepsize=0.1)
     found = iterates_of(linf_pgd.CycleDetectingLinfPGD, device, steps, rel_stepsize=0.1)
     assert torch.equal(found, expected)
 
 
-def test_the_graph_of_a_network_makes_the_same_steps_as_the_loop(device, monkeypatch):
+def test_the_graph_of_a_network_makes_the_same_steps_as_the_loop(device, graphs):
     """ResNet18 over steps in which no image goes round, so that the batches are the same: the same bits."""
-    if device.type != "cuda":
-        monkeypatch.setattr(linf_pgd, "captured", lambda step: step)
     network = simplified(network_of("resnet18").to(device), SHAPE)
     inputs, labels = noise(20).to(device), torch.arange(20, device=device) % CLASSES
     model, attack = foolbox.PyTorchModel(network, bounds=(0, 1), device=device), linf_pgd.CycleDetectingLinfPGD
     found = []
-    for graphed in (set(), {device.type}):
-        monkeypatch.setattr(linf_pgd, "GRAPHED", graphed)
+    for graphed in (False, True):
+        graphs(graphed)
         torch.manual_seed(0)
         kind = attack(steps=24, rel_stepsize=0.01)
         found.append(kind.run(model, inputs, labels, epsilon=EPSILON))
@@ -334,8 +346,38 @@ def test_a_training_is_that_in_float64_and_the_same_twice(device, architecture):
     assert same or devices.place(device)["determinism"] != "same bytes"
 
 
+def test_a_network_that_draws_random_numbers_is_trained_step_by_step(device, graphs):
+    graphs(True)
+    network = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(3072, CLASSES)).to(device)
+    settings = {"batch_size": 4, "momentum": 0.9, "weight_decay": 0.0}
+    split = on_device(*pixels(20), device)
+    assert not Steps(network, network, split, [None, None], **settings)._graphed
+    assert Steps(network[2], network, split, [None, None], **settings)._graphed
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("architecture", ["fully_connected", "full_width_convolution", "resnet18", "vgg19"])
+def test_steps_of_training_as_graphs_are_those_of_the_loop(device, graphs, architecture, momentum):
+    """Two rates, a smaller batch at the end of each epoch, states kept between steps: the same bits."""
+    found = []
+    for graphed in (False, True):
+        graphs(graphed)
+        devices._nondeterministic.clear()
+        settings = {"momentum": momentum, "weight_decay": 0.01, "batch_size": 33}
+        found.append(trained(architecture, device, **settings))
+        if devices.place(device)["determinism"] != "same bytes":
+            pytest.skip(devices.place(device)["determinism"])
+    assert found[0].history == found[1].history
+    for name, state in found[0].states.items():
+        assert all(torch.equal(found[1].states[name].tensors[key], value) for key, value in state.tensors.items())
+
+
+@pytest.mark.parametrize("graphed", [False, True], ids=["step by step", "as a graph"])
 @pytest.mark.parametrize("architecture", ["fully_connected", "resnet18"])
-def test_a_training_killed_at_each_saving_ends_as_one_left_alone(device, tmp_path, monkeypatch, architecture):
+def test_a_training_killed_at_each_saving_ends_as_one_left_alone(
+    device, graphs, tmp_path, monkeypatch, architecture, graphed
+):
+    graphs(graphed)
     monkeypatch.setattr(progress_module, "PATIENCE", 0)
     expected = trained(architecture, device)
     progress = Progress(tmp_path / "partial", about="this work")

@@ -7,8 +7,15 @@ from collections.abc import Callable
 
 import torch
 
+# device types that have graphs
+GRAPHED = {"cuda"}
 # PyTorch sets up its libraries in the first runs, which cannot be captured
 WARM_UP = 2
+
+
+def possible(device: torch.device) -> bool:
+    """Return whether a step on `device` can be captured."""
+    return device.type in GRAPHED
 
 
 def captured(step: Callable[[], None]) -> Callable[[], None]:

@@ -191,7 +191,8 @@ class PiecewiseLinear:
             two = torch.randn(2, *like.shape[1:], dtype=torch.float64, generator=generator)
             return torch.cat([two, 2 * two[1:] - two[:1]]).to(like.device)
 
-        values = self._first(three_on_a_line(torch.empty(3, *image_shape)))
+        device = next(iter(self._interpreter.module.parameters())).device
+        values = self._first(three_on_a_line(torch.empty(3, *image_shape, device=device)))
         for place, node in enumerate(self._nodes):
             if node.op.startswith("call") and not self._is_relu(node) and not self._is_max_pool(node):
                 inputs = {used: three_on_a_line(values[used]) for used in node.all_input_nodes if used in values}

@@ -6,16 +6,15 @@ Inputs are pixels / 255, in [0, 1], neither standardised nor augmented.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch.nn import functional
-from torch.optim.sgd import sgd
 from tqdm import tqdm
 
 from advspectra.checkpoint_file import State, Training
 from advspectra.predictors import through_map
 from advspectra.progress import NO_PROGRESS, Part, Progress
+from advspectra.sgd import Steps
 from advspectra.split import Split
 
 # how many steps' losses wait on the device before they are looked at: a look at each would stall a GPU
@@ -161,21 +160,10 @@ def train(
         fraction = selection["held_out_fraction"]
         train_split, judge = split_held_out(train_split, fraction=fraction, generator=generator)
     model = through_map(network, image_shape=train_split.images.shape[1:]) if simplified else network
-    parameters = list(network.parameters())
-    # torch.optim.SGD as a function: the class imports PyTorch's compiler, 2 s in each job. Fused: weights are read and
-    # written once, and a step with 8 million of them takes 0.8 of the time. The kernel supposes that gradients lie in
-    # memory as their weights do: those of backward() do, those of torch.autograd.grad need not.
-    update = partial(
-        sgd,
-        fused=True,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        dampening=0,
-        nesterov=False,
-        maximize=False,
-    )
     result = Training(learning_rate=learning_rate)
-    so_far = Unfinished(network, result, velocities=[None] * len(parameters))
+    so_far = Unfinished(network, result, velocities=[None for _ in network.parameters()])
+    sizes = {"batch_size": batch_size, "momentum": momentum, "weight_decay": weight_decay}
+    steps = Steps(network, model, train_split, so_far.velocities, **sizes)
     part = progress.part(f"learning_rate={learning_rate!r}")
     steps_per_epoch = -(-len(train_split) // batch_size)
     if late := [step for step in checkpoints["steps"] if step > epochs * steps_per_epoch]:
@@ -201,15 +189,9 @@ def train(
             order = torch.randperm(len(train_split), generator=generator).to(device)
             for number, index in list(enumerate(order.split(batch_size), start=1))[so_far.done :]:
                 step = (epoch - 1) * steps_per_epoch + number
-                inputs, labels = train_split.batch(index)
-                logits = model(inputs)
-                loss = functional.cross_entropy(logits, labels)
-                network.zero_grad()
-                loss.backward()
-                with torch.no_grad():
-                    update(parameters, [parameter.grad for parameter in parameters], so_far.velocities, lr=rate)
-                so_far.losses.append(loss.detach() * len(index))
-                so_far.correct = so_far.correct + (logits.detach().argmax(dim=1) == labels).sum()
+                loss, correct = steps.make(index, rate)
+                so_far.losses.append(loss)
+                so_far.correct = so_far.correct + correct
                 so_far.done = number
                 if number % LOOK_EVERY == 0 or number == steps_per_epoch:
                     _require_finite(so_far.losses, last_step=step, epoch=epoch, rate=rate, maximum=learning_rate)

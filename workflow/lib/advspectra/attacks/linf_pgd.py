@@ -16,9 +16,9 @@ import torch
 from foolbox.attacks.base import get_criterion, raise_if_kwargs, verify_input_bounds
 from foolbox.criteria import Misclassification
 
+from advspectra import cuda_graph
 from advspectra.attack import Attack
 from advspectra.attacks.foolbox import attack_of, instance_of
-from advspectra.cuda_graph import captured
 from advspectra.progress import NOTHING_KEPT, Part
 
 SPEC = {
@@ -44,8 +44,8 @@ SPEC = {
 # of it for eight networks, from one matrix (400 at once: 1.5 times as long) to ResNet18. On a GPU 512 images need 10 GB
 # with ResNet18 at full width.
 CHUNK = {"cpu": 128, "cuda": 512}
-# device types on which a step is a graph of one number of images; fewer are filled up to it while they are this share
-GRAPHED, FILLED = {"cuda"}, 0.75
+# A graph is of one number of images; fewer are filled up to it while they are this share of it.
+FILLED = 0.75
 
 
 def build(*, epsilon: float, parameters: dict) -> Attack:
@@ -92,7 +92,7 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
         x = eagerpy.clip(self.get_random_start(inputs, epsilon), *model.bounds) if self.random_start else inputs
         images, clean, y = x.raw.clone(), inputs.raw, labels.raw
         size = CHUNK.get(images.device.type, len(images))
-        graphs = _Graphs(self, model, epsilon) if images.device.type in GRAPHED else None
+        graphs = _Graphs(self, model, epsilon) if cuda_graph.possible(images.device) else None
         # the step after which an image is what it will be after the last step
         end = torch.full_like(y, self.steps)
         moving, start, done = torch.arange(len(y), device=y.device), 0, 0
@@ -195,7 +195,7 @@ class _Graphs:
         self._x, self._anchor, self._finished = clean.clone(), clean.clone(), clean.clone()
         self._end = torch.full_like(labels, self._attack.steps)
         self._step, self._since = labels.new_zeros(()), labels.new_zeros(())
-        self._replay = captured(self._one_step)
+        self._replay = cuda_graph.captured(self._one_step)
 
     def _one_step(self) -> None:
         """As the body of CycleDetectingLinfPGD._advance, but for the images that leave the batch."""
