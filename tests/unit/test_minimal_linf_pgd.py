@@ -1,5 +1,6 @@
 """The smallest epsilon against its closed form on linear networks, and the search on others."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -196,3 +197,17 @@ def test_options_that_do_not_fit_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         network = linear(2)
         found_on(network, images(network), **options)
+
+
+def test_the_search_runs_in_float32_whatever_the_precision_of_the_study():
+    """In another precision the boundary is elsewhere, and what is found next to it may be no success in float32."""
+    network = linear(10)
+    data, image = images(network), np.arange(60)
+    options = {"epsilon": LARGEST, "tolerance": TOLERANCE, "loss": "logit_difference", "parameters": STEPS}
+    attack = build_attack("minimal_linf_pgd", **options)
+    settings = {"batch_size": 60, "simplify": False, "seed": 0}
+    found = [perturb(network, data, image, attack, precision=name, **settings) for name in ("float32", "bfloat16")]
+    assert found[0].perturbation.tobytes() == found[1].perturbation.tobytes()
+    loose = dataclasses.replace(attack, precision=None)
+    rounded = perturb(network, data, image, loose, precision="bfloat16", **settings)
+    assert rounded.success.sum() < found[0].success.sum()

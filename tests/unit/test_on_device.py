@@ -312,7 +312,7 @@ def test_lines_are_those_of_the_cpu(device, architecture, exact_images):
     )
     for end in ("adversarial", "random"):  # the boundary is looked for in float32
         for name, values in expected[end].items():
-            np.testing.assert_allclose(found[end][name], values, rtol=1e-6, atol=1e-12, err_msg=f"{end} {name}")
+            np.testing.assert_allclose(found[end][name], values, rtol=1e-4, atol=1e-9, err_msg=f"{end} {name}")
 
 
 class Doubled(Split):

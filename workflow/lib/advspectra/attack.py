@@ -31,12 +31,14 @@ class Attack:
     shape. A long attack keeps in `part` what it has finished and goes on from there; others leave it alone.
     norm : order p of the norm that epsilon bounds, inf for the largest magnitude; epsilon : the bound, None for none.
     tune : like run, but returns an attack tuned on these images and what is to be known of it, names and numbers.
+    precision : in which it runs whatever the study says, None for that of the study; see devices.precision.
     """
 
     run: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor, Part], torch.Tensor]
     norm: float
     epsilon: float | None
     tune: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], tuple["Attack", dict[str, float]]] | None = None
+    precision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,19 +101,19 @@ def perturb(
     """Attack the network on the test images with the indices `image` and measure what came of it.
 
     The network's parameters are frozen and it is put in inference mode. simplify : let the attack see the network that
-    `simplified` makes of it. precision : see devices.precision; of the attack. What came of it is measured on the
-    network itself, in float32. seed : of the attack's random start. progress : where finished batches are kept, and
+    `simplified` makes of it. precision : see devices.precision; of the attack, unless it has its own. What came of it is
+    measured on the network itself, in float32. seed : of the attack's random start. progress : where finished batches are kept, and
     what an attack keeps of one, and from where an attack that was killed goes on, to the same result.
     """
     network.eval().requires_grad_(False)
     attacked = simplified(network, tuple(test.images.shape[1:])) if simplify else network
-    device = test.labels.device
+    device, used = test.labels.device, attack.precision or precision
     collected: list[dict[str, torch.Tensor]] = []
     tuning: dict[str, float] = {}
     with torch.random.fork_rng(), tqdm(total=len(image), desc=label, unit="image", disable=None) as bar:
         if attack.tune is not None:
             torch.manual_seed(seed)
-            with arithmetic(device, precision):
+            with arithmetic(device, used):
                 attack, tuning = attack.tune(attacked, *test.batch(torch.from_numpy(image).to(device)))
         torch.manual_seed(seed)
         for number, index in enumerate(torch.from_numpy(image).split(batch_size)):
@@ -120,7 +122,7 @@ def perturb(
             if kept := finished.load():
                 adversarial = kept[0]["adversarial"].to(device)
             else:
-                with arithmetic(device, precision):
+                with arithmetic(device, used):
                     adversarial = attack.run(attacked, inputs, labels, unfinished)
                 if finished.due():
                     finished.save({"adversarial": adversarial})
