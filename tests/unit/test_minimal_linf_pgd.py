@@ -211,3 +211,9 @@ def test_the_search_runs_in_float32_whatever_the_precision_of_the_study():
     loose = dataclasses.replace(attack, precision=None)
     rounded = perturb(network, data, image, loose, precision="bfloat16", **settings)
     assert rounded.success.sum() < found[0].success.sum()
+
+
+@pytest.mark.parametrize(("epsilon", "expected"), [(None, "float32"), (0.5, None)])
+def test_foolbox_s_own_searches_for_the_boundary_run_in_float32_too(epsilon, expected):
+    options = {"attack": "DDNAttack", "parameters": {"steps": 5}}
+    assert build_attack("foolbox", epsilon=epsilon, **options).precision == expected

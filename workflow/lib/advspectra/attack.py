@@ -101,9 +101,10 @@ def perturb(
     """Attack the network on the test images with the indices `image` and measure what came of it.
 
     The network's parameters are frozen and it is put in inference mode. simplify : let the attack see the network that
-    `simplified` makes of it. precision : see devices.precision; of the attack, unless it has its own. What came of it is
-    measured on the network itself, in float32. seed : of the attack's random start. progress : where finished batches are kept, and
-    what an attack keeps of one, and from where an attack that was killed goes on, to the same result.
+    `simplified` makes of it. precision : see devices.precision; of the attack, unless it has its own. What came of it
+    is measured on the network itself, in float32. seed : of the attack's random start. progress : where finished
+    batches are kept, and what an attack keeps of one, and from where an attack that was killed goes on, to the same
+    result.
     """
     network.eval().requires_grad_(False)
     attacked = simplified(network, tuple(test.images.shape[1:])) if simplify else network

@@ -60,6 +60,7 @@ def attack_of(
 ) -> Attack:
     """Return the attack that runs `instance` of Foolbox on images in [0, 1]; its result lies within epsilon.
 
+    Without an epsilon it looks for the boundary, and runs in float32: another precision has that elsewhere.
     keeps : the instance takes the argument `part`, where it keeps what it has finished.
     """
 
@@ -70,4 +71,5 @@ def attack_of(
         _, clipped, _ = instance(model, inputs, labels, epsilons=epsilon, **({"part": part} if keeps else {}))
         return clipped
 
-    return Attack(run=run, norm=float(instance.distance.p), epsilon=epsilon)
+    precision = "float32" if epsilon is None else None
+    return Attack(run=run, norm=float(instance.distance.p), epsilon=epsilon, precision=precision)

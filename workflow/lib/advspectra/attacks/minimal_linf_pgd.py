@@ -4,9 +4,10 @@ One attempt is the PGD of `linf_pgd` at an epsilon of each image's own. It succe
 among them, that is misclassified, and ends there. It fails after the last step, or where an iterate comes back
 exactly, as nothing new follows. An iterate is x + delta in float32 already: it is judged on the numbers that will be
 stored. The search runs in float32 whatever the study's precision: its results lie next to the boundary, and another
-precision has that elsewhere (in tf32 a sixth to a third of those of ResNet18 were on the wrong side). Bisection supposes that success is
-monotone: that PGD which succeeds at one epsilon does so at every larger one. Where that does not hold, the result is an
-epsilon of success with one of failure at most the tolerance below it, not certainly the smallest.
+precision has that elsewhere (in tf32 a sixth to a third of those of ResNet18 were on the wrong side). Bisection
+supposes that success is monotone: that PGD which succeeds at one epsilon does so at every larger one. Where that does
+not hold, the result is an epsilon of success with one of failure at most the tolerance below it, not certainly the
+smallest.
 """
 
 from dataclasses import dataclass
