@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from advspectra.devices import prepare
 from benchmarks import report
@@ -21,12 +22,20 @@ from benchmarks.gpu import pack
 from benchmarks.gpu.rows import DEADLINE
 from benchmarks.timing import ROOT
 
-# part -> its share of the time, and what it is
+
+class Part(NamedTuple):
+    """A part of the run: what it tells, and its share of the time at each size."""
+
+    title: str
+    full: int
+    toy: int
+
+
 PARTS = {
-    "right": (50, "Right on this device: the library against the CPU in float64, and against itself"),
-    "rates": (75, "Rates: images per second, and the share of the device's own matrix product"),
-    "study": (330, "The paper's ResNet18, and what time is left for"),
-    "demo": (130, "Through Snakemake: the demo on this device against the demo on the CPU"),
+    "right": Part("Right on this device: the library against the CPU in float64, and against itself", 60, 30),
+    "rates": Part("Rates: images per second, and the share of the device's own matrix product", 85, 25),
+    "study": Part("The paper's ResNet18, and what time is left for", 320, 20),
+    "demo": Part("Through Snakemake: the demo on this device, its tables against those of a CPU", 120, 45),
 }
 PACKING = 12  # seconds, to pack the study's files
 
@@ -36,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bash benchmarks/gpu/run.sh", description=__doc__)
     parser.add_argument("out", type=Path, help="folder for the results, at most 8 files of 16 MiB")
     parser.add_argument("seconds", type=float, help="the time for everything; 585 are what the shares are made for")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed of the study")
     parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all if none is given")
     parser.add_argument("--device", default="auto", help="cuda or cpu; default: what is there")
     parser.add_argument("--toy", action="store_true", help="at toy size, as always on a CPU: whether it works")
@@ -48,13 +58,14 @@ def main() -> None:
     conditions = report.machine(device, 1) | {"command": f"bash benchmarks/gpu/run.sh OUT {chosen.seconds:.0f}"}
     size = "toy" if chosen.toy or device.type == "cpu" else "full"
     parts = [name for name in PARTS if name in chosen.parts or not chosen.parts]
-    shares = sum(PARTS[name][0] for name in parts)
+    shares = {name: getattr(PARTS[name], size) for name in parts}
     outcomes, used = {}, 0
     with tempfile.TemporaryDirectory(prefix="advspectra-gpu-") as work, _images(Path(work), size):
         for name in parts:
-            used += PARTS[name][0]
-            deadline = began + (chosen.seconds - PACKING) * used / shares
-            outcomes[name] = _run(name, [str(chosen.out), work, device.type, size], chosen.out / "log.txt", deadline)
+            used += shares[name]
+            deadline = began + (chosen.seconds - PACKING) * used / sum(shares.values())
+            arguments = [str(chosen.out), work, device.type, size, str(chosen.seed)]
+            outcomes[name] = _run(name, arguments, chosen.out / "log.txt", deadline)
             if name == "study":
                 pack.pack(Path(work) / "study", chosen.out)
             (chosen.out / "table.md").write_text(_table(chosen.out, outcomes, conditions))
@@ -104,7 +115,7 @@ def _end(process: subprocess.Popen) -> None:
 def _table(out: Path, outcomes: dict[str, str], conditions: dict[str, str]) -> str:
     lines = ["# What a GPU tells", "", *(f"- {name}: {text}" for name, text in conditions.items())]
     for name, outcome in outcomes.items():
-        lines += ["", f"## {PARTS[name][1]}", "", f"It {outcome}.", ""]
+        lines += ["", f"## {PARTS[name].title}", "", f"It {outcome}.", ""]
         path = out / f"{name}.csv"
         if not path.exists():
             lines.append("No results.")

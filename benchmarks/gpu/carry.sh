@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# bash benchmarks/gpu/carry.sh IMAGES: fill the folder .gpu with what travels to a GPU beside the repository, which Git
-# ignores: wheels for its Python, and IMAGES, CIFAR-10 as a tar archive of train/<class>/* and test/<class>/*.
+# bash benchmarks/gpu/carry.sh IMAGES: fill the folder .gpu, which Git ignores, with what travels to a GPU beside the
+# repository: wheels for its Python; IMAGES, CIFAR-10 as a tar archive of train/<class>/* and test/<class>/*; and, once
+# `make demo` has run, the demo's tables.
 set -euo pipefail
 images=$(realpath "$1")
 cd "$(dirname "$0")/../.."
@@ -14,4 +15,8 @@ while read -r wheel; do
     "$python" -m pip wheel --quiet --no-deps --wheel-dir .gpu/wheels "$wheel" # pure Python that has no wheel
 done < <(grep --invert-match '^#' benchmarks/gpu/wheels.txt)
 cp "$images" .gpu/images.tar.xz
+if [ -d results/demo/tables ]; then
+  rm -rf .gpu/demo-tables
+  cp -r results/demo/tables .gpu/demo-tables
+fi
 du --summarize --human-readable .gpu

@@ -1,4 +1,7 @@
-"""The demo through Snakemake on this device, several jobs at once on one card, beside the demo on the CPU."""
+"""The demo through Snakemake on this device, several jobs at once on one card; its tables against those of a CPU.
+
+These travel along in .gpu/demo-tables. Without them the demo runs on the CPU too, at the same time.
+"""
 
 import csv
 import math
@@ -29,9 +32,10 @@ COLUMNS = (
     Column("largest", "largest relative difference"),
     Column("note", "note"),
 )
+CPU_TABLES = ROOT / ".gpu/demo-tables"
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs")
 ON_THE_CARD = ("train", "pgd", "minimal_pgd", "pgd_transfer", "lines")
-GPU_JOBS = 8  # at once on one card
+GPU_JOBS = 12  # at once on one card
 
 
 def demo_config(*, toy: bool) -> dict:
@@ -104,16 +108,15 @@ def main() -> None:
     """Run both at once, each on half of the cores, and compare their tables."""
     out, work, device = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     rows, toy = Rows(out, "demo", COLUMNS), sys.argv[4] == "toy"
-    cores = max(1, os.cpu_count() // 2)
     config = demo_config(toy=toy)
-    results = {name: Path("results") / config["study"] for name in ("this device", "the CPU")}
     targets = [f"results/{config['study']}/tables/{table}.csv" for table in ("table1", "table4")] if toy else []
+    devices = {"this device": device} | ({} if CPU_TABLES.exists() and not toy else {"the CPU": "cpu"})
+    cores = max(1, os.cpu_count() // len(devices))
+    results = {name: work / name.replace(" ", "-") / "results" / config["study"] for name in devices}
     began = time.time()
     running = {}
-    for name, where in (("this device", device), ("the CPU", "cpu")):
-        folder = work / name.replace(" ", "-")
-        results[name] = folder / results[name]
-        running[name] = (start(folder, config, where, cores, targets), where)
+    for name, where in devices.items():
+        running[name] = (start(results[name].parents[1], config, where, cores, targets), where)
     while running and seconds_left() > 2:
         for name, (process, where) in list(running.items()):
             if process.poll() is not None:
@@ -123,9 +126,11 @@ def main() -> None:
     for name, (process, where) in running.items():
         process.kill()
         _finished(rows, name, where, None, results[name], time.time() - began)
-    tables = [{path.name for path in (folder / "tables").glob("*.csv")} for folder in results.values()]
+    folders = [folder / "tables" for folder in results.values()]
+    folders += [CPU_TABLES] if len(folders) == 1 else []
+    tables = [{path.name for path in folder.glob("*.csv")} for folder in folders]
     for name in sorted(tables[0] & tables[1]):
-        rows.add(what=name, **compare(*(folder / "tables" / name for folder in results.values())))
+        rows.add(what=name, **compare(*(folder / name for folder in folders)))
 
 
 def _finished(rows: Rows, name: str, where: str, code: int | None, results: Path, seconds: float) -> None:

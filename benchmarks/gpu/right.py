@@ -20,7 +20,7 @@ from benchmarks.timing import ROOT
 
 COLUMNS = tuple(Column(name, name) for name in ("what", "outcome", "number", "note"))
 TESTS = ("test_on_device.py", "test_split.py", "test_devices.py")
-QUICK = "graph or closed_form or auto or streamed"  # what runs in seconds on a CPU
+QUICK = "bit_by_bit or closed_form or auto or streamed"  # what runs in seconds on a CPU
 OUTCOME = re.compile(r"(PASSED|FAILED|ERROR|SKIPPED)")
 SAME_TWICE = ("full_width-linear", "fully_connected-relu", "locally_connected-relu", "bounded_width_32-relu")
 DEEP = ("shallow_resnet-relu", "vgg19-relu", "resnet18-relu")
