@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 import yaml
+from scipy.optimize import brentq
 from synthetic_results import identity, write_development, write_run
 
 from advspectra import audit, evidence
@@ -19,9 +21,13 @@ from advspectra.claims import (
     PARTLY,
     SUPPORTED,
     UNDECIDED,
+    Claim,
+    Part,
     copies,
+    corrected,
     evaluate,
 )
+from advspectra.inference import Sample, infer
 from advspectra.measures import MEASURES, Conventions
 from advspectra.results import NAMES, read_runs
 from advspectra_study.claim_files import read_claims
@@ -111,6 +117,30 @@ def test_a_claim_that_only_the_correction_leaves_undecided_asks_for_seeds(tmp_pa
     assert (alone.verdict, alone.seeds_needed) == (SUPPORTED, None)
     assert (among.verdict, among.parts[0].verdict) == (UNDECIDED, "holds")
     assert among.parts[0].seeds_needed() == 3 < among.seeds_needed < 50
+
+
+def part_with(*, p_true=None, p_false=None):
+    """A part, greater than a bound, of three seeds, whose one-sided p-value is the one given."""
+    found = infer([Sample((np.array([value]),), lambda mean: mean) for value in (1.0, 2.0, 4.0)], generator=None)
+    p_value = found.p_above if p_true is not None else found.p_below
+    wanted = p_true if p_true is not None else p_false
+    bound = brentq(lambda threshold: p_value(threshold) - wanted, -1000, 1000, xtol=1e-12)
+    return Part("", ("", ""), (bound, None), ratio=False, found=found)
+
+
+@pytest.mark.parametrize(("p_value", "true", "false"), [(0.024, "holds", "fails"), (0.026, "open", "open")])
+def test_a_part_is_decided_by_its_two_sided_interval(p_value, true, false):
+    assert part_with(p_true=p_value).verdict == true
+    assert part_with(p_false=p_value).verdict == false
+
+
+def test_a_contradiction_is_corrected_for_the_number_of_parts():
+    about = {"name": "A", "title": "", "section": "", "sentence": "", "figures": ()}
+    for number in (1, 3):
+        claim = Claim(**about, parts=(part_with(p_false=0.01),) * number)
+        assert claim.p_values[1] == pytest.approx(0.01 * number, rel=1e-6)
+        assert corrected([claim])[0].p_value == pytest.approx(0.02 * number, rel=1e-6)
+        assert corrected([claim])[0].verdict == (CONTRADICTED if number == 1 else UNDECIDED)
 
 
 def test_one_seed_gives_a_direction_only(tmp_path):

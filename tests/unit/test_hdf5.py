@@ -133,6 +133,45 @@ def test_a_file_without_a_digest_is_refused(tmp_path):
         recorded_sha256(tmp_path / "b.h5")
 
 
+def test_a_digest_is_not_read_from_attributes_that_no_result_has(tmp_path):
+    write(tmp_path / "a.h5")
+    digest = recorded_sha256(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        assert file.attrs[DIGEST] == digest
+        for number in range(101):
+            file.attrs[f"a{number}"] = number
+    with pytest.raises(ValueError, match="a.h5: refused, as '/' has [0-9]+ attributes"):
+        recorded_sha256(tmp_path / "a.h5")
+
+
+def test_arrays_that_share_their_bytes_are_refused(tmp_path):
+    """Three arrays that were never written are made to lie where a fourth does: a file of 100 KB with 400 KB."""
+    path, size = tmp_path / "a.h5", 100_000
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"format": "advspectra.toy", "format_version": 2})
+        file["a"] = np.ones(size, dtype=np.uint8)
+        offset = file["a"].id.get_offset()
+        for name in "bcd":
+            file.create_dataset(name, (size,), np.uint8)
+    content, nowhere = path.read_bytes(), b"\xff" * 8 + size.to_bytes(8, "little")
+    assert content.count(nowhere) == 3
+    path.write_bytes(content.replace(nowhere, offset.to_bytes(8, "little") + nowhere[8:]))
+    with h5py.File(path) as file:
+        assert all((file[name][()] == 1).all() for name in "abcd")
+    with pytest.raises(ValueError, match="arrays that share their bytes"), open_checked(path, kind="toy", version=2):
+        pass
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_a_result_is_as_readable_as_any_file_of_the_user(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write(tmp_path / "a.h5")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.h5").stat().st_mode & 0o777 == mode
+
+
 def test_two_writers_of_one_file_leave_the_whole_one_of_either(tmp_path):
     path = tmp_path / "a.h5"
     with create(path, kind="toy", version=1, attributes={}) as first:

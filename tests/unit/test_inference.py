@@ -47,6 +47,14 @@ def test_one_number_of_one_seed_has_no_interval_and_proves_nothing():
     assert (found.p_above(0), found.p_below(0)) == (1.0, 1.0)
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_images_part_is_the_unbiased_variance_of_their_mean(seeds):
+    """Resampling four images gives three quarters of it."""
+    row = np.array([0.0, 1.0, 3.0, 8.0])
+    found = infer([sample(row)] * seeds, generator=np.random.default_rng(0))
+    assert found.images == pytest.approx(row.var(ddof=1) / 4, rel=0.08)
+
+
 def test_seeds_that_are_the_same_leave_the_variance_of_the_images():
     generator = np.random.default_rng(1)
     row = generator.normal(size=200)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from advspectra.networks import build_network
 from advspectra.progress import NOTHING_KEPT, Part, Progress
 from advspectra.split import Split
 from advspectra.training import TrainingFailed, fit, train
+from advspectra_study.job import unfinished
 
 EPSILON = 8 / 255
 
@@ -194,6 +196,25 @@ def test_other_work_does_not_go_on_from_it(progress):
     assert torch.equal(tensors["x"], torch.ones(3)) and facts == {"n": 1}
     assert progress.part("b").load() is None
     assert Progress(progress.folder, about="other work").part("a").load() is None
+
+
+def test_a_job_goes_on_from_its_own_work_and_from_no_other(tmp_path):
+    """Its attributes tell: other parameters, code, inputs or device are other work, another commit is not."""
+    snakemake = SimpleNamespace(resources=SimpleNamespace(save_every=0))
+    about = {"parameters": '{"rate": 0.1}', "device": "cpu: AVX2", "threads": 1, "commit": "a", "uncommitted": "[]"}
+
+    def kept(**changes):
+        with unfinished(snakemake, str(tmp_path / "checkpoints.h5"), about=about | changes) as progress:
+            found = progress.part("a").load()
+            progress.part("a").save({}, n=1)
+            progress.remove = lambda: None  # as if killed
+        return found is not None
+
+    assert not kept()
+    assert kept() and kept(commit="b", uncommitted='["x.py"]')
+    for changes in ({"parameters": '{"rate": 0.2}'}, {"device": "cpu: AVX512"}, {"threads": 2}):
+        assert not kept(**changes)
+        assert kept(**changes)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "a changed byte", "no HDF5"])

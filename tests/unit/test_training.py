@@ -138,6 +138,28 @@ def test_the_best_epoch_is_the_earliest_with_the_highest_accuracy_and_its_state_
     assert evaluate(network, toy_split(20, 1))[1] == max(accuracies)
 
 
+def test_of_equal_epochs_the_first_is_the_best(monkeypatch):
+    monkeypatch.setattr("advspectra.training.evaluate", lambda *arguments: (0.5, 0.5))
+    result = train(toy_network(), toy_split(), toy_split(20, 1), learning_rate=0.1, **SETTINGS)
+    assert (result.best_epoch, result.states["best"].epoch) == (1, 1)
+
+
+def test_weight_decay_is_that_of_plain_sgd():
+    data, network = toy_split(), toy_network()
+    settings = SETTINGS | {"weight_decay": 0.1, "epochs": 1}
+    settings["schedule"] = {"factor": 1, "every": 1, "reset_at": None}
+    settings["checkpoints"] = {"steps": [], "epochs": []}
+    train(network, data, toy_split(20, 1), learning_rate=0.1, **settings)
+    plain = toy_network()
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(3))
+    for index in order.split(16):
+        optimizer.zero_grad()
+        functional.cross_entropy(plain(data.images[index] / 255), data.labels[index]).backward()
+        optimizer.step()
+    torch.testing.assert_close(network.state_dict(), plain.state_dict(), rtol=0, atol=1e-7)
+
+
 def test_a_held_out_part_is_never_trained_on_and_selects():
     data = toy_split(50)
     kept, held = split_held_out(data, fraction=0.2, generator=torch.Generator().manual_seed(3))

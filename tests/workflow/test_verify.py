@@ -156,6 +156,57 @@ def test_numbers_that_no_computation_gives_and_shapes_that_do_not_fit_are_named(
         assert re.search(expected, text), output
 
 
+def rewritten(path, change):
+    """Change a result, and put its digests right, as one that was made from something else has them."""
+    from advspectra.hdf5 import DIGEST, content_sha256
+
+    with h5py.File(path, "r+") as file:
+        change(file)
+        for group in file.get("states", {}).values():
+            group.attrs[DIGEST] = content_sha256(group)
+        file.attrs[DIGEST] = content_sha256(file)
+
+
+def test_what_was_made_of_another_state_is_named(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+
+    def train_on(file):
+        for weights in file["states/best"].values():
+            weights[...] = weights[()] * 2
+
+    rewritten(study.folder / f"{RELU}/checkpoints.h5", train_on)
+    status, lists, output = verified(study)
+    named = "\n".join(lists[DAMAGED])
+    assert status == 1 and f"{RELU}/checkpoints.h5:" not in named, output
+    for path in (f"{RELU}/pgd/best/perturbations.h5", f"{RELU}/minimal/best/lines.h5"):
+        assert f"{path}: made of another state 'best'" in named, output
+    assert "minimal/step=0" not in named
+
+
+def test_what_was_made_from_other_images_is_named(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+
+    def brighten(file):
+        file["test/images"][0] = 255 - file["test/images"][0]
+
+    rewritten(study.folder / FILES["images"], brighten)
+    status, lists, output = verified(study)
+    named = "\n".join(lists[OUTDATED])
+    assert status == 1 and DAMAGED not in lists, output
+    for path in (FILES["settings"], f"{RELU}/checkpoints.h5"):
+        assert f"{path}: made from {FILES['images']}" in named, output
+    assert f"{LINEAR}/pgd/best/perturbations.h5: made from {LINEAR}/training.json" in named  # itself named here
+
+
+def test_other_settings_of_the_training_are_named(finished_study, tmp_path, tiny_config):
+    study = copied(finished_study, tmp_path)
+    tiny_config["training"]["momentum"] = 0.8
+    study.configure(tiny_config)
+    status, lists, output = verified(study)
+    assert status == 1, output
+    assert any(line.startswith(f"{FILES['settings']}: other settings: training") for line in lists[OUTDATED]), output
+
+
 def test_without_snakemakes_memory_what_the_configuration_would_make_otherwise_is_named(
     finished_study, tmp_path, tiny_config
 ):

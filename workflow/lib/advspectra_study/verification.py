@@ -113,6 +113,8 @@ def _made_by(path: str, form: dict[str, int]) -> dict:
         for other, digest in facts.get("outputs_sha256", {}).items():
             if not Path(other).exists() or _digest(other) != digest:
                 raise ValueError(f"{path}: {other} is missing or changed since it was made")
+        if Path(path).name == "training.json":  # the settings stand beside the code and the inputs
+            facts["settings"] = {name: fact for name, fact in facts.items() if name not in ("code", "inputs_sha256")}
         return facts
     return {}
 
