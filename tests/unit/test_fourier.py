@@ -41,6 +41,10 @@ def test_a_pure_cosine_lands_in_its_one_bin(size, ky, kx):
     angular = fourier.angular_energy(power[None, None], bins=180)[0]
     if (ky, kx) != (0, 0):
         assert angular[round(np.degrees(np.arctan2(ky, kx)) % 180) % 180] == pytest.approx(angular.sum())
+        for bins in (4, 12, 36):  # centred at multiples of 180 / bins degrees
+            angular = fourier.angular_energy(power[None, None], bins=bins)[0]
+            place = round((np.degrees(np.arctan2(ky, kx)) % 180) * bins / 180 + 1e-9) % bins
+            assert angular[place] == pytest.approx(angular.sum())
     else:
         np.testing.assert_allclose(angular, angular.sum() / 180)
 
@@ -63,18 +67,23 @@ def test_norms_equal_a_direct_sum_over_the_transform():
 def test_flatness_is_one_for_an_impulse_and_lowest_for_a_constant():
     impulse = np.zeros((1, 1, 8, 8))
     impulse[0, 0, 3, 5] = 2.0
-    images = np.concatenate([impulse, np.ones((1, 1, 8, 8)), np.zeros((1, 1, 8, 8))])
-    values = fourier.flatness(fourier.power_spectrum(images, convention="paper"))
-    np.testing.assert_allclose(values[:2], [1.0, 1 / 8])
+    images = np.concatenate([impulse, np.ones((1, 1, 8, 8)), np.zeros((1, 1, 8, 8)), 1e-6 * impulse])
+    power = fourier.power_spectrum(images, convention="paper")
+    with np.errstate(all="raise"):
+        values = fourier.flatness(power)
+    np.testing.assert_allclose(values[[0, 1, 3]], [1.0, 1 / 8, 1.0])
     assert np.isnan(values[2])
+    np.testing.assert_allclose(fourier.flatness(power[:1]), 1.0)
 
 
 def test_half_power_frequency_of_known_energies():
-    energy = np.array([[0, 0, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0], [0, 0, 0, 0]], dtype=float)
-    values = fourier.half_power_frequency(energy)
-    # bin 2 covers 1.5 to 2.5; bin 0 covers 0 to 0.5; half of four equal bins is the edge of bin 1
-    np.testing.assert_allclose(values[:4], [2.0, 0.25, 1.5, 1.5])
-    assert np.isnan(values[4])
+    energy = [[0, 0, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0], [0, 1, 3, 0], [0, 0, 0.2, 0.6], [0, 0, 0, 0]]
+    with np.errstate(all="raise"):
+        values = fourier.half_power_frequency(np.array(energy, dtype=float))
+    # bin 2 covers 1.5 to 2.5; bin 0 covers 0 to 0.5; half of four equal bins is the edge of bin 1; of [1, 3] half lies
+    # behind the first and a third of the second, of [0.2, 0.6] too
+    np.testing.assert_allclose(values[:6], [2.0, 0.25, 1.5, 1.5, 1.5 + 1 / 3, 2.5 + 1 / 3])
+    assert np.isnan(values[6])
 
 
 def test_no_images_give_no_rows():
