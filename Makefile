@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.made-from-lock
+# make environment TORCH=cpu: without CUDA's libraries (4 GB)
+TORCH ?= cuda
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 .PHONY: demo test test-long test-cluster lint bench environment
 
 demo: $(READY)
 	$(RUN) snakemake --configfile workflow/presets/demo.yaml
+	@echo "The demo is done. Open results/demo/report.html in a browser."
 
 test: lint
 	$(RUN) pytest
@@ -32,7 +35,20 @@ bench: $(READY)
 
 environment: $(READY)
 
+# How the lock is edited. For Linux torch's builds without CUDA have names of their own, and not every index has them.
+LOCK_cuda := -e ''
+LOCK_cpu := -e '/^(nvidia-|cuda-|triton=)/d' $(if $(filter Linux,$(shell uname)),-e 's/^(torch|torchvision)==[^ ]+/&+cpu/')
+HINT_cpu := echo "set PIP_EXTRA_INDEX_URL to the address of torch's CPU builds, which PyTorch's installation page gives" >&2;
+
+# The .pth file lets the environment's Python import the library from its place here.
 $(READY): envs/requirements.txt
+	$(if $(LOCK_$(TORCH)),,$(error TORCH=$(TORCH): expected cuda or cpu))
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("advspectra needs Python 3.11 or newer; \
+	$(PYTHON) is %d.%d: name another, as in make environment PYTHON=python3.11" % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements.txt
+	sed -E $(LOCK_$(TORCH)) envs/requirements.txt > $(VENV)/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --requirement $(VENV)/requirements.txt \
+	  || { $(HINT_$(TORCH)) exit 1; }
+	echo "$(CURDIR)/workflow/lib" > \
+	  "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/advspectra.pth"
 	touch $@

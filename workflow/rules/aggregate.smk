@@ -16,7 +16,7 @@ for table in TABLES:
             f"table_{table}"
         input:
             runs=run_files("tables", table),
-            reference="workflow/reference/paper.yaml",
+            reference=own("workflow/reference/paper.yaml"),
         output:
             csv=report(
                 f"{RESULTS}/tables/{table}.csv",
@@ -51,7 +51,7 @@ for figure in FIGURES:
             f"figure_{figure}"
         input:
             runs=run_files("figures", figure),
-            style="workflow/lib/advspectra/paper.mplstyle",
+            style=own("workflow/lib/advspectra/paper.mplstyle"),
         output:
             pdf=f"{RESULTS}/figures/{path}.pdf",
             png=report(

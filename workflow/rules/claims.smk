@@ -4,8 +4,8 @@
 from advspectra_study.claim_files import read_claims
 from advspectra_study.conventions import audited_attacks, conventions_of
 
-CLAIMS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "workflow/reference/claims").glob("*.yaml"))
-CLAIMS_SCHEMA = "workflow/schemas/claims.schema.yaml"
+CLAIMS = sorted(own(str(path.relative_to(ROOT))) for path in (ROOT / "workflow/reference/claims").glob("*.yaml"))
+CLAIMS_SCHEMA = own("workflow/schemas/claims.schema.yaml")
 try:
     read_claims([ROOT / path for path in CLAIMS], schema_path=ROOT / CLAIMS_SCHEMA)
 except ConfigError as error:
@@ -19,7 +19,7 @@ rule claims:
         runs=claim_files(),
         claims=CLAIMS,
         schema=CLAIMS_SCHEMA,
-        reference="workflow/reference/paper.yaml",
+        reference=own("workflow/reference/paper.yaml"),
     output:
         csv=report(f"{RESULTS}/claims.csv", caption=caption("claims"), category="Verdicts", labels={"verdicts": "claims"}),
         provenance=f"{RESULTS}/claims.json",
@@ -47,7 +47,7 @@ rule audit:
         beside=[path for path in BESIDE if Path(path).exists()],
         claims=CLAIMS,
         schema=CLAIMS_SCHEMA,
-        reference="workflow/reference/paper.yaml",
+        reference=own("workflow/reference/paper.yaml"),
     output:
         csv=report(f"{RESULTS}/audit.csv", caption=caption("audit"), category="Verdicts", labels={"verdicts": "conventions"}),
         provenance=f"{RESULTS}/audit.json",

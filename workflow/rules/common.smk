@@ -8,7 +8,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-ROOT = Path(workflow.basedir)
+# not workflow.basedir, which is that of a workflow that imports this one
+if not isinstance(workflow.current_basedir, os.PathLike):
+    raise WorkflowError("advspectra runs from a folder of this machine: clone its repository and give its Snakefile's path")
+ROOT = Path(workflow.current_basedir).resolve().parents[1]
 LIBRARY = ROOT / "workflow/lib"
 sys.path.insert(0, str(LIBRARY))
 
@@ -22,6 +25,10 @@ from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_f
 from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs
 
 share_library(LIBRARY)
+if not config:
+    raise WorkflowError("no configuration: a workflow that imports advspectra as a module hands one on, `config: config`")
+if workflow.modifier.modify_path("results") != "results":
+    raise WorkflowError("module advspectra: expected neither `prefix` nor `replace_prefix`: results/<study> has its place")
 try:
     GIVEN = load_config(config, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
 except ConfigError as error:
@@ -46,8 +53,13 @@ FIGURES = available("figures", LIBRARY)
 ENVIRONMENT = "../../envs/environment.yaml"
 
 
+def own(path):
+    """The path of a file of the workflow: relative, as results name it, if the study runs in the workflow's folder."""
+    return path if Path.cwd() == ROOT else str(ROOT / path)
+
+
 # of `--software-deployment-method apptainer`, made from the definition beside it
-container: "envs/advspectra.sif"
+container: own("envs/advspectra.sif")
 
 
 # without a GPU the resource never holds a job back

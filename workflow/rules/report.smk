@@ -18,8 +18,8 @@ rule report:
             *collect(f"{RESULTS}/tables/{{table}}.json", table=TABLES),
             *collect(f"{RESULTS}/figures/{{figure}}.json", figure=figure_paths()),
         ],
-        doubts="workflow/reference/doubts.yaml",
-        templates=sorted(str(path.relative_to(ROOT)) for path in LIBRARY.glob("advspectra/page/templates/*")),
+        doubts=own("workflow/reference/doubts.yaml"),
+        templates=sorted(own(str(path.relative_to(ROOT))) for path in LIBRARY.glob("advspectra/page/templates/*")),
     output:
         html=report(
             f"{RESULTS}/report.html",

@@ -80,7 +80,7 @@ def made_by(snakemake) -> dict[str, str | list | dict]:
         "parameters": parameters,
         "code": code,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "inputs_sha256": {str(path): sha256(path) for path in snakemake.input},
+        "inputs_sha256": {recorded_name(path): sha256(path) for path in snakemake.input},
     }
     facts |= _commit()
     _not_computing += time.perf_counter() - start
@@ -109,6 +109,18 @@ def sha256(path: str | Path) -> str:
             file.seek(0)
             return hashlib.file_digest(file, "sha256").hexdigest()
     return recorded_sha256(path)
+
+
+def recorded_name(path: str) -> str:
+    """Return the name by which results know an input: of a file of the workflow the same wherever that lies."""
+    path = Path(path)
+    return str(path.relative_to(ROOT) if path.is_absolute() and path.is_relative_to(ROOT / "workflow") else path)
+
+
+def recorded_file(name: str) -> Path:
+    """Return the file that results know by this name."""
+    own = ROOT / name
+    return own if name.startswith("workflow/") and own.exists() else Path(name)
 
 
 def _commit() -> dict[str, str | list[str]]:

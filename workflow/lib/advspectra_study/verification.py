@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from advspectra.hdf5 import content_sha256
 from advspectra.result_checks import check_result
-from advspectra_study.job import sha256
+from advspectra_study.job import recorded_file, recorded_name, sha256
 
 # of inputs that may be newer than what was made of them: a state of the network is known by its own digest
 REPLACEABLE = ("checkpoints.h5", "checkpoints.kept")
@@ -66,6 +66,8 @@ def verify(folder: str, expected: Mapping[str, Mapping]) -> Report:
     form: dict[str, int] = {}
     # as they stand in a file
     expected = json.loads(json.dumps(expected))
+    for made in expected.values():
+        made["inputs"] = [recorded_name(path) for path in made["inputs"]]
     for path in tqdm(expected, desc="verify", unit="file", disable=None):
         if not Path(path).exists():
             report.missing.append(path)
@@ -153,7 +155,8 @@ def _other_input(made_by: Mapping, bad: set[str]) -> str:
     for path, digest in made_by.get("inputs_sha256", {}).items():
         if any(part in REPLACEABLE for part in Path(path).parts):
             continue
-        if path in bad or not Path(path).exists() or _digest(path) != digest:
+        file = recorded_file(path)
+        if path in bad or not file.exists() or _digest(str(file)) != digest:
             return f"made from {path}, which is gone, changed or named here itself"
     return ""
 

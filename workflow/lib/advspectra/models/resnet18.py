@@ -57,8 +57,13 @@ def build(
 def _stage(in_channels: int, out_channels: int, *, stride: int) -> nn.Sequential:
     shortcut = None
     if stride != 1:
-        shortcut = nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
-        )
+        # The usual 1x1 convolution with a stride, as one without a stride of every second pixel: oneDNN writes past
+        # its workspace in the former's backward pass where there are few input channels (oneDNN #6035). The names
+        # "0" and "1" are those that torchvision gives to the convolution and its normalisation.
+        layers = OrderedDict()
+        layers["every_second_pixel"] = nn.AvgPool2d(1, stride=stride)
+        layers["0"] = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        layers["1"] = nn.BatchNorm2d(out_channels)
+        shortcut = nn.Sequential(layers)
     first = BasicBlock(in_channels, out_channels, stride=stride, downsample=shortcut)
     return nn.Sequential(first, BasicBlock(out_channels, out_channels))
