@@ -22,6 +22,7 @@ pytest_add_cli_args_test_selection = [$(printf '"%s", ' "$@")]
 pytest_add_cli_args = ["-p", "no:cacheprovider"]
 process_isolation = "fork"
 CONFIG
+export OMP_NUM_THREADS=1 # threads do not survive a fork
 mutmut run --max-children "${CHILDREN:-2}" >mutmut.log 2>&1 || tail -20 mutmut.log
 mutmut results --all true >results.txt
 killed=$(grep -c ': \(killed\|timeout\|segfault\)' results.txt || true)
