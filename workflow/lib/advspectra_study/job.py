@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import json
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ from advspectra.hdf5 import recorded_sha256, replacing
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
+# of an object in memory, another one each time, in the message of a library
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)")
 
 # seconds that this process, which is one job, has spent on what its results are made from, not on making them
 _not_computing = 0.0
@@ -42,7 +45,7 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             yield lambda line: print(line, file=log)
             print(f"computed for {time.perf_counter() - start - _not_computing:.3f} s", file=log)
         except Exception as error:
-            message = f"rule {snakemake.rule}: {type(error).__name__}: {error}"
+            message = ADDRESS.sub("", f"rule {snakemake.rule}: {type(error).__name__}: {error}")
             if not isinstance(error, ValueError | OSError):
                 traceback.print_exc(file=log)
             print(message, file=log)
