@@ -246,6 +246,11 @@ def test_broken_config_is_refused_with_one_line_that_names_the_key(changes, path
     assert not [fragment for fragment in fragments if fragment not in named[0]], named[0]
 
 
+def test_a_value_that_is_an_object_of_python_is_named_without_its_address():
+    lines = faults(changed(("training.momentum", base)))
+    assert lines and all(" at 0x" not in line for line in lines) and 'found "<function base>"' in lines[0]
+
+
 def test_base_of_the_broken_configs_is_valid():
     assert load(base())["study"] == "paper"
 

@@ -7,7 +7,6 @@ import hashlib
 import importlib
 import json
 import platform
-import re
 import subprocess
 import sys
 import time
@@ -18,11 +17,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from advspectra.hdf5 import recorded_sha256, replacing
+from advspectra_study.config_faults import ADDRESS
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
-# of an object in memory, another one each time, in the message of a library
-ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)")
 
 # seconds that this process, which is one job, has spent on what its results are made from, not on making them
 _not_computing = 0.0
