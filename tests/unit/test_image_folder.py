@@ -3,7 +3,10 @@
 import hashlib
 import io
 import os
+import re
+import struct
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +24,7 @@ PLACES = [
 ]
 
 
-def pixels(seed: int, height: int = 6, width: int = 4) -> np.ndarray:
+def pixels(seed: int, height: int = 6, width: int = 6) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
@@ -99,7 +102,7 @@ def test_the_checksum_of_a_folder_depends_on_names_and_contents_alone(files, tmp
 
 
 def test_formats_can_be_mixed_and_gray_fills_three_channels(files, tmp_path):
-    gray = np.arange(24, dtype=np.uint8).reshape(6, 4)
+    gray = np.arange(36, dtype=np.uint8).reshape(6, 6)
     files |= {
         "train/bird/b.bmp": encode(pixels(7), "BMP"),
         "train/bird/c.webp": encode(pixels(7), "WEBP"),
@@ -107,35 +110,35 @@ def test_formats_can_be_mixed_and_gray_fills_three_channels(files, tmp_path):
         "train/cat/h.jpg": encode(pixels(8), "JPEG"),
     }
     images = load(write_folder(tmp_path, files))
-    assert images.train_images.shape == (7, 3, 6, 4)
+    assert images.train_images.shape == (7, 3, 6, 6)
     np.testing.assert_array_equal(images.train_images[1], pixels(7).transpose(2, 0, 1))
     np.testing.assert_array_equal(images.train_images[5], np.stack([gray] * 3))
 
 
 def test_one_channel_is_the_luminance(files, tmp_path):
     images = load(write_folder(tmp_path, files), channels=1)
-    assert images.train_images.shape == (3, 1, 6, 4)
+    assert images.train_images.shape == (3, 1, 6, 6)
     luminance = pixels(2) @ [0.299, 0.587, 0.114]
     assert np.abs(images.train_images[0, 0] - luminance).max() <= 0.51
 
 
 def test_resize_uses_the_chosen_filter(files, tmp_path):
-    flat = np.full((12, 8, 3), 77, dtype=np.uint8)
+    flat = np.full((12, 9, 3), 77, dtype=np.uint8)
     double = pixels(5).repeat(2, axis=0).repeat(2, axis=1)
     path = write_folder(tmp_path, files | {"train/bird/flat.png": encode(flat), "train/cat/x.png": encode(double)})
     for name in ("nearest", "bilinear", "bicubic", "lanczos"):
-        images = load(path, image_size=[6, 4], resize=name)
-        np.testing.assert_array_equal(images.train_images[1], np.full((3, 6, 4), 77))
+        images = load(path, image_size=[6, 6], resize=name)
+        np.testing.assert_array_equal(images.train_images[1], np.full((3, 6, 6), 77))
         np.testing.assert_array_equal(images.train_images[0], pixels(2).transpose(2, 0, 1))  # already of that size
         exact = np.array_equal(images.train_images[4], pixels(5).transpose(2, 0, 1))
         assert exact == (name == "nearest")  # the nearest of a doubled pixel is that pixel; the others mix
-    assert load(path, image_size=[3, 9], resize="bilinear").train_images.shape == (5, 3, 3, 9)
+    assert load(path, image_size=[9, 9], resize="bilinear").train_images.shape == (5, 3, 9, 9)
 
 
-@pytest.mark.parametrize("options", [{}, {"image_size": [6, 4]}])
+@pytest.mark.parametrize("options", [{}, {"image_size": [6, 6]}])
 def test_another_size_without_resize_is_an_error_with_both_sizes(files, options, tmp_path):
     path = write_folder(tmp_path, files | {"train/cat/wide.png": encode(pixels(1, 5, 7))})
-    with pytest.raises(ValueError, match="train/cat/wide.png has 5 x 7 pixels, expected 6 x 4"):
+    with pytest.raises(ValueError, match="train/cat/wide.png has 5 x 7 pixels, expected 6 x 6"):
         load(path, **options)
 
 
@@ -156,8 +159,8 @@ def test_resize_without_image_size_is_refused(files, tmp_path):
             encode(pixels(1, 64, 64), "JPEG")[:-900],
             "train/cat/cut.jpg cannot be used as an image",
         ),
-        ("train/cat/deep.png", encode(np.full((6, 4), 40000, dtype=np.uint16)), "deep.png .*pixel mode I.16"),
-        ("train/cat/clear.png", encode(np.zeros((6, 4, 4), dtype=np.uint8)), "clear.png .*transparent"),
+        ("train/cat/deep.png", encode(np.full((6, 6), 40000, dtype=np.uint16)), "deep.png .*16"),
+        ("train/cat/clear.png", encode(np.zeros((6, 6, 4), dtype=np.uint8)), "clear.png .*transparent"),
         ("train/frog/1.png", encode(pixels(1)), r"test has no images of the classes \['frog'\]"),
         ("test/frog/1.png", encode(pixels(1)), r"train has no images of the classes \['frog'\]"),
         ("README", b"hello", "README"),
@@ -179,6 +182,136 @@ def test_animations_are_refused(files, tmp_path):
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
     with pytest.raises(ValueError, match="train/cat/moving.gif .*several frames"):
         load(write_folder(tmp_path, files | {"train/cat/moving.gif": buffer.getvalue()}))
+
+
+def deep_png(color: int) -> bytes:
+    """A PNG of 6 x 6 pixels with 16 bits a channel; color : 2 for RGB, 4 for gray and alpha, 6 for RGB and alpha."""
+    channels = {2: 3, 4: 2, 6: 4}[color]
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes(range(12 * channels)) for _ in range(6))
+    header = struct.pack(">IIBBBBB", 6, 6, 16, color, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def deep_tiff() -> bytes:
+    """An uncompressed TIFF of 6 x 6 RGB pixels with 16 bits a channel."""
+    tags = {256: 6, 257: 6, 259: 1, 262: 2, 273: 8, 277: 3, 278: 6, 279: 216, 284: 1}
+    data = bytes(range(216))
+    entries = {key: struct.pack("<HHII", key, 4, 1, value) for key, value in tags.items()}
+    entries[258] = struct.pack("<HHII", 258, 3, 3, 8 + len(data))
+    directory = struct.pack("<H", len(entries)) + b"".join(entries[key] for key in sorted(entries)) + bytes(4)
+    return struct.pack("<2sHI", b"II", 42, 8 + len(data) + 6) + data + struct.pack("<HHH", 16, 16, 16) + directory
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "bits"),
+    [
+        ("deep.png", deep_png(2), 16),
+        ("deep.png", deep_png(4), 16),
+        ("deep.png", deep_png(6), 16),
+        ("deep.tif", deep_tiff(), 16),
+        ("deep.ppm", b"P6 6 6 65535\n" + bytes(216), 16),
+        ("deep.ppm", b"P6 6 6 4095\n" + bytes(216), 12),
+        ("plain.ppm", b"P3 6 6 1023\n" + b"1000 " * 108, 10),
+    ],
+)
+def test_colours_of_more_than_8_bits_are_refused_and_not_cut(files, name, content, bits, tmp_path):
+    assert Image.open(io.BytesIO(content)).mode in ("RGB", "RGBA", "LA")  # as if they had 8
+    with pytest.raises(ValueError, match=f"train/cat/{name} .*: {bits} bits a channel, expected 8"):
+        load(write_folder(tmp_path, files | {f"train/cat/{name}": content}))
+
+
+def test_colours_of_fewer_bits_are_read(files, tmp_path):
+    few = encode(pixels(1) // 128 * 255)
+    path = write_folder(tmp_path, files | {"train/cat/a.ppm": b"P6 6 6 15\n" + bytes([15]) * 108})
+    assert load(path).train_images[3].min() == 255
+    for kind in ("PPM", "TIFF", "BMP"):
+        (tmp_path / "train/cat/a.ppm").write_bytes(encode(np.asarray(Image.open(io.BytesIO(few))), kind))
+        np.testing.assert_array_equal(load(path).train_images[3], (pixels(1) // 128 * 255).transpose(2, 0, 1))
+
+
+def test_of_a_jpeg_with_further_pictures_the_first_is_read(files, tmp_path):
+    buffer = io.BytesIO()
+    first, second = (Image.fromarray(np.full((6, 6, 3), value, dtype=np.uint8)) for value in (200, 20))
+    first.save(buffer, "MPO", save_all=True, append_images=[second])
+    images = load(write_folder(tmp_path, files | {"train/cat/z.jpg": buffer.getvalue()}))
+    assert np.abs(images.train_images[3].astype(int) - 200).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\0\0\0\x20ftypavif\0\0\0\0", "it is AVIF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "it is HEIC"),
+        (b"\xff\x0a\xfa\x1f", "it is JPEG XL"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="x"/>', "it is SVG"),
+        (b"notes", "or damaged"),
+    ],
+)
+def test_what_is_no_image_is_said_in_the_same_words_each_time(files, content, kind, tmp_path):
+    path = write_folder(tmp_path, files | {"train/cat/9.jpg": content})
+    with pytest.raises(ValueError) as caught:
+        load(path)
+    expected = "train/cat/9.jpg cannot be used as an image: none of BMP, GIF, JPEG, PNG, PPM, TIFF, WebP"
+    assert expected in str(caught.value) and str(caught.value).endswith(kind)
+    assert "0x" not in str(caught.value).removeprefix(path)
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_what_a_desktop_puts_beside_images_does_not_count(files, kind, tmp_path):
+    write = write_folder if kind == "folder" else write_archive
+    places = (".DS_Store", "train/.DS_Store", "train/cat/Thumbs.db", "test/cat/desktop.ini", "train/cat/._2.png")
+    litter = dict.fromkeys([*places, "__MACOSX/train/cat/._2.png", "train/__MACOSX/1.png"], encode(pixels(9)))
+    images = load(write(tmp_path / "littered", files | litter))
+    expect(images)
+    if kind == "folder":
+        clean = load(write(tmp_path / "clean", files))
+        assert images.source["folder_sha256"] == clean.source["folder_sha256"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+@pytest.mark.parametrize("place", [".ipynb_checkpoints/1.png", ".Trash-1000/1.png", "cat/.hidden.png"])
+def test_hidden_folders_are_no_classes_and_hidden_files_no_images(files, kind, place, tmp_path):
+    write = write_folder if kind == "folder" else write_archive
+    hidden = {f"{split}/{place}": encode(pixels(9)) for split in ("train", "test")}
+    name = next(part for part in place.split("/") if part.startswith("."))
+    with pytest.raises(ValueError, match=f"{re.escape(name)} is hidden, .*: remove it, or rename it"):
+        load(write(tmp_path / "images", files | hidden))
+
+
+def test_images_that_are_not_square_are_refused_with_the_cure(tmp_path):
+    path = write_folder(tmp_path, {place: encode(pixels(seed, 6, 4)) for place, seed in PLACES})
+    with pytest.raises(ValueError, match=r"6 x 4 pixels; .* as image_size: \[4, 4\], resize: bicubic"):
+        load(path)
+    with pytest.raises(ValueError, match="as many rows as columns"):
+        load(path, image_size=[8, 9], resize="bicubic")
+    assert load(path, image_size=[4, 4], resize="bicubic").train_images.shape == (3, 3, 4, 4)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("second", ["archive", "text", "in the last record"])
+def test_an_archive_that_goes_on_after_its_end_is_refused(files, mode, second, tmp_path):
+    path = Path(write_archive(tmp_path / "images", files, mode=mode))
+    renamed = {name.replace(".png", "b.png"): data for name, data in files.items()}
+    first = path.read_bytes()
+    if second == "archive":  # as `cat a.tar b.tar`
+        path.write_bytes(first + Path(write_archive(tmp_path / "b", renamed, mode=mode)).read_bytes())
+    elif second == "text" and mode == "w":
+        path.write_bytes(first + b"x")
+    elif mode == "w":  # the end of the archive is two blocks of zeros; its last record is filled up with more of them
+        path.write_bytes(first[:-512] + b"x" * 512)
+    else:
+        path.write_bytes(first + b"more, and not compressed")
+    with pytest.raises(ValueError, match="goes on after its end|truncated or damaged"):
+        load(str(path))
+
+
+def test_a_tilde_is_named_where_it_is_why_nothing_is_found():
+    with pytest.raises(ValueError, match="found neither; ~ is not expanded here, write the folder out"):
+        load("~/no_such_images.tar")
 
 
 def test_an_empty_class_folder_is_an_error(files, tmp_path):
@@ -214,7 +347,7 @@ def test_a_truncated_archive_is_refused(files, mode, kept, tmp_path):
     end = data.rindex(b"IEND") + 12 if mode == "w" else len(data)
     path.write_bytes(data[: int(kept * end) if kept >= 0 else end + int(kept)])
     with pytest.raises(ValueError, match="truncated or damaged"):
-        load(str(path), image_size=[6, 4], resize="nearest")
+        load(str(path), image_size=[6, 6], resize="nearest")
 
 
 def test_a_tar_cut_exactly_between_members_is_refused(files, tmp_path):

@@ -224,6 +224,17 @@ BROKEN = [
     ([("summary.checkpoint", "step=0")], "summary.checkpoint", ['found "step=0"', "one of best"]),
     ([("summary.convention", "rgb_orthonormal")], "summary.convention",
      ["spectra.conventions", "did you mean"]),
+    # paths that a shell would expand, and images whose spectra have no rings
+    ([("dataset.options", {"archive": "~/cifar.tar.gz"})], "dataset.options.archive",
+     ['found "~/cifar.tar.gz"', f"~ is not expanded here, write the folder out: {Path.home()}/cifar.tar.gz"]),
+    ([("dataset.options", {"cache": "~root/downloads"})], "dataset.options.cache", ["~ is not expanded here"]),
+    ([("dataset", {"name": "own", "source": "image_folder", "options": {"path": "~"}})], "dataset.options.path",
+     ["~ is not expanded here"]),
+    ([("dataset", {"name": "own", "source": "image_folder", "options": {"path": "x", "image_size": [32, 48]}})],
+     "dataset.options.image_size", ["found [32, 48]", "as many rows as columns, as [32, 32]"]),
+    ([("dataset", {"name": "own", "source": "band_features",
+                   "options": {"band": {"low": 2, "high": 4}, "image_size": [16, 12]}})],
+     "dataset.options.image_size", ["found [16, 12]", "as [12, 12]"]),
 ]  # fmt: skip
 
 
@@ -233,6 +244,11 @@ def test_broken_config_is_refused_with_one_line_that_names_the_key(changes, path
     named = [line for line in lines if line.startswith(f"{path}: ")]
     assert len(named) == 1, lines
     assert not [fragment for fragment in fragments if fragment not in named[0]], named[0]
+
+
+def test_a_value_that_is_an_object_of_python_is_named_without_its_address():
+    lines = faults(changed(("training.momentum", base)))
+    assert lines and all(" at 0x" not in line for line in lines) and 'found "<function base>"' in lines[0]
 
 
 def test_base_of_the_broken_configs_is_valid():
@@ -525,7 +541,7 @@ def plugin(library: Path, name: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("SPEC = dict()", "must be a literal"),
+        ("SPEC = dict()", r"SPEC \(lines 1 to 1\) must be a literal, without calls or names$"),
         ("x = 1", "constant SPEC, found none"),
         ("SPEC = {", "not valid Python"),
         ("SPEC = {'options': {}}", "expected SPEC with the keys"),
@@ -544,6 +560,20 @@ def test_a_plugin_without_a_proper_spec_is_named(tmp_path, source, message):
     with pytest.raises(ValueError, match=message) as caught:
         spec("models", "toy", tmp_path)
     assert "toy.py" in str(caught.value)
+
+
+def test_a_data_set_may_say_which_of_its_options_it_reads(tmp_path):
+    folder = tmp_path / "advspectra/datasets"
+    folder.mkdir(parents=True)
+    text = "SPEC = {'options': {'a': {'default': 1}}, 'required': [], 'reads': ['%s']}"
+    (folder / "toy.py").write_text(text % "a", encoding="utf-8")
+    assert spec("datasets", "toy", tmp_path)["reads"] == ["a"]
+    (folder / "toy.py").write_text(text % "b", encoding="utf-8")
+    with pytest.raises(ValueError, match="SPEC reads b, which its options do not define"):
+        spec("datasets", "toy", tmp_path)
+    (folder / "toy.py").write_text((text % "a").replace("reads", "read"), encoding="utf-8")
+    with pytest.raises(ValueError, match="expected SPEC with the keys options, required, found"):
+        spec("datasets", "toy", tmp_path)
 
 
 def test_a_plugin_is_read_and_not_run(tmp_path):

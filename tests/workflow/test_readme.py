@@ -108,7 +108,7 @@ def test_a_data_set_makes_the_images_of_a_study(tmp_path):
     add_files(tmp_path)
     generator = np.random.default_rng(0)
     pixels = {
-        f"{split}/{label}/{number}.png": generator.integers(256, size=(4, 5, 3), dtype=np.uint8)
+        f"{split}/{label}/{number}.png": generator.integers(256, size=(5, 5, 3), dtype=np.uint8)
         for split in ("train", "test")
         for label in ("cat", "dog")
         for number in range(2)
@@ -126,5 +126,5 @@ def test_a_data_set_makes_the_images_of_a_study(tmp_path):
         made = np.concatenate([images["train/images"], images["test/images"]])
     given = np.stack(list(pixels.values())).transpose(0, 3, 1, 2)
     # (N, C, H, W) -> (H*W, N*C): what all images have at one place; the places are in another order, their values not
-    given, made = (values.reshape(-1, 20).T.tolist() for values in (given, made))
+    given, made = (values.reshape(-1, 25).T.tolist() for values in (given, made))
     assert made != given and sorted(made) == sorted(given)

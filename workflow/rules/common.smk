@@ -18,6 +18,7 @@ sys.path.insert(0, str(LIBRARY))
 from advspectra.page.words import title
 from advspectra_study.config import ConfigError, load_config
 from advspectra_study.costs import Costs
+from advspectra_study.data_identity import images_params
 from advspectra_study.fingerprint import code_fingerprint
 from advspectra_study.machine import gpus, share_library
 from advspectra_study.plugins import available, literal
@@ -95,6 +96,18 @@ wildcard_constraints:
 def code(script, *plugins):
     """Digests of the script and of all library code that it reaches; a change of one makes the rule stale."""
     return code_fingerprint(ROOT / "workflow/scripts" / script, package=LIBRARY / "advspectra", plugins=plugins)
+
+
+def images_made_by():
+    """The params of what makes images.h5: the source, its options and code, and digests of what it reads."""
+    made = code("images.py", f"advspectra.datasets.{STUDY['dataset']['source']}")
+    if not workflow.is_main_process:  # which alone plans and makes it
+        return {"code": made}
+    say = lambda line: print(line, file=sys.stderr)
+    try:
+        return images_params(STUDY["dataset"], made, images=Path(DATASET) / "images.h5", library=LIBRARY, say=say)
+    except ValueError as error:
+        raise WorkflowError(str(error))
 
 
 def identity(wildcards):

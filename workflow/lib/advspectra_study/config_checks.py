@@ -1,5 +1,6 @@
 """Checks of a config that a JSON Schema cannot express. Each skips what is already known to be broken."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from math import inf, isfinite
@@ -23,6 +24,8 @@ from advspectra_study.runs import number
 
 # what no page and no path should have
 UNSAFE = re.compile(f"{CONTROL.pattern}|<")
+# a path that a shell, and nothing else, would expand
+HOME = re.compile(r"~[^/]*/")
 
 
 def written_out(value: Any, sizes: dict[int, float]) -> float:
@@ -130,6 +133,7 @@ def _check_network(
 
 def cross_faults(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
     """Checks what one key of the config demands of another."""
+    yield from _check_dataset(config, faults)
     yield from _check_runs(config, faults)
     yield from _check_architectures(config, faults)
     yield from _check_training(config, faults)
@@ -140,6 +144,21 @@ def entries(config: dict[str, Any], key: str) -> list[tuple[Keys, dict[str, Any]
     if not isinstance(config.get(key), list):
         return []
     return [((key, index), entry) for index, entry in enumerate(config[key]) if isinstance(entry, dict)]
+
+
+def _check_dataset(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
+    options = config["dataset"].get("options") if untouched(("dataset", "source"), faults) else None
+    for name, value in options.items() if isinstance(options, dict) else ():
+        keys = ("dataset", "options", name)
+        if isinstance(value, str) and (value == "~" or HOME.match(value)):
+            text = f"found {found(value)}; ~ is not expanded here, write the folder out: {os.path.expanduser(value)}"
+            yield Fault(keys, text)
+        # rings of equal cycles/image, over which spectra are summed, would be ellipses in cycles/pixel
+        if name == "image_size" and isinstance(value, list) and len(value) == 2 and value[0] != value[1]:
+            if untouched(keys, faults):
+                least = min(value)
+                text = f"found {found(value)}; allowed: as many rows as columns, as [{least}, {least}], since spectra"
+                yield Fault(keys, f"{text} are summed over rings of equal cycles/image")
 
 
 def _check_runs(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:

@@ -13,6 +13,8 @@ Keys = tuple[str | int, ...]
 NUMBER_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 # of a terminal (C0 and C1), and halves of characters: nothing can show them as they are
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# of an object in memory, which YAML can name; another one each time
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)")
 FRACTION_TEXT = re.compile(r"\s*[-+]?[\d.]+\s*/\s*[\d.]+\s*")
 
 
@@ -43,7 +45,7 @@ def untouched(keys: Keys, faults: list[Fault]) -> bool:
 
 def found(value: Any) -> str:
     """Return a value as its YAML would read, shortened to 70 characters."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = ADDRESS.sub("", json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 70 else text[:67] + "..."
 
 

@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from advspectra.hdf5 import recorded_sha256, replacing
+from advspectra_study.config_faults import ADDRESS
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
@@ -42,7 +43,7 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             yield lambda line: print(line, file=log)
             print(f"computed for {time.perf_counter() - start - _not_computing:.3f} s", file=log)
         except Exception as error:
-            message = f"rule {snakemake.rule}: {type(error).__name__}: {error}"
+            message = ADDRESS.sub("", f"rule {snakemake.rule}: {type(error).__name__}: {error}")
             if not isinstance(error, ValueError | OSError):
                 traceback.print_exc(file=log)
             print(message, file=log)

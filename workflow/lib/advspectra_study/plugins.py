@@ -14,6 +14,7 @@ SPEC_KEYS = {
     "models": {"options", "required", "activations", "depths", "alpha"},
     "attacks": {"options", "required"},
 }
+OPTIONAL_KEYS = {"datasets": {"reads"}}
 
 
 def plugin_path(kind: str, name: str, library: Path) -> Path:
@@ -49,7 +50,8 @@ def literal(path: Path, name: str) -> Any:
             try:
                 return ast.literal_eval(statement.value)
             except (ValueError, TypeError) as error:
-                raise ValueError(f"{path}: {name} must be a literal, without calls or names: {error}") from error
+                lines = f"lines {statement.lineno} to {statement.end_lineno}"
+                raise ValueError(f"{path}: {name} ({lines}) must be a literal, without calls or names") from error
     raise ValueError(f"{path}: expected a module-level constant {name}, found none")
 
 
@@ -57,7 +59,8 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
     """Return the SPEC of a dataset, model or attack.
 
     options : JSON Schema properties; required : options without a default. Of models also activations (list),
-    depths (list, or None for any number of hidden layers), alpha (whether alpha other than 1 is supported).
+    depths (list, or None for any number of hidden layers), alpha (whether alpha other than 1 is supported). A dataset
+    may have reads: its options that are paths of files or folders; other content of those makes its images anew.
     ValueError if the plug-in does not exist or its SPEC is not of this form.
     """
     path = plugin_path(kind, name, library)
@@ -66,7 +69,7 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"no {kind} named {name!r}; there are: {', '.join(available(kind, library)) or 'none'}")
     found = literal(path, "SPEC")
-    if not isinstance(found, dict) or set(found) != SPEC_KEYS[kind]:
+    if not isinstance(found, dict) or set(found) - OPTIONAL_KEYS.get(kind, set()) != SPEC_KEYS[kind]:
         keys = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
         raise ValueError(f"{path}: expected SPEC with the keys {', '.join(sorted(SPEC_KEYS[kind]))}, found {keys}")
     for option, schema in found["options"].items():
@@ -74,9 +77,9 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
             raise ValueError(
                 f"{path}: option {option!r} of SPEC must be in `required` or have a `default`, one of them"
             )
-    unknown = sorted(set(found["required"]) - set(found["options"]))
-    if unknown:
-        raise ValueError(f"{path}: SPEC requires {', '.join(unknown)}, which its options do not define")
+    for key, verb in (("required", "requires"), ("reads", "reads")):
+        if unknown := sorted(set(found.get(key, ())) - set(found["options"])):
+            raise ValueError(f"{path}: SPEC {verb} {', '.join(unknown)}, which its options do not define")
     return found
 
 

@@ -146,6 +146,8 @@ def _difference(expected: Mapping, made_by: Mapping) -> str:
         wanted = expected.get(name, {})
         found = made_by.get(name, wanted)
         if keys := sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)):
+            if keys == ["data"] and keys[0] in wanted and keys[0] in found:
+                return f"made from other data than there are now in {', '.join(wanted['data'])}"
             return f"other {name}: {', '.join(keys)}"
     return ""
 

@@ -3,7 +3,11 @@
 An archive (tar, plain or compressed with gzip, bzip2 or xz) is read as a stream; nothing of it goes to
 disk. It may hold everything in one top-level folder. Links are followed in a folder, which is the user's
 own, and refused in an archive, which may be a stranger's. Every file must be an image in its place: nothing
-is skipped.
+is skipped but what a desktop puts there by itself (advspectra.data_files). Names that begin with a dot are
+refused: such a folder, as .ipynb_checkpoints, is no class.
+
+Images have as many rows as columns: frequencies are in cycles/image, and a ring of equal radius, in which
+spectra are summed, is in cycles/pixel a circle only then.
 """
 
 import bz2
@@ -11,18 +15,21 @@ import gzip
 import hashlib
 import io
 import lzma
+import re
 import tarfile
 import unicodedata
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from advspectra import memory
+from advspectra.data_files import is_litter
 from advspectra.image_file import ImageSet
 
 SPEC = {
@@ -38,7 +45,7 @@ SPEC = {
             "minItems": 2,
             "maxItems": 2,
             "default": None,
-            "description": "height and width (pixels); null: that of the images, which must all be alike",
+            "description": "height and width (pixels), equal; null: those of the images, which must all be alike",
         },
         "resize": {
             "enum": ["none", "nearest", "bilinear", "bicubic", "lanczos"],
@@ -52,12 +59,22 @@ SPEC = {
         },
     },
     "required": ["path"],
+    "reads": ["path"],
 }
 
 SPLITS = ("train", "test")
 FILTERS = {name: Image.Resampling[name.upper()] for name in SPEC["options"]["resize"]["enum"] if name != "none"}
 # Those whose decoders run nothing: Pillow gives EPS to Ghostscript, a program that executes it.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# The start of other formats, which are named where an image is none of those.
+OTHERS = {
+    "AVIF": rb"....ftypavi[fs]",
+    "HEIC": rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)",
+    "JPEG 2000": rb"....jP  |\xff\x4f\xff\x51",
+    "JPEG XL": rb"....JXL |\xff\x0a",
+    "PDF": rb"%PDF",
+    "SVG": rb"\s*(<\?xml[^>]*>\s*)?<svg",
+}
 # Limits against files made to fill the memory; photographs, and archives of them, stay far below each.
 PIXEL_LIMIT = 50_000_000  # of one decoded image
 BYTE_LIMIT = 256 * 2**20  # of one encoded image
@@ -75,8 +92,9 @@ def load(*, path: str, image_size: list[int] | None, resize: str, channels: int)
     """Return the images of a folder or archive, ordered by class, then name; no EXIF rotation.
 
     image_size : [H, W], or None if all images have one size. resize : Pillow filter, or "none".
+    Of a JPEG with further pictures in it (MPO, as phones and cameras write) the first one, which viewers show.
     Raises ValueError, naming the file, if one is not an image in its place, has another size and resize is
-    "none", is transparent or not 8-bit; if train and test differ in classes, or a class is empty; if the
+    "none", is not square, is transparent or not 8-bit; if train and test differ in classes, or a class is empty; if the
     archive is damaged or holds links; if the images take more than a quarter of the machine's memory.
     """
     location = Path(path)
@@ -87,7 +105,8 @@ def load(*, path: str, image_size: list[int] | None, resize: str, channels: int)
     elif location.is_file():
         entries, digest = _archive_entries(location), None
     else:
-        raise ValueError(f"image_folder: expected a folder or a tar archive at {path}, found neither")
+        hint = "; ~ is not expanded here, write the folder out" if path.startswith("~") else ""
+        raise ValueError(f"image_folder: expected a folder or a tar archive at {path}, found neither{hint}")
 
     found: dict[tuple[str, str, str], np.ndarray] = {}
     size = None if image_size is None else (int(image_size[0]), int(image_size[1]))
@@ -102,6 +121,12 @@ def load(*, path: str, image_size: list[int] | None, resize: str, channels: int)
                 digest.update(f"{name}\0{hashlib.sha256(data).hexdigest()}\n".encode())
             found[key] = _decode(data, name=f"{path}: {name}", size=size, resize=resize, channels=channels)
             size = size or found[key].shape[1:]
+            if size[0] != size[1]:
+                raise ValueError(
+                    f"image_folder: {path}: {name} has {size[0]} x {size[1]} pixels; spectra, summed over rings of "
+                    "equal cycles/image, need as many rows as columns: choose image_size and a resize filter, as "
+                    f"image_size: [{min(size)}, {min(size)}], resize: bicubic"
+                )
             held += found[key].nbytes + ENTRY_BYTES
             if held > most:
                 raise ValueError(f"image_folder: {path}: the images take more than {most} bytes of memory")
@@ -153,8 +178,9 @@ def _folder_entries(folder: Path) -> Iterator[tuple[tuple[str, str, str], bytes]
 
 def _listed(folder: Path) -> list[Path]:
     """Return what is in a folder, sorted; ValueError for a name that is no plain text."""
-    for path in (paths := sorted(folder.iterdir())):
+    for path in (paths := sorted(path for path in folder.iterdir() if not is_litter(path.name))):
         _check_name(path.name, where=f"image_folder: {folder}: {path.name!r}")
+        _check_shown(path.name, where=f"image_folder: {folder}: {path.name!r}")
     return paths
 
 
@@ -162,6 +188,12 @@ def _check_name(name: str, *, where: str) -> None:
     """Raise ValueError for control characters, which a terminal would obey, and for bytes that are not UTF-8."""
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise ValueError(f"{where}: expected a name without control characters, in UTF-8")
+
+
+def _check_shown(*names: str, where: str) -> None:
+    """Raise ValueError for a hidden file or folder, which a program may have put there unseen."""
+    if hidden := [name for name in names if name.startswith(".")]:
+        raise ValueError(f"{where}: {hidden[0]} is hidden, as its name begins with a dot: remove it, or rename it")
 
 
 def _archive_entries(path: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]:
@@ -175,6 +207,8 @@ def _archive_entries(path: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]
         ):
             for member in archive:
                 archive.members.clear()  # a stream never goes back; tarfile would keep every member
+                if any(is_litter(part) for part in PurePosixPath(member.name).parts):
+                    continue
                 parts = _parts(member, path=path)
                 if member.isdir():
                     folders.add(parts)
@@ -186,7 +220,12 @@ def _archive_entries(path: Path) -> Iterator[tuple[tuple[str, str, str], bytes]]
                     raise ValueError(f"image_folder: {path}: expected one top-level folder, found {sorted(tops)}")
                 yield (split, category, file), archive.extractfile(member).read()
             rest = 0
-            while block := stream.read(READ_BYTES):  # to the end, where the checksums are
+            while block := archive.fileobj.read(READ_BYTES):  # to the end, where the checksums are
+                if block.strip(b"\0"):
+                    raise ValueError(
+                        f"image_folder: {path} goes on after its end, as archives do that were joined by cat: unpack "
+                        "all of it (tar -i), and pack it anew"
+                    )
                 rest += len(block)
                 if rest > END_LIMIT:
                     raise ValueError(f"image_folder: {path}: more than {END_LIMIT} bytes after the last image")
@@ -226,18 +265,17 @@ class _Member(tarfile.TarInfo):
     _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _proc_sparse
 
 
-class _Xz(io.RawIOBase):
-    """An xz file, open for reading, decompressed within XZ_LIMIT of memory; lzma.open knows no limit.
+class _Streams(io.RawIOBase):
+    """A file of compressed streams, open for reading; what follows a stream is another one, or zeros.
 
-    Raises lzma.LZMAError beyond the limit and for damaged data, EOFError for a truncated file.
+    bz2.BZ2File would leave out anything else, and lzma.open knows no limit of memory.
+    start : returns the decompressor of a stream, whose errors are raised for damaged data and what is no stream.
+    Raises EOFError for a truncated file.
     """
 
-    def __init__(self, path: Path):
-        self._file = open(path, "rb")
-        self._start()
-
-    def _start(self) -> None:
-        self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_LIMIT)
+    def __init__(self, path: Path, start: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]):
+        self._file, self._start = open(path, "rb"), start
+        self._stream = start()
 
     def readable(self) -> bool:
         return True
@@ -252,7 +290,7 @@ class _Xz(io.RawIOBase):
                     given = block.lstrip(b"\0")
                 if not given:
                     return 0
-                self._start()
+                self._stream = self._start()
             elif self._stream.needs_input and not (given := self._file.read(READ_BYTES)):
                 raise EOFError("compressed data end before their end mark")
             data = self._stream.decompress(given, max_length=len(buffer))
@@ -277,6 +315,7 @@ def _parts(member: tarfile.TarInfo, *, path: Path) -> tuple[str, ...]:
         raise ValueError(f"{where} is a link or a special file, expected only folders and files")
     if not (3 <= len(name.parts) <= 4 and name.parts[-3] in SPLITS):
         raise ValueError(f"{where}: expected train/<class>/<image> or test/<class>/<image>")
+    _check_shown(*name.parts[-2:], where=where)
     if not 0 <= member.size <= BYTE_LIMIT:
         raise ValueError(f"{where} has {member.size} bytes, at most {BYTE_LIMIT} are read")
     return name.parts
@@ -286,9 +325,13 @@ def _decompressed(path: Path) -> BinaryIO:
     """Return the file at `path` open for reading, decompressed if its first bytes ask for it."""
     with open(path, "rb") as file:
         start = file.read(6)
-    for magic, opener in ((b"\x1f\x8b", gzip.GzipFile), (b"BZh", bz2.BZ2File), (b"\xfd7zXZ\0", _Xz)):
-        if start.startswith(magic):
-            return io.BufferedReader(opener(path), READ_BYTES)
+    if start.startswith(b"\x1f\x8b"):
+        return io.BufferedReader(gzip.GzipFile(path), READ_BYTES)
+    if start.startswith(b"BZh"):
+        return io.BufferedReader(_Streams(path, bz2.BZ2Decompressor), READ_BYTES)
+    if start.startswith(b"\xfd7zXZ\0"):
+        xz = partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=XZ_LIMIT)
+        return io.BufferedReader(_Streams(path, xz), READ_BYTES)
     return open(path, "rb")
 
 
@@ -299,13 +342,21 @@ def _decode(data: bytes, *, name: str, size: tuple[int, int] | None, resize: str
         pixels = image.width * image.height
         if pixels > PIXEL_LIMIT:
             raise ValueError(f"{pixels} pixels, at most {PIXEL_LIMIT} are decoded")
-        if getattr(image, "is_animated", False):  # n_frames would look for all of them
+        # n_frames would look for all of them; the first of a JPEG is the picture, others are its details
+        if getattr(image, "is_animated", False) and image.format != "MPO":
             raise ValueError("several frames, expected one")
+        if (bits := _bits(image)) > 8:
+            raise ValueError(f"{bits} bits a channel, expected 8")
         if image.mode not in MODES:
             raise ValueError(f"pixel mode {image.mode}, expected 8 bits a channel")
         if image.has_transparency_data and image.convert("RGBA").getextrema()[3][0] < 255:
             raise ValueError("transparent pixels, expected an opaque image")
         image = image.convert({1: "L", 3: "RGB"}[channels])
+    except UnidentifiedImageError:
+        known = ", ".join(FORMATS).replace("WEBP", "WebP")
+        other = [kind for kind, start in OTHERS.items() if re.match(start, data[:256], re.DOTALL)]
+        hint = f"; it is {other[0]}" if other else ", or damaged"
+        raise ValueError(f"image_folder: {name} cannot be used as an image: none of {known}{hint}") from None
     except Exception as error:  # Pillow's decoders raise many types on damaged files
         raise ValueError(f"image_folder: {name} cannot be used as an image: {error}") from error
     if size is not None and (image.height, image.width) != size:
@@ -317,3 +368,17 @@ def _decode(data: bytes, *, name: str, size: tuple[int, int] | None, resize: str
         image = image.resize((size[1], size[0]), FILTERS[resize])
     array = np.asarray(image)
     return array[None].copy() if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def _bits(image: Image.Image) -> int:
+    """Return the bits a channel of an image that is not loaded yet, 8 for fewer, as far as its mode does not say them.
+
+    Pillow takes the upper 8 of 16 bits of colour, and gives the image the mode of 8.
+    """
+    if image.format == "TIFF":
+        return max([8, *image.tag_v2.get(258, ())])  # BitsPerSample
+    if image.format == "PPM":  # the codec is given the largest value
+        values = [value for tile in image.tile if isinstance(tile.args, tuple) for value in tile.args]
+        return max([8, *(value.bit_length() for value in values if isinstance(value, int))])
+    deep = (re.search(r";(\d+)[BLN]$", tile.args) for tile in image.tile if isinstance(tile.args, str))
+    return max([8, *(int(match[1]) for match in deep if match)])

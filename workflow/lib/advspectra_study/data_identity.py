@@ -1,0 +1,164 @@
+"""What the files hold that a study's images are read from: digests that tell whether they have changed.
+
+A digest is of names and content, not of times: a touched file is the same. To read nothing twice, a digest is kept
+together with the sizes and times of the files that it is of, and computed anew only when one of those differs.
+Nothing here imports numpy or h5py: snakemake reads it each time.
+"""
+
+import hashlib
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from advspectra.data_files import is_litter
+from advspectra_study.plugins import spec
+
+KEPT = Path(".snakemake/advspectra-data.json")  # path -> [digest of sizes and times, digest of names and content]
+# Seconds within which a file system may give two changes the same time.
+SAME_TIME = 2.0
+ANNOUNCED = 10**9  # bytes that take seconds to read
+
+# of a file: what comes after the folder in its path, where it is, its size and times
+Entry = tuple[tuple[str, ...], str, os.stat_result]
+
+
+def read_paths(dataset: Mapping, library: Path) -> list[str]:
+    """Return the files and folders that a data set's source says that it reads, as the configuration writes them."""
+    names = spec("datasets", dataset["source"], library).get("reads", ())
+    return [path for name in names if (path := dataset["options"][name]) is not None]
+
+
+def images_params(dataset: Mapping, code: Mapping, *, images: Path, library: Path, say: Callable[[str], None]) -> dict:
+    """Return what makes images.h5: `source`, `options`, `code`, and `data`, the digest of each path that is read.
+
+    Where the data are gone and images.h5 is there, that is what made it then, so that a study goes on from it.
+    images : images.h5, which need not exist. say : called with a line that a user should read.
+    ValueError if the data are gone and images.h5 was made with another source or other options.
+    """
+    wanted = {"source": dataset["source"], "options": dataset["options"]}
+    data = {path: digest_of(path, say=say) for path in read_paths(dataset, library)}
+    gone = [path for path, digest in data.items() if digest is None]
+    if gone and images.exists() and (made := _made_by(images)):
+        if any(made["parameters"].get(name) != value for name, value in wanted.items()):
+            raise ValueError(
+                f"{images} was made with another source or other options, and {gone[0]}, of which it would be made "
+                "anew, is not there or cannot be read: put that back, or the options"
+            )
+        say(f"{gone[0]} is not there or cannot be read: the study goes on from {images}, as that was made")
+        return {**made["parameters"], "code": made["code"]}
+    there = {path: digest for path, digest in data.items() if digest is not None}
+    return {**wanted, **({"data": there} if there else {}), "code": code}
+
+
+def _made_by(images: Path) -> dict[str, dict]:
+    """Return the parameters and the code that made images.h5; {} if it does not say so or cannot be read."""
+    import h5py  # not above: half a second that is needed only where the data are gone
+
+    try:
+        with h5py.File(images) as file:
+            return {name: json.loads(file.attrs[name]) for name in ("parameters", "code")}
+    except (OSError, KeyError, ValueError):
+        return {}
+
+
+def digest_of(path: str, *, say: Callable[[str], None], kept: Path = KEPT) -> str | None:
+    """Return the SHA-256 of a file, or of the names and contents in a folder; None if there is nothing to read.
+
+    In a folder what is_litter says does not count. An empty folder is nothing: a file system that is not mounted
+    looks like that. say : called with a line when the reading takes long. kept : where digests are kept.
+    """
+    try:
+        entries = list(_entries(path))
+        if not entries:
+            return None
+        key, state = os.path.abspath(path), _state(entries)
+        known = _known(kept)
+        match known.get(key):
+            case [before, digest] if before == state:
+                return digest
+        total = sum(about.st_size for _, _, about in entries)
+        if total > ANNOUNCED:
+            say(f"reading {path} ({total / 1e9:.1f} GB) once, to tell later whether it has changed")
+        start = time.time()
+        digest = _content(entries)
+        changed = max(about.st_ctime for _, _, about in entries)
+        if start - changed > SAME_TIME and _state(list(_entries(path))) == state:
+            _keep(kept, known | {key: [state, digest]})
+        return digest
+    except OSError:
+        return None
+
+
+def _entries(path: str) -> Iterator[Entry]:
+    """Yield the files in a folder, sorted by their names, folder by folder; of a file that alone."""
+    try:
+        about = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISDIR(about.st_mode):
+        yield from _inside(path, (), {(about.st_dev, about.st_ino)})
+    elif stat.S_ISREG(about.st_mode):
+        yield (), path, about
+
+
+def _inside(folder: str, parts: tuple[str, ...], around: set[tuple[int, int]]) -> Iterator[Entry]:
+    with os.scandir(folder) as listed:
+        entries = sorted((entry for entry in listed if not is_litter(entry.name)), key=lambda entry: entry.name)
+    for entry in entries:
+        try:
+            about = entry.stat()
+        except FileNotFoundError:  # a link to nothing
+            continue
+        if stat.S_ISREG(about.st_mode):
+            yield (*parts, entry.name), entry.path, about
+        elif stat.S_ISDIR(about.st_mode) and (place := (about.st_dev, about.st_ino)) not in around:
+            yield from _inside(entry.path, (*parts, entry.name), around | {place})
+
+
+def _state(entries: list[Entry]) -> str:
+    """Return a digest of names, sizes and times; that of the last change cannot be set back, unlike that of content."""
+    digest = hashlib.sha256()
+    for parts, _, about in entries:
+        facts = about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino
+        digest.update(f"{_name(parts)!r} {facts}\n".encode())
+    return digest.hexdigest()
+
+
+def _content(entries: list[Entry]) -> str:
+    """Return the SHA-256 of a file; of a folder that of the names and digests of its files, as image_folder has it."""
+    whole = hashlib.sha256()
+    for parts, path, _ in entries:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not parts:
+            return digest
+        whole.update(_name(parts) + f"\0{digest}\n".encode())
+    return whole.hexdigest()
+
+
+def _name(parts: tuple[str, ...]) -> bytes:
+    return "/".join(parts).encode("utf-8", "surrogateescape")
+
+
+def _known(kept: Path) -> dict[str, list[str]]:
+    try:
+        found = json.loads(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _keep(kept: Path, known: Mapping[str, list[str]]) -> None:
+    """Write what is known; where that cannot be, the next snakemake reads the data again."""
+    temporary = kept.with_name(f"{kept.name}.{os.getpid()}")
+    try:
+        kept.parent.mkdir(exist_ok=True)
+        temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        temporary.replace(kept)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
