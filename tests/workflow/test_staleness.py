@@ -115,6 +115,8 @@ RUNS_CODE_OF = {
     "models/shallow_resnet.py": [],
     "models/vgg19.py": [],
     "training.py": TRAINING,
+    "sgd.py": TRAINING,
+    "cuda_graph.py": [*TRAINING, *jobs("attack")],
     "checkpoint_file.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
     "predictors.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
     "simplified.py": jobs("attack", "transfer", "lines"),

@@ -42,8 +42,7 @@ class Steps:
         self._update = partial(sgd, fused=True, momentum=momentum, weight_decay=weight_decay, **options)
         self._size, self._begun, self._rate = batch_size, False, None
         # a graph reads images where they lie, and draws no random numbers
-        draws = any(isinstance(layer, nn.modules.dropout._DropoutNd) for layer in network.modules())
-        self._graphed = cuda_graph.possible(split.images.device) and not draws
+        self._graphed = cuda_graph.possible(split.images.device) and not _draws(network)
 
     def make(self, index: Tensor, rate: float) -> tuple[Tensor, Tensor]:
         """Make a step on the images `index`, (B,), in training mode; return the sum of their losses and of the hits.
@@ -84,3 +83,8 @@ class Steps:
         with torch.no_grad():  # the runs before the capture were none of the training
             for tensor, value in zip(changed, kept, strict=True):
                 tensor.copy_(value)
+
+
+def _draws(network: nn.Module) -> bool:
+    """Return whether the network draws random numbers in training."""
+    return any(isinstance(layer, nn.modules.dropout._DropoutNd) for layer in network.modules())
