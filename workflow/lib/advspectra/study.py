@@ -4,7 +4,7 @@ Nothing here is computed again: values are those of the result files, and of mea
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ from advspectra.image_file import ImageSet, read_images
 from advspectra.measures import MEASURES, Conventions, NotThere
 from advspectra.perturbation_file import ABOUT, SHAPES
 from advspectra.result_files import VERSIONS
-from advspectra.results import STATE_KINDS, ResultFile, Run, read_runs
+from advspectra.results import IDENTITY, ResultFile, Run, read_runs
+from advspectra.study_measures import at
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 OF_IMAGE = tuple(name for name in ABOUT if SHAPES[name] == "N")
 DELTA = tuple(name for name in MEASURES if name.startswith("delta_"))
 BETA = tuple(name for name in MEASURES if name.startswith("beta_"))
-IDENTITY = ("network", "activation", "depth", "alpha", "seed")
 
 
 @dataclass(frozen=True)
@@ -132,17 +132,6 @@ def origin(file: ResultFile) -> dict:
     attack, found_on = file.source or (None, None)
     found = {"attack": file.attack, "transfer_of": attack, "found_on": found_on, "checkpoint": file.checkpoint}
     return {**found, "step": file.step, "epoch": file.epoch}
-
-
-def at(run: Run, attack: str, checkpoint: str | None = None) -> Run:
-    """Return the run with the files of one attack, on one state or all, beside those that are of no attack."""
-    files = {
-        kind: tuple(one for one in files if one.attack == attack and checkpoint in (None, one.checkpoint))
-        if kind in STATE_KINDS
-        else files
-        for kind, files in run.files.items()
-    }
-    return replace(run, files={kind: found for kind, found in files.items() if found})
 
 
 def _of_images(run: Run, file: ResultFile, convention: str) -> Mapping[str, np.ndarray]:

@@ -15,6 +15,7 @@ The measures are those of advspectra.measures, and an interval is made as that o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,7 +24,6 @@ from advspectra.inference import Sample, infer
 from advspectra.line_comparison import ENDS
 from advspectra.measures import MEASURES, Conventions, NotThere, Values
 from advspectra.results import STATE_KINDS, Replicates, Run, by_network
-from advspectra.study import at
 from advspectra.table import Cell, Column, Table
 
 OF_LINES = ("relu_changes", "roughness", "relative_roughness")
@@ -44,6 +44,17 @@ def measures_table(runs: Sequence[Run], *, convention: str) -> Table:
     """Return the table; convention : of δ̂."""
     rows = [row for group in by_network(runs) for row in _rows(Replicates(tuple(originals(group.runs))), convention)]
     return Table("Measures", COLUMNS, tuple(rows))
+
+
+def at(run: Run, attack: str, checkpoint: str | None = None) -> Run:
+    """Return the run with the files of one attack, on one state or all, beside those that are of no attack."""
+    files = {
+        kind: tuple(one for one in files if one.attack == attack and checkpoint in (None, one.checkpoint))
+        if kind in STATE_KINDS
+        else files
+        for kind, files in run.files.items()
+    }
+    return replace(run, files={kind: found for kind, found in files.items() if found})
 
 
 def _rows(group: Replicates, convention: str) -> Iterator[dict[str, Cell]]:
