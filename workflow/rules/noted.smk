@@ -44,10 +44,7 @@ rule figure_with_note:
             f"{RESULTS}/figures/{{noted}}.png",
             caption="../report/noted.rst",
             category="Figures",
-            labels=lambda wildcards: {
-                **report_labels(wildcards.noted.partition("/")[0])(wildcards),
-                "of": wildcards.noted.partition("/")[2] or "all networks",
-            },
+            labels=lambda wildcards: report_labels(*wildcards.noted.split("/"))(wildcards),
         ),
         caption=f"{RESULTS}/figures/{{noted}}.md",
         provenance=f"{RESULTS}/figures/{{noted}}.json",

@@ -72,8 +72,8 @@ def falls_back(kind, name):
 
 def compares_several(figure, runs):
     """Whether runs are of several alphas, if that is what the figure is about."""
-    networks = [run.split("/alpha=")[0] for run in {run.rpartition("/")[0] for run in runs}]
-    return inputs_of("figures", figure)["alphas"] is not None or len(networks) > len({*networks})
+    found = {(key.network, key.activation, key.depth, key.alpha) for key in map(RUNS.get, runs)}
+    return inputs_of("figures", figure)["alphas"] is not None or len(found) > len({one[:3] for one in found})
 
 
 def attack_figures():
@@ -162,11 +162,11 @@ def caption(name):
     return f"../report/{name}.rst" if (ROOT / f"workflow/report/{name}.rst").exists() else None
 
 
-def report_labels(name):
-    """What Snakemake's report calls a table or figure: its title, and of a figure whose development it shows."""
+def report_labels(name, attack="all networks"):
+    """What Snakemake's report calls a table or figure: its title, and whose development or which attack it shows."""
     return lambda wildcards: {
         "name": title(name),
-        "of": wildcards.get("development", "all networks"),
+        "of": wildcards.get("development", attack),
         "file": name,
     }
 
