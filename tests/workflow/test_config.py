@@ -239,6 +239,11 @@ def test_base_of_the_broken_configs_is_valid():
     assert load(base())["study"] == "paper"
 
 
+def test_the_attack_of_the_summary_may_leave_networks_out():
+    raw = changed(("attacks.1", EARLY | {"networks": ["resnet18"]}), ("summary.attack", "early"))
+    assert load(raw)["summary"]["attack"] == "early"
+
+
 def test_a_fault_of_an_attack_is_not_told_again_of_what_builds_on_it():
     broken = ("attacks.0.checkpoints", ["step=30"])
     assert len(faults(changed(broken, ("transfers", [TRANSFER]), ("lines", [LINES | {"attack": "transfer"}])))) == 1
