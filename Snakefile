@@ -22,6 +22,8 @@ include: "workflow/rules/spectra.smk"
 include: "workflow/rules/lines.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/noted.smk"
+include: "workflow/rules/measures.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/expected.smk"
@@ -32,6 +34,6 @@ rule all:
     default_target: True
     input:
         collect(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "json"]),
-        collect(f"{RESULTS}/{{answers}}.{{kind}}", answers=["claims", "audit"], kind=["csv", "json"]),
+        collect(f"{RESULTS}/{{answers}}.{{kind}}", answers=["measures", "claims", "audit"], kind=["csv", "json"]),
         collect(f"{RESULTS}/figures/{{figure}}.{{kind}}", figure=figure_paths(), kind=["pdf", "png", "md", "json"]),
         collect(f"{RESULTS}/report.{{kind}}", kind=["html", "md", "json"]),

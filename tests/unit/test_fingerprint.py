@@ -1,5 +1,7 @@
 """Digests change with the meaning of exactly the modules that a script reaches."""
 
+from pathlib import Path
+
 import pytest
 
 from advspectra_study.fingerprint import code_fingerprint
@@ -53,6 +55,18 @@ def test_only_a_change_of_meaning_changes_a_digest(library, text, changes):
 def test_code_in_a_package_counts_for_what_is_inside_it(library):
     (library / "pkg/__init__.py").write_text("x = 1\n")
     assert "__init__.py" in digests(library)
+
+
+@pytest.mark.parametrize("body", ["", "x = 1\n"])
+def test_a_package_that_only_finds_names_when_asked_for_runs_no_code(library, body):
+    (library / "pkg/__init__.py").write_text(f'"""Doc."""\n\n\ndef __getattr__(name):\n    import pkg.unused\n{body}')
+    assert ("__init__.py" in digests(library)) == bool(body)
+
+
+def test_the_library_itself_is_such_a_package():
+    workflow = Path(__file__).parents[2] / "workflow"
+    found = code_fingerprint(workflow / "scripts/measures.py", package=workflow / "lib/advspectra")
+    assert "study_measures.py" in found and "__init__.py" not in found
 
 
 def test_a_relative_import_is_refused(library):

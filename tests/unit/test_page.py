@@ -339,3 +339,10 @@ def test_of_a_figure_with_several_developments_that_of_the_claim_comes_first():
     shown = pictures.cited(about, found, {"final": "pgd", "transfer": "moved"})
     assert [one.path for one in shown][0] == paths[3] and set(shown) == set(found)
     assert shown[0].title == "Figure 1, ResNet18 (ReLU), moved"
+
+
+def test_a_figure_of_another_attack_is_named_after_it_and_no_evidence_of_a_claim():
+    found = [synthetic_report.picture(path) for path in ("fig05", "fig05/pgd_l2")]
+    about = claim("FIG-5", part(statement="norms, pgd_l2"), figures=["fig05"])
+    assert [one.title for one in found] == ["Figure 5", "Figure 5, pgd_l2"]
+    assert pictures.cited(about, found, {"final": "pgd"}) == found[:1]

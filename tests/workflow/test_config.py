@@ -215,9 +215,9 @@ BROKEN = [
     ([("lines", [LINES | {"stretch_limit": 0.5}])], "lines[0].stretch_limit", ["found 0.5", ">= 1"]),
     ([("lines", [LINES, LINES | {"networks": ["resnet18"]}])], "lines[1].attack",
      ["found 'pgd' on resnet18, as in lines[0]"]),
-    # what tables and figures show is there for every network
-    ([("attacks.1", EARLY | {"networks": ["resnet18"]}), ("summary.attack", "early")], "summary.attack",
-     ["found 'early', which leaves out fully_connected, bounded_width_32"]),
+    # what tables and figures show is there for every network that has the attack
+    ([("attacks.1", EARLY | {"networks": ["resnet18"]}), ("summary.attack", "early"), ("summary.checkpoint", "step=1")],
+     "summary.checkpoint", ['found "step=1"', "attacks[1].checkpoints"]),
     ([("attacks.0.checkpoints", "all"), ("summary.checkpoint", "epoch=2")], "summary.checkpoint",
      ["one of best, step=0"]),
     ([("summary.attack", "pgt")], "summary.attack", ['found "pgt"', "did you mean 'pgd'"]),
@@ -253,6 +253,11 @@ def test_a_value_that_is_an_object_of_python_is_named_without_its_address():
 
 def test_base_of_the_broken_configs_is_valid():
     assert load(base())["study"] == "paper"
+
+
+def test_the_attack_of_the_summary_may_leave_networks_out():
+    raw = changed(("attacks.1", EARLY | {"networks": ["resnet18"]}), ("summary.attack", "early"))
+    assert load(raw)["summary"]["attack"] == "early"
 
 
 def test_a_fault_of_an_attack_is_not_told_again_of_what_builds_on_it():

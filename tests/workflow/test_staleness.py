@@ -47,6 +47,10 @@ READS = {
     "figure_fig09": {f"spectra:{LINEAR}:pgd:best"},
     "figure_fig10": {f"spectra:{RELU}:pgd:best"},
     "figure_fig11": {f"spectra:{LINEAR}:pgd:best", f"spectra:{RELU}:pgd:best"},
+    # of the other attack
+    "figure_with_note:fig04/minimal": {f"spectra:{RELU}:minimal:best", f"attack:{RELU}:minimal:best"},
+    "figure_with_note:fig05/minimal": {f"spectra:{RELU}:minimal:best"},
+    "figure_with_note:fig10/minimal": {f"spectra:{RELU}:minimal:best"},
 }
 
 
@@ -61,6 +65,7 @@ def of_minimal(*rules):
 
 READS |= {
     "table_development": set(jobs("train", "attack", "transfer", "spectra", "lines")),
+    "measures": set(jobs("train", "predictor", "attack", "transfer", "spectra", "lines")),
     "claims": set(jobs("train", "predictor", "attack", "transfer", "spectra", "lines")),
     "audit": {"claims", *jobs("train", "predictor", "attack", "transfer", "spectra", "lines")},
     "table_distances": set(jobs("lines")),
@@ -74,14 +79,21 @@ READS |= {
 }
 TABLES = [job for job in READS if job.startswith("table_")]
 FIGURES = [job for job in READS if job.startswith("figure_")]
+NOTED = jobs("figure_with_note")
 CLAIMS = ["claims", "audit"]
+MEASURES = ["measures", *CLAIMS]
 READS["report"] = {*CLAIMS, *TABLES, *FIGURES}
 ALL = list(READS)
 TRAINING = jobs("settings", "train")  # the settings of a run name the code that trains it
 
 
+def figure_of(job):
+    """The module that draws a figure."""
+    return job.removeprefix("figure_with_note:").removeprefix("figure_").split(":")[0].split("/")[0]
+
+
 def figures(*names):
-    return jobs(*(f"figure_{name}" for name in names))
+    return [job for job in FIGURES if figure_of(job) in names]
 
 
 def of(run, *rules):
@@ -127,13 +139,14 @@ RUNS_CODE_OF = {
     "attacks/linf_pgd_until_converged.py": [],
     "attacks/minimal_linf_pgd.py": [f"attack:{RELU}:minimal:{state}" for state in STATES],
     "perturbation_file.py": jobs("attack", "transfer", "spectra", "lines"),
-    "fourier.py": [*jobs("spectra", "predictor"), *CLAIMS, *figures("fig04", "fig08")],  # spectra of the example image
+    # figures: spectra of the example image
+    "fourier.py": [*jobs("spectra", "predictor"), *MEASURES, *figures("fig04", "fig08")],
     "spectrum_file.py": jobs("spectra", "predictor"),
     "lines.py": jobs("lines"),
     "line_ends.py": jobs("lines"),
     "line_file.py": jobs("lines"),
-    "results.py": [*TABLES, *FIGURES, *CLAIMS],
-    "result_files.py": [*TABLES, *FIGURES, *CLAIMS],
+    "results.py": [*TABLES, *FIGURES, *MEASURES],
+    "result_files.py": [*TABLES, *FIGURES, *MEASURES],
     "captions.py": FIGURES,
     "plotting.py": FIGURES,
     "settled_layout.py": FIGURES,
@@ -142,24 +155,27 @@ RUNS_CODE_OF = {
     "learning_curves.py": figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
     "line_comparison.py": [
         *("table_development", "table_distances"),
-        *CLAIMS,
+        *MEASURES,
         *figures("development", "fig01", "fig06", "fig07"),
     ],
     "line_histograms.py": figures("development", "fig01", "fig06", "fig07"),
     "comparison.py": ["table_table1", "table_table2", "table_table4", "claims"],
-    "statistics.py": [*TABLES, *CLAIMS, *figures("development", "fig01", "fig05", "fig06", "fig07")],
+    "statistics.py": [*TABLES, *MEASURES, *NOTED, *figures("development", "fig01", "fig05", "fig06", "fig07")],
     "resampling.py": ["table_distances", "table_success_accuracy"],
-    "table.py": [*TABLES, *CLAIMS],
-    "measures.py": CLAIMS,
-    "inference.py": CLAIMS,
-    "paper_numbers.py": CLAIMS,
-    "claim_terms.py": CLAIMS,
-    "claims.py": CLAIMS,
+    "table.py": [*TABLES, *MEASURES, *NOTED],
+    "attack_note.py": NOTED,
+    "study_measures.py": ["measures"],
+    "study.py": [],
+    "measures.py": MEASURES,
+    "inference.py": MEASURES,
+    "paper_numbers.py": MEASURES,
+    "claim_terms.py": MEASURES,
+    "claims.py": MEASURES,
     "evidence.py": ["claims"],
     "audit.py": ["audit"],
     **{f"page/{name}.py": ["report"] for name in PAGE},
     **{f"tables/{name}.py": [f"table_{name}"] for name in (job.removeprefix("table_") for job in TABLES)},
-    **{f"figures/{name}.py": figures(name) for name in (job.split(":")[0].removeprefix("figure_") for job in FIGURES)},
+    **{f"figures/{name}.py": figures(name) for name in map(figure_of, FIGURES)},
 }
 
 
@@ -309,10 +325,10 @@ def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     study.configure(changed(networks=lambda networks: networks[0].update(alphas=[1, 10])))
     # what shows several alpha, or lists the networks, is drawn anew; what shows alpha = 1 alone is not
     reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy", "figure_fig11"]
-    assert study.planned() == sorted([*own, *reading, *CLAIMS, "report"])
+    assert study.planned() == sorted([*own, *reading, *MEASURES, "report"])
 
     own = [job.replace("seed=0", "seed=1") for job in READS if ":" in job and not job.startswith("figure_")]
-    reading = [table for table in TABLES if table not in ("table_table3", "table_table6")]
+    reading = ["measures", *(table for table in TABLES if table not in ("table_table3", "table_table6"))]
     study.configure(CONFIG | {"seeds": [0, 1]})
     assert study.planned() == sorted([*own, *reading, *FIGURES, *CLAIMS, "report"])
 
@@ -328,7 +344,7 @@ NEW_STATE = [
 SHOWING_IT = [
     *("table_table4", "table_table5", "table_development", "table_distances", "table_success_accuracy"),
     *figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
-    *CLAIMS,
+    *MEASURES,
     "report",
 ]
 

@@ -85,7 +85,8 @@ def test_a_finished_study_is_good_and_every_file_of_it_is_looked_at(finished_stu
         if path.is_file() and path.relative_to(results).parts[0] not in ("logs", "benchmarks")
     ]
     assert status == 0 and f"results/tiny: {len(there)} files are whole" in output
-    assert list(lists.values()) == [[]]
+    ((size,),) = lists.values()
+    assert re.match(r"\d\.\d+ MB on disk: .*perturbations \d+ kB", size), size
     assert (results / "logs/verify.log").read_text().startswith("results/tiny: ")
 
 

@@ -73,6 +73,9 @@ def test_a_faulty_configuration_stops_everything_with_all_its_faults(tmp_path, t
         "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0/pgd/best/lines.h5",
         "results/tiny/figures/fig02.pdf",
         "results/tiny/figures/fig02/bounded_width_3-relu/depth=1/alpha=1/pgd.pdf",
+        # of an attack that is on no linear network, and of the summary's, which has no folder of its own
+        "results/tiny/figures/fig09/minimal.pdf",
+        "results/tiny/figures/fig10/pgd.pdf",
         "results/paper/tables/table1.csv",
     ],
 )
@@ -89,14 +92,47 @@ def test_a_single_target_runs_nothing_else(finished_study):
     assert study.planned() == []
 
 
+def test_each_other_attack_has_its_spectra_figures(finished_study):
+    folder = finished_study.folder / "results/tiny/figures"
+    made = {path.relative_to(folder).as_posix() for path in folder.rglob("minimal.pdf")}
+    assert {"fig04/minimal.pdf", "fig05/minimal.pdf", "fig10/minimal.pdf"} <= made
+    for name in ("fig04", "fig05", "fig10"):
+        own, caption = ((folder / f"{path}.md").read_text(encoding="utf-8") for path in (name, f"{name}/minimal"))
+        assert "Attack: minimal. Networks that it was not tried on are not shown." in caption
+        assert "Not in this study" not in caption and "Attack:" not in own
+        assert (folder / name / "minimal.png").read_bytes() != (folder / f"{name}.png").read_bytes()
+    assert not {path for path in made if path.startswith(("fig08", "fig09", "fig11"))}  # a single network, ReLU, one α
+
+
+def test_where_a_network_lacks_the_summarys_attack_another_of_its_attacks_is_shown_and_named(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+    config = copy.deepcopy(CONFIG)
+    config["attacks"][0]["networks"] = ["fully_connected"]
+    study.configure(config)
+    planned = {job.split(":")[-1] for job in study.planned() if job.startswith(("figure_", "table_with_note"))}
+    # those of linear networks alone stay as they are
+    assert planned == {"fig04", "fig05", "fig10", "fig11", "table2"}
+    targets = [f"results/tiny/{name}.md" for name in ("figures/fig05", "figures/fig10", "tables/table2")]
+    study.run(*targets)
+    said = "Bounded Width Convolution, 3 channels (ReLU): minimal, as pgd was not tried on it."
+    for target in targets:
+        text = (tmp_path / target).read_text(encoding="utf-8")
+        assert "Attack: pgd." in text and said in text and "Not in this study" not in text
+    with h5py.File(tmp_path / f"results/tiny/bands/{RUN}/minimal/best/spectra.h5") as spectra:
+        norm = spectra["paper/norm_l2"][...].mean()
+    (row,) = [line for line in text.splitlines() if "3 channels" in line and line.startswith("|")]
+    assert f"{norm:.2f} ±" in row
+    assert study.planned(*targets) == []
+
+
 def test_the_same_study_twice_gives_the_same_bytes(finished_study, tmp_path):
     again = Study(tmp_path, CONFIG)
     again.run()
     made = {path.relative_to(tmp_path): path for path in (tmp_path / "results").rglob("*") if path.is_file()}
     kinds = (".h5", ".csv", ".md", ".png", ".pdf", ".json", ".html")
     results = {name: path for name, path in made.items() if path.suffix in kinds}
-    # 20 HDF5 files and histories, 2 of settings, 27 of tables, 48 of figures, 7 of claims, audit and report
-    assert len(results) == 104
+    # 20 HDF5 files and histories, 2 of settings, 27 of tables, 60 of figures, 9 of measures, claims, audit and report
+    assert len(results) == 118
     different = [
         name.as_posix()
         for name, path in results.items()

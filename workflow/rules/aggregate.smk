@@ -1,5 +1,6 @@
 # files of the study's runs -> tables/<table>.{csv,md,json}, figures/<figure>.{pdf,png,md,json}, and of figures that show how an
 # attack on a network develops in training, figures/<figure>/<network>-<activation>/depth=<d>/alpha=<a>/<attack>.{...}
+# Those of another attack than the summary's, and where networks lack that, are made in noted.smk.
 # Each table and figure is a module, which says in INPUTS what it reads, and a caption: a rule each.
 #   files        kinds of files; those of an attack are of summary.attack at summary.checkpoint, unless:
 #   per_state    (tables) true: of every attack, transfer and state
@@ -10,6 +11,8 @@
 
 
 for table in TABLES:
+    if table in NOTED["tables"]:
+        continue
 
     rule:
         name:
@@ -43,6 +46,8 @@ for table in TABLES:
 
 
 for figure in FIGURES:
+    if figure in NOTED["figures"]:
+        continue
     drawn_for = developments_of(figure)
     path = figure if drawn_for is None else f"{figure}/{{development}}"
 

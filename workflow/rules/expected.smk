@@ -19,11 +19,18 @@ def all_wildcards():
     yield "predictor", [{"run": run} for run, key in RUNS.items() if key.activation == "linear"]
     for name, states in (("attack", ATTACKED), ("transfer", TRANSFERRED), ("spectra", PERTURBED), ("lines", LINED)):
         yield name, by_state(states)
+    yield "measures", [{}]
     yield "claims", [{}]
     yield "audit", [{}]
+    for kind, name in (("tables", "table_with_note"), ("figures", "figure_with_note")):
+        yield name, [{"noted": noted} for noted in NOTED[kind]]
     for table in TABLES:
+        if table in NOTED["tables"]:
+            continue
         yield f"table_{table}", [{}]
     for figure in FIGURES:
+        if figure in NOTED["figures"]:
+            continue
         drawn_for = developments_of(figure)
         yield f"figure_{figure}", [{}] if drawn_for is None else [{"development": path} for path in drawn_for]
     yield "report", [{}]

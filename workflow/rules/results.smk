@@ -52,11 +52,81 @@ def developments_of(figure):
     return [path for path, (runs, _) in DEVELOPMENTS[about["per"]].items() if is_about(about, runs[0])]
 
 
+def runs_shown(kind, name, attack=None):
+    """The runs that a table or figure of one attack is about, and the attack that it shows of each, at the summary's
+    state: `attack`, of runs that have it; without it the summary's or, where a run lacks that, its first, None without
+    any. Empty for a table or figure of no attack, or of several.
+    """
+    about = inputs_of(kind, name)
+    if "per" in about or about.get("per_state") or not {"perturbations", "spectra"} & {*about["files"]}:
+        return {}
+    wanted = [attack] if attack else [SUMMARY["attack"], *ATTACKS]
+    has = lambda run, attack: SUMMARY["checkpoint"] in ATTACKED[run].get(attack, ())
+    shown = {run: next((one for one in wanted if has(run, one)), None) for run in RUNS if is_about(about, run)}
+    return {run: found for run, found in shown.items() if found or not attack}
+
+
+def falls_back(kind, name):
+    return any(found != SUMMARY["attack"] for found in runs_shown(kind, name).values())
+
+
+def compares_several(figure, runs):
+    """Whether runs are of several alphas, if that is what the figure is about."""
+    found = {(key.network, key.activation, key.depth, key.alpha) for key in map(RUNS.get, runs)}
+    return inputs_of("figures", figure)["alphas"] is not None or len(found) > len({one[:3] for one in found})
+
+
+def attack_figures():
+    """Figures of the whole study for each attack other than the summary's: <figure>/<attack>."""
+    return [
+        f"{figure}/{attack}"
+        for figure in FIGURES
+        for attack in ATTACKS
+        if attack != SUMMARY["attack"]
+        and (runs := runs_shown("figures", figure, attack))
+        and compares_several(figure, runs)
+    ]
+
+
+# tables and figures that say of which attack they are; figures below figures/, without their suffix
+NOTED = {
+    "tables": [table for table in TABLES if falls_back("tables", table)],
+    "figures": [figure for figure in FIGURES if falls_back("figures", figure)] + attack_figures(),
+}
+
+
+def noted_files(kind, name):
+    """The files that a table or figure of NOTED reads."""
+    name, _, attack = name.partition("/")
+    return [
+        file
+        for run, found in runs_shown(kind, name, attack).items()
+        for part in inputs_of(kind, name)["files"]
+        for file in result_files(part, [run] if found else [], [found], [SUMMARY["checkpoint"]])
+    ]
+
+
+def attack_note(kind, name):
+    """The arguments of attack_note.noted for a table or figure of NOTED."""
+    name, _, attack = name.partition("/")
+    if attack:
+        return {"attack": attack, "others": "none"}
+    lacking = [vars(RUNS[run]) for run, found in runs_shown(kind, name).items() if found is None]
+    networks = [{key: value for key, value in run.items() if key != "seed"} for run in lacking]
+    return {"attack": SUMMARY["attack"], "others": [one for n, one in enumerate(networks) if one not in networks[:n]]}
+
+
+def noted_code(script, kind, name):
+    """Digests of the code that makes a table or figure of NOTED: that of its usual script, too."""
+    plugin = f"advspectra.{kind}.{name.partition('/')[0]}"
+    return {**code(script, plugin), **code("with_note.py", plugin)}
+
+
 def figure_paths():
     """The figures of the study, below figures/, without their suffix."""
     of = {figure: developments_of(figure) for figure in FIGURES}
     alone = [figure for figure in FIGURES if of[figure] is None]
-    return alone + [f"{figure}/{development}" for figure in FIGURES for development in of[figure] or ()]
+    return [*alone, *attack_figures(), *(f"{name}/{path}" for name in FIGURES for path in of[name] or ())]
 
 
 def development_files(about, development):
@@ -92,11 +162,11 @@ def caption(name):
     return f"../report/{name}.rst" if (ROOT / f"workflow/report/{name}.rst").exists() else None
 
 
-def report_labels(name):
-    """What Snakemake's report calls a table or figure: its title, and of a figure whose development it shows."""
+def report_labels(name, attack="all networks"):
+    """What Snakemake's report calls a table or figure: its title, and whose development or which attack it shows."""
     return lambda wildcards: {
         "name": title(name),
-        "of": wildcards.get("development", "all networks"),
+        "of": wildcards.get("development", attack),
         "file": name,
     }
 

@@ -168,7 +168,7 @@ def evaluate(
     cells = table_claims(reference, predictor=conventions.cells)
     if double := sorted(set(claims) & set(cells)):
         raise ValueError(f"the claim {double[0]}: expected another name, found that of the paper's tables")
-    runs = [run for group in by_network(runs) for run in _originals(group.runs)]
+    runs = [run for group in by_network(runs) for run in originals(group.runs)]
     return corrected([_claim(name, claim, runs, reference, conventions) for name, claim in {**claims, **cells}.items()])
 
 
@@ -183,16 +183,16 @@ def copies(runs: Sequence[Run]) -> list[str]:
     """Return a sentence for each run whose weights are those of another seed."""
     found = []
     for group in by_network(runs):
-        originals = _originals(group.runs)
+        kept = originals(group.runs)
         found += [
             f"{run.label}: seed {run.seed} has the weights of another seed and does not count."
             for run in group.runs
-            if run not in originals
+            if run not in kept
         ]
     return found
 
 
-def _originals(runs: Sequence[Run]) -> list[Run]:
+def originals(runs: Sequence[Run]) -> list[Run]:
     """Return the runs, of one network, without those that have the weights of an earlier one."""
     first: dict[str, Run] = {}
     for run in runs:

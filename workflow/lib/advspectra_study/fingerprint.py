@@ -36,7 +36,18 @@ def _files(module: str, package: Path) -> list[Path]:
         return []
     stems = [package.joinpath(*parts[:length]) for length in range(len(parts) + 1)]
     files = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()]
-    return [file for file in files if file.stat().st_size]  # an empty __init__.py runs nothing
+    return [file for file in files if file.name != "__init__.py" or _runs(file, file.stat().st_mtime_ns)]
+
+
+@cache
+def _runs(path: Path, _modified: int) -> bool:
+    """Return whether importing a package runs code: more than a docstring and a `__getattr__`.
+
+    That finds names when they are asked for (PEP 562), which no script of the workflow does.
+    """
+    body = ast.parse(path.read_bytes(), filename=str(path)).body
+    body = body[1:] if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) else body
+    return any(not (isinstance(one, ast.FunctionDef) and one.name == "__getattr__") for one in body)
 
 
 @cache

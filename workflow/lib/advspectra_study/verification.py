@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from advspectra.hdf5 import content_sha256
 from advspectra.result_checks import check_result
+from advspectra_study.disk import size_on_disk
 from advspectra_study.job import recorded_file, recorded_name, sha256
 
 # of inputs that may be newer than what was made of them: a state of the network is known by its own digest
@@ -36,6 +37,7 @@ class Report:
     def lines(self, folder: str) -> Iterator[str]:
         """Yield what a person should read."""
         yield f"{folder}: {len(self.good)} files are whole, and as the configuration and the code say"
+        yield f"  {size_on_disk(folder)}"
         for title, found in (
             ("damaged, or not what the study would make:", self.faults),
             ("made otherwise than the study would now; remove them, and snakemake makes them anew:", self.outdated),

@@ -42,13 +42,21 @@ class Picture:
 
     @property
     def title(self) -> str:
-        """ "Figure 5", or "Figure 1, ResNet18 (relu), pgd_transfer" of one that shows how an attack develops."""
+        """ "Figure 5", "Figure 5, pgd_l2" of another attack than the summary's, or "Figure 1, ResNet18 (relu),
+        pgd_transfer" of one that shows how an attack develops.
+        """
         return ", ".join([title(self.figure), *self._about])
 
     @property
+    def of_another_attack(self) -> bool:
+        """Whether it shows all networks under another attack than the study's summary does."""
+        return "/" in self.path and not DEVELOPMENT.fullmatch(self.path.partition("/")[2])
+
+    @property
     def _about(self) -> list[str]:
-        if (found := DEVELOPMENT.fullmatch(self.path.partition("/")[2])) is None:
-            return []
+        place = self.path.partition("/")[2]
+        if (found := DEVELOPMENT.fullmatch(place)) is None:
+            return [place] if place else []
         depth, alpha = int(found["depth"]), float(found["alpha"])
         return [Run(found["network"], found["activation"], depth, alpha, 0, {}).label, found["attack"]]
 
@@ -58,7 +66,7 @@ class Picture:
 
     def relevance(self, claim: Mapping, attacks: Mapping[str, str]) -> int:
         """Return how many of network and attack a claim names; attacks : the study's, for each part in claims."""
-        if not self._about:
+        if len(self._about) < 2:
             return 0
         words = _plain(" ".join(part["statement"] for part in claim["parts"]))
         network, attack = self._about
@@ -83,9 +91,12 @@ def picture(path: str, png: Path, caption: str) -> Picture:
 
 
 def cited(claim: Mapping, pictures: Sequence[Picture], attacks: Mapping[str, str]) -> list[Picture]:
-    """Return the pictures that a claim cites, in its order, of one figure those first that it is most about."""
+    """Return the pictures that a claim cites, in its order, of one figure those first that it is most about.
+
+    Claims are about the study's summary: what another attack finds is not among them.
+    """
     found = []
     for name in claim["figures"]:
-        members = [picture for picture in pictures if picture.figure == name]
+        members = [picture for picture in pictures if picture.figure == name and not picture.of_another_attack]
         found += sorted(members, key=lambda picture: -picture.relevance(claim, attacks))
     return found

@@ -1,0 +1,160 @@
+"""The results of a study for readers in Python: its runs, its arrays, and data frames of images, networks and measures.
+
+Nothing here is computed again: values are those of the result files, and of measures.csv.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+
+from advspectra.hdf5 import open_checked
+from advspectra.image_file import ImageSet, read_images
+from advspectra.measures import MEASURES, Conventions, NotThere
+from advspectra.perturbation_file import ABOUT, SHAPES
+from advspectra.result_files import VERSIONS
+from advspectra.results import IDENTITY, ResultFile, Run, read_runs
+from advspectra.study_measures import at
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+# of each attacked image, beside its norms under a convention
+OF_IMAGE = tuple(name for name in ABOUT if SHAPES[name] == "N")
+DELTA = tuple(name for name in MEASURES if name.startswith("delta_"))
+BETA = tuple(name for name in MEASURES if name.startswith("beta_"))
+
+
+@dataclass(frozen=True)
+class Study:
+    """The results in a folder results/<study>, of one data set; runs in the paper's order of networks.
+
+    Frames have a row for each of what they are about, and their column names are those of measures.csv.
+    `frame.attrs["about"]` says of a column what it is and in which unit.
+    """
+
+    folder: Path
+    dataset: str
+    runs: tuple[Run, ...]
+
+    @cached_property
+    def images(self) -> ImageSet:
+        """The images of the study: test_images (N, C, H, W) uint8, test_labels (N,), class_names, and for training."""
+        return read_images(self.folder / self.dataset / "images.h5")
+
+    def each_image(self, *, convention: str = "paper") -> "DataFrame":
+        """Return a row for each run, attack or transfer, state and attacked image.
+
+        `image` is its index in the test set. Norms l1, l2 and linf are in the pixel range [0, 1]. delta_* are of the
+        spectrum of the perturbation under `convention`, NaN for images that the study has no spectrum of.
+        """
+        import pandas
+
+        frames = [
+            pandas.DataFrame({**identity(run), **origin(file), **_of_images(run, file, convention)})
+            for run in self.runs
+            for file in run.files.get("perturbations", ())
+        ]
+        return _described(pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame(), convention)
+
+    def each_network(self, *, predictor: str = "raw") -> "DataFrame":
+        """Return a row for each run: how it was trained, accuracies as fractions, measures of a linear network's β.
+
+        predictor : "raw", or "rescaled": each class's map brought to [0, 1] before its spectrum is taken.
+        """
+        import pandas
+
+        conventions = Conventions(spectra="", attacks={}, predictor=predictor)
+        rows = []
+        for run in self.runs:
+            row = {**identity(run), "label": run.label}
+            if (found := run.checkpoints()) is not None:
+                names = ("learning_rate", "best_epoch", "epochs", "train_accuracy", "test_accuracy")
+                row |= {name: getattr(found, name) for name in names}
+            if "predictor" in run.files:
+                row |= {name: float(MEASURES[name].read(run, {}, conventions).arrays[0][0]) for name in BETA}
+            rows.append(row)
+        return _described(pandas.DataFrame(rows), "paper")
+
+    def measures(self) -> "DataFrame":
+        """Return measures.csv; FileNotFoundError where the study has none yet."""
+        import pandas
+
+        return pandas.read_csv(self.folder / "measures.csv")
+
+
+def open_study(folder: str | Path, *, dataset: str | None = None) -> Study:
+    """Return the study in results/<study>: all result files that lie there, wherever the folder was copied to.
+
+    dataset : where the folder has results of several data sets, the name of one. Files are read when asked for.
+    ValueError for a folder without results or of several data sets, and for a file that is no result file.
+    """
+    folder = Path(folder)
+    paths = [path for kind in VERSIONS for path in folder.rglob(f"{kind}.h5")]
+    found = sorted({path.relative_to(folder).parts[0] for path in paths})
+    if dataset is None and len(found) == 1:
+        (dataset,) = found
+    if dataset not in found:
+        named = f", found {', '.join(found)}: give one of them as `dataset`" if found else ", found no results in it"
+        raise ValueError(
+            f"{folder}: expected a folder results/<study> with results of {dataset or 'one data set'}{named}"
+        )
+    return Study(folder, dataset, tuple(read_runs(path for path in paths if (folder / dataset) in path.parents)))
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Return all arrays of a result file by their names, such as "perturbation" or "paper/radial_energy".
+
+    The head of the module that writes the file (`*_file.py`) says what they are; ValueError for any other file.
+    """
+    path, arrays = Path(path), {}
+
+    def add(name: str, item) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    with open_checked(path, kind=path.stem, version=VERSIONS.get(path.stem, 1)) as file:
+        file.visititems(add)
+    return arrays
+
+
+def identity(run: Run) -> dict:
+    """Return what tells a run from the others of its study."""
+    return {name: getattr(run, name) for name in IDENTITY}
+
+
+def origin(file: ResultFile) -> dict:
+    """Return of which attack on which state a file is; of a transfer also whose perturbations it tries."""
+    attack, found_on = file.source or (None, None)
+    found = {"attack": file.attack, "transfer_of": attack, "found_on": found_on, "checkpoint": file.checkpoint}
+    return {**found, "step": file.step, "epoch": file.epoch}
+
+
+def _of_images(run: Run, file: ResultFile, convention: str) -> Mapping[str, np.ndarray]:
+    with open_checked(file.path, kind="perturbations", version=VERSIONS["perturbations"]) as content:
+        found = {name: content[name][()] for name in OF_IMAGE if name in content}
+    found["correct"] = found["clean_prediction"] == found["label"]
+    state = at(run, file.attack, file.checkpoint)
+    side = {"attack": "this", "state": file.checkpoint}
+    conventions = Conventions(spectra=convention, attacks={"this": file.attack})
+    for name in DELTA:
+        try:
+            with np.errstate(invalid="ignore"):  # of images without any perturbation: NaN
+                found[name] = MEASURES[name].read(state, side, conventions).arrays[0]
+        except NotThere:
+            found[name] = np.full(len(found["image"]), np.nan)
+    return found
+
+
+def _described(frame: "DataFrame", convention: str) -> "DataFrame":
+    units = {name: f"{words} ({unit})" if unit != "1" else words for name, (unit, words) in ABOUT.items()}
+    titles = {
+        name: f"{measure.title}, convention {convention}" if name in DELTA else measure.title
+        for name, measure in MEASURES.items()
+    }
+    frame.attrs["about"] = {name: text for name, text in {**titles, **units}.items() if name in frame}
+    return frame

@@ -1,0 +1,12 @@
+"""Write every measure of every network, attack and state of the study as CSV, and what made it."""
+
+from advspectra.hdf5 import replacing
+from advspectra.results import read_runs
+from advspectra.study_measures import measures_table
+from advspectra_study.job import job, made_by, write_provenance
+
+with job(snakemake):
+    table = measures_table(read_runs(snakemake.input.runs), convention=snakemake.params.convention)
+    with replacing(snakemake.output.csv) as temporary:
+        temporary.write_text(table.to_csv(), encoding="utf-8")
+    write_provenance(snakemake, made_by(snakemake))
