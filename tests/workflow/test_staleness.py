@@ -336,7 +336,7 @@ def with_a_further_state(networks):
 
 def test_an_added_state_trains_its_run_again_and_attacks_that_state_alone(study):
     study.configure(changed(networks=with_a_further_state))
-    again = f"train_2:{RELU}"  # the second list of states in the study
+    again = f"train_bounded_width_3:{RELU}"  # the rule of networks with a list of states of their own
     assert study.planned() == sorted([again, *NEW_STATE, *SHOWING_IT, "table_table3"])
 
     # added for every network, it trains again those of which it is attacked
@@ -347,10 +347,10 @@ def test_an_added_state_trains_its_run_again_and_attacks_that_state_alone(study)
 def test_with_an_added_state_everything_else_that_changed_is_seen_too(study):
     study.configure(changed(networks=with_a_further_state, spectra=lambda spectra: spectra.update(angular_bins=6)))
     also = with_what_follows(jobs("spectra"))
-    assert set(study.planned()) == {f"train_2:{RELU}", *NEW_STATE, *SHOWING_IT, "table_table3", *also}
+    assert set(study.planned()) == {f"train_bounded_width_3:{RELU}", *NEW_STATE, *SHOWING_IT, "table_table3", *also}
 
     study.configure(changed(networks=with_a_further_state, training=lambda training: training.update(momentum=0.8)))
-    also = [job.replace(f"train:{RELU}", f"train_2:{RELU}") for job in with_what_follows(TRAINING)]
+    also = [job.replace(f"train:{RELU}", f"train_bounded_width_3:{RELU}") for job in with_what_follows(TRAINING)]
     assert set(study.planned()) == {*NEW_STATE, *SHOWING_IT, "table_table3", *also}
 
 
