@@ -16,6 +16,8 @@ for table in TABLES:
             f"table_{table}"
         input:
             runs=run_files("tables", table),
+            # are they the paper's?
+            images=f"{DATASET}/images.h5" if inputs_of("tables", table)["files"] else [],
             reference="workflow/reference/paper.yaml",
         output:
             csv=report(
@@ -29,6 +31,7 @@ for table in TABLES:
         params:
             module=f"advspectra.tables.{table}",
             config={key: STUDY[key] for key in inputs_of("tables", table)["config"]},
+            dataset={key: STUDY["dataset"][key] for key in ("name", "source")},
             convention=SUMMARY["convention"],
             code=code("table.py", f"advspectra.tables.{table}"),
         log:

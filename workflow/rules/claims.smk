@@ -20,6 +20,7 @@ BESIDE = [f"results/{study}/claims.json" for study in STUDY["claims"]["beside"]]
 rule claims:
     input:
         runs=claim_files(),
+        images=f"{DATASET}/images.h5",
         claims=CLAIMS,
         schema=CLAIMS_SCHEMA,
         reference="workflow/reference/paper.yaml",
