@@ -99,6 +99,7 @@ RUNS_CODE_OF = {
     "datasets/band_features.py": ["images"],
     "datasets/cifar10.py": [],
     "datasets/image_folder.py": [],
+    "countdown.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
     "devices.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
     "gpu_slots.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
     "progress.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
