@@ -8,6 +8,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 demo: $(READY)
 	$(RUN) snakemake --configfile workflow/presets/demo.yaml
+	@echo "Open results/demo/report.html in a browser."
 
 test: lint
 	$(RUN) pytest

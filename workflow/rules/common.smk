@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import update_config
 
 ROOT = Path(workflow.basedir)
@@ -20,6 +21,7 @@ from advspectra_study.config_files import options_of_source
 from advspectra_study.costs import Costs
 from advspectra_study.fingerprint import code_fingerprint
 from advspectra_study.machine import gpus, share_library
+from advspectra_study.plan_log import PlanLog
 from advspectra_study.plugins import available, literal
 from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
 from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs, training_rules
@@ -72,6 +74,16 @@ container: "envs/advspectra.sif"
 GPUS = gpus(STUDY["compute"]["device"])
 SUMMARY = STUDY["summary"]
 COSTS = Costs(STUDY, images=Path(DATASET) / "images.h5")
+if workflow.is_main_process:
+    estimate = cache(COSTS.of_job)
+    logger.addFilter(
+        PlanLog(
+            logger,
+            dag=lambda: workflow.dag,
+            seconds=lambda job: estimate(job.rule.name, job.wildcards.get("run"), job.wildcards.get("attack")),
+            plan=lambda: workflow.dryrun,
+        )
+    )
 if workflow.remote_exec:
     # Snakemake does not pass this limit of profiles/slurm on to the processes that run the jobs of a group.
     workflow.register_resource("turn", 1)
