@@ -59,6 +59,7 @@ def claim(name: str, *parts: dict, **about) -> dict:
         "p_value": 0.012,
         "seeds_needed": None,
         "parts": list(parts) or [part()],
+        "why": "",
     }
     return found | about
 
@@ -176,7 +177,9 @@ def material(claims: list[dict] = CLAIMS, *, seeds: tuple[int, ...] = (0, 1, 2),
             "study": "tiny",
             "dataset": "bands",
             "seeds": list(seeds),
-            "notes": ["The data set is bands, the paper's is CIFAR-10."],
+            "images": "32 × 32 pixels and 3 channels",
+            "not_the_papers": "",
+            "notes": ["A note on the study."],
             "conventions": {"spectra": "paper", "attacks": {"final": "pgd", "transfer": "moved"}},
             "claims": claims,
         },

@@ -265,7 +265,9 @@ def test_a_further_state_leaves_the_files_of_the_others_as_they_are(finished_stu
     assert {*os.listdir(run / "checkpoints.kept")} == {"best", "step=0"}
     other["networks"][1]["checkpoints"] = keeping["networks"][1]["checkpoints"]
     study.configure(other)
-    assert {f"train_2:{RUN}", f"attack:{RUN}:minimal:step=3", f"attack:{RUN}:minimal:best"} <= set(study.planned())
+    assert {f"train_bounded_width_3:{RUN}", f"attack:{RUN}:minimal:step=3", f"attack:{RUN}:minimal:best"} <= set(
+        study.planned()
+    )
 
 
 def test_lint_finds_nothing():

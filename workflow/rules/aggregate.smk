@@ -19,6 +19,8 @@ for table in TABLES:
             f"table_{table}"
         input:
             runs=run_files("tables", table),
+            # are they the paper's?
+            images=f"{DATASET}/images.h5" if inputs_of("tables", table)["files"] else [],
             reference=own("workflow/reference/paper.yaml"),
         output:
             csv=report(
@@ -32,6 +34,7 @@ for table in TABLES:
         params:
             module=f"advspectra.tables.{table}",
             config={key: STUDY[key] for key in inputs_of("tables", table)["config"]},
+            dataset={key: STUDY["dataset"][key] for key in ("name", "source")},
             convention=SUMMARY["convention"],
             code=code("table.py", f"advspectra.tables.{table}"),
         log:

@@ -1,13 +1,16 @@
 # files of the study's runs, the claims -> claims.{csv,json}, what the results say of each; audit.{csv,json}, the verdicts
 # under each convention that the paper leaves open
-# Claims are workflow/reference/claims/*.yaml, read before any job so that a mistake in one is an error at once.
+# Claims are those of claims.files, else of workflow/reference/claims/*.yaml, read before any job so that a mistake in one
+# is an error at once.
 from advspectra_study.claim_files import read_claims
 from advspectra_study.conventions import audited_attacks, conventions_of
 
-CLAIMS = sorted(own(str(path.relative_to(ROOT))) for path in (ROOT / "workflow/reference/claims").glob("*.yaml"))
+CLAIMS = STUDY["claims"]["files"]
+if CLAIMS is None:
+    CLAIMS = sorted(own(str(path.relative_to(ROOT))) for path in (ROOT / "workflow/reference/claims").glob("*.yaml"))
 CLAIMS_SCHEMA = own("workflow/schemas/claims.schema.yaml")
 try:
-    read_claims([ROOT / path for path in CLAIMS], schema_path=ROOT / CLAIMS_SCHEMA)
+    read_claims(CLAIMS, schema_path=ROOT / CLAIMS_SCHEMA)
 except ConfigError as error:
     raise WorkflowError(str(error))
 
@@ -17,6 +20,7 @@ BESIDE = [f"results/{study}/claims.json" for study in STUDY["claims"]["beside"]]
 rule claims:
     input:
         runs=claim_files(),
+        images=f"{DATASET}/images.h5",
         claims=CLAIMS,
         schema=CLAIMS_SCHEMA,
         reference=own("workflow/reference/paper.yaml"),

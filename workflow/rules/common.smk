@@ -6,7 +6,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake.utils import update_config
 
 # not workflow.basedir, which is that of a workflow that imports this one
 if not isinstance(workflow.current_basedir, os.PathLike):
@@ -17,21 +20,38 @@ sys.path.insert(0, str(LIBRARY))
 
 from advspectra.page.words import title
 from advspectra_study.config import ConfigError, load_config
+from advspectra_study.config_files import options_of_source
 from advspectra_study.costs import Costs
 from advspectra_study.data_identity import images_params
 from advspectra_study.fingerprint import code_fingerprint
 from advspectra_study.machine import gpus, share_library
+from advspectra_study.plan_log import PlanLog
 from advspectra_study.plugins import available, literal
 from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
-from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs
+from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs, training_rules
 
 share_library(LIBRARY)
 if not config:
     raise WorkflowError("no configuration: a workflow that imports advspectra as a module hands one on, `config: config`")
 if workflow.modifier.modify_path("results") != "results":
     raise WorkflowError("module advspectra: expected neither `prefix` nor `replace_prefix`: results/<study> has its place")
+
+
+def with_options_of_its_source(merged):
+    """The configuration, in whose `dataset.options` Snakemake has mixed those of two sources if a file names another one."""
+    layers = [*map(load_configfile, workflow.configfiles), workflow.config_settings.config]
+    given = {}
+    for layer in layers:
+        update_config(given, layer)
+    dataset, options = merged.get("dataset"), options_of_source(layers)
+    # they are not where the configuration comes from if another workflow has included this one
+    if options is None or dataset != given.get("dataset") or "options" not in (dataset or {}):
+        return merged
+    return {**merged, "dataset": {**dataset, "options": options}}
+
+
 try:
-    GIVEN = load_config(config, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
+    GIVEN = load_config(with_options_of_its_source(config), schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
 except ConfigError as error:
     raise WorkflowError(str(error))
 # Snakemake compares params with their keys in order: here they stand in the same one, however the config is written.
@@ -43,7 +63,7 @@ RUNS = {run_folder(key): key for key in enumerate_runs(STUDY)}
 ATTACKS = {attack["name"]: attack for attack in STUDY["attacks"]}
 TRANSFERS = {transfer["name"]: transfer for transfer in STUDY["transfers"]}
 KEPT = {run: tuple(kept_states(STUDY, network_entry(STUDY, key))) for run, key in RUNS.items()}
-LISTS = dict.fromkeys([tuple(kept_states(STUDY, {})), *KEPT.values()])  # that of training.checkpoints first
+TRAINING_RULES = training_rules(STUDY)  # list of states -> the rule that keeps them
 # run -> attack, or transfer -> its states of that run; LINED are those from which lines are followed
 ATTACKED = states_by_run(STUDY, "attacks")
 TRANSFERRED = states_by_run(STUDY, "transfers")
@@ -67,6 +87,16 @@ container: own("envs/advspectra.sif")
 GPUS = gpus(STUDY["compute"]["device"])
 SUMMARY = STUDY["summary"]
 COSTS = Costs(STUDY, images=Path(DATASET) / "images.h5")
+if workflow.is_main_process:
+    estimate = cache(COSTS.of_job)
+    logger.addFilter(
+        PlanLog(
+            logger,
+            dag=lambda: workflow.dag,
+            seconds=lambda job: estimate(job.rule.name, job.wildcards.get("run"), job.wildcards.get("attack")),
+            plan=lambda: workflow.dryrun,
+        )
+    )
 if workflow.remote_exec:
     # Snakemake does not pass this limit of profiles/slurm on to the processes that run the jobs of a group.
     workflow.register_resource("turn", 1)
@@ -89,7 +119,7 @@ def run_with(states):
 wildcard_constraints:
     run=one_of(RUNS),
     attack=one_of([*ATTACKS, *TRANSFERS]),
-    checkpoint=one_of(sorted({state for states in LISTS for state in states})),
+    checkpoint=one_of(sorted({state for states in TRAINING_RULES for state in states})),
 
 
 @cache

@@ -13,8 +13,7 @@ def all_wildcards():
     ]
     yield "images", [{}]
     yield "settings", runs
-    for number, kept in enumerate(LISTS, start=1):
-        name = "train" if number == 1 else f"train_{number}"
+    for kept, name in TRAINING_RULES.items():
         yield name, [{"run": run} for run, states in KEPT.items() if states == kept]
     yield "predictor", [{"run": run} for run, key in RUNS.items() if key.activation == "linear"]
     for name, states in (("attack", ATTACKED), ("transfer", TRANSFERRED), ("spectra", PERTURBED), ("lines", LINED)):

@@ -5,6 +5,7 @@
 rule table_with_note:
     input:
         runs=lambda wildcards: noted_files("tables", wildcards.noted),
+        images=f"{DATASET}/images.h5",
         reference=own("workflow/reference/paper.yaml"),
     output:
         csv=report(
@@ -20,6 +21,7 @@ rule table_with_note:
     params:
         module=lambda wildcards: f"advspectra.tables.{wildcards.noted}",
         config=lambda wildcards: {key: STUDY[key] for key in inputs_of("tables", wildcards.noted)["config"]},
+        dataset=STUDY["dataset"],
         convention=SUMMARY["convention"],
         note=lambda wildcards: attack_note("tables", wildcards.noted),
         code=lambda wildcards: noted_code("table.py", "tables", wildcards.noted),

@@ -30,12 +30,13 @@ rule settings:
         "../scripts/settings.py"
 
 
-# one rule for each list of states: what a rule makes must be known from its wildcards
-for number, kept in enumerate(LISTS, start=1):
+# one rule for each list of states: what a rule makes must be known from its wildcards. `train`, and of networks with
+# checkpoints of their own train_<networks>.
+for kept, train_rule in TRAINING_RULES.items():
 
     rule:
         name:
-            "train" if number == 1 else f"train_{number}"
+            train_rule
         input:
             images=f"{DATASET}/images.h5",
         output:

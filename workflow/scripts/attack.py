@@ -8,7 +8,7 @@ from advspectra.perturbation_file import write_perturbations
 from advspectra.split import on_device
 from advspectra_study.job import job, provenance, unfinished
 
-with job(snakemake):
+with job(snakemake) as report:
     params, checkpoint = snakemake.params, snakemake.wildcards.checkpoint
     device = prepare(snakemake.resources.device, threads=snakemake.threads)
     attack = build_attack(params.family, **params.options)
@@ -31,6 +31,7 @@ with job(snakemake):
             precision=params.precision,
             seed=params.identity["seed"],
             label=f"{snakemake.wildcards.run}/{checkpoint}",
+            report=report,
             progress=progress,
         )
         write_perturbations(snakemake.output.perturbations, perturbations, attributes=about | place(device))

@@ -18,14 +18,16 @@ with job(snakemake):
     with open(snakemake.input.reference, encoding="utf-8") as file:
         reference = yaml.safe_load(file)
     runs = read_runs(snakemake.input.runs)
-    found = [
-        {"name": one.name, "title": one.title, **as_data(evaluate(stated, reference, runs, one.conventions))}
-        for one in variants(Conventions(**params.conventions), params.spectra, params.attacks)
-    ]
     answers = []
     for path in [snakemake.input.own, *snakemake.input.beside]:
         with open(path, encoding="utf-8") as file:
             answers.append(json.load(file))
+    why = answers[0]["not_the_papers"]
+    found = [
+        {"name": one.name, "title": one.title}
+        | as_data(evaluate(stated, reference, runs, one.conventions, not_the_papers=why))
+        for one in variants(Conventions(**params.conventions), params.spectra, params.attacks)
+    ]
     found += [beside(answers[0], other) for other in answers[1:]]
     missing = sorted(set(params.beside) - set(snakemake.input.beside))
     with replacing(snakemake.output.csv) as temporary:

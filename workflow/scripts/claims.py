@@ -3,7 +3,7 @@
 import yaml
 
 from advspectra.claims import copies, evaluate
-from advspectra.comparison import dataset_note
+from advspectra.comparison import not_the_papers, shape_in_words, shape_of_images
 from advspectra.evidence import as_data, claims_csv
 from advspectra.hdf5 import replacing
 from advspectra.measures import Conventions
@@ -17,14 +17,19 @@ with job(snakemake):
     with open(snakemake.input.reference, encoding="utf-8") as file:
         reference = yaml.safe_load(file)
     runs = read_runs(snakemake.input.runs)
-    claims = [as_data(claim) for claim in evaluate(stated, reference, runs, Conventions(**params.conventions))]
+    shape = shape_of_images(snakemake.input.images)
+    why = not_the_papers(reference, params.config["dataset"], shape)
+    found = evaluate(stated, reference, runs, Conventions(**params.conventions), not_the_papers=why)
+    claims = [as_data(claim) for claim in found]
     with replacing(snakemake.output.csv) as temporary:
         temporary.write_text(claims_csv(claims), encoding="utf-8")
     answered = {
         "study": params.study,
         "dataset": params.config["dataset"]["name"],
+        "images": shape_in_words(shape),
+        "not_the_papers": why,
         "seeds": sorted({run.seed for run in runs}),
-        "notes": [*dataset_note(reference, params.config), *copies(runs)],
+        "notes": copies(runs),
         "conventions": params.conventions,
         "claims": claims,
     }

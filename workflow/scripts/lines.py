@@ -11,7 +11,7 @@ from advspectra.line_file import write_lines
 from advspectra.perturbation_file import origin, read_perturbations
 from advspectra_study.job import job, provenance, unfinished
 
-with job(snakemake):
+with job(snakemake) as report:
     params = snakemake.params
     device = with_float64(prepare(snakemake.resources.device, threads=snakemake.threads))
     images = read_images(snakemake.input.images)
@@ -33,6 +33,7 @@ with job(snakemake):
             **settings,
             seed=params.identity["seed"],
             label=f"{snakemake.wildcards.run}/{snakemake.wildcards.checkpoint}",
+            report=report,
             part=progress.part("lines"),
         )
         chosen["correct"] = chosen["clean_prediction"] == chosen["label"]

@@ -4,6 +4,7 @@ import importlib
 
 import yaml
 
+from advspectra.comparison import not_the_papers, shape_of_images, without_measured
 from advspectra.hdf5 import replacing
 from advspectra.results import read_runs
 from advspectra_study.job import job, made_by, write_provenance
@@ -13,6 +14,9 @@ with job(snakemake):
     with open(snakemake.input.reference, encoding="utf-8") as file:
         reference = yaml.safe_load(file)
     params = snakemake.params
+    images = snakemake.input.get("images")  # a table without results is of settings, and these stand beside the paper's
+    if images and not_the_papers(reference, params.dataset, shape_of_images(images)):
+        reference = without_measured(reference)
     runs = read_runs(snakemake.input.runs)
     table = module.table(runs, reference=reference, config=params.config, convention=params.convention)
     for path, text in (

@@ -9,11 +9,12 @@ import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from advspectra.countdown import Countdown
 from advspectra.devices import precision as arithmetic
 from advspectra.progress import NO_PROGRESS, Part, Progress
 from advspectra.simplified import simplified
@@ -96,6 +97,7 @@ def perturb(
     precision: str,
     seed: int,
     label: str = "",
+    report: Callable[[str], None] = lambda line: None,
     progress: Progress = NO_PROGRESS,
 ) -> Perturbations:
     """Attack the network on the test images with the indices `image` and measure what came of it.
@@ -111,7 +113,8 @@ def perturb(
     device, used = test.labels.device, attack.precision or precision
     collected: list[dict[str, torch.Tensor]] = []
     tuning: dict[str, float] = {}
-    with torch.random.fork_rng(), tqdm(total=len(image), desc=label, unit="image", disable=None) as bar:
+    countdown = Countdown(len(image), label=label, unit="image", report=report)
+    with torch.random.fork_rng(), countdown:
         if attack.tune is not None:
             torch.manual_seed(seed)
             with arithmetic(device, used):
@@ -119,7 +122,9 @@ def perturb(
         torch.manual_seed(seed)
         for number, index in enumerate(torch.from_numpy(image).split(batch_size)):
             inputs, labels = test.batch(index.to(device))
-            finished, unfinished = progress.part(f"batch={number}"), progress.part(f"batch={number}.unfinished")
+            finished = progress.part(f"batch={number}")
+            within = partial(countdown.reach_within, number * batch_size, len(index))
+            unfinished = progress.part(f"batch={number}.unfinished", tell=within)
             if kept := finished.load():
                 adversarial = kept[0]["adversarial"].to(device)
             else:
@@ -129,7 +134,7 @@ def perturb(
                     finished.save({"adversarial": adversarial})
             bound = math.inf if attack.epsilon is None else attack.epsilon
             collected.append(_measure(network, inputs, labels, adversarial - inputs, norm=attack.norm, epsilon=bound))
-            bar.update(len(index))
+            countdown.reach(number * batch_size + len(index))
     return Perturbations(image=image, tuning=tuning, **_joined(collected))
 
 

@@ -12,7 +12,8 @@ that its contrary is,
   doubled and corrected for the number of claims that were tested (Holm), must be at most 0.05;
 - it is `partly` supported if some of its parts hold and others fail or could not be tested, also where it would be
   contradicted;
-- else it is `undecided`; `not tested` without data for any of its parts, and `one seed: direction only` with one seed.
+- else it is `undecided`; `not applicable` if it is about numbers that the paper measured on images which are not the
+  study's; `not tested` without data for any of its parts, and `one seed: direction only` with one seed.
 
 Runs of several seeds that have the same weights are copies, and count as one.
 """
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from advspectra.claim_terms import is_ratio, network, side_label, sides_of, statement
+from advspectra.comparison import without_measured
 from advspectra.inference import Inference, Sample, holm, infer
 from advspectra.measures import MEASURES, Conventions, NotThere, Values
 from advspectra.paper_numbers import paper_number, table_claims
@@ -34,6 +36,7 @@ SEED = 0
 
 SUPPORTED, PARTLY, CONTRADICTED = "supported", "partly", "contradicted"
 UNDECIDED, NOT_TESTED, ONE_SEED = "undecided", "not tested", "one seed: direction only"
+NOT_APPLICABLE = "not applicable"
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
 
 
@@ -107,7 +110,8 @@ class Part:
 class Claim:
     """A claim, what its parts say, and the verdict.
 
-    p_value : that after correction, None if it was not tested. tests : how many claims the correction is for.
+    p_value : that after correction, None if it was not tested. tests : how many claims the correction is for. why : why
+    the claim does not apply to the study; it has no parts then.
     """
 
     name: str
@@ -118,6 +122,7 @@ class Claim:
     parts: tuple[Part, ...]
     p_value: float | None = None
     tests: int = 1
+    why: str = ""
 
     @property
     def tested(self) -> tuple[Part, ...]:
@@ -135,7 +140,7 @@ class Claim:
     @property
     def verdict(self) -> str:
         if not self.tested:
-            return NOT_TESTED
+            return NOT_APPLICABLE if self.why else NOT_TESTED
         if self.p_values is None:
             return ONE_SEED
         true, false = self.p_values
@@ -159,17 +164,27 @@ class Claim:
 
 
 def evaluate(
-    claims: Mapping[str, Mapping], reference: Mapping, runs: Sequence[Run], conventions: Conventions
+    claims: Mapping[str, Mapping],
+    reference: Mapping,
+    runs: Sequence[Run],
+    conventions: Conventions,
+    *,
+    not_the_papers: str = "",
 ) -> list[Claim]:
     """Return the claims, and those that the tables of `reference` (paper.yaml) make, answered from the runs.
 
+    not_the_papers : why the paper's numbers say nothing about the study's images, of comparison.not_the_papers; the
+    claims of its tables are not applicable then, and its numbers do not stand beside others.
     ValueError for a claim that goes by the name of a table's.
     """
+    if not_the_papers:
+        reference = without_measured(reference)
     cells = table_claims(reference, predictor=conventions.cells)
     if double := sorted(set(claims) & set(cells)):
         raise ValueError(f"the claim {double[0]}: expected another name, found that of the paper's tables")
     runs = [run for group in by_network(runs) for run in originals(group.runs)]
-    return corrected([_claim(name, claim, runs, reference, conventions) for name, claim in {**claims, **cells}.items()])
+    found = [_claim(name, claim, runs, reference, conventions) for name, claim in {**claims, **cells}.items()]
+    return corrected([replace(claim, why=not_the_papers) if claim.name in cells else claim for claim in found])
 
 
 def corrected(claims: Sequence[Claim]) -> list[Claim]:

@@ -3,13 +3,23 @@
 `reference` is the content of paper.yaml: tables with rows keyed by network, activation and depth.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
+from advspectra.hdf5 import open_checked
+from advspectra.image_file import KIND, VERSION
 from advspectra.results import Replicates
 from advspectra.statistics import Spread, Statistics, statistics
 from advspectra.table import Cell, Column
 
 Key = tuple[str, str, int | None, float]  # network, activation, hidden layers, alpha
+
+MEASURED = (
+    "table1",
+    "table2",
+    "table4",
+)  # tables of what the paper measured, on its images; the others are of settings
 
 
 def paired_rows(
@@ -44,12 +54,39 @@ def missing_note(rows: Sequence[Mapping], groups: Sequence[Replicates]) -> list[
     return [f"Not in this study: {', '.join(missing)}."] if missing else []
 
 
-def dataset_note(reference: Mapping, config: Mapping) -> list[str]:
-    """Return the note that the study has another data set than the paper; empty if it has the paper's."""
-    paper, study = reference["source"]["dataset"], config["dataset"]["name"]
-    if study.lower().replace("_", "").replace("-", "").startswith(paper.lower().replace("-", "")):
-        return []
-    return [f"The data set is {study}, the paper's is {paper}: the two columns are not of one experiment."]
+def not_the_papers(reference: Mapping, dataset: Mapping, image_shape: Sequence[int]) -> str:
+    """Return, as a sentence, why a study's images are not the paper's; "" if they are.
+
+    dataset : `name` and `source` of the configuration. The images are taken for CIFAR-10 if the source is `cifar10`, or
+    if whoever named the data set says so: cifar10 or cifar10_<anything>, such as cifar10_jpeg. image_shape : (C, H, W).
+    """
+    paper = reference["source"]["dataset"]
+    word = paper.lower().replace("-", "")
+    named = re.fullmatch(f"{word.replace('10', '_?10')}(_.*)?", dataset["name"])
+    if dataset["source"] != word and not named:
+        return f"The data set is {dataset['name']}, the paper's is {paper}: the numbers of its tables do not apply."
+    if tuple(image_shape) != tuple(reference["source"]["image_shape"]):
+        ours, theirs = (shape_in_words(shape) for shape in (image_shape, reference["source"]["image_shape"]))
+        return f"The images have {ours}, the paper's {theirs}: the numbers of its tables do not apply."
+    return ""
+
+
+def shape_of_images(path: str | Path) -> tuple[int, int, int]:
+    """Return (C, H, W) of the images in images.h5."""
+    with open_checked(path, kind=KIND, version=VERSION) as file:
+        return tuple(int(size) for size in file["train/images"].shape[1:])
+
+
+def shape_in_words(image_shape: Sequence[int]) -> str:
+    """Return (C, H, W) as "48 × 48 pixels and 1 channel"."""
+    channels, height, width = image_shape
+    return f"{height} × {width} pixels and {channels} channel{'s' * (channels > 1)}"
+
+
+def without_measured(reference: Mapping) -> dict:
+    """Return the reference without what the paper measured: its tables MEASURED have no rows."""
+    tables = {name: {**table, "rows": []} if name in MEASURED else table for name, table in reference["tables"].items()}
+    return {**reference, "tables": tables}
 
 
 def seeds_note(groups: Sequence[Replicates]) -> str:
@@ -62,8 +99,8 @@ def quantity_columns(key: str, title: str, *, digits: int = 2) -> tuple[Column, 
     """Return the columns of a quantity: ours, the paper's, the difference in the paper's sd, and over seeds."""
     return (
         Column(key, title, digits, spread=True),
-        Column(f"{key}_paper", f"{title} paper", digits, spread=True),
-        Column(f"{key}_difference", f"{title} difference / paper's sd", 1),
+        Column(f"{key}_paper", f"{title} paper", digits, spread=True, optional=True),
+        Column(f"{key}_difference", f"{title} difference / paper's sd", 1, optional=True),
         Column(f"{key}_seeds", f"{title} over seeds", digits, spread=True, optional=True),
     )
 

@@ -46,7 +46,7 @@ COLUMNS = (
 def as_data(claim: Claim) -> dict:
     """Return a claim and its parts as mappings, lists, text and numbers."""
     about = {key: getattr(claim, key) for key in ("name", "title", "section", "sentence")}
-    found = {key: getattr(claim, key) for key in ("verdict", "p_value", "seeds_needed")}
+    found = {key: getattr(claim, key) for key in ("verdict", "p_value", "seeds_needed", "why")}
     return {**about, "figures": list(claim.figures), **found, "parts": [_part(part) for part in claim.parts]}
 
 
@@ -110,6 +110,8 @@ def claims_csv(claims: Sequence[Mapping]) -> str:
     """Return the parts of claims, as as_data gives them, as CSV."""
     rows = []
     for claim in claims:
+        if not claim["parts"]:
+            rows.append({key: claim[key] for key in ("title", "section", "verdict", "why")} | {"claim": claim["name"]})
         for place, part in enumerate(claim["parts"], start=1):
             low, high = part["bounds"]
             rows.append(

@@ -9,13 +9,13 @@ boundary     x_b = x + s r, stretched to the first boundary, or to a limit where
 Neither control is clipped to [0, 1]: the ends of a line that is clipped are not in one direction from x.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from advspectra.countdown import Countdown
 from advspectra.line_file import ABOUT
 from advspectra.lines import PiecewiseLinear, roughness
 from advspectra.progress import NOTHING_KEPT, Part
@@ -70,6 +70,7 @@ def measure_lines(
     stretch_limit: float,
     seed: int,
     label: str = "",
+    report: Callable[[str], None] = lambda line: None,
     part: Part = NOTHING_KEPT,
 ) -> dict[str, Mapping[str, np.ndarray]]:
     """Return the arrays of line_file.ABOUT, each (N,), by the end of the line.
@@ -93,8 +94,8 @@ def measure_lines(
     rows = kept[1]["rows"] if kept else {end: [] for end in displacements}
     done = len(rows["adversarial"])
     left = zip(inputs[done:], labels[done:].tolist(), strict=True)
-    bar = tqdm(left, desc=label, unit="image", disable=None, initial=done, total=len(inputs))
-    for number, (x, y) in enumerate(bar, start=done):
+    countdown = Countdown(len(inputs), label=label, unit="image", done=done, report=report)
+    for number, (x, y) in enumerate(left, start=done):
         other = None
         for end, displacement in displacements.items():
             ends = torch.stack([x, x + displacement[number]])
@@ -121,4 +122,6 @@ def measure_lines(
             rows[end].append(row)
         if part.due():
             part.save({}, rows=rows)
+        countdown.add()
+    countdown.bar.close()
     return {end: {name: np.array([row[name] for row in found]) for name in ABOUT} for end, found in rows.items()}

@@ -8,7 +8,7 @@ format advspectra.progress; they are no results and are removed with the last of
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,9 +39,12 @@ class Progress:
     def __post_init__(self):
         self._due_at = time.monotonic() + self.every
 
-    def part(self, name: str) -> "Part":
-        """Return a part of the work by its name, which is that of its file."""
-        return Part(self, name)
+    def part(self, name: str, *, tell: Callable[[float], None] = lambda share: None) -> "Part":
+        """Return a part of the work by its name, which is that of its file.
+
+        tell : is told how much of the part is done, 0 to 1.
+        """
+        return Part(self, name, tell)
 
     def remove(self) -> None:
         """Remove what is kept: the work is finished."""
@@ -55,6 +58,7 @@ class Part:
 
     progress: Progress
     name: str
+    tell: Callable[[float], None] = lambda share: None
 
     @property
     def _path(self) -> Path:

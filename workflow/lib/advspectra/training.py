@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import torch
 from torch.nn import functional
-from tqdm import tqdm
 
 from advspectra.checkpoint_file import State, Training
+from advspectra.countdown import Countdown
 from advspectra.predictors import through_map
 from advspectra.progress import NO_PROGRESS, Part, Progress
 from advspectra.sgd import Steps
@@ -179,9 +179,8 @@ def train(
     elif 0 in checkpoints["steps"]:
         keep("step=0", 0, 0, evaluate(model, test_split)[1])
     device = train_split.labels.device
-    bar = tqdm(total=epochs * steps_per_epoch, desc=label, unit="step", disable=None)
-    with bar:
-        bar.update((so_far.epoch - 1) * steps_per_epoch + so_far.done)
+    done = (so_far.epoch - 1) * steps_per_epoch + so_far.done
+    with Countdown(epochs * steps_per_epoch, label=label, unit="step", done=done, report=report) as countdown:
         for epoch in range(so_far.epoch, epochs + 1):
             rate = scheduled_rate(epoch - 1, maximum=learning_rate, **schedule)
             model.train()
@@ -201,7 +200,7 @@ def train(
                     model.train()
                 if part.due():
                     so_far.save(part)
-                bar.update()
+                countdown.add()
             test_loss, test_accuracy = evaluate(model, test_split)
             chosen_by = test_accuracy if judge is test_split else evaluate(model, judge)[1]
             row = {
@@ -216,7 +215,7 @@ def train(
             }
             result.history.append(row)
             report(", ".join(f"{name} {value:.6g}" for name, value in row.items()))
-            bar.set_postfix(test_accuracy=f"{test_accuracy:.3f}")
+            countdown.bar.set_postfix(test_accuracy=f"{test_accuracy:.3f}")
             if chosen_by > so_far.best:
                 so_far.best, result.best_epoch = chosen_by, epoch
                 keep("best", row["step"], epoch, test_accuracy)

@@ -36,6 +36,9 @@ def read_claims(paths: Iterable[str | Path], *, schema_path: str | Path) -> dict
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             faults.append(Fault((path,), f"found no YAML ({' '.join(str(error).split())}); allowed: a file of claims"))
             continue
+        except OSError as error:
+            faults.append(Fault((path,), f"cannot be read ({error.strerror}); allowed: a file of claims"))
+            continue
         new = schema_faults(stated, schema, (path,))
         if not new:
             new = [fault for name, claim in stated.items() for fault in _part_faults((path, name), claim)]

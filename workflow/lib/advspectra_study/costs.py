@@ -47,6 +47,7 @@ STEPS = 1000  # of an attack that does not say; Table 6
 PASSES_PER_POINT = 6  # forward and backward passes for a point of a line
 PASSES_PER_EXACT_IMAGE = 15_000  # for the lines of an image that are followed from breakpoint to breakpoint
 FEW_SECONDS = 10  # spectra, predictors
+STARTING = 3  # seconds of a job before it computes, as measured: Python, PyTorch or Matplotlib
 
 MARGIN = 3  # limit / estimate, since processors, file systems and networks differ
 START = 60  # seconds of a job that are not computing: mostly importing PyTorch, from a file system that may be slow
@@ -102,6 +103,17 @@ class Costs:
         for rule, states in self._states.items():
             jobs += [(rule, attack) for attack, kept in states[run].items() for _ in kept]
         return sum(self.seconds(rule, run, attack) for rule, attack in jobs) < LIGHT
+
+    def of_job(self, rule: str, run: str | None, attack: str | None) -> float:
+        """Return the seconds that a job of any rule takes on one core, its start included; 0 for the rule `all`.
+
+        rule : by its name, of a training train or train_<...>.
+        """
+        if rule == "all":
+            return 0
+        rule = "train" if rule.startswith("train_") else rule
+        computes = run is not None and rule in MEMORY
+        return STARTING + (self.seconds(rule, run, attack, measured=True) if computes else 0)
 
     def seconds(self, rule: str, run: str, attack: str | None = None, *, measured: bool = False) -> float:
         """Return the seconds that a job is estimated to take on one core.

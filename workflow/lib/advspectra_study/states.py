@@ -19,6 +19,30 @@ def kept_states(config: Mapping[str, Any], network: Mapping[str, Any]) -> list[s
     return ["best", *(f"step={n}" for n in kept["steps"]), *(f"epoch={n}" for n in kept["epochs"])]
 
 
+def training_rules(config: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
+    """Return, for each list of states that some training keeps, what the rule of these trainings is called.
+
+    "train" for training.checkpoints, which come first; for another list "train_" and the networks that have it, of more
+    than two the first and their number, and where that name is taken a number.
+    """
+    networks: dict[tuple[str, ...], list[str]] = {tuple(kept_states(config, {})): []}
+    for entry in config["networks"]:
+        names = networks.setdefault(tuple(kept_states(config, entry)), [])
+        if entry["name"] not in names:
+            names.append(entry["name"])
+    (usual, _), *others = networks.items()
+    rules = {usual: "train"}
+    for states, names in others:
+        more = f"{len(names) - 1}_more" if len(names) > 2 else names[-1]
+        name = "_and_".join(["train_" + names[0], more][: len(names)])
+        number = 2
+        rule = name
+        while rule in rules.values():
+            rule, number = f"{name}_{number}", number + 1
+        rules[states] = rule
+    return rules
+
+
 def steps_and_epochs(states: Iterable[str]) -> dict[str, list[int]]:
     """Return the states but for "best" as `training.checkpoints` lists them, {"steps": [...], "epochs": [...]}."""
     pairs = [state.split("=") for state in states if state != "best"]

@@ -111,6 +111,7 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
                     self._advance(model, images, clean, y, end, index, steps, epsilon)
                 if part.due():
                     part.save({"images": images, "end": end, "moving": moving}, first=first, done=number)
+                part.tell((first + (last - first) * number / len(chunks)) / self.steps)
             moving, done = moving[end[moving] > last], 0
             yield last, images
 

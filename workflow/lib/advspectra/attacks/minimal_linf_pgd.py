@@ -75,6 +75,7 @@ def build(*, epsilon: float, tolerance: float, loss: str, parameters: dict) -> A
             images.append(search.smallest(network, *chunk))
             if part.due():
                 part.save({"images": torch.cat(images)}, chunks=number)
+            part.tell(number / count)
         return torch.cat(images)
 
     return Attack(run=run, norm=float("inf"), epsilon=epsilon, precision="float32")

@@ -71,7 +71,7 @@ def audit(conventions: Sequence[Mapping], stated: Sequence[Mapping]) -> Audit:
                 raise ValueError(
                     f"{name} has other parts under {other['name']} than here: answer the claims there again"
                 )
-    parts = {claim["name"]: claim["parts"] for claim in stated if claim["name"] in own["claims"]}
+    parts = {claim["name"]: claim["parts"] for claim in stated if claim["name"] in own["claims"] and claim["parts"]}
     under = {name: [other["claims"].get(name) for other in conventions] for name in parts}
     return Audit(
         tuple(conventions),

@@ -14,10 +14,23 @@ from advspectra.page.forest import panels
 from advspectra.page.gaps import gaps
 from advspectra.page.pictures import Picture, cited
 from advspectra.page.prose import TEMPLATES, Markdown, html, markdown
-from advspectra.page.verdicts import CLAIMS, cells, finding, grouped, mark, part_mark, summary, tally
+from advspectra.page.verdicts import (
+    CLAIMS,
+    NOT_APPLICABLE,
+    NOT_TESTED,
+    cells,
+    finding,
+    grouped,
+    mark,
+    part_mark,
+    summary,
+    tally,
+)
 
 # rows of a table that the page shows without being asked
 LONG = 40
+# of a study on other images than the paper's: its own results come first, then settings beside the paper's
+RESULTS_FIRST = ("table4", "table1", "table2")
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,11 @@ class Sheet:
         """Whether it has more rows than fit on a screen."""
         return self.rows.count("\n") > LONG
 
+    @property
+    def empty(self) -> bool:
+        """Whether it has no row below its head."""
+        return self.rows.strip().count("\n") < 2
+
 
 def report(material: Material) -> tuple[str, str]:
     """Return the report as HTML and as Markdown."""
@@ -73,18 +91,28 @@ def _context(material: Material) -> dict:
     pictures = sorted(material.pictures, key=lambda one: _papers_first(one.path))
     claims = verdicts["claims"]
     of_claims = {claim["name"]: cited(claim, pictures, verdicts["conventions"]["attacks"]) for claim in claims}
+    own = bool(verdicts["not_the_papers"])
     shown_at: dict[str, str] = {}
-    for name, found in of_claims.items():
-        for picture in found:
-            shown_at.setdefault(picture.path, name)
+    for claim in () if own else claims:
+        for picture in of_claims[claim["name"]] if claim["verdict"] != NOT_TESTED else ():
+            shown_at.setdefault(picture.path, claim["name"])
     found = audit(material.conventions["conventions"], claims)
+    tables = {name: _sheet(text) for name, text in material.tables.items()}
+    order = (lambda name: _results_first(name, tables[name])) if own else _papers_first
+    untested = [claim for claim in claims if claim["verdict"] == NOT_TESTED]
     context = {
+        "own": own,
+        "networks": _networks(material.config),
+        "form": verdicts["images"],
+        "untested": untested,
+        "inapplicable": [claim for claim in claims if claim["verdict"] == NOT_APPLICABLE],
         "study": verdicts["study"],
         "dataset": verdicts["dataset"],
         "seeds": verdicts["seeds"],
         "warnings": _warnings(verdicts, material.config["claims"]["remarks"]),
         "summary": summary(claims),
-        "groups": grouped(claims),
+        "groups": grouped([claim for claim in claims if claim["parts"] and claim not in untested]),
+        "untested_groups": grouped(untested),
         "verdict_marks": CLAIMS.values(),
         "marks": {claim["name"]: mark(claim["verdict"]) for claim in claims},
         "part_marks": {claim["name"]: [part_mark(part) for part in claim["parts"]] for claim in claims},
@@ -96,7 +124,7 @@ def _context(material: Material) -> dict:
         "cited": of_claims,
         "shown_at": shown_at,
         "opened": {name: _opened(name, found, shown_at) for name, found in of_claims.items()},
-        "tables": {name: _sheet(material.tables[name]) for name in sorted(material.tables, key=_papers_first)},
+        "tables": {name: tables[name] for name in sorted(tables, key=order)},
         "pictures": pictures,
         "audit": found,
         "conventions": verdicts["conventions"],
@@ -115,7 +143,7 @@ def _context(material: Material) -> dict:
 def _opened(name: str, found: Sequence[Picture], shown_at: Mapping[str, str]) -> set[str]:
     """Return which pictures a claim shows unfolded: of each figure the one it is most about, unless shown before."""
     best = {picture.figure: picture.path for picture in reversed(found)}
-    return {path for path in best.values() if shown_at[path] == name}
+    return {path for path in best.values() if shown_at.get(path) == name}
 
 
 def _sheet(text: str) -> Sheet:
@@ -128,6 +156,25 @@ def _sheet(text: str) -> Sheet:
 def _papers_first(name: str) -> tuple[bool, str]:
     """Return what sorts the paper's tables and figures before the study's own."""
     return not name.startswith(("table", "fig")), name
+
+
+def _results_first(name: str, sheet: Sheet) -> tuple:
+    """Return what sorts tables of results before those of settings, and empty ones last."""
+    place = RESULTS_FIRST.index(name) if name in RESULTS_FIRST else len(RESULTS_FIRST)
+    return sheet.empty, place, name.startswith("table"), name
+
+
+def _networks(config: Mapping) -> int:
+    """Return how many networks are trained in each seed."""
+    return len(
+        {
+            (network["name"], activation, depth, alpha)
+            for network in config["networks"]
+            for activation in network["activations"]
+            for depth in network["depths"]
+            for alpha in network["alphas"]
+        }
+    )
 
 
 def _warnings(verdicts: Mapping, remarks: Sequence[str]) -> list[str]:

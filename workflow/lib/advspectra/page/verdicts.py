@@ -16,6 +16,7 @@ class Mark:
 
 
 ONE_SEED = "one seed: direction only"
+NOT_TESTED, NOT_APPLICABLE = "not tested", "not applicable"
 # verdicts of claims, in the order in which the summary counts them, and of their parts
 CLAIMS = {
     "supported": Mark("✓", "supported", "yes"),
@@ -23,7 +24,8 @@ CLAIMS = {
     "contradicted": Mark("✗", "contradicted", "no"),
     "undecided": Mark("?", "undecided", "open"),
     ONE_SEED: Mark("→", "one seed", "seed"),
-    "not tested": Mark("–", "not tested", "none"),
+    NOT_TESTED: Mark("–", "not tested", "none"),
+    NOT_APPLICABLE: Mark("–", "not applicable here", "none"),
 }
 PARTS = {
     "holds": Mark("✓", "holds", "yes"),
@@ -61,7 +63,7 @@ def part_mark(part: Mapping) -> Mark:
 
 def cells(claim: Mapping) -> dict[str, int] | None:
     """Return how many cells of a table are tested, and within the paper's bounds; None for a claim of another kind."""
-    if not claim["name"].startswith("TABLE-"):
+    if not claim["name"].startswith("TABLE-") or claim["verdict"] == NOT_APPLICABLE:
         return None
     tested = [part for part in claim["parts"] if part["value"] is not None]
     within = [part for part in tested if part["direction"] == "holds"]
@@ -71,6 +73,8 @@ def cells(claim: Mapping) -> dict[str, int] | None:
 def tally(claim: Mapping) -> str:
     """Return "3 of 4 parts hold" or what else there is to say of the parts in a few words."""
     parts = claim["parts"]
+    if not parts:
+        return claim["why"].removesuffix(".")
     if all(part["value"] is None for part in parts):
         return "no data"
     if (found := cells(claim)) is not None:
@@ -95,6 +99,8 @@ def finding(claim: Mapping) -> str:
     """Return what was found of a claim beyond the word of its verdict."""
     if claim["verdict"] == ONE_SEED:
         return f"{tally(claim)}. One seed says no more than this."
+    if claim["verdict"] == NOT_APPLICABLE:
+        return claim["why"]
     text = _found_of_cells(claim) if cells(claim) is not None else _found_of_parts(claim)
     if claim["p_value"] is not None:
         short = ", which does not suffice" if _only_before_correction(claim) else ""
@@ -141,7 +147,7 @@ def _needed(claim: Mapping) -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """How many claims have each verdict, tables apart, and their cells.
+    """How many claims have each verdict, tables apart, and the cells of tables that apply here.
 
     directions : how many of the claims with one seed only point the paper's way in all of their parts.
     """
@@ -158,8 +164,8 @@ class Summary:
 
 def summary(claims: Sequence[Mapping]) -> Summary:
     """Return the Summary of all claims."""
-    tables = tuple((claim["name"].removeprefix("TABLE-"), cells(claim)) for claim in claims if cells(claim) is not None)
-    stated = [claim for claim in claims if cells(claim) is None]
+    tables = tuple((claim["name"].removeprefix("TABLE-"), found) for claim in claims if (found := cells(claim)))
+    stated = [claim for claim in claims if cells(claim) is None and claim["verdict"] != NOT_APPLICABLE]
     verdicts = ((shown, sum(claim["verdict"] == verdict for claim in stated)) for verdict, shown in CLAIMS.items())
     directions = sum(
         claim["verdict"] == ONE_SEED and all(part["direction"] == "holds" for part in claim["parts"])

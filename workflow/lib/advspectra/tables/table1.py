@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from advspectra.comparison import (
     IMAGE_COLUMNS,
-    dataset_note,
     image_cells,
     missing_note,
     paired_rows,
@@ -18,7 +17,7 @@ from advspectra.results import Replicates, Run, by_network
 from advspectra.statistics import Statistics, statistics
 from advspectra.table import Column, Table
 
-INPUTS = {"files": ["spectra", "predictor"], "activations": ["linear"], "alphas": [1], "config": ["dataset"]}
+INPUTS = {"files": ["spectra", "predictor"], "activations": ["linear"], "alphas": [1], "config": []}
 
 TITLES = {
     "delta_l2": "‖δ̂‖₂",
@@ -69,7 +68,6 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
 
     notes = [
         *missing_note(rows, groups),
-        *dataset_note(reference, config),
         *perturbation_notes(groups, convention=convention),
         "β̂ under the convention `paper`, mean ± sd over classes. Rescaled: each class's map brought to [0, 1] by its "
         "own minimum and maximum, which makes ‖β̂‖₂ the mean's bin for the most part; raw: the map as it is.",

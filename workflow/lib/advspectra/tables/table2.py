@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from advspectra.comparison import (
     IMAGE_COLUMNS,
-    dataset_note,
     image_cells,
     missing_note,
     paired_rows,
@@ -17,7 +16,7 @@ from advspectra.comparison import (
 from advspectra.results import Run, by_network
 from advspectra.table import Table
 
-INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1], "config": ["dataset"]}
+INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1], "config": []}
 
 TITLES = {"delta_l2": "‖δ̂‖₂", "delta_l1": "‖δ̂‖₁"}
 COLUMNS = (*IMAGE_COLUMNS, *(column for key, title in TITLES.items() for column in quantity_columns(key, title)))
@@ -41,7 +40,6 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
 
     notes = [
         *missing_note(rows, groups),
-        *dataset_note(reference, config),
         *perturbation_notes(groups, convention=convention),
         *([seeds_note(groups)] if groups else []),
     ]

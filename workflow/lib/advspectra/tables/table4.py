@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advspectra.comparison import dataset_note, missing_note, paired_rows
+from advspectra.comparison import missing_note, paired_rows
 from advspectra.results import Replicates, Run, by_network
 from advspectra.statistics import Spread
 from advspectra.table import Cell, Column, Table
 
-INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": [1], "config": ["dataset", "training"]}
+INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": [1], "config": ["training"]}
 
 COLUMNS = (
     Column("model", "Model"),
     Column("seeds", "seeds"),
     Column("test_accuracy", "Test accuracy (%)", 1, spread=True),
-    Column("test_accuracy_paper", "paper (%)"),
-    Column("difference", "difference (points)", 1),
+    Column("test_accuracy_paper", "paper (%)", optional=True),
+    Column("difference", "difference (points)", 1, optional=True),
     Column("train_accuracy", "Training accuracy (%)", 1, spread=True),
     Column("best_epoch", "Best epoch"),
     Column("epochs", "of epochs"),
@@ -35,7 +35,6 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     selection = config["training"]["selection"]["by"]
     notes = [
         *missing_note(rows, groups),
-        *dataset_note(reference, config),
         f"The best epoch is the one of the highest {chosen.get(selection, selection)}.",
         "With several seeds: mean ± sd over seeds.",
     ]

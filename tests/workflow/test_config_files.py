@@ -1,0 +1,141 @@
+"""Several configuration files, one after the other, the claims files of a study, and names that users see in a plan."""
+
+import copy
+import io
+import re
+import subprocess
+import tarfile
+
+import h5py
+import pytest
+import yaml
+from PIL import Image
+from study import CONFIG, ROOT, Study
+
+from advspectra_study.config_files import options_of_source
+from advspectra_study.states import training_rules
+
+PRESETS = ["config.yaml", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("workflow/presets/*.yaml"))]
+
+
+def dataset(source: str | None = None, **options) -> dict:
+    return {"dataset": ({"source": source} if source else {}) | {"options": options}}
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ([dataset("cifar10", archive="a"), {}], {"archive": "a"}),
+        ([dataset("bands", low=1, seed=2), dataset("folder", path="p")], {"path": "p"}),
+        ([dataset("bands", low=1, seed=2), dataset("bands", seed=3)], {"low": 1, "seed": 3}),
+        (
+            [dataset("bands", band={"low": 1, "high": 2}), dataset(None, band={"low": 0})],
+            {"band": {"low": 0, "high": 2}},
+        ),
+        ([dataset("bands", low=1), {"dataset": {"source": "cifar10"}}], {}),
+        (
+            [dataset("bands", low=1), dataset("folder", path="p"), dataset(None, channels=1)],
+            {"path": "p", "channels": 1},
+        ),
+        ([dataset(None, path="p"), dataset("folder", channels=1)], {"path": "p", "channels": 1}),
+        ([dataset("bands", low=1), {"dataset": {"source": "folder", "options": None}}], None),
+    ],
+)
+def test_options_of_another_source_do_not_stay(layers, expected):
+    given = copy.deepcopy(layers)
+    assert options_of_source(layers) == expected
+    assert layers == given
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A copy of the workflow with the files that the page's recipe for own images needs."""
+    study = Study(tmp_path_factory.mktemp("recipe"), CONFIG)
+    page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"^```yaml\n# mine.yaml: [^\n]*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (study.folder / "mine.yaml").write_text(recipe, encoding="utf-8")
+    image = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(image, "PNG")
+    with tarfile.open(study.folder / "my_images.tar", "w") as archive:
+        for name in ("train/cat", "train/dog", "test/cat", "test/dog"):
+            member = tarfile.TarInfo(f"{name}/0.png")
+            member.size = len(image.getvalue())
+            archive.addfile(member, io.BytesIO(image.getvalue()))
+    return study
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_recipe_for_own_images_runs_on_every_preset(repository, preset):
+    repository.configure(yaml.safe_load((ROOT / preset).read_text(encoding="utf-8")))  # --configfile study.yaml ...
+    command = [*repository.command("--dry-run"), "mine.yaml"]
+    done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "results/mine/my_images/images.h5" in done.stdout
+
+
+def test_the_images_of_the_recipe_are_made_as_it_says(repository):
+    repository.configure(yaml.safe_load((ROOT / "workflow/presets/demo.yaml").read_text(encoding="utf-8")))
+    command = [*repository.command("results/mine/my_images/images.h5"), "mine.yaml"]
+    done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with h5py.File(repository.folder / "results/mine/my_images/images.h5") as images:
+        assert images.attrs["source"] == "image_folder"
+        assert images["train/images"].shape == (2, 3, 32, 32)  # three channels: not those of the preset's data set
+
+
+def test_a_training_rule_is_named_after_the_networks_that_keep_other_states():
+    config = copy.deepcopy(CONFIG)
+    names = ("fully_connected", "full_width", "vgg19", "resnet18")
+    config["networks"] = [CONFIG["networks"][0] | {"name": name} for name in names]
+    assert list(training_rules(config).values()) == ["train"]
+    config["networks"][3]["checkpoints"] = {"steps": [0, 2], "epochs": []}
+    assert training_rules(config) == {
+        ("best", "step=0"): "train",
+        ("best", "step=0", "step=2"): "train_resnet18",
+    }
+    config["networks"][2]["checkpoints"] = {"steps": [0, 2], "epochs": []}
+    assert list(training_rules(config).values()) == ["train", "train_vgg19_and_resnet18"]
+    config["networks"][1]["checkpoints"] = {"steps": [0, 2], "epochs": []}
+    assert list(training_rules(config).values()) == ["train", "train_full_width_and_2_more"]
+    again = config["networks"][1] | {"depths": [3], "checkpoints": {"steps": [], "epochs": [1]}}
+    alone = config["networks"][1] | {"depths": [5], "checkpoints": {"steps": [1], "epochs": [1]}}
+    config["networks"] += [again, alone]
+    assert list(training_rules(config).values())[1:] == [
+        "train_full_width_and_2_more",
+        "train_full_width",
+        "train_full_width_2",
+    ]
+
+
+CLAIM = """
+MINE-1:
+  title: Ours
+  section: our hypothesis
+  sentence: Fully connected networks find higher frequencies.
+  parts:
+    - {measure: delta_frequency, left: fully_connected-linear/depth=1, is: greater, right: bounded_width_3-relu}
+"""
+
+
+def claims_inputs(study: Study) -> list[str]:
+    output = study.run("--dry-run", "results/tiny/claims.csv").stdout
+    (inputs,) = re.findall(r"^(?:local)?rule claims:\n    input: (.*)$", output, re.MULTILINE)
+    return [path for path in inputs.split(", ") if path.endswith(".yaml") and "schema" not in path]
+
+
+def test_a_study_can_have_claims_files_of_its_own(tmp_path):
+    study = Study(tmp_path, CONFIG)
+    (tmp_path / "my_claims.yaml").write_text(CLAIM, encoding="utf-8")
+    shared = ["workflow/reference/claims/paper.yaml", "workflow/reference/paper.yaml"]
+    assert claims_inputs(study) == shared
+    study.configure(CONFIG | {"claims": CONFIG["claims"] | {"files": ["my_claims.yaml"]}})
+    assert claims_inputs(study) == ["my_claims.yaml", shared[1]]
+    study.configure(CONFIG | {"claims": CONFIG["claims"] | {"files": []}})
+    assert claims_inputs(study) == shared[1:]
+
+
+def test_a_claims_file_that_is_not_there_is_named_before_any_job(tmp_path):
+    study = Study(tmp_path, CONFIG | {"claims": {"files": ["my_clams.yaml"]}})
+    done = study.snakemake("--dry-run")
+    assert done.returncode == 1
+    assert "my_clams.yaml: cannot be read (No such file or directory)" in done.stdout + done.stderr

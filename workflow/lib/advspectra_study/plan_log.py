@@ -1,0 +1,174 @@
+"""What Snakemake says of the jobs of a study, made short enough to read, and the work that is left.
+
+Snakemake writes all files that a job reads, and where params changed all that there is to them: of the paper's study
+that is 1.6 MB. Its messages are records of Python's logging, which a filter may change.
+"""
+
+import ast
+import csv
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from snakemake_interface_logger_plugins.common import LogEvent
+
+LONGEST_LIST = 3  # files that are named; of a longer list the first and the last
+LONGEST_VALUE = 40  # characters of a value that is shown as it is
+
+
+class PlanLog(logging.Filter):
+    """Shortens the records of jobs; adds the work of all jobs to their statistics, and what is left to the progress.
+
+    dag : returns the jobs of the workflow, once they are known. seconds : estimates a job on one core. What is left is
+    estimated anew from the jobs that are done: those of a rule took some multiple of their estimates.
+    """
+
+    def __init__(
+        self,
+        logger: logging.Logger,
+        dag: Callable[[], Any],
+        seconds: Callable[[Any], float],
+        *,
+        plan: Callable[[], bool],
+    ):
+        """plan : returns whether jobs are listed and not run (-n): then not where each will have its log either."""
+        super().__init__()
+        self.logger, self.dag, self.seconds, self.plan = logger, dag, seconds, plan
+        self._finished: set[int] = set()
+        self._took: Counter[str] = Counter()  # seconds of one core, by rule
+        self._estimated: Counter[str] = Counter()  # of the same jobs
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        event = getattr(record, "event", None)
+        if event == LogEvent.JOB_INFO:
+            job = self._jobs().get(record.jobid)
+            change = job and self.dag().reason(job).params_changed
+            record.reason = reason_in_words(record.reason, change, record.output)
+            record.input = shortened(record.input)
+            if self.plan():
+                record.log, record.benchmark = [], None
+        elif event == LogEvent.SHELLCMD:
+            return record.shellcmd is not None
+        elif event == LogEvent.RUN_INFO and (jobs := self._jobs()):
+            record.msg = f"{record.msg}\nat most about {work(sum(map(self.seconds, jobs.values())))} of work\n"
+        elif event == LogEvent.JOB_FINISHED and record.job_id in self._jobs():
+            self._finished.add(record.job_id)
+            self._measure(self._jobs()[record.job_id])
+        elif event == LogEvent.PROGRESS and (left := self._left()):
+            self.logger.info(f"{work(left)} of about {work(left + self._took.total())} left")
+        return True
+
+    def _jobs(self) -> dict[int, Any]:
+        """Return the jobs that run, or have run, by their numbers."""
+        if self.dag() is None:
+            return {}
+        return {self.dag().jobid(job): job for job in self.dag().needrun_jobs(exclude_finished=False)}
+
+    def _measure(self, job: Any) -> None:
+        try:
+            with open(job.benchmark, encoding="utf-8") as file:
+                took = float(next(csv.DictReader(file, delimiter="\t"))["s"]) * job.threads
+        except (TypeError, OSError, StopIteration, KeyError, ValueError):
+            return  # it has none, or it is not there yet
+        self._took[_kind(job)] += took
+        self._estimated[_kind(job)] += self.seconds(job)
+
+    def _left(self) -> float:
+        left: Counter[str] = Counter()
+        for number, job in self._jobs().items():
+            if number not in self._finished:
+                left[_kind(job)] += self.seconds(job)
+        return sum(
+            seconds * (self._took[kind] / self._estimated[kind] if self._estimated[kind] else 1)
+            for kind, seconds in left.items()
+        )
+
+
+def _kind(job: Any) -> str:
+    return job.rule.name.split("_")[0]
+
+
+def shortened(files: Collection[str]) -> list[str]:
+    """Return a list of files; of a long one the first, how many there are more, and the last."""
+    files = list(files)
+    return files if len(files) <= LONGEST_LIST else [files[0], f"({len(files) - 2} more)", files[-1]]
+
+
+def reason_in_words(reason: str, change: Any, output: Collection[str]) -> str:
+    """Return why a job runs, with short lists of files and, of params, the names of what changed.
+
+    reason : of Snakemake. change : its ParamsChange, which stands in the reason; None or false without one. output :
+    what the job makes: if all of it is missing, neither it nor what is made before it is named again.
+    """
+    if change:
+        reason = reason.replace(str(change), ", ".join(params_in_words(change.only_old, change.only_new)))
+    parts = []
+    for part in reason.split("; "):
+        said, colon, rest = part.partition(": ")
+        files = rest.split(", ")
+        if set(files) == set(output) or (parts == ["Missing output files"] and said.endswith("job")):
+            parts.append(said)
+        elif said.endswith(("files", "job")):
+            parts.append(f"{said}{colon}{', '.join(shortened(sorted(files)))}")
+        else:
+            parts.append(part)
+    return "; ".join(parts)
+
+
+def params_in_words(old: Collection[str], new: Collection[str]) -> list[str]:
+    """Return what differs between values of params, as Snakemake keeps them: text that Python can read.
+
+    A mapping is compared with the one that has most of its keys, and what differs goes by its innermost key.
+    """
+    before, after = ([_value(text) for text in sorted(texts)] for texts in (old, new))
+    found: list[str] = []
+    for one in [value for value in after if isinstance(value, Mapping)]:
+        others = [value for value in before if isinstance(value, Mapping) and value.keys() & one.keys()]
+        if others:
+            other = max(others, key=lambda value: len(value.keys() & one.keys()))
+            before.remove(other)
+            after.remove(one)
+            found += _differences(other, one)
+    if len(before) == len(after) == 1:
+        return [*found, f"{_shown(before[0])} -> {_shown(after[0])}"]
+    return found + [f"{_shown(value)} is new" for value in after] + [f"{_shown(value)} is gone" for value in before]
+
+
+def _differences(before: Mapping, after: Mapping) -> Iterator[str]:
+    for key in [*after, *(key for key in before if key not in after)]:
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _differences(old, new)
+        elif _entries(old) and _entries(new) and len(old) == len(new):
+            for one, other in zip(old, new, strict=True):
+                yield from _differences(one, other)
+        elif old != new:
+            # of code there are digests
+            short = not key.endswith(".py") and all(len(repr(value)) <= LONGEST_VALUE for value in (old, new))
+            yield f"{key} {old!r} -> {new!r}" if short else str(key)
+
+
+def _entries(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, Mapping) for one in value)
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
+def work(seconds: float) -> str:
+    """Return seconds of one core in words: "50 core-seconds", "40 core-minutes", "3.2 or 120 core-hours"."""
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            number = seconds / size
+            return f"{number:.{1 if number < 10 else 0}f} core-{unit}"
+    return f"{seconds:.0f} core-seconds"
