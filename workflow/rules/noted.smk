@@ -21,7 +21,7 @@ rule table_with_note:
     params:
         module=lambda wildcards: f"advspectra.tables.{wildcards.noted}",
         config=lambda wildcards: {key: STUDY[key] for key in inputs_of("tables", wildcards.noted)["config"]},
-        dataset=STUDY["dataset"],
+        dataset={key: STUDY["dataset"][key] for key in ("name", "source")},
         convention=SUMMARY["convention"],
         note=lambda wildcards: attack_note("tables", wildcards.noted),
         code=lambda wildcards: noted_code("table.py", "tables", wildcards.noted),
