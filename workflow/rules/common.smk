@@ -17,7 +17,7 @@ from advspectra_study.config import ConfigError, load_config
 from advspectra_study.costs import Costs
 from advspectra_study.fingerprint import code_fingerprint
 from advspectra_study.machine import gpus, share_library
-from advspectra_study.plugins import available, literal
+from advspectra_study.plugins import available, inputs
 from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
 from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs
 

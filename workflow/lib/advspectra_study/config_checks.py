@@ -8,18 +8,21 @@ from typing import Any
 
 from advspectra_study.config_faults import (
     CONTROL,
+    FRACTION_TEXT,
     Fault,
     Keys,
+    describe,
     did_you_mean,
     fill_defaults,
     found,
     key_path,
     number_hint,
     schema_faults,
+    takes_fractions,
     untouched,
 )
-from advspectra_study.plugins import available, options_schema, spec
-from advspectra_study.runs import number
+from advspectra_study.plugins import available, options_schema, own_check, spec
+from advspectra_study.runs import fraction, number
 
 # what no page and no path should have
 UNSAFE = re.compile(f"{CONTROL.pattern}|<")
@@ -107,9 +110,31 @@ def _check_plugin(
     if isinstance(entry.get("options"), dict) and not meant:
         schema = options_schema(specification)
         entry["options"] = fill_defaults(entry["options"], schema, schema)
-        yield from schema_faults(entry["options"], schema, (*keys, "options"))
+        wrong = _fraction_faults(entry["options"], schema, (*keys, "options"))
+        wrong += schema_faults(entry["options"], schema, (*keys, "options"))
+        yield from wrong
+        if not wrong and (check := own_check(kind, entry[by], library)):
+            yield from (Fault((*keys, "options", *deeper), text) for deeper, text in check(entry["options"]))
     if kind == "models":
         yield from _check_network(entry, keys, specification, faults)
+
+
+def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys) -> list[Fault]:
+    """Return the fractions that are out of the bounds of the number in whose place they stand; takes out their spaces."""
+    faults = []
+    for key, value in options.items():
+        allowed = schema["properties"].get(key, {})
+        if not (isinstance(value, str) and FRACTION_TEXT.fullmatch(value) and takes_fractions(allowed)):
+            continue
+        options[key] = "".join(value.split())
+        numbers = [branch for branch in allowed["anyOf"] if branch.get("type") == "number"]
+        try:
+            size = fraction(value)
+        except ValueError:  # the schema says so
+            continue
+        if all(schema_faults(size, branch) for branch in numbers):
+            faults.append(Fault((*keys, key), f"found {found(value)}; allowed: {describe(allowed, schema)}"))
+    return faults
 
 
 def _check_network(

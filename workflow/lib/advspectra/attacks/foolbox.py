@@ -31,6 +31,13 @@ SPEC = {
 }
 
 
+def check(options):
+    """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
+    from advspectra_study.attack_checks import class_faults
+
+    yield from class_faults(options)
+
+
 def build(*, attack: str, epsilon: float | None, parameters: dict) -> Attack:
     """Return the attack named, ready to run.
 
