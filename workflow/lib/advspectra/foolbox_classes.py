@@ -90,7 +90,7 @@ def _parsed(module: str) -> ast.Module:
 
 
 def _line(name: str, module: str) -> Iterator[ast.ClassDef]:
-    """Yield a class and those that it derives from, those of Foolbox's attacks, in the order in which they are asked."""
+    """Yield a class and those of Foolbox's attacks that it derives from, in the order in which they are asked."""
     tree = _parsed(module)
     for statement in tree.body:
         if isinstance(statement, ast.ClassDef) and statement.name == name:

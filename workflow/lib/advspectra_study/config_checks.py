@@ -114,13 +114,16 @@ def _check_plugin(
         wrong += schema_faults(entry["options"], schema, (*keys, "options"))
         yield from wrong
         if not wrong and (check := own_check(kind, entry[by], library)):
-            yield from (Fault((*keys, "options", *deeper), text) for deeper, text in check(entry["options"]))
+            try:
+                yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(entry["options"])]
+            except Exception as error:
+                yield Fault((*keys, by), f"the check of {entry[by]} itself fails: {type(error).__name__}: {error}")
     if kind == "models":
         yield from _check_network(entry, keys, specification, faults)
 
 
 def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys) -> list[Fault]:
-    """Return the fractions that are out of the bounds of the number in whose place they stand; takes out their spaces."""
+    """Return the fractions that are out of the bounds of a number in their place; take the spaces out of all of them."""
     faults = []
     for key, value in options.items():
         allowed = schema["properties"].get(key, {})
