@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
 ROOT = Path(workflow.basedir)
 LIBRARY = ROOT / "workflow/lib"
@@ -14,6 +15,7 @@ sys.path.insert(0, str(LIBRARY))
 
 from advspectra.page.words import title
 from advspectra_study.config import ConfigError, load_config
+from advspectra_study.config_files import with_numbers
 from advspectra_study.costs import Costs
 from advspectra_study.fingerprint import code_fingerprint
 from advspectra_study.machine import gpus, share_library
@@ -22,8 +24,14 @@ from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_f
 from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs
 
 share_library(LIBRARY)
+update_config(config, with_numbers(workflow.config_settings.config))
 try:
-    GIVEN = load_config(config, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
+    GIVEN = load_config(
+        config,
+        schema_path=ROOT / "workflow/schemas/config.schema.yaml",
+        library=LIBRARY,
+        files=workflow.configfiles,
+    )
 except ConfigError as error:
     raise WorkflowError(str(error))
 # Snakemake compares params with their keys in order: here they stand in the same one, however the config is written.
@@ -141,7 +149,9 @@ def needs(job, *, gpus=0):
             job, wildcards.run, wildcards.get("attack"), threads=threads, gpus=gpus, attempt=attempt
         ),
         "turn": 1,
+        # here and not in profiles/slurm, whose text Snakemake evaluates as Python
         "slurm_partition": os.environ.get("ADVSPECTRA_GPU_PARTITION" if gpus else "ADVSPECTRA_PARTITION"),
+        "slurm_account": os.environ.get("ADVSPECTRA_ACCOUNT"),
     }
 
 

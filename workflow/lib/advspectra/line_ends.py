@@ -118,6 +118,12 @@ def measure_lines(
                     f"{name}_{key}": one
                     for key, one in zip(("change", "deviation", "curvature"), measures, strict=True)
                 }
+            if wrong := [name for name, value in row.items() if not np.isfinite(value)]:
+                raise ValueError(
+                    f"the line from test image {image[number]} (counted from 0) to its {end} end: {', '.join(wrong)} "
+                    "not finite; the network's answers are too large: train it with a smaller learning rate, or take a "
+                    "smaller stretch_limit"
+                )
             rows[end].append(row)
         if part.due():
             part.save({}, rows=rows)

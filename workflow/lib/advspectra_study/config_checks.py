@@ -123,7 +123,7 @@ def _check_plugin(
 
 
 def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys) -> list[Fault]:
-    """Return the fractions that are out of the bounds of a number in their place; take the spaces out of all of them."""
+    """Return the fractions that are out of the bounds of a number in their place; take the spaces out of all."""
     faults = []
     for key, value in options.items():
         allowed = schema["properties"].get(key, {})
