@@ -18,7 +18,7 @@ from advspectra_study.config import ConfigError, load_config
 from advspectra_study.config_files import with_numbers
 from advspectra_study.costs import Costs
 from advspectra_study.fingerprint import code_fingerprint
-from advspectra_study.machine import gpus, share_library
+from advspectra_study.machine import gpus, lacks, share_library
 from advspectra_study.plugins import available, inputs
 from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
 from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs
@@ -65,6 +65,19 @@ COSTS = Costs(STUDY, images=Path(DATASET) / "images.h5")
 if workflow.remote_exec:
     # Snakemake does not pass this limit of profiles/slurm on to the processes that run the jobs of a group.
     workflow.register_resource("turn", 1)
+
+
+# On a cluster the first job says so: its head node need not have what its nodes have. Neither need a machine that has
+# nothing to compute, so this is not a fault of the configuration.
+onstart:
+    if workflow.local_exec and not workflow.remote_exec and lacks(STUDY["compute"]["device"]):
+        rules = {job.rule for job in workflow.dag.needrun_jobs()}
+        waiting = [rule.name for rule in rules if (gpu := rule.resources.get("gpu")) and gpu.value]
+        if waiting:
+            raise WorkflowError(
+                f"compute.device: found {STUDY['compute']['device']}, but this machine has no such device, which "
+                f"{', '.join(sorted(waiting))} would compute on; allowed here: auto or cpu"
+            )
 
 
 def one_of(names):

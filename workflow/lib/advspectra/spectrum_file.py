@@ -70,8 +70,8 @@ def write_spectra(
     if wrong.any():
         shown = ", ".join(map(str, image[selected][wrong][:5]))
         raise ValueError(
-            f"the perturbations of {wrong.sum()} of {len(kept)} images are not finite (test images {shown}, counted from "
-            "0): remove perturbations.h5 and attack again, with other parameters"
+            f"the perturbations of {wrong.sum()} of {len(kept)} images are not finite (test images {shown}, counted "
+            "from 0): remove perturbations.h5 and attack again, with other parameters"
         )
     height, width = kept.shape[-2:]
     counts = {"images": images, "attacked": len(perturbation), "selected": len(kept)}

@@ -6,6 +6,7 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+from advspectra_study.channel_checks import channel_faults
 from advspectra_study.config_faults import (
     CONTROL,
     FRACTION_TEXT,
@@ -110,8 +111,9 @@ def _check_plugin(
     if isinstance(entry.get("options"), dict) and not meant:
         schema = options_schema(specification)
         entry["options"] = fill_defaults(entry["options"], schema, schema)
-        wrong = _fraction_faults(entry["options"], schema, (*keys, "options"))
-        wrong += schema_faults(entry["options"], schema, (*keys, "options"))
+        too_large = _fraction_faults(entry["options"], schema, (*keys, "options"))
+        wrong = schema_faults(entry["options"], schema, (*keys, "options"))
+        wrong += [fault for fault in too_large if untouched(fault.keys, wrong)]
         yield from wrong
         if not wrong and (check := own_check(kind, entry[by], library)):
             try:
@@ -161,6 +163,9 @@ def cross_faults(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]
     yield from _check_runs(config, faults)
     yield from _check_architectures(config, faults)
     yield from _check_training(config, faults)
+    channels = config["dataset"]["options"].get("channels") if untouched(("dataset",), faults) else None
+    if isinstance(channels, int) and untouched(("spectra",), faults) and untouched(("networks",), faults):
+        yield from channel_faults(config, channels)
 
 
 def entries(config: dict[str, Any], key: str) -> list[tuple[Keys, dict[str, Any]]]:

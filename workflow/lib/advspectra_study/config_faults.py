@@ -199,6 +199,8 @@ def _hint(error: ValidationError, schema: dict[str, Any], root: dict[str, Any]) 
         return f"; did you mean {nearest!r}?"
     if takes_fractions(schema) and isinstance(value, int) and 1 < value <= 255:  # true is 1
         return f"; did you mean {value}/255?"
+    if takes_fractions(schema) and isinstance(value, str) and FRACTION_TEXT.fullmatch(value):
+        return ""
     if ("a number" in allowed or "an integer" in allowed) and not allowed.startswith("a list"):
         return f"; {hint}" if (hint := number_hint(value)) else ""
     if allowed.startswith("a list") and isinstance(value, str | int | float):

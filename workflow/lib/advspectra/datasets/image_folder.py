@@ -79,7 +79,7 @@ def load(*, path: str, image_size: list[int] | None, resize: str, channels: int)
     "none", is transparent or not 8-bit; if train and test differ in classes, or a class is empty; if the
     archive is damaged or holds links; if the images take more than a quarter of the machine's memory.
     """
-    location = Path(path)
+    location = Path(path).expanduser()
     if image_size is None and resize != "none":
         raise ValueError(f"image_folder: resize {resize!r} needs image_size, found null")
     if location.is_dir():
