@@ -70,6 +70,14 @@ def lines_of(network, **changes):
     return inputs, labels, perturbation, found
 
 
+def test_a_line_whose_numbers_are_not_finite_is_named():
+    network = relu_network()
+    with torch.no_grad():
+        network[-1].weight.fill_(torch.nan)
+    with pytest.raises(ValueError, match="line from test image 3 .* adversarial end: .* not finite; .* learning rate"):
+        lines_of(network)
+
+
 def test_a_linear_network_has_no_breakpoint_and_no_roughness():
     generator = np.random.default_rng(0)
     _, _, _, found = lines_of(linear_network(generator.standard_normal((3, 12)), np.zeros(3)))

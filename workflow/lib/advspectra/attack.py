@@ -176,8 +176,8 @@ def _require_finite(arrays: dict[str, np.ndarray], image: np.ndarray, *, what: s
         if wrong.any():
             shown = ", ".join(map(str, image[wrong][:5])) + (", ..." if wrong.sum() > 5 else "")
             raise ValueError(
-                f"{what} gave numbers that are not finite ({name}) for {wrong.sum()} of {len(image)} images (test images "
-                f"{shown}, counted from 0): {advice}"
+                f"{what} gave numbers that are not finite ({name}) for {wrong.sum()} of {len(image)} images "
+                f"(test images {shown}, counted from 0): {advice}"
             )
 
 
