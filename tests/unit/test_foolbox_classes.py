@@ -7,6 +7,7 @@ import foolbox
 import numpy as np
 import pytest
 import torch
+from study import ROOT
 from torch import nn
 
 from advspectra import foolbox_classes
@@ -70,3 +71,9 @@ def test_an_attack_runs_or_is_refused_before_any_job(name):
         assert name == "VirtualAdversarialAttack" and "not finite" in str(error)
     else:
         assert found.perturbation.shape == (3, 3, 8, 8)
+
+
+def test_the_documentation_names_every_class_that_cannot_be_used():
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    section = page.partition("## Attacks of Foolbox")[2]
+    assert all(f"`{name}` | {'it ' + reason.split()[0]}" in section for name, reason in UNUSABLE.items())
