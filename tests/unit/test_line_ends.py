@@ -71,11 +71,11 @@ def lines_of(network, **changes):
 
 
 def test_a_line_whose_numbers_are_not_finite_is_named():
-    network = relu_network()
-    with torch.no_grad():
-        network[-1].weight.fill_(torch.nan)
-    with pytest.raises(ValueError, match="line from test image 3 .* adversarial end: .* not finite; .* learning rate"):
-        lines_of(network)
+    inputs, labels, perturbation, _ = lines_of(relu_network())
+    perturbation[2, 0, 0, 0] = torch.nan
+    image = np.array([3, 4, 10, 11, 12, 99])
+    with pytest.raises(ValueError, match="line from test image 10 .* adversarial end: length, .* not finite; "):
+        measure_lines(relu_network(), inputs, labels, perturbation, image, **SETTINGS)
 
 
 def test_a_linear_network_has_no_breakpoint_and_no_roughness():
