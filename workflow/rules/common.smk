@@ -71,8 +71,8 @@ if workflow.remote_exec:
 # nothing to compute, so this is not a fault of the configuration.
 onstart:
     if workflow.local_exec and not workflow.remote_exec and lacks(STUDY["compute"]["device"]):
-        rules = {job.rule for job in workflow.dag.needrun_jobs()}
-        waiting = [rule.name for rule in rules if (gpu := rule.resources.get("gpu")) and gpu.value]
+        asked = {job.rule.name: job.rule.resources.get("gpu") for job in workflow.dag.needrun_jobs()}
+        waiting = [name for name, gpu in asked.items() if gpu and gpu.value]
         if waiting:
             raise WorkflowError(
                 f"compute.device: found {STUDY['compute']['device']}, but this machine has no such device, which "
