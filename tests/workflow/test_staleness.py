@@ -124,6 +124,7 @@ RUNS_CODE_OF = {
     "attacks/linf_pgd_until_converged.py": [],
     "attacks/minimal_linf_pgd.py": [f"attack:{RELU}:minimal:{state}" for state in STATES],
     "perturbation_file.py": jobs("attack", "transfer", "spectra", "lines"),
+    "foolbox_classes.py": ["table_table6"],
     "fourier.py": [*jobs("spectra", "predictor"), *CLAIMS, *figures("fig04", "fig08")],  # spectra of the example image
     "spectrum_file.py": jobs("spectra", "predictor"),
     "lines.py": jobs("lines"),
