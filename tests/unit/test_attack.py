@@ -216,3 +216,82 @@ def test_the_subset_is_balanced_and_in_the_order_of_the_data_set():
     assert (np.diff(chosen) > 0).all() and np.bincount(shuffled[chosen]).tolist() == [3, 3, 3]
     with pytest.raises(ValueError, match="15 test images need 5 of class 1, which has 4"):
         balanced_subset(labels, 15)
+
+
+def everywhere(change):
+    """An attack that adds `change` to each image."""
+    return Attack(run=lambda network, inputs, labels, part: inputs + change, norm=2, epsilon=None)
+
+
+def test_a_perturbation_that_is_not_finite_ends_the_attack_and_names_the_image():
+    network, data = linear_two_class(), images_away_from_the_bounds()
+
+    def run(network, inputs, labels, part):
+        found = inputs.clone()
+        found[1, 0, 0, 0] = math.nan
+        return found
+
+    with pytest.raises(ValueError, match="not finite .perturbation. for 1 of 3 images .test images 7, "):
+        perturbed(network, data, np.array([2, 7, 9]), Attack(run=run, norm=2, epsilon=None), batch_size=3)
+
+
+def test_answers_that_are_not_finite_end_the_attack_and_the_transfer():
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    with torch.no_grad():
+        network[1].weight.fill_(3e38)
+    with pytest.raises(ValueError, match="not finite .clean_logits. .* smaller learning rate"):
+        perturbed(network, data, np.arange(3), everywhere(0.1), batch_size=3)
+    moved = np.zeros((3, 3, 6, 6), dtype=np.float32)
+    with pytest.raises(ValueError, match="the transfer gave numbers"):
+        transfer(network, data, np.arange(3), moved, norm=2, epsilon=math.inf, batch_size=3)
+
+
+class BothBright(nn.Module):
+    """Class 1 where the first and the last value of an image are above a half, else class 0."""
+
+    def forward(self, x):
+        margin = 10 * (torch.minimum(x[:, 0, 0, 0], x[:, 2, 5, 5]) - 0.5)
+        return torch.stack([-margin, margin], dim=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("BoundaryAttack", {"steps": 20}),
+        ("HopSkipJumpAttack", {"steps": 2}),
+        ("PointwiseAttack", {"distance": "l2"}),
+        ("L2FMNAttack", {"steps": 5}),
+    ],
+)
+def test_an_image_without_a_starting_point_is_a_failure_and_the_others_are_attacked(name, parameters):
+    images = images_away_from_the_bounds(4).images
+    images[:, 0, 0, 0] = images[:, 2, 5, 5] = 60
+    images[2, 2, 5, 5] = 200  # the negative of this image, where the others' search starts, is of class 0 too
+    data = Split(images, torch.zeros(4, dtype=torch.int64))
+    start = {"init_attack": {"attack": "InversionAttack"}}
+    attack = build_attack("foolbox", attack=name, epsilon=None, parameters=parameters | start)
+    found = [perturbed(BothBright(), data, np.arange(4), attack, batch_size=3) for _ in range(2)]
+    assert found[0].success.tolist() == [True, True, False, True]
+    assert not found[0].perturbation[2].any() and found[0].perturbation[0].any()
+    np.testing.assert_array_equal(found[0].perturbation, found[1].perturbation)
+
+
+def test_attacks_start_as_those_of_foolbox_do():
+    network, data = linear_two_class(), images_away_from_the_bounds(4)
+    inputs, _ = data.batch(slice(None))
+    labels = network(inputs).argmax(dim=1)
+    data = Split(data.images, labels)
+    attack = build_attack("foolbox", attack="HopSkipJumpAttack", epsilon=None, parameters={"steps": 2})
+    found = perturbed(network, data, np.arange(4), attack, batch_size=4)
+    torch.manual_seed(0)
+    model = foolbox.PyTorchModel(network, bounds=(0, 1))
+    _, expected, _ = foolbox.attacks.HopSkipJumpAttack(steps=2)(model, inputs, labels, epsilons=None)
+    np.testing.assert_array_equal(found.perturbation, (expected - inputs).numpy())
+
+
+@pytest.mark.parametrize("distance", ["l0", "l1", "l2", "linf"])
+def test_an_attack_makes_small_what_the_configuration_says(distance):
+    parameters = {"distance": distance}
+    attack = build_attack("foolbox", attack="InversionAttack", epsilon=None, parameters=parameters)
+    assert attack.norm == {"l0": 0, "l1": 1, "l2": 2, "linf": math.inf}[distance]
+    assert parameters == {"distance": distance}

@@ -34,6 +34,15 @@ def test_a_failing_writer_leaves_what_was_there_and_nothing_else(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_is_not_finite_is_written_only_where_the_format_has_it(tmp_path, value):
+    with pytest.raises(ValueError, match="lengths .values.: found 1 of 2 numbers that are not finite"):
+        write(tmp_path / "a.h5", values=(1.0, value))
+    assert not list(tmp_path.iterdir())
+    with create(tmp_path / "a.h5", kind="toy", version=2, attributes={}) as file:
+        add(file, "values", np.array([value]), units="m", long_name="lengths", finite=False)
+
+
 def test_reading_gives_what_was_written(tmp_path):
     write(tmp_path / "a.h5", values=(3.0, 4.0))
     with open_checked(tmp_path / "a.h5", kind="toy", version=2) as file:

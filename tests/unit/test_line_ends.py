@@ -70,6 +70,14 @@ def lines_of(network, **changes):
     return inputs, labels, perturbation, found
 
 
+def test_a_line_whose_numbers_are_not_finite_is_named():
+    inputs, labels, perturbation, _ = lines_of(relu_network())
+    perturbation[2, 0, 0, 0] = torch.nan
+    image = np.array([3, 4, 10, 11, 12, 99])
+    with pytest.raises(ValueError, match="line from test image 10 .* adversarial end: length, .* not finite; "):
+        measure_lines(relu_network(), inputs, labels, perturbation, image, **SETTINGS)
+
+
 def test_a_linear_network_has_no_breakpoint_and_no_roughness():
     generator = np.random.default_rng(0)
     _, _, _, found = lines_of(linear_network(generator.standard_normal((3, 12)), np.zeros(3)))

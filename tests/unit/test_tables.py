@@ -231,6 +231,22 @@ def test_attacks_stand_below_the_papers(reference):
     assert smallest["parameters"] == "tolerance 1/2550, loss cross_entropy"
 
 
+@pytest.mark.parametrize(
+    ("family", "options", "step", "steps"),
+    [
+        ("linf_pgd", {"parameters": {}}, "0.0333333 × ε", "40"),
+        ("foolbox", {"attack": "L2PGD", "parameters": {"steps": 7}}, "0.025 × ε", "7"),
+        ("foolbox", {"attack": "L2DeepFoolAttack", "parameters": {}}, "", "50"),
+        ("mine", {"parameters": {}}, "", ""),
+    ],
+)
+def test_what_an_attack_leaves_open_is_foolboxs_default(reference, family, options, step, steps):
+    attack = CONFIG["attacks"][0] | {"family": family, "options": {"epsilon": "8/255", **options}}
+    made = table6.table([], reference=reference, config={**CONFIG, "attacks": [attack]}, convention="paper")
+    row = list(csv.DictReader(StringIO(made.to_csv())))[1]
+    assert (row["step"], row["steps"]) == (step, steps)
+
+
 def test_markdown_rounds_and_leaves_out_empty_optional_columns_while_csv_keeps_them():
     columns = (Column("a", "A", 1, spread=True), Column("b", "B", optional=True), Column("c", "C|D"))
     table = Table("T", columns, ({"a": Spread(1.26, 0.5)}, {"a": Spread(2.0, None), "c": "x|y"}), ("a note",))

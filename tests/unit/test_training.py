@@ -318,3 +318,11 @@ def test_relu_networks_train_layer_by_layer_in_any_case(architecture):
         found.append((network.state_dict(), result.history))
     torch.testing.assert_close(found[0][0], found[1][0], rtol=0, atol=0)
     assert found[0][1] == found[1][1]
+
+
+def test_a_last_step_that_diverges_is_a_failure():
+    """No loss of a training image sees the weights that the last step made; that of the test images does."""
+    data = toy_split()
+    once = SETTINGS | {"epochs": 1, "batch_size": 50, "momentum": 0, "checkpoints": {"steps": [], "epochs": []}}
+    with pytest.raises(TrainingFailed, match="diverged in epoch 1: .* test images is not finite .* 1e.39; try 1e.38"):
+        train(toy_network(), data, toy_split(20, 1), learning_rate=1e39, **once)

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 from snakemake.utils import update_config
+from study import CONFIG
 
 from advspectra_study.config import ConfigError, load_config
 from advspectra_study.config_faults import resolve
-from advspectra_study.plugins import available, literal, spec
+from advspectra_study.config_files import repeated_keys, with_numbers
+from advspectra_study.plugins import available, inputs, literal, own_check, spec
 from advspectra_study.runs import RunKey, enumerate_runs, fraction, network_entry, number, run_folder
 from advspectra_study.states import kept_states, states_by_run, steps_and_epochs
 
@@ -83,6 +85,14 @@ def text(yaml_text: str) -> object:
     return yaml.safe_load(yaml_text)
 
 
+LINF = {"name": "pgd", "family": "linf_pgd", "images": 2000}
+MINIMAL = LINF | {"family": "minimal_linf_pgd"}
+START = {"attack": "BoundaryAttack", "epsilon": None}
+BANDS = {
+    "name": "bands",
+    "source": "band_features",
+    "options": CONFIG["dataset"]["options"] | {"channels": 2},
+}
 EARLY = base()["attacks"][0] | {"name": "early"}
 TRANSFER = {"name": "transfer", "attack": "pgd"}
 LINES = {"attack": "pgd", "images": 20, "exact_images": 20}
@@ -134,6 +144,55 @@ BROKEN = [
     ([("attacks.0.options.epsilon", "8:255")], "attacks[0].options.epsilon",
      ['found "8:255"', "a number > 0, or text"]),
     ([("attacks.0.options.epsilon", "0/255")], "attacks[0].options.epsilon", ['found "0/255"']),
+    ([("attacks.0.options.parameters.steps", text("1e1"))], "attacks[0].options.parameters.steps",
+     ['found "1e1"', "write 10"]),
+    # magnitudes of pixels in [0, 1]
+    ([("attacks.0", LINF | {"options": {"epsilon": 8}})], "attacks[0].options.epsilon",
+     ["found 8", "> 0 and <= 1", "did you mean 8/255?"]),
+    ([("attacks.0", LINF | {"options": {"epsilon": "300/255"}})], "attacks[0].options.epsilon",
+     ['found "300/255"', "> 0 and <= 1"]),
+    ([("attacks.0.options.epsilon", 8)], "attacks[0].options.epsilon", ["found 8", "at most 1", "mean 8/255?"]),
+    ([("attacks.0", MINIMAL | {"options": {"epsilon": "1/255", "tolerance": "2/255"}})],
+     "attacks[0].options.tolerance", ["found 2/255", "less than epsilon, 1/255"]),
+    # classes of Foolbox and their arguments
+    ([("attacks.0.options.attack", "L2Pgd")], "attacks[0].options.attack", ['found "L2Pgd"', "did you mean 'L2PGD'"]),
+    ([("attacks.0.options.attack", "Nothing")], "attacks[0].options.attack", ["L2DeepFoolAttack"]),
+    ([("attacks.0.options.epsilon", None)], "attacks[0].options.epsilon", ["found null", "LinfPGD does not look"]),
+    ([("attacks.0.options.parameters", {"step": 3})], "attacks[0].options.parameters.step",
+     ["LinfPGD has no such argument", "did you mean 'steps'"]),
+    ([("attacks.0", LINF | {"options": {"epsilon": 0.1, "parameters": {"step": 3}}})],
+     "attacks[0].options.parameters.step", ["LinfPGD has no such argument", "did you mean 'steps'"]),
+    ([("attacks.0.options.parameters.steps", 0)], "attacks[0].options.parameters.steps", ["an integer >= 1"]),
+    ([("attacks.0.options.parameters.steps", 1.5)], "attacks[0].options.parameters.steps", ["an integer >= 1"]),
+    ([("attacks.0.options.parameters.steps", True)], "attacks[0].options.parameters.steps", ["an integer >= 1"]),
+    ([("attacks.0.options.parameters.random_start", "no")], "attacks[0].options.parameters.random_start",
+     ['found "no"', "true or false"]),
+    ([("attacks.0.options.parameters.abs_stepsize", -0.1)], "attacks[0].options.parameters.abs_stepsize",
+     ["a number > 0, or null"]),
+    ([("attacks.0.options", {"attack": "VirtualAdversarialAttack", "epsilon": 0.3})],
+     "attacks[0].options.parameters.steps", ["missing", "VirtualAdversarialAttack requires an integer >= 1"]),
+    ([("attacks.0.options", {"attack": "HopSkipJumpAttack", "epsilon": 2, "parameters": {"constraint": "linf"}})],
+     "attacks[0].options.epsilon", ["at most 1"]),
+    ([("attacks.0.options", {"attack": "HopSkipJumpAttack", "epsilon": 2, "parameters": {"constraint": "l1"}})],
+     "attacks[0].options.parameters.constraint", ['one of "linf", "l2"']),
+    ([("attacks.0.options", {"attack": "InversionAttack", "epsilon": None})],
+     "attacks[0].options.parameters.distance", ["missing", "l0, l1, l2, linf"]),
+    ([("attacks.0.options", {"attack": "InversionAttack", "epsilon": None, "parameters": {"distance": "L2"}})],
+     "attacks[0].options.parameters.distance", ['found "L2"', '"l2"']),
+    ([("attacks.0.options", {"attack": "L0FMNAttack", "epsilon": 3})], "attacks[0].options.epsilon",
+     ["found 3", "allowed: null"]),
+    ([("attacks.0.options", START | {"parameters": {"init_attack": "DDNAttack"}})],
+     "attacks[0].options.parameters.init_attack", ["a mapping with the keys attack and parameters"]),
+    ([("attacks.0.options", START | {"parameters": {"init_attack": {"attack": "FGSM"}}})],
+     "attacks[0].options.parameters.init_attack.attack", ["an attack that looks for the smallest"]),
+    ([("attacks.0.options", START | {"parameters": {"init_attack": {"attack": "DDNAttack", "parameters": {"x": 1}}}})],
+     "attacks[0].options.parameters.init_attack.parameters.x", ["DDNAttack has no such argument"]),
+    *[([("attacks.0.options", {"attack": name, "epsilon": None})], "attacks[0].options.attack",
+       [f'found "{name}"', why])
+      for name, why in [("GenAttack", "target"), ("SpatialAttack", "norm"), ("DatasetAttack", "feed"),
+                        ("BinarizationRefinementAttack", "refines")]],
+    # channels
+    ([("dataset", BANDS)], "spectra.conventions[0]", ["found paper", "rgb, rgb_orthonormal"]),
     ([("dataset.options", {text("on"): 1})], "dataset.options.True", ["the key True", "quote it"]),
     # ranges, kinds, lists
     ([("networks.0.learning_rate", -1)], "networks[0].learning_rate",
@@ -606,6 +665,118 @@ def test_loading_a_config_imports_neither_torch_nor_numpy():
         env={"PYTHONPATH": str(LIBRARY)},
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_spaces_in_a_fraction_and_integral_floats_change_nothing():
+    spaced = load(changed(("attacks.0.options.epsilon", "8 / 255"), ("attacks.0.options.parameters.steps", 1000.0)))
+    assert spaced == load(base()) and type(spaced["attacks"][0]["options"]["parameters"]["steps"]) is int
+
+
+def test_all_faults_of_attacks_are_told_at_once():
+    raw = changed(
+        ("attacks.0", LINF | {"options": {"epsilon": 0.1, "parameters": {"step": 3}}}),
+        ("attacks.1", EARLY | {"options": {"attack": "L2Pgd", "epsilon": 0.5}}),
+        ("attacks.2", EARLY | {"name": "c", "options": {"attack": "LinfPGD", "epsilon": None}}),
+        ("attacks.3", MINIMAL | {"name": "d", "options": {"epsilon": "1/255", "tolerance": "2/255"}}),
+    )
+    keys = ["[0].options.parameters.step", "[1].options.attack", "[2].options.epsilon", "[3].options.tolerance"]
+    assert [line.partition(": ")[0] for line in faults(raw)] == [f"attacks{key}" for key in keys]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"attack": "InversionAttack", "epsilon": None, "parameters": {"distance": "linf"}},
+        {"attack": "PointwiseAttack", "epsilon": 3, "parameters": {"distance": "l1"}},
+        START
+        | {"parameters": {"init_attack": {"attack": "DDNAttack", "parameters": {"steps": 5}}, "tensorboard": False}},
+        {"attack": "GaussianBlurAttack", "epsilon": None, "parameters": {"distance": "l2", "channel_axis": -3}},
+        {"attack": "EADAttack", "epsilon": None, "parameters": {"decision_rule": "L1", "confidence": 0}},
+        {"attack": "L2PGD", "epsilon": 8, "parameters": {"abs_stepsize": None, "random_start": False}},
+    ],
+)
+def test_what_foolbox_takes_is_accepted(options):
+    assert load(changed(("attacks.0.options", options)))["attacks"][0]["options"] == options
+
+
+def test_a_plugin_checks_its_options_without_being_imported(tmp_path):
+    plugin(
+        tmp_path,
+        "toy",
+        "import nothing_that_exists\nSPEC = {}\n"
+        "def check(options: nothing_that_exists.Options) -> nothing_that_exists.Faults:\n"
+        "    import math\n"
+        "    if options['a'] > math.pi:\n        yield ('a',), 'too large'\n",
+    )
+    check = own_check("models", "toy", tmp_path)
+    assert list(check({"a": 4})) == [(("a",), "too large")] and not list(check({"a": 3}))
+
+
+def test_a_plugin_need_not_have_a_check_of_its_own(tmp_path):
+    plugin(tmp_path, "toy", "SPEC = {}\n")
+    assert own_check("models", "toy", tmp_path) is None
+
+
+def figure(folder, source):
+    path = folder / "advspectra" / "figures" / "toy.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(source)
+
+
+def test_a_figure_need_not_say_that_it_is_about_all_runs(tmp_path):
+    figure(tmp_path, "INPUTS = {'files': ['spectra']}\n")
+    assert inputs("figures", "toy", tmp_path) == {"files": ["spectra"], "activations": None, "alphas": None}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("INPUTS = {'activations': None}\n", "the key files"), ("INPUTS = {'files': [], 'alpha': 1}\n", "key alpha")],
+)
+def test_inputs_of_another_form_are_refused_with_the_file(tmp_path, source, message):
+    figure(tmp_path, source)
+    with pytest.raises(ValueError, match=message) as caught:
+        inputs("figures", "toy", tmp_path)
+    assert "toy.py" in str(caught.value)
+
+
+def repeated(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(yaml.safe_load(text), schema_path=SCHEMA, library=LIBRARY, files=[path])
+    return [str(fault) for fault in caught.value.faults]
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path):
+    assert repeated(tmp_path, BASE + "attacks: []\nsummary: {attack: pgd}\n")[-2:] == [
+        "attacks: found twice in mine.yaml, in lines 17 and 21; allowed: once",
+        "summary: found twice in mine.yaml, in lines 20 and 22; allowed: once",
+    ]
+
+
+def test_a_key_that_stands_twice_inside_a_list_is_refused(tmp_path):
+    found = repeated(tmp_path, BASE.replace("depths: [17],", "depths: [17], depths: [17],"))
+    assert found == ["networks[2].depths: found twice in mine.yaml, in lines 10 and 10; allowed: once"]
+
+
+def test_aliases_merges_and_templates_repeat_no_key(tmp_path):
+    path = tmp_path / "mine.yaml"
+    for text in (
+        "a: &a {b: 1}\nc: *a\nd: {<<: *a, <<: *a}\n",
+        "__use_yte__: true\n?if True:\n  a: 1\n?if False:\n  a: 2\n",
+    ):
+        path.write_text(text)
+        assert not repeated_keys(path)
+
+
+def test_lists_and_mappings_of_the_command_line_are_read_as_yaml():
+    given = {
+        "seeds": ["0", "1"],
+        "compute": {"threads": "2", "device": "cpu"},
+        "figures": [{"a": ["true", "~", "1.5"]}],
+    }
+    expected = {"seeds": [0, 1], "compute": {"threads": 2, "device": "cpu"}, "figures": [{"a": [True, None, 1.5]}]}
+    assert with_numbers({**given, "study": "0"}) == {**expected, "study": "0"}
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def test_a_claim_is_answered(extended_study):
 
 
 def test_a_data_set_makes_the_images_of_a_study(tmp_path):
-    study = Study(tmp_path, CONFIG | {"dataset": examples()[1]["dataset"]})
+    attacks = [attack | {"images": 4} for attack in CONFIG["attacks"]]  # there are no more test images
+    study = Study(tmp_path, CONFIG | {"dataset": examples()[1]["dataset"], "attacks": attacks})
     add_files(tmp_path)
     generator = np.random.default_rng(0)
     pixels = {

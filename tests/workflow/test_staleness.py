@@ -139,6 +139,7 @@ RUNS_CODE_OF = {
     "attacks/linf_pgd_until_converged.py": [],
     "attacks/minimal_linf_pgd.py": [f"attack:{RELU}:minimal:{state}" for state in STATES],
     "perturbation_file.py": jobs("attack", "transfer", "spectra", "lines"),
+    "foolbox_classes.py": ["table_table6"],
     # figures: spectra of the example image
     "fourier.py": [*jobs("spectra", "predictor"), *MEASURES, *figures("fig04", "fig08")],
     "spectrum_file.py": jobs("spectra", "predictor"),

@@ -6,7 +6,7 @@
 #   per_state    (tables) true: of every attack, transfer and state
 #   per          (figures) "attack" or "lines": drawn for each network and attack (or lines of it) on several states,
 #                with the files of all of these; "transfers" are perturbations and spectra of its transfers
-#   activations, alphas   of the runs that it is about; None for all
+#   activations, alphas   of the runs that it is about; None, or left out, for all
 #   config       (tables) sections of the configuration
 
 

@@ -20,13 +20,13 @@ sys.path.insert(0, str(LIBRARY))
 
 from advspectra.page.words import title
 from advspectra_study.config import ConfigError, load_config
-from advspectra_study.config_files import options_of_source
+from advspectra_study.config_files import options_of_source, with_numbers
 from advspectra_study.costs import Costs
 from advspectra_study.data_identity import images_params
 from advspectra_study.fingerprint import code_fingerprint
-from advspectra_study.machine import gpus, share_library
+from advspectra_study.machine import gpus, lacks, share_library
 from advspectra_study.plan_log import PlanLog
-from advspectra_study.plugins import available, literal
+from advspectra_study.plugins import available, inputs
 from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
 from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs, training_rules
 
@@ -35,11 +35,13 @@ if not config:
     raise WorkflowError("no configuration: a workflow that imports advspectra as a module hands one on, `config: config`")
 if workflow.modifier.modify_path("results") != "results":
     raise WorkflowError("module advspectra: expected neither `prefix` nor `replace_prefix`: results/<study> has its place")
+ON_COMMAND_LINE = with_numbers(workflow.config_settings.config)
+update_config(config, ON_COMMAND_LINE)
 
 
 def with_options_of_its_source(merged):
     """The configuration, in whose `dataset.options` Snakemake has mixed those of two sources if a file names another one."""
-    layers = [*map(load_configfile, workflow.configfiles), workflow.config_settings.config]
+    layers = [*map(load_configfile, workflow.configfiles), ON_COMMAND_LINE]
     given = {}
     for layer in layers:
         update_config(given, layer)
@@ -51,7 +53,12 @@ def with_options_of_its_source(merged):
 
 
 try:
-    GIVEN = load_config(with_options_of_its_source(config), schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
+    GIVEN = load_config(
+        with_options_of_its_source(config),
+        schema_path=ROOT / "workflow/schemas/config.schema.yaml",
+        library=LIBRARY,
+        files=workflow.configfiles,
+    )
 except ConfigError as error:
     raise WorkflowError(str(error))
 # Snakemake compares params with their keys in order: here they stand in the same one, however the config is written.
@@ -100,6 +107,19 @@ if workflow.is_main_process:
 if workflow.remote_exec:
     # Snakemake does not pass this limit of profiles/slurm on to the processes that run the jobs of a group.
     workflow.register_resource("turn", 1)
+
+
+# On a cluster the first job says so: its head node need not have what its nodes have. Neither need a machine that has
+# nothing to compute, so this is not a fault of the configuration.
+onstart:
+    if workflow.local_exec and not workflow.remote_exec and lacks(STUDY["compute"]["device"]):
+        asked = {job.rule.name: job.rule.resources.get("gpu") for job in workflow.dag.needrun_jobs()}
+        waiting = [name for name, gpu in asked.items() if gpu and gpu.value]
+        if waiting:
+            raise WorkflowError(
+                f"compute.device: found {STUDY['compute']['device']}, but this machine has no such device, which "
+                f"{', '.join(sorted(waiting))} would compute on; allowed here: auto or cpu"
+            )
 
 
 def one_of(names):
@@ -196,7 +216,9 @@ def needs(job, *, gpus=0):
             job, wildcards.run, wildcards.get("attack"), threads=threads, gpus=gpus, attempt=attempt
         ),
         "turn": 1,
+        # here and not in profiles/slurm, whose text Snakemake evaluates as Python
         "slurm_partition": os.environ.get("ADVSPECTRA_GPU_PARTITION" if gpus else "ADVSPECTRA_PARTITION"),
+        "slurm_account": os.environ.get("ADVSPECTRA_ACCOUNT"),
     }
 
 

@@ -3,7 +3,10 @@
 
 @cache
 def inputs_of(kind, name):
-    return literal(LIBRARY / f"advspectra/{kind}/{name}.py", "INPUTS")
+    try:
+        return inputs(kind, name, LIBRARY)
+    except ValueError as error:
+        raise WorkflowError(str(error))
 
 
 def is_about(about, run):

@@ -135,7 +135,9 @@ def perturb(
             bound = math.inf if attack.epsilon is None else attack.epsilon
             collected.append(_measure(network, inputs, labels, adversarial - inputs, norm=attack.norm, epsilon=bound))
             countdown.reach(number * batch_size + len(index))
-    return Perturbations(image=image, tuning=tuning, **_joined(collected))
+    found = _joined(collected)
+    _require_finite(found, image, what="the attack")
+    return Perturbations(image=image, tuning=tuning, **found)
 
 
 def transfer(
@@ -162,7 +164,26 @@ def transfer(
         inputs, labels = test.batch(torch.from_numpy(image)[rows].to(device))
         found = torch.from_numpy(perturbation)[rows].to(device)
         collected.append(_measure(network, inputs, labels, found, norm=norm, epsilon=epsilon))
-    return Perturbations(image=image, **_joined(collected))
+    measured = _joined(collected)
+    _require_finite(measured, image, what="the transfer")
+    return Perturbations(image=image, **measured)
+
+
+def _require_finite(arrays: dict[str, np.ndarray], image: np.ndarray, *, what: str) -> None:
+    """Raise ValueError if a number is NaN or infinite, naming the images, of which no result can be made."""
+    for name, advice in (
+        ("clean_logits", "the network's own answers are at fault: train it with a smaller learning rate"),
+        ("perturbation", "change the attack's parameters, take another attack, or other images"),
+        ("adversarial_logits", "the network's answers to them are at fault: train it with a smaller learning rate"),
+        ("l2", "the perturbation is too large: take a smaller epsilon"),
+    ):
+        wrong = ~np.isfinite(arrays[name].reshape(len(image), -1)).all(axis=1)
+        if wrong.any():
+            shown = ", ".join(map(str, image[wrong][:5])) + (", ..." if wrong.sum() > 5 else "")
+            raise ValueError(
+                f"{what} gave numbers that are not finite ({name}) for {wrong.sum()} of {len(image)} images "
+                f"(test images {shown}, counted from 0): {advice}"
+            )
 
 
 def _joined(parts: list[dict[str, torch.Tensor]]) -> dict[str, np.ndarray]:

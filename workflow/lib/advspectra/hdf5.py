@@ -154,13 +154,17 @@ def add(
     long_name: str,
     scales: tuple[h5py.Dataset | None, ...] = (),
     compression: bool = False,
+    finite: bool = True,
 ) -> h5py.Dataset:
     """Write `array` as the dataset `name` of `group` and return it.
 
     units, long_name : stored as attributes; units "1" for a pure number.
     scales : one dimension scale (or None) for each axis, in order.
     compression : gzip with the byte shuffle filter, for large arrays.
+    finite : ValueError if a number is NaN or infinite: no result has one, unless its format says when.
     """
+    if finite and array.dtype.kind == "f" and (wrong := ~np.isfinite(array)).any():
+        raise ValueError(f"{long_name} ({name}): found {wrong.sum()} of {wrong.size} numbers that are not finite")
     filters = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if compression else {}
     dataset = group.create_dataset(name, data=array, **filters)
     dataset.attrs["units"] = units

@@ -79,7 +79,7 @@ class Part:
             add(file, "facts", text.numpy(), units="1", long_name="facts (JSON)")
             for group, members in kept.items():
                 for name, tensor in members.items():
-                    add(file, f"{group}/{name}", tensor.detach().cpu().numpy(), units="1", long_name=name)
+                    add(file, f"{group}/{name}", tensor.detach().cpu().numpy(), units="1", long_name=name, finite=False)
         now = time.monotonic()
         self.progress._due_at = now + max(self.progress.every, PATIENCE * (now - began))
 

@@ -66,6 +66,13 @@ def write_spectra(
     """
     selected = success if images == "successful" else np.ones_like(success)
     kept = perturbation[selected]
+    wrong = ~np.isfinite(kept).all(axis=(1, 2, 3))
+    if wrong.any():
+        shown = ", ".join(map(str, image[selected][wrong][:5]))
+        raise ValueError(
+            f"the perturbations of {wrong.sum()} of {len(kept)} images are not finite (test images {shown}, counted "
+            "from 0): remove perturbations.h5 and attack again, with other parameters"
+        )
     height, width = kept.shape[-2:]
     counts = {"images": images, "attacked": len(perturbation), "selected": len(kept)}
     with create(path, kind=KIND, version=VERSION, attributes={**attributes, **counts}) as file:
@@ -102,8 +109,9 @@ def add_power(group: h5py.Group, power: np.ndarray, scales: Mapping[str, h5py.Da
     over_radius = (None, scales["radial_frequency"])
     add(group, "norm_l1", l1, units="1", long_name="1-norm of the spectrum")
     add(group, "norm_l2", l2, units="1", long_name="2-norm of the spectrum")
-    add(group, "flatness", fourier.flatness(power), units="1", long_name="l1 / (sqrt(bins) l2)")
-    add(group, "half_power_frequency", half, units="cycles/image", long_name="half-power frequency")
+    # undefined for a spectrum that is zero everywhere
+    add(group, "flatness", fourier.flatness(power), units="1", long_name="l1 / (sqrt(bins) l2)", finite=False)
+    add(group, "half_power_frequency", half, units="cycles/image", long_name="half-power frequency", finite=False)
     add(group, "radial_energy", radial, units="1", long_name="power in each radial bin", scales=over_radius)
     if len(power):
         plane = scales["frequency_y"], scales["frequency_x"]

@@ -4,6 +4,7 @@ Source: Ortega Caro et al. (2020), Section B.3 and Table 5; what it leaves open 
 Inputs are pixels / 255, in [0, 1], neither standardised nor augmented.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -202,6 +203,11 @@ def train(
                     so_far.save(part)
                 countdown.add()
             test_loss, test_accuracy = evaluate(model, test_split)
+            if not math.isfinite(test_loss):
+                raise TrainingFailed(
+                    f"training diverged in epoch {epoch}: the loss of the test images is not finite at learning rate "
+                    f"{rate:g}; try {learning_rate / 10:g}"
+                )
             chosen_by = test_accuracy if judge is test_split else evaluate(model, judge)[1]
             row = {
                 "epoch": epoch,

@@ -1,6 +1,6 @@
 """Reading a study's config: validated before any job, every error at once, defaults filled in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,8 @@ import yaml
 
 from advspectra_study.config_checks import cross_faults, plain, plugin_faults, written_out
 from advspectra_study.config_faults import Fault, fill_defaults, found, schema_faults
+from advspectra_study.config_files import LOADER, repeated_keys
 from advspectra_study.state_checks import state_faults
-
-# the C parser, where PyYAML has it, reads the schema ten times faster
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 MOST_VALUES = 100_000  # the paper's study has some 300; a few aliases of aliases in YAML make billions
 
@@ -25,7 +23,9 @@ class ConfigError(ValueError):
         super().__init__("\n".join([f"{what} {count}:", *(f"  {fault}" for fault in faults)]))
 
 
-def load_config(raw: Mapping[str, Any], *, schema_path: Path, library: Path) -> dict[str, Any]:
+def load_config(
+    raw: Mapping[str, Any], *, schema_path: Path, library: Path, files: Iterable[str | Path] = ()
+) -> dict[str, Any]:
     """Return the config as plain dicts, lists and scalars, complete with defaults; `raw` stays as it is.
 
     Integral floats become integers (1.0 and 1 make the same run). Fractions such as "8/255" stay text, for
@@ -33,6 +33,7 @@ def load_config(raw: Mapping[str, Any], *, schema_path: Path, library: Path) -> 
     raw : what YAML gave for one complete study.
     schema_path : workflow/schemas/config.schema.yaml.
     library : source root that holds the package advspectra; the SPEC of each plug-in named is read there.
+    files : those that `raw` comes from, in which no key may stand twice.
     ConfigError listing every fault if the config is not valid.
     """
     with open(schema_path, encoding="utf-8") as file:
@@ -49,6 +50,8 @@ def load_config(raw: Mapping[str, Any], *, schema_path: Path, library: Path) -> 
     faults += [fault for fault in plugin_faults(config, list(faults), library) if fault.keys not in odd]
     faults += list(cross_faults(config, list(faults)))
     faults += state_faults(config, faults)
+    # last: what else is wrong is said of the keys that YAML took
+    faults += [fault for path in files for fault in repeated_keys(path)]
     if faults:
         raise ConfigError(faults)
     return config

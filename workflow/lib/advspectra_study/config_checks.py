@@ -7,20 +7,24 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+from advspectra_study.channel_checks import channel_faults
 from advspectra_study.config_faults import (
     CONTROL,
+    FRACTION_TEXT,
     Fault,
     Keys,
+    describe,
     did_you_mean,
     fill_defaults,
     found,
     key_path,
     number_hint,
     schema_faults,
+    takes_fractions,
     untouched,
 )
-from advspectra_study.plugins import available, options_schema, spec
-from advspectra_study.runs import number
+from advspectra_study.plugins import available, options_schema, own_check, spec
+from advspectra_study.runs import fraction, number
 
 # what no page and no path should have
 UNSAFE = re.compile(f"{CONTROL.pattern}|<")
@@ -110,9 +114,35 @@ def _check_plugin(
     if isinstance(entry.get("options"), dict) and not meant:
         schema = options_schema(specification)
         entry["options"] = fill_defaults(entry["options"], schema, schema)
-        yield from schema_faults(entry["options"], schema, (*keys, "options"))
+        too_large = _fraction_faults(entry["options"], schema, (*keys, "options"))
+        wrong = schema_faults(entry["options"], schema, (*keys, "options"))
+        wrong += [fault for fault in too_large if untouched(fault.keys, wrong)]
+        yield from wrong
+        if not wrong and (check := own_check(kind, entry[by], library)):
+            try:
+                yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(entry["options"])]
+            except Exception as error:
+                yield Fault((*keys, by), f"the check of {entry[by]} itself fails: {type(error).__name__}: {error}")
     if kind == "models":
         yield from _check_network(entry, keys, specification, faults)
+
+
+def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys) -> list[Fault]:
+    """Return the fractions that are out of the bounds of a number in their place; take the spaces out of all."""
+    faults = []
+    for key, value in options.items():
+        allowed = schema["properties"].get(key, {})
+        if not (isinstance(value, str) and FRACTION_TEXT.fullmatch(value) and takes_fractions(allowed)):
+            continue
+        options[key] = "".join(value.split())
+        numbers = [branch for branch in allowed["anyOf"] if branch.get("type") == "number"]
+        try:
+            size = fraction(value)
+        except ValueError:  # the schema says so
+            continue
+        if all(schema_faults(size, branch) for branch in numbers):
+            faults.append(Fault((*keys, key), f"found {found(value)}; allowed: {describe(allowed, schema)}"))
+    return faults
 
 
 def _check_network(
@@ -137,6 +167,9 @@ def cross_faults(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]
     yield from _check_runs(config, faults)
     yield from _check_architectures(config, faults)
     yield from _check_training(config, faults)
+    channels = config["dataset"]["options"].get("channels") if untouched(("dataset",), faults) else None
+    if isinstance(channels, int) and untouched(("spectra",), faults) and untouched(("networks",), faults):
+        yield from channel_faults(config, channels)
 
 
 def entries(config: dict[str, Any], key: str) -> list[tuple[Keys, dict[str, Any]]]:

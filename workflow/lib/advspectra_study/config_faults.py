@@ -66,12 +66,19 @@ def number_hint(value: Any) -> str:
         mantissa, exponent, power = value.strip().lower().partition("e")
         if not exponent:
             return f"this is text: write {value.strip()} without quotes"
+        if (number := float(value)).is_integer() and abs(number) < 2**53:
+            return f"YAML reads {value.strip()} as text: write {int(number)}"
         mantissa = mantissa if "." in mantissa else mantissa + ".0"
         sign = power if power[0] in "+-" else "+" + power
         return f"YAML reads {value.strip()} as text: write {mantissa}e{sign}"
     if FRACTION_TEXT.fullmatch(value):
         return "this is text: write the fraction as a decimal number"
     return ""
+
+
+def takes_fractions(schema: dict[str, Any]) -> bool:
+    """Return whether an option may be a fraction such as 8/255 in the place of a number."""
+    return any(re.search(branch.get("pattern", "(?!)"), "8/255") for branch in schema.get("anyOf", ()))
 
 
 def describe(schema: dict[str, Any], root: dict[str, Any]) -> str:
@@ -192,6 +199,10 @@ def _hint(error: ValidationError, schema: dict[str, Any], root: dict[str, Any]) 
         return f"; {found(twice)} is listed twice"
     if isinstance(value, str) and (options := _texts(schema)) and (nearest := did_you_mean(value, options)):
         return f"; did you mean {nearest!r}?"
+    if takes_fractions(schema) and isinstance(value, int) and 1 < value <= 255:  # true is 1
+        return f"; did you mean {value}/255?"
+    if takes_fractions(schema) and isinstance(value, str) and FRACTION_TEXT.fullmatch(value):
+        return ""
     if ("a number" in allowed or "an integer" in allowed) and not allowed.startswith("a list"):
         return f"; {hint}" if (hint := number_hint(value)) else ""
     if allowed.startswith("a list") and isinstance(value, str | int | float):

@@ -1,7 +1,75 @@
-"""What several configuration files say together where Snakemake, which merges them, would mix what belongs apart."""
+"""What Snakemake loses on the way from the files of a config, and from --config, to the config that it hands over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import yaml
+
+from advspectra_study.config_faults import Fault, Keys
+
+# the C parser, where PyYAML has it, is ten times as fast
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def repeated_keys(path: str | Path) -> list[Fault]:
+    """Return a fault for each key that stands twice in one mapping of a file, of which YAML silently takes the last.
+
+    A file that is no YAML has none: Snakemake says what is wrong with it. Neither has a template (`__use_yte__`), which
+    is another language.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            root = yaml.compose(file, LOADER)
+    except (OSError, ValueError, yaml.YAMLError):
+        return []
+    if root is None or any(key == "__use_yte__" for key, _, _ in _entries(root)):
+        return []
+    return list(_repeated(root, (), Path(path).name, seen=set()))
+
+
+def _entries(node: yaml.Node) -> list[tuple[str, int, yaml.Node]]:
+    """Return (key, line, value) of the entries of a mapping; of another node none."""
+    if not isinstance(node, yaml.MappingNode):
+        return []
+    return [(str(key.value), key.start_mark.line + 1, value) for key, value in node.value]
+
+
+def _repeated(node: yaml.Node, keys: Keys, name: str, seen: set[int]) -> Iterator[Fault]:
+    if id(node) in seen:  # an alias
+        return
+    seen.add(id(node))
+    first: dict[str, int] = {}
+    for key, line, value in _entries(node):
+        if key in first and key != "<<":  # of which YAML takes all
+            yield Fault((*keys, key), f"found twice in {name}, in lines {first[key]} and {line}; allowed: once")
+        first.setdefault(key, line)
+        yield from _repeated(value, (*keys, key), name, seen)
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _repeated(item, (*keys, index), name, seen)
+
+
+def with_numbers(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what --config gave, in whose lists and mappings Snakemake makes text of all numbers, true, false and null.
+
+    given : by key. Each text in a list or mapping becomes what it is in a YAML file; one that stands alone stays.
+    """
+    return {key: _typed(value) if isinstance(value, Mapping | list) else value for key, value in given.items()}
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        read = yaml.load(value, LOADER)
+    except (ValueError, yaml.YAMLError):
+        return value
+    return read if read is None or isinstance(read, bool | int | float) else value
 
 
 def options_of_source(layers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

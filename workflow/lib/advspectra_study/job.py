@@ -39,8 +39,12 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
     with open(snakemake.log[0], "w", buffering=1) as log:
         try:
             _import_all(snakemake.params.code)
+            if snakemake.output.get("checkpoints"):
+                _hold_against_images(snakemake, snakemake.input.images)
             start = time.perf_counter()
             yield lambda line: print(line, file=log)
+            if made := snakemake.output.get("images"):
+                _hold_against_images(snakemake, made)
             print(f"computed for {time.perf_counter() - start - _not_computing:.3f} s", file=log)
         except Exception as error:
             message = ADDRESS.sub("", f"rule {snakemake.rule}: {type(error).__name__}: {error}")
@@ -49,6 +53,13 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             print(message, file=log)
             print(message, file=sys.stderr)
             sys.exit(1)
+
+
+def _hold_against_images(snakemake, images: str) -> None:
+    """Raise ValueError for what the study asks of its images that they cannot give: before anything is trained."""
+    from advspectra_study.image_checks import require_fit  # here, as it imports torch
+
+    require_fit(snakemake.config, images)
 
 
 def provenance(snakemake) -> dict[str, str]:

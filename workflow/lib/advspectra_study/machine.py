@@ -1,6 +1,7 @@
 """What the workflow asks of the machine that it runs on."""
 
 import os
+import sys
 from pathlib import Path
 
 
@@ -13,3 +14,12 @@ def gpus(device: str) -> int:
     """Return how many GPUs a job on `device` (auto, cuda, mps, cpu) takes: one, or none on the CPU."""
     nvidia = Path("/dev/nvidiactl").exists()  # without importing torch, which takes seconds
     return int(device in ("cuda", "mps") or (device == "auto" and nvidia))
+
+
+def lacks(device: str) -> bool:
+    """Return whether this machine certainly lacks a device (auto, cuda, mps, cpu): its system has no driver of it."""
+    # NVIDIA, AMD (which PyTorch calls cuda too), Windows' subsystem for Linux, Jetson
+    drivers = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "/dev/nvmap")
+    if device == "cuda":
+        return sys.platform == "darwin" or (sys.platform == "linux" and not any(Path(one).exists() for one in drivers))
+    return device == "mps" and sys.platform != "darwin"

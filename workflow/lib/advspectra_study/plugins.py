@@ -2,13 +2,20 @@
 
 A plug-in is a file <library>/advspectra/<kind>/<name>.py. Datasets, models and attacks open with a literal
 SPEC, figures and tables with a literal INPUTS. Reading it costs milliseconds; importing would import torch.
+A function `check` beside SPEC says what no schema can: see `own_check`.
 """
 
 import ast
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 KINDS = ("datasets", "models", "attacks", "figures", "tables")
+# what INPUTS may leave out, and what that means; `files` it must have
+INPUTS_DEFAULTS = {
+    "tables": {"activations": None, "alphas": None, "per_state": False, "config": []},
+    "figures": {"activations": None, "alphas": None},
+}
 SPEC_KEYS = {
     "datasets": {"options", "required"},
     "models": {"options", "required", "activations", "depths", "alpha"},
@@ -81,6 +88,40 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
         if unknown := sorted(set(found.get(key, ())) - set(found["options"])):
             raise ValueError(f"{path}: SPEC {verb} {', '.join(unknown)}, which its options do not define")
     return found
+
+
+def inputs(kind: str, name: str, library: Path) -> dict[str, Any]:
+    """Return the INPUTS of a figure or table, with what it leaves out: see workflow/rules/aggregate.smk.
+
+    ValueError, naming the file, if it is not of this form.
+    """
+    path = plugin_path(kind, name, library)
+    found, optional = literal(path, "INPUTS"), INPUTS_DEFAULTS[kind]
+    known = {"files", *optional} | ({"per"} if kind == "figures" else set())
+    if not isinstance(found, dict) or "files" not in found or (unknown := sorted(set(found) - known)):
+        others = ", ".join(sorted(known - {"files"}))
+        what = f"the unknown key {unknown[0]}" if isinstance(found, dict) and "files" in found else repr(found)
+        raise ValueError(f"{path}: expected INPUTS with the key files and, where needed, {others}, found {what}")
+    return {**optional, **found}
+
+
+def own_check(kind: str, name: str, library: Path) -> Callable[[dict], Iterator[tuple[tuple, str]]] | None:
+    """Return the function `check` of a plug-in, None if it has none.
+
+    check(options) yields, for each thing wrong with options that their schema allows, its keys below `options` and a
+    text: found, allowed. It is run alone, without the rest of the module, so it imports inside what it needs.
+    """
+    path = plugin_path(kind, name, library)
+    for statement in ast.parse(path.read_bytes(), filename=str(path)).body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == "check":
+            namespace: dict[str, Any] = {}
+            # without its annotations, which may name what the module imports
+            statement.returns = None
+            for argument in statement.args.args:
+                argument.annotation = None
+            exec(compile(ast.Module([statement], type_ignores=[]), str(path), "exec"), namespace)
+            return namespace["check"]
+    return None
 
 
 def options_schema(specification: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,15 @@
-"""Any attack of Foolbox by its class name, with its parameters (Rauber et al., 2017; arXiv 1707.04131)."""
+"""An attack of Foolbox by its class name, with its parameters (Rauber et al., 2017; arXiv 1707.04131).
 
+Which of them: docs/configuration.md. Attacks that go on from a misclassified image look for one themselves; an image
+for which they find none is left as it is, and counts as a failure.
+"""
+
+import eagerpy
 import foolbox
+import numpy as np
 import torch
+from foolbox.attacks.base import FlexibleDistanceMinimizationAttack
+from foolbox.criteria import Misclassification
 
 from advspectra.attack import Attack
 from advspectra.progress import NOTHING_KEPT, Part
@@ -10,7 +18,8 @@ SPEC = {
     "options": {
         "attack": {
             "type": "string",
-            "description": "class name in foolbox.attacks, such as LinfPGD (Table 6), L2PGD or L2DeepFoolAttack",
+            "description": "class name in foolbox.attacks, such as LinfPGD (Table 6), L2PGD or L2DeepFoolAttack; "
+            "docs/configuration.md says which cannot be used",
         },
         "epsilon": {
             "anyOf": [
@@ -23,12 +32,20 @@ SPEC = {
         },
         "parameters": {
             "type": "object",
-            "description": "arguments of the class, such as steps, rel_stepsize or abs_stepsize, random_start",
+            "description": "arguments of the class, such as steps, rel_stepsize or abs_stepsize, random_start; "
+            "distance is l0, l1, l2 or linf, init_attack a mapping with the keys attack and parameters",
             "default": {},
         },
     },
     "required": ["attack", "epsilon"],
 }
+
+
+def check(options):
+    """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
+    from advspectra_study.attack_checks import class_faults
+
+    yield from class_faults(options)
 
 
 def build(*, attack: str, epsilon: float | None, parameters: dict) -> Attack:
@@ -38,10 +55,23 @@ def build(*, attack: str, epsilon: float | None, parameters: dict) -> Attack:
     parameters : keyword arguments of the class.
     Raises ValueError for a class that Foolbox lacks, or arguments that it refuses.
     """
+    return attack_of(_named(attack, parameters), epsilon)
+
+
+def _named(attack: str, parameters: dict):
     factory = getattr(foolbox.attacks, attack, None)
     if not (isinstance(factory, type) and issubclass(factory, foolbox.attacks.base.Attack)):
         raise ValueError(f"foolbox {foolbox.__version__} has no attack {attack!r}")
-    return attack_of(instance_of(factory, parameters, name=attack), epsilon)
+    arguments, distance = dict(parameters), None
+    if issubclass(factory, FlexibleDistanceMinimizationAttack):
+        distance = arguments.pop("distance", None)
+    if start := arguments.get("init_attack"):
+        arguments["init_attack"] = _named(start["attack"], start.get("parameters", {}))
+    instance = instance_of(factory, arguments, name=attack)
+    if distance is not None:
+        # not as an argument, which PointwiseAttack lacks
+        instance._distance = getattr(foolbox.distances, distance)
+    return instance
 
 
 def instance_of(factory: type, parameters: dict, *, name: str):
@@ -68,8 +98,38 @@ def attack_of(
         network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part = NOTHING_KEPT
     ) -> torch.Tensor:
         model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
+        if first := _first_attack(instance):
+            return _from_starting_points(instance, first, model, inputs, labels, epsilon)
         _, clipped, _ = instance(model, inputs, labels, epsilons=epsilon, **({"part": part} if keeps else {}))
         return clipped
 
     precision = "float32" if epsilon is None else None
     return Attack(run=run, norm=float(instance.distance.p), epsilon=epsilon, precision=precision)
+
+
+def _from_starting_points(instance, first, model: foolbox.Model, inputs, labels, epsilon) -> torch.Tensor:
+    """Return the result of an attack that starts from misclassified images; `inputs` where there is none to start from.
+
+    first : looks for them. Foolbox, if one image lacks its start, gives no result for the others either.
+    """
+    np.random.seed(torch.initial_seed() % 2**32)  # PointwiseAttack draws from NumPy's generator
+    starts = first.run(model, inputs, Misclassification(labels), early_stop=epsilon)
+    found = model(starts).argmax(dim=1) != labels
+    images = inputs.clone()
+    if found.any():
+        # FMN attacks take no tensors of PyTorch's there
+        points = eagerpy.astensor(starts[found])
+        _, images[found], _ = instance(model, inputs[found], labels[found], epsilons=epsilon, starting_points=points)
+    return images
+
+
+def _first_attack(instance) -> foolbox.attacks.base.MinimizationAttack | None:
+    """Return the attack that finds the starting points of another: what its argument says, or Foolbox's default."""
+    attacks = foolbox.attacks
+    if getattr(instance, "init_attack", None) is not None:
+        return instance.init_attack
+    if isinstance(instance, attacks.BoundaryAttack | attacks.HopSkipJumpAttack):
+        return attacks.LinearSearchBlendedUniformNoiseAttack(steps=50)
+    if isinstance(instance, attacks.brendel_bethge.BrendelBethgeAttack):
+        return attacks.LinearSearchBlendedUniformNoiseAttack()
+    return attacks.SaltAndPepperNoiseAttack() if isinstance(instance, attacks.PointwiseAttack) else None

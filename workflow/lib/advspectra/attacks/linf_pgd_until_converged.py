@@ -21,7 +21,7 @@ SPEC = {
     "options": {
         "epsilon": {
             "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
                 {"type": "string", "examples": ["8/255"], "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
             ],
             "description": "largest magnitude of a perturbation, in units of the pixel range [0, 1]",
@@ -46,6 +46,13 @@ SPEC = {
     },
     "required": ["epsilon"],
 }
+
+
+def check(options):
+    """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
+    from advspectra_study.attack_checks import argument_faults
+
+    yield from argument_faults("LinfPGD", options["parameters"])
 
 
 def build(*, epsilon: float, parameters: dict, tolerance: float, control_images: int) -> Attack:

@@ -24,7 +24,7 @@ SPEC = {
     "options": {
         "epsilon": {
             "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
                 {"type": "string", "examples": ["32/255"], "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
             ],
             "description": "largest epsilon that is tried, in units of the pixel range [0, 1]",
@@ -53,6 +53,16 @@ SPEC = {
     },
     "required": ["epsilon", "tolerance"],
 }
+
+
+def check(options):
+    """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
+    from advspectra_study.attack_checks import argument_faults
+    from advspectra_study.runs import fraction
+
+    if fraction(options["tolerance"]) >= fraction(options["epsilon"]):
+        yield ("tolerance",), f"found {options['tolerance']}; allowed: less than epsilon, {options['epsilon']}"
+    yield from argument_faults("LinfPGD", options["parameters"])
 
 
 def build(*, epsilon: float, tolerance: float, loss: str, parameters: dict) -> Attack:

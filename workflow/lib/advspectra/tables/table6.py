@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from advspectra import foolbox_classes
 from advspectra.results import Run
 from advspectra.table import Cell, Column, Table
 
@@ -19,6 +20,8 @@ COLUMNS = (
     Column("checkpoints", "Checkpoints"),
     Column("parameters", "Further parameters"),
 )
+# attacks that take the parameters of Foolbox's LinfPGD
+OF_PGD = ("linf_pgd", "linf_pgd_until_converged", "minimal_linf_pgd")
 # the norm in the names of attacks
 METRICS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 
@@ -44,6 +47,7 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     notes = (
         f"Tables and figures show the attack `{shown}` on the checkpoint `{config['summary']['checkpoint']}`.",
         "The paper's step size is its column Learning Rate; it does not say whether the step is relative to ε.",
+        "A step size or number of steps that the configuration leaves open is Foolbox's default.",
     )
     return Table("Table 6. Attacks", COLUMNS, tuple(body), notes)
 
@@ -52,18 +56,20 @@ def _row(attack: Mapping) -> dict[str, Cell]:
     options = dict(attack["options"])
     parameters = dict(options.pop("parameters", {}))
     name = str(options.pop("attack", attack["family"]))
+    defaults = _defaults(attack["family"], name)
     row = {
         "name": attack["name"],
         "attack": name,
         "metric": next((metric for prefix, metric in METRICS.items() if prefix in name.lower()), None),
         "epsilon": _epsilon(options.pop("epsilon", None)),
-        "steps": parameters.pop("steps", None),
+        "steps": parameters.pop("steps", defaults.get("steps")),
         "images": attack["images"],
         "networks": _names(attack["networks"]),
         "checkpoints": _names(attack["checkpoints"]),
     }
     # Foolbox lets the absolute step overrule the relative one
-    relative, absolute = parameters.pop("rel_stepsize", None), parameters.pop("abs_stepsize", None)
+    relative = parameters.pop("rel_stepsize", defaults.get("rel_stepsize"))
+    absolute = parameters.pop("abs_stepsize", None)
     if absolute is not None:
         row["step"] = f"{absolute:g}, absolute"
     elif relative is not None:
@@ -71,6 +77,15 @@ def _row(attack: Mapping) -> dict[str, Cell]:
     rest = {**options, **parameters}
     row["parameters"] = ", ".join(f"{key} {value}" for key, value in rest.items()) or None
     return row
+
+
+def _defaults(family: str, name: str) -> dict:
+    """Return the defaults of the arguments of an attack of Foolbox's, by their names; of another attack none."""
+    name = "LinfPGD" if family in OF_PGD else name
+    known = foolbox_classes.class_names() if foolbox_classes.installed() else {}
+    if family not in (*OF_PGD, "foolbox") or name not in known:
+        return {}
+    return {key: argument.default for key, argument in foolbox_classes.attack_class(name).arguments.items()}
 
 
 def _names(names: str | Sequence[str]) -> str:

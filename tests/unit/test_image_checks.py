@@ -1,0 +1,115 @@
+"""What a config asks of its images that they cannot give is found before anything is trained."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from study import CONFIG, ROOT
+
+from advspectra.attack import balanced_subset
+from advspectra.image_file import ImageSet, write_images
+from advspectra_study.config import ConfigError, load_config
+from advspectra_study.image_checks import image_faults, require_fit
+from advspectra_study.machine import lacks
+
+RESNET = {"name": "resnet18", "architecture": "resnet18", "options": {"width": 1 / 64}, "activations": ["relu"]}
+RESNET |= {"depths": [17], "learning_rate": 0.01}
+
+
+def images(*, train=9, test=(5, 3, 4), shape=(3, 8, 8)):
+    labels = np.arange(train) % len(test), np.repeat(np.arange(len(test)), test)
+    pixels = [np.zeros((len(one), *shape), dtype=np.uint8) for one in labels]
+    names = ("cat", "dog", "ship")[: len(test)]
+    return ImageSet(pixels[0], labels[0], pixels[1], labels[1], names, {"source": "made up"})
+
+
+def config(**changes):
+    """A study of small networks, all of whose images have one size; changes : of its sections."""
+    raw = copy.deepcopy(CONFIG) | {"transfers": [], "lines": [], "claims": {}}
+    raw["dataset"] = {"name": "mine", "source": "image_folder", "options": {"path": "x"}}
+    raw["attacks"] = raw["attacks"][:1]
+    for section, change in changes.items():
+        raw[section] = {**raw[section], **change} if isinstance(change, dict) else change
+    return raw
+
+
+def faults(given, **changes):
+    library = ROOT / "workflow" / "lib"
+    loaded = load_config(config(**changes), schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=library)
+    return [str(fault) for fault in image_faults(loaded, given)]
+
+
+def test_images_that_fit_have_no_fault():
+    assert not faults(images())
+
+
+@pytest.mark.parametrize("test", [(5, 3, 4), (3, 3, 3), (5, 5, 3), (9, 1)])
+def test_as_many_images_as_the_classes_have_are_allowed_and_no_more(test):
+    given = images(test=test)
+
+    def asked(count):
+        return faults(given, attacks=[CONFIG["attacks"][0] | {"images": count}])
+
+    most = max(count for count in range(1, sum(test) + 1) if not asked(count))
+    assert len(balanced_subset(given.test_labels, most)) == most
+    with pytest.raises(ValueError):
+        balanced_subset(given.test_labels, most + 1)
+    assert asked(most + 1)[0].endswith(f"allowed: at most {most}")
+
+
+def test_the_class_that_has_too_few_images_is_named():
+    found = faults(images(test=(4, 1)), attacks=[CONFIG["attacks"][0] | {"images": 4}])
+    text = "found 4, which needs 2 test images of class 'dog', which has 1; allowed: at most 3"
+    assert found == [f"attacks[0].images: {text}"]
+
+
+def test_a_last_batch_of_one_image_is_too_few_for_the_normalisation_of_one_pixel():
+    attacks = [CONFIG["attacks"][0]]
+    small = {"networks": [RESNET], "attacks": attacks, "training": CONFIG["training"] | {"batch_size": 8}}
+    text = (
+        "found 8, with which the last batch of 9 training images has 1, too few for the batch normalisation of resnet18"
+    )
+    assert faults(images(), **small) == [f"training.batch_size: {text}; allowed: another number, such as 9"]
+    assert not faults(images(train=10), **small)
+    assert not faults(images(shape=(3, 16, 16)), **small)  # its last layers have 2 x 2 pixels
+    assert not faults(images(), **small | {"networks": CONFIG["networks"]})
+
+
+def test_a_network_that_the_images_do_not_allow_is_named():
+    wide = RESNET | {"options": {"width": 0.001}}
+    found = faults(images(), networks=[*CONFIG["networks"], wide])
+    assert len(found) == 1 and found[0].startswith("networks[2]: resnet18") and "without channels" in found[0]
+
+
+def test_the_luminance_is_that_of_gray_or_colour_images():
+    found = faults(images(shape=(2, 8, 8)))
+    assert [text.partition(": ")[0] for text in found] == ["spectra.conventions[0]", "networks[0].activations[0]"]
+    assert not faults(images(shape=(1, 8, 8)))
+
+
+def test_states_after_the_last_step_and_an_empty_part_are_faults():
+    late = CONFIG["training"] | {"checkpoints": {"steps": [0, 1, 2]}}
+    assert faults(images(), training=late) == [
+        "training.checkpoints.steps[2]: found 2; allowed: at most 1, the last step"
+    ]
+    held = CONFIG["training"] | {"selection": {"by": "held_out", "held_out_fraction": 0.01}}
+    assert "leaves one part of 9 training images empty" in faults(images(), training=held)[0]
+
+
+def test_all_faults_are_told_at_once_and_nothing_is_drawn(tmp_path):
+    write_images(tmp_path / "images.h5", images(test=(4, 1), shape=(2, 8, 8)))
+    before = torch.get_rng_state()
+    with pytest.raises(ConfigError, match="with the images of mine the config has 3 errors:"):
+        require_fit(config(), tmp_path / "images.h5")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_machine_is_said_to_lack_only_what_it_cannot_have(monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("pathlib.Path.exists", lambda path: False)
+    assert lacks("cuda") and lacks("mps") and not lacks("cpu") and not lacks("auto")
+    monkeypatch.setattr("pathlib.Path.exists", lambda path: str(path) == "/dev/dxg")
+    assert not lacks("cuda")
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert lacks("cuda") and not lacks("mps")

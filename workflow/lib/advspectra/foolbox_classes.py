@@ -1,0 +1,145 @@
+"""What the classes of foolbox.attacks are called and take, read from Foolbox's sources.
+
+Importing Foolbox imports PyTorch, which takes seconds; reading the files of one class takes milliseconds.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a class: the names in its annotation (int, Optional, ...), what a Literal there allows, its
+    default; REQUIRED if there is none.
+    """
+
+    kinds: frozenset[str]
+    literals: tuple[Any, ...]
+    default: Any
+
+
+@dataclass(frozen=True)
+class AttackClass:
+    """A class of foolbox.attacks.
+
+    name : its own, also where an alias was asked for. bases : the names of all classes that it derives from, itself
+    among them. arguments : by name. distance : of its perturbations, l0, l1, l2 or linf; None if it has none, or if
+    the argument `distance` or `constraint` says which.
+    """
+
+    name: str
+    bases: frozenset[str]
+    arguments: dict[str, Argument]
+    distance: str | None
+
+
+def installed() -> bool:
+    """Return whether Foolbox's sources can be read in this environment."""
+    return _folder() is not None
+
+
+@cache
+def class_names() -> dict[str, str]:
+    """Return the module of each class that foolbox.attacks has, by its name; of an alias, the module of what it names.
+
+    Of those that others derive from only what Foolbox itself shows there.
+    """
+    found = {}
+    for statement in _parsed("__init__").body:
+        if isinstance(statement, ast.ImportFrom) and statement.module != "base":
+            found |= {alias.name: statement.module for alias in statement.names}
+        elif isinstance(statement, ast.Assign):
+            found |= {target.id: found[statement.value.id] for target in statement.targets}
+    return found
+
+
+@cache
+def attack_class(name: str) -> AttackClass:
+    """Return what there is to know of a class, by its name or alias; KeyError if foolbox.attacks has none of it."""
+    module = class_names()[name]
+    for statement in _parsed("__init__").body:
+        if isinstance(statement, ast.Assign) and name in [target.id for target in statement.targets]:
+            return attack_class(statement.value.id)
+    line = list(_line(name, module))
+    initialiser = next((method for one in line if (method := _method(one, "__init__"))), None)
+    return AttackClass(
+        name=name,
+        bases=frozenset(one.name for one in line),
+        arguments=_arguments(initialiser) if initialiser else {},
+        distance=next((distance for one in line if (distance := _distance(one))), None),
+    )
+
+
+@cache
+def _folder() -> Path | None:
+    specification = find_spec("foolbox")  # of a package at the top this imports nothing
+    folders = specification.submodule_search_locations if specification else None
+    return Path(folders[0]) / "attacks" if folders else None
+
+
+@cache
+def _parsed(module: str) -> ast.Module:
+    return ast.parse((_folder() / f"{module}.py").read_text(encoding="utf-8"))
+
+
+def _line(name: str, module: str) -> Iterator[ast.ClassDef]:
+    """Yield a class and those of Foolbox's attacks that it derives from, in the order in which they are asked."""
+    tree = _parsed(module)
+    for statement in tree.body:
+        if isinstance(statement, ast.ClassDef) and statement.name == name:
+            yield statement
+            for base in statement.bases:
+                if isinstance(base, ast.Name):
+                    yield from _line(base.id, module)
+        elif isinstance(statement, ast.ImportFrom) and statement.level == 1:
+            if name in [alias.asname or alias.name for alias in statement.names]:
+                yield from _line(name, statement.module)
+
+
+def _method(one: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+    return next((part for part in one.body if isinstance(part, ast.FunctionDef) and part.name == name), None)
+
+
+def _arguments(initialiser: ast.FunctionDef) -> dict[str, Argument]:
+    signature = initialiser.args
+    places = signature.args[1:]
+    defaults = [None] * (len(places) - len(signature.defaults)) + signature.defaults
+    pairs = [*zip(places, defaults, strict=True), *zip(signature.kwonlyargs, signature.kw_defaults, strict=True)]
+    return {place.arg: _argument(place.annotation, default) for place, default in pairs}
+
+
+def _argument(annotation: ast.expr | None, default: ast.expr | None) -> Argument:
+    names, literals = set(), []
+    for node in ast.walk(annotation) if annotation else ():
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Constant):
+            literals.append(node.value)
+    if default is None:
+        return Argument(frozenset(names), tuple(literals), REQUIRED)
+    try:
+        value = ast.literal_eval(default)
+    except ValueError:  # computed, such as 0.01 / 0.3
+        value = eval(compile(ast.Expression(default), "<default>", "eval"), {"__builtins__": {}})
+    return Argument(frozenset(names), tuple(literals), value)
+
+
+def _distance(one: ast.ClassDef) -> str | None:
+    """Return the distance that a class body names: `distance = l2`, or a property that returns it."""
+    for part in one.body:
+        if isinstance(part, ast.Assign) and [getattr(target, "id", None) for target in part.targets] == ["distance"]:
+            value = part.value
+        elif isinstance(part, ast.FunctionDef) and part.name == "distance":
+            value = part.body[-1].value if isinstance(part.body[-1], ast.Return) else None
+        else:
+            continue
+        if isinstance(value, ast.Name) and value.id in ("l0", "l1", "l2", "linf"):
+            return value.id
+    return None

@@ -1,0 +1,113 @@
+"""Checks of a config that need its images: run by the job that makes images.h5, and again before each training."""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from advspectra.image_file import ImageSet, read_images
+from advspectra.networks import build_network
+from advspectra_study.channel_checks import channel_faults
+from advspectra_study.config import ConfigError, load_config
+from advspectra_study.config_faults import Fault
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def require_fit(raw: Mapping[str, Any], path: str | Path) -> None:
+    """Raise ConfigError with all faults that a config has with the images.h5 at `path`; raw : as Snakemake has it."""
+    config = load_config(raw, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=ROOT / "workflow/lib")
+    if faults := image_faults(config, read_images(path)):
+        raise ConfigError(faults, what=f"with the images of {config['dataset']['name']} the config has")
+
+
+def image_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
+    """Return what a valid config asks of its images that they cannot give."""
+    count = _trained_on(config, len(images.train_labels))
+    if count is None:
+        text = f"found {config['training']['selection']['held_out_fraction']}, which leaves one part of "
+        text += f"{len(images.train_labels)} training images empty; allowed: a fraction that leaves none"
+        return [Fault(("training", "selection", "held_out_fraction"), text)]
+    faults = list(_class_faults(config, images))
+    faults += channel_faults(config, images.train_images.shape[1])
+    faults += _step_faults(config, count)
+    return faults + list(_network_faults(config, images, count))
+
+
+def _trained_on(config: Mapping[str, Any], count: int) -> int | None:
+    """Return how many images are left to train on, None if none is left or none is held out that should be."""
+    selection = config["training"]["selection"]
+    if selection["by"] != "held_out":
+        return count
+    held = round(count * selection["held_out_fraction"])
+    return count - held if 0 < held < count else None
+
+
+def _class_faults(config: Mapping[str, Any], images: ImageSet) -> Iterator[Fault]:
+    have = np.bincount(images.test_labels, minlength=len(images.class_names))
+    # equally many of each class, and one more of the first ones: see attack.balanced_subset
+    most = int(have.min()) * len(have) + int(have.argmin())
+    for index, attack in enumerate(config["attacks"]):
+        if attack["images"] > most:
+            each, more = divmod(attack["images"], len(have))
+            need = each + (np.arange(len(have)) < more)
+            first = int(np.flatnonzero(need > have)[0])
+            text = f"found {attack['images']}, which needs {need[first]} test images of class "
+            text += f"{images.class_names[first]!r}, which has {have[first]}; allowed: at most {most}"
+            yield Fault(("attacks", index, "images"), text)
+
+
+def _step_faults(config: Mapping[str, Any], count: int) -> Iterator[Fault]:
+    training = config["training"]
+    last = training["epochs"] * -(-count // training["batch_size"])
+    places = [(("training", "checkpoints"), training["checkpoints"])]
+    networks = enumerate(config["networks"])
+    places += [(("networks", index, "checkpoints"), entry.get("checkpoints")) for index, entry in networks]
+    for keys, kept in places:
+        for index, step in enumerate(kept["steps"] if kept else ()):
+            if step > last:
+                yield Fault((*keys, "steps", index), f"found {step}; allowed: at most {last}, the last step")
+
+
+def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> Iterator[Fault]:
+    """Tries the last batch of an epoch, the smallest, in training mode: on PyTorch's device meta, without numbers."""
+    batch_size = config["training"]["batch_size"]
+    last = count % batch_size or min(batch_size, count)
+    for index, entry in enumerate(config["networks"]):
+        form = {"image_shape": images.train_images.shape[1:], "classes": len(images.class_names)}
+        for activation, depth in product(entry["activations"], entry["depths"]):
+            about = {"options": entry["options"], "activation": activation, "depth": depth, **form}
+            if not (fault := _forward_fault(entry["architecture"], about, last)):
+                continue
+            if last > 1 or _forward_fault(entry["architecture"], about, 2):
+                keys, text = ("networks", index), f"{entry['name']} with these images: {fault}"
+            else:
+                better = next(size for size in range(batch_size + 1, count + 2) if count % size != 1)
+                keys = ("training", "batch_size")
+                text = f"found {batch_size}, with which the last batch of {count} training images has 1, too few for "
+                text += f"the batch normalisation of {entry['name']}; allowed: another number, such as {better}"
+            yield Fault(keys, text)
+            break
+
+
+def _forward_fault(architecture: str, about: dict[str, Any], count: int) -> str:
+    """Return why a network cannot be trained on batches of `count` images; empty if it can."""
+
+    def forward() -> None:
+        network = build_network(architecture, alpha=1, alpha_scaling="plain", seed=0, **about)
+        with torch.no_grad():
+            network.train()(torch.zeros(count, *about["image_shape"]))
+
+    try:
+        with torch.device("meta"):
+            forward()
+    except (ValueError, RuntimeError):
+        # also what meta cannot do
+        try:
+            forward()
+        except (ValueError, RuntimeError) as error:
+            return str(error)
+    return ""
