@@ -10,18 +10,21 @@ from snakemake.exceptions import WorkflowError
 
 ROOT = Path(workflow.basedir)
 LIBRARY = ROOT / "workflow/lib"
+if {*"{}"} & {*str(ROOT)}:
+    raise WorkflowError(f"{ROOT}: expected a path without braces, which Snakemake takes for wildcards; move the folder")
 sys.path.insert(0, str(LIBRARY))
 
 from advspectra.page.words import title
 from advspectra_study.config import ConfigError, load_config
 from advspectra_study.costs import Costs
 from advspectra_study.fingerprint import code_fingerprint
-from advspectra_study.machine import gpus, share_library
+from advspectra_study.machine import gpus, quote_python, share_library
 from advspectra_study.plugins import available, literal
 from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
 from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs
 
 share_library(LIBRARY)
+quote_python()
 try:
     GIVEN = load_config(config, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
 except ConfigError as error:

@@ -6,6 +6,7 @@ import gc
 import hashlib
 import importlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 from advspectra.hdf5 import recorded_sha256, replacing
 
@@ -35,8 +37,9 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
     """
     # what scripts import stays until their end: looking through it then takes half a second if torch is in it
     gc.freeze()
-    with open(snakemake.log[0], "w", buffering=1) as log:
+    with open(snakemake.log[0], "w", buffering=1, encoding="utf-8") as log:
         try:
+            _not_from_the_future(snakemake.input, log)
             _import_all(snakemake.params.code)
             start = time.perf_counter()
             yield lambda line: print(line, file=log)
@@ -48,6 +51,23 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             print(message, file=log)
             print(message, file=sys.stderr)
             sys.exit(1)
+
+
+def _not_from_the_future(paths: Iterable[str], log: TextIO) -> None:
+    """Give files whose time is yet to come the time of now; ValueError if that is refused.
+
+    They come from a machine whose clock is ahead. Snakemake would remove what is made of them: older than its input.
+    """
+    for path in map(str, paths):
+        if os.stat(path).st_mtime > time.time():
+            try:
+                os.utime(path)
+            except OSError as error:
+                raise ValueError(
+                    f"{path}: its time is later than this machine's, and cannot be set ({error.strerror}); "
+                    "set the clock, or the time of the file with touch"
+                ) from error
+            print(f"{path}: its time was later than this machine's, and is now set to that", file=log)
 
 
 def provenance(snakemake) -> dict[str, str]:
@@ -116,11 +136,14 @@ def _commit() -> dict[str, str | list[str]]:
 
     def git(*arguments: str) -> str:
         command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run(command, capture_output=True, check=True)
+        return done.stdout.decode(errors="backslashreplace")
 
     try:
-        changed = git("status", "--porcelain", "--", "Snakefile", "workflow", "envs").splitlines()
-        return {"commit": git("rev-parse", "HEAD"), "uncommitted": [line.split()[-1] for line in changed]}
+        # -z: names as they are, not quoted; each after two letters and a space
+        changed = git("status", "--porcelain", "-z", "--no-renames", "--", "Snakefile", "workflow", "envs")
+        names = [entry[3:] for entry in changed.split("\0") if entry]
+        return {"commit": git("rev-parse", "HEAD").strip(), "uncommitted": names}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": "unknown", "uncommitted": "unknown"}
 
