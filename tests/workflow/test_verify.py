@@ -58,7 +58,7 @@ def verified(study):
 
 DAMAGED, OUTDATED = "damaged, or not what the study would make", "made otherwise than the study would now"
 MISSING, FOREIGN, LEFT = "not made yet", "no part of the study as it is configured", "left by jobs that were killed"
-UNREAD, UNFINISHED = "cannot be looked at now", "unfinished"
+UNREAD, UNFINISHED = "cannot be looked at now", "unfinished, or kept from before"
 
 
 def flip(path):

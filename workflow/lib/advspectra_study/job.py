@@ -18,13 +18,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-from advspectra.hdf5 import recorded_sha256, replacing
+import numpy as np
+
+from advspectra.hdf5 import DIGEST, content_sha256, open_file, recorded_sha256, replacing
+from advspectra_study.kept import forget, second_name, take_back
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
 
 # seconds that this process, which is one job, has spent on what its results are made from, not on making them
 _not_computing = 0.0
+
+
+class _Kept(Exception):
+    """What the job would make is there already, kept from before a run that was killed."""
 
 
 @contextmanager
@@ -42,8 +49,16 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             _not_from_the_future(snakemake.input, log)
             _import_all(snakemake.params.code)
             start = time.perf_counter()
-            yield lambda line: print(line, file=log)
+            try:
+                yield lambda line: print(line, file=log)
+            except _Kept:
+                take_back(snakemake.output)
+                print("not computed: it was kept from before", file=log)
+            forget(snakemake.output)
             print(f"computed for {time.perf_counter() - start - _not_computing:.3f} s", file=log)
+        except KeyboardInterrupt:
+            print("stopped by Ctrl-C", file=log)
+            sys.exit(130)
         except Exception as error:
             message = f"rule {snakemake.rule}: {type(error).__name__}: {error}"
             if not isinstance(error, ValueError | OSError):
@@ -112,14 +127,27 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
     """Yield the progress.Progress of the job that makes `output`, removed when the block, which writes that, has ended.
 
     about : the attributes of the output, from which unfinished work is known as its own. The commit does not count.
+    If just this output is kept from before a run that was killed, the job takes it and ends here.
     """
     from advspectra.progress import Progress  # here, as it imports torch, which half of the jobs do without
 
     kept = {name: value for name, value in about.items() if name not in ("commit", "uncommitted")}
+    if _is_whole(second_name(output), kept):
+        raise _Kept
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
     progress = Progress(Path(output).with_suffix(".unfinished"), about=digest, every=snakemake.resources.save_every)
     yield progress
     progress.remove()
+
+
+def _is_whole(path: Path, about: Mapping) -> bool:
+    """Return whether there is an undamaged HDF5 file with these attributes."""
+    try:
+        with open_file(path) as file:
+            same = all(np.array_equal(file.attrs.get(name), value) for name, value in about.items())
+            return same and file.attrs.get(DIGEST) == content_sha256(file)
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def sha256(path: str | Path) -> str:

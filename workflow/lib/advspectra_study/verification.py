@@ -15,6 +15,7 @@ from tqdm import tqdm
 from advspectra.hdf5 import content_sha256, open_file
 from advspectra.result_checks import check_result
 from advspectra_study.job import sha256
+from advspectra_study.kept import second_name
 
 # of inputs that may be newer than what was made of them: a state of the network is known by its own digest
 REPLACEABLE = ("checkpoints.h5", "checkpoints.kept")
@@ -55,7 +56,7 @@ class Report:
             yield f"{len(self.missing)} not made yet:"
             yield from (f"  {path}" for path in self.missing)
         for title, paths in (
-            ("unfinished; snakemake goes on from there:", self.unfinished),
+            ("unfinished, or kept from before; snakemake goes on from there:", self.unfinished),
             ("no part of the study as it is configured:", self.foreign),
             ("left by jobs that were killed; of no use any more:", self.leftovers),
         ):
@@ -101,12 +102,13 @@ def verify(folder: str, expected: Mapping[str, Mapping]) -> Report:
 def _look_for_others(report: Report, folder: str, known: set[str]) -> None:
     """Add the files of the folder that are no results of the study to the report."""
     goes_on = {str(Path(path).with_suffix(".unfinished")) for path in report.missing}
+    kept = {second_name(path) for path in report.missing}
     files = sorted(file for file in Path(folder).rglob("*") if not file.is_dir())
     for file in files:
         inside = file.relative_to(folder)
         if str(file) in known or inside.parts[0] in ("logs", "benchmarks"):
             continue
-        if goes_on & {str(parent) for parent in file.parents}:
+        if goes_on & {str(parent) for parent in file.parents} or file in kept:
             report.unfinished.append(str(file))
         elif any(part.startswith(".") or part.endswith(".unfinished") for part in inside.parts):
             report.leftovers.append(str(file))
