@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,3 +72,13 @@ def test_a_python_with_a_space_in_its_path_is_quoted_once(monkeypatch):
     machine.quote_python()
     machine.quote_python()
     assert machine.sys.executable == "'/my drive/python'"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError("no such thing")])
+def test_a_job_that_ends_early_says_so_in_one_line(tmp_path, capsys, error):
+    files = {"log": [str(tmp_path / "log")], "input": [], "output": [], "params": SimpleNamespace(code={})}
+    with pytest.raises(SystemExit), job.job(SimpleNamespace(rule="attack", **files)):
+        raise error
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line in ("rule attack: stopped by Ctrl-C", "rule attack: ValueError: no such thing")
+    assert (tmp_path / "log").read_text().splitlines() == [line]

@@ -1,6 +1,7 @@
 """Studies run in the places where people keep them."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -41,6 +42,23 @@ def test_in_a_locale_without_utf_8_nothing_is_out_of_date(tmp_path, monkeypatch)
     before = (tmp_path / IMAGES).read_bytes()
     study.run("--forceall")
     assert (tmp_path / IMAGES).read_bytes() == before
+
+
+def test_a_copy_without_times_and_without_snakemakes_memory_is_put_in_order_by_one_command(tmp_path):
+    settings = "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0/training.json"
+    study = Study(tmp_path, CONFIG, settings)
+    study.run()
+    before = {path: (tmp_path / path).read_bytes() for path in (IMAGES, settings)}
+    # as if the copy had been written in another order
+    for path, age in ((settings, 200), (IMAGES, 100)):
+        os.utime(tmp_path / path, (time.time() - age,) * 2)
+    assert study.planned() == []
+    shutil.rmtree(tmp_path / ".snakemake")
+    assert study.planned() != []
+    study.run("--touch")
+    assert study.planned() == []
+    assert {path: (tmp_path / path).read_bytes() for path in before} == before
+    assert not [path for path in (tmp_path / "results").rglob(".*")]
 
 
 def test_what_is_made_of_a_file_from_a_clock_that_is_ahead_stays(tmp_path):

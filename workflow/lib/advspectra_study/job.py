@@ -57,7 +57,8 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             forget(snakemake.output)
             print(f"computed for {time.perf_counter() - start - _not_computing:.3f} s", file=log)
         except KeyboardInterrupt:
-            print("stopped by Ctrl-C", file=log)
+            for place in (log, sys.stderr):
+                print(f"rule {snakemake.rule}: stopped by Ctrl-C", file=place)
             sys.exit(130)
         except Exception as error:
             message = f"rule {snakemake.rule}: {type(error).__name__}: {error}"
