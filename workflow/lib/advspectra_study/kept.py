@@ -57,7 +57,8 @@ class Kept:
                 continue
             take_back(job.output)
             records = [self._records.get(output) for output in job.output]
-            if None in records:  # what a killed run has left: the job must say whether it is what it would make
+            if None in records or not hasattr(memory, "_write_record"):
+                # what a killed run has left (or an older Snakemake runs): the job says whether it would make just this
                 memory.started(job)
                 continue
             for output, record in zip(job.output, records, strict=True):
