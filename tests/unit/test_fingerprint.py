@@ -1,5 +1,8 @@
 """Digests change with the meaning of exactly the modules that a script reaches."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,15 @@ def test_a_relative_import_is_refused(library):
     (library / "pkg/b.py").write_text("from . import a\n")
     with pytest.raises(ValueError, match="b.py, line 1.*import absolutely"):
         digests(library)
+
+
+def test_the_locale_changes_no_digest(library):
+    (library / "pkg/b.py").write_text("alpha = 'α'\n", encoding="utf-8")
+    ask = (
+        "import sys; from pathlib import Path; from advspectra_study.fingerprint import code_fingerprint as digests; "
+        "print(digests(Path(sys.argv[1]), package=Path(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", ask, library.parent / "scripts/a.py", library / "pkg"]
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=os.environ | ascii_only, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(digests(library))

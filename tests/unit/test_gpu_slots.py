@@ -58,6 +58,19 @@ def test_gpus_are_chosen_from_those_that_a_scheduler_shows(processes):
     assert processes("GPU-4a,GPU-7c")[1] == "GPU-4a" and processes("3")[1] == "3" and processes("3")[1] == "3"
 
 
+def test_parts_of_a_gpu_are_claimed_by_their_names_which_have_slashes(processes):
+    names = "MIG-GPU-8932f937-d72c/1/0, MIG-GPU-8932f937-d72c/2/0"
+    assert [processes(names)[1] for _ in range(2)] == names.split(", ")
+
+
+def test_without_a_folder_for_locks_a_process_sees_what_it_saw(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(gpu_slots, "gettempdir", lambda: str(tmp_path / "file"))
+    monkeypatch.setenv(gpu_slots.VISIBLE, "2,3")
+    gpu_slots.claim()
+    assert os.environ[gpu_slots.VISIBLE] == "2,3"
+
+
 def test_without_a_gpu_nothing_happens(processes, monkeypatch):
     monkeypatch.delenv(gpu_slots.VISIBLE, raising=False)
     if gpu_slots.visible():

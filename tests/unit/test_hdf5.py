@@ -1,6 +1,10 @@
 """Files appear whole or not at all, say what they are, and are the same bytes each time."""
 
+import errno
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -213,3 +217,65 @@ def test_what_cannot_be_written_is_one_error_that_names_it(tmp_path):
     for path in (Path("/dev/full/a.h5"), Path("/proc/a.h5")):
         with pytest.raises(OSError, match=f"{path} cannot be written"):
             write(path)
+
+
+@pytest.mark.parametrize("refused", [errno.EPERM, errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_refuses_modes_and_flushing_holds_whole_files(tmp_path, monkeypatch, refused):
+    def refuse(*_, **__):
+        raise OSError(refused, os.strerror(refused))
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
+    write(tmp_path / "a.h5")
+    with open_checked(tmp_path / "a.h5", kind="toy", version=2) as file:
+        assert file["values"][()].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("fault", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_what_does_not_get_to_the_disk_does_not_take_the_name(tmp_path, monkeypatch, fault):
+    def fail(_):
+        raise OSError(fault, os.strerror(fault))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=re.escape(f"a.h5 cannot be written: {os.strerror(fault)}")):
+        write(tmp_path / "a.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_another_program_has_open_for_writing_is_not_called_damaged(tmp_path):
+    write(tmp_path / "a.h5")
+    hold = "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); print(flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    holder = subprocess.Popen([sys.executable, "-c", hold, tmp_path / "a.h5"], **pipes)
+    holder.stdout.readline()
+    try:
+        with pytest.raises(BlockingIOError, match="a.h5: cannot be read now, as another program has it open"):
+            recorded_sha256(tmp_path / "a.h5")
+        with pytest.raises(BlockingIOError), open_checked(tmp_path / "a.h5", kind="toy", version=2):
+            pass
+    finally:
+        holder.communicate()
+    assert recorded_sha256(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("answer", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])
+def test_a_file_system_without_locks_is_read_without_one(tmp_path, monkeypatch, answer):
+    write(tmp_path / "a.h5")
+    open_hdf5 = h5py.File
+
+    def without_locks(path, mode, locking=None):
+        if locking is not False:
+            raise OSError(answer, f"unable to lock file, errno = {answer}")
+        return open_hdf5(path, mode, locking=locking)
+
+    monkeypatch.setattr(h5py, "File", without_locks)
+    assert recorded_sha256(tmp_path / "a.h5")
+
+
+def test_what_the_system_cannot_read_is_not_called_damaged(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise OSError(errno.EIO, "file read failed")
+
+    monkeypatch.setattr(h5py, "File", broken)
+    with pytest.raises(OSError, match="a.h5: cannot be read: Input/output error"):
+        recorded_sha256(tmp_path / "a.h5")

@@ -188,7 +188,7 @@ def test_a_pickle_in_place_of_a_result_is_no_hdf5_file_and_does_not_run(tmp_path
 def test_a_pickle_among_results_is_no_hdf5_file_and_does_not_run(tmp_path, kind):
     path, marker = tmp_path / f"{kind}.h5", tmp_path / "ran"
     path.write_bytes(pickle.dumps(Evil(marker)))
-    with pytest.raises(ValueError, match=f"{kind}.h5: expected an HDF5 result file"):
+    with pytest.raises(ValueError, match=f"{kind}.h5: expected an HDF5 file"):
         read_runs([path])
     assert not marker.exists()
 

@@ -49,7 +49,7 @@ def verified(study):
     lists, title = {}, ""
     for line in done.stdout.splitlines():
         if line.startswith("  "):
-            lists[title].append(line.strip())
+            lists[title].append(re.sub(r" \([\d.]+ \w+\)$", "", line.strip()))  # without the size of the file
         else:
             title = re.sub(r"^\d+ ", "", line).split(":")[0].split(";")[0]
             lists[title] = []
@@ -58,6 +58,7 @@ def verified(study):
 
 DAMAGED, OUTDATED = "damaged, or not what the study would make", "made otherwise than the study would now"
 MISSING, FOREIGN, LEFT = "not made yet", "no part of the study as it is configured", "left by jobs that were killed"
+UNREAD, UNFINISHED = "cannot be looked at now", "unfinished, or kept from before"
 
 
 def flip(path):
@@ -241,6 +242,36 @@ def test_what_is_no_part_of_the_study_is_listed_apart(finished_study, tmp_path, 
     assert len(lists[LEFT]) == 2 and "results/tiny/notes.txt" in lists[FOREIGN], output
     assert f"{RELU}/moved/best/perturbations.h5" in lists[FOREIGN]
     assert DAMAGED not in lists  # what read them is made otherwise now, nothing is broken
+    # each with its size, and one command that removes them and nothing else, a folder in one
+    assert "results/tiny/notes.txt (4 bytes)" in output
+    (command,) = lists[next(title for title in lists if title.startswith("to remove those"))]
+    assert f"{RELU}/moved " in command and f"{RELU}/moved/" not in command, command
+    before = {path for path in study.folder.rglob("*") if path.is_file()}
+    subprocess.run(command, shell=True, check=True, cwd=study.folder)
+    gone = before - {path for path in study.folder.rglob("*") if path.is_file()}
+    assert {str(path.relative_to(study.folder)) for path in gone} == {*lists[LEFT], *lists[FOREIGN]}
+
+
+def test_work_from_which_a_job_goes_on_is_not_called_a_leftover(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+    (study.folder / f"{RELU}/pgd/best/perturbations.h5").unlink()
+    (study.folder / f"{RELU}/pgd/best/perturbations.unfinished").mkdir()
+    (study.folder / f"{RELU}/pgd/best/perturbations.unfinished/batch.h5").write_bytes(b"half")
+    _, lists, output = verified(study)
+    assert lists[UNFINISHED] == [f"{RELU}/pgd/best/perturbations.unfinished/batch.h5"], output
+    assert LEFT not in lists and not any(title.startswith("to remove") for title in lists)
+
+
+def test_a_file_that_another_program_has_open_is_not_called_damaged_nor_what_is_made_of_it(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+    path = f"{RELU}/pgd/best/perturbations.h5"
+    with h5py.File(study.folder / path, "r+"):  # a notebook that forgot to close it
+        status, lists, output = verified(study)
+    assert status == 1 and f"{path}: cannot be read now, as another program has it open for writing" in output
+    assert {path, f"{RELU}/pgd/best/spectra.h5"} <= {line.split(":")[0] for line in lists[UNREAD]}, output
+    assert all(path in line for line in lists[UNREAD]), output  # or made of it
+    assert DAMAGED not in lists and OUTDATED not in lists
+    assert verified(study)[0] == 0
 
 
 def test_a_code_change_is_named_with_its_module(finished_study, tmp_path):

@@ -16,6 +16,8 @@ if not isinstance(workflow.current_basedir, os.PathLike):
     raise WorkflowError("advspectra runs from a folder of this machine: clone its repository and give its Snakefile's path")
 ROOT = Path(workflow.current_basedir).resolve().parents[1]
 LIBRARY = ROOT / "workflow/lib"
+if {*"{}"} & {*str(ROOT)}:
+    raise WorkflowError(f"{ROOT}: expected a path without braces, which Snakemake takes for wildcards; move the folder")
 sys.path.insert(0, str(LIBRARY))
 
 from advspectra.page.words import title
@@ -24,13 +26,14 @@ from advspectra_study.config_files import options_of_source, with_numbers
 from advspectra_study.costs import Costs
 from advspectra_study.data_identity import images_params
 from advspectra_study.fingerprint import code_fingerprint
-from advspectra_study.machine import gpus, lacks, share_library
+from advspectra_study.machine import gpus, lacks, quote_python, share_library
 from advspectra_study.plan_log import PlanLog
 from advspectra_study.plugins import available, inputs
 from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
 from advspectra_study.states import kept_states, lines_entry, states_by_run, steps_and_epochs, training_rules
 
 share_library(LIBRARY)
+quote_python()
 if not config:
     raise WorkflowError("no configuration: a workflow that imports advspectra as a module hands one on, `config: config`")
 if workflow.modifier.modify_path("results") != "results":
@@ -52,9 +55,10 @@ def with_options_of_its_source(merged):
     return {**merged, "dataset": {**dataset, "options": options}}
 
 
+config.update(with_options_of_its_source(config))
 try:
     GIVEN = load_config(
-        with_options_of_its_source(config),
+        config,
         schema_path=ROOT / "workflow/schemas/config.schema.yaml",
         library=LIBRARY,
         files=workflow.configfiles,
@@ -111,7 +115,8 @@ if workflow.remote_exec:
 
 # On a cluster the first job says so: its head node need not have what its nodes have. Neither need a machine that has
 # nothing to compute, so this is not a fault of the configuration.
-onstart:
+def refuse_missing_device():
+    """End before the first job where jobs here would compute on a device that this machine lacks."""
     if workflow.local_exec and not workflow.remote_exec and lacks(STUDY["compute"]["device"]):
         asked = {job.rule.name: job.rule.resources.get("gpu") for job in workflow.dag.needrun_jobs()}
         waiting = [name for name, gpu in asked.items() if gpu and gpu.value]

@@ -34,7 +34,7 @@ with job(snakemake) as report:
                 **settings["training"],
             )
         # a state that an earlier list kept must not pass for one of this training
-        for mark in {*Path(snakemake.output.kept[0]).parent.iterdir()} - {*map(Path, snakemake.output.kept)}:
+        for mark in {*Path(snakemake.output.kept[0]).parent.glob("[!.]*")} - {*map(Path, snakemake.output.kept)}:
             mark.unlink()
         write_history(snakemake.output.history, training)
         attributes = about | place(device) | {"history_sha256": sha256(snakemake.output.history)}

@@ -10,5 +10,5 @@ with job(snakemake) as log:
     for line in found.lines(snakemake.params.folder):
         print(line)
         log(line)
-if found.faults or found.outdated:
+if found.faults or found.outdated or found.unread:
     sys.exit(1)

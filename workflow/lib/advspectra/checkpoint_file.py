@@ -94,7 +94,7 @@ def write_checkpoints(path: str | Path, training: Training, *, architecture: Map
 
 def write_history(path: str | Path, training: Training) -> None:
     """Write the history as CSV, a row for each epoch."""
-    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(training.history[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(training.history)

@@ -6,9 +6,11 @@ when the process ends, however it ends. A cluster's scheduler shows each job its
 
 import fcntl
 import os
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from tempfile import gettempdir
+from urllib.parse import quote
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -19,16 +21,18 @@ _claimed = []
 def claim() -> None:
     """Let this process see the least used GPU alone, of those that it may use; nothing happens where there is none.
 
-    Least used: by processes of this user that claimed theirs. Call it before CUDA is initialised.
+    Least used: by processes of this user that claimed theirs. Call it before CUDA is initialised. Where the folder for
+    temporary files cannot be written or knows no locks, the process sees what it saw before.
     """
     if devices := visible():
-        os.environ[VISIBLE] = _free(devices)
+        with suppress(OSError):
+            os.environ[VISIBLE] = _free(devices)
 
 
 def visible() -> list[str]:
     """Return the names, for CUDA_VISIBLE_DEVICES, of the GPUs that this process may use."""
     if (named := os.environ.get(VISIBLE)) is not None:
-        return [name for name in named.split(",") if name]
+        return [name.strip() for name in named.split(",") if name.strip()]
     return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 
@@ -37,7 +41,7 @@ def _free(devices: list[str]) -> str:
     folder.mkdir(mode=0o700, exist_ok=True)
     for share in count():
         for device in devices:
-            file = open(folder / f"{device}.{share}", "w")
+            file = open(folder / f"{quote(device, safe='')}.{share}", "w")  # a part of a GPU (MIG) has slashes
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -5,6 +5,7 @@ all its other attributes and arrays. Nothing in a file depends on the time or th
 the same bytes.
 """
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,9 @@ DIGEST = "content_sha256"
 ADDRESSES = ("DIMENSION_LIST", "REFERENCE_LIST")
 # bytes of an array that are read at once for its digest
 SLAB = 2**26
+# what file systems answer that do not know an operation: CIFS, FAT, shared folders of virtual machines, some of FUSE
+UNKNOWN = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+UNLOCKABLE = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextmanager
@@ -69,8 +73,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block ends well, remove it if not.
 
     It is on the disk before it takes the name, so that not even a crash of the machine leaves half a file there, and
-    two processes that write the same file at once leave the whole one of either. OSError, naming `path`, if it cannot
-    be written.
+    two processes that write the same file at once leave the whole one of either. A file system that refuses to flush
+    or to set a file's mode holds whole files, too. OSError, naming `path`, if it cannot be written.
     """
     path, temporary = Path(path), None
     try:
@@ -83,7 +87,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         # mkstemp makes private files; a result is as readable as any other file of the user
         umask = os.umask(0)
         os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        with _where_known():
+            temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
         _flush(path.parent)
     except OSError as error:
@@ -95,23 +100,55 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 def _flush(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    with _where_known():
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _where_known() -> Iterator[None]:
+    """Do without what the file system does not know."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        yield
+    except OSError as error:
+        if error.errno not in UNKNOWN:
+            raise
+
+
+def open_file(path: str | Path) -> h5py.File:
+    """Return the HDF5 file at `path`, open for reading; on a file system without locks, without one.
+
+    ValueError if it is no whole HDF5 file; OSError if the system cannot open it now, a BlockingIOError if another
+    program has it open for writing.
+    """
+    try:
+        try:
+            return h5py.File(path, "r")
+        except OSError as error:
+            if error.errno not in UNLOCKABLE:
+                raise
+            return h5py.File(path, "r", locking=False)
+    except BlockingIOError as error:
+        raise BlockingIOError(
+            error.errno, f"{path}: cannot be read now, as another program has it open for writing; close it there"
+        ) from error
+    except OSError as error:
+        if error.errno in (None, errno.EISDIR):  # None: HDF5 itself has read it and found no such file
+            raise ValueError(f"{path}: expected an HDF5 file, found one that cannot be read ({error})") from error
+        raise type(error)(error.errno, f"{path}: cannot be read: {os.strerror(error.errno)}") from error
 
 
 def recorded_sha256(path: str | Path) -> str:
-    """Return the digest of its content that a file states; ValueError if it is no HDF5 file or states none."""
-    try:
-        with h5py.File(path, "r") as file:
-            check_attributes(file)
-            digest = file.attrs.get(DIGEST)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ValueError(f"{path}: expected an HDF5 file, found one that cannot be read ({error})") from error
+    """Return the digest of its content that a file states; ValueError if it is no HDF5 file or states none.
+
+    OSError if it cannot be read now.
+    """
+    with open_file(path) as file:
+        check_attributes(file)
+        digest = file.attrs.get(DIGEST)
     if digest is None:
         raise ValueError(f"{path}: expected the attribute {DIGEST}, found none: remove this file of an older version")
     return str(digest)
@@ -122,15 +159,9 @@ def open_checked(path: str | Path, *, kind: str, version: int) -> Iterator[h5py.
     """Yield the HDF5 file at `path`, open for reading.
 
     Raises ValueError if it cannot be read as HDF5 (truncated, damaged, foreign), is of another kind or version, or is
-    laid out as `create` and `add` never do it (advspectra.hdf5_guard).
+    laid out as `create` and `add` never do it (advspectra.hdf5_guard). OSError if it cannot be read now.
     """
-    try:
-        file = h5py.File(path, "r")
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ValueError(f"{path}: expected an HDF5 file, found one that cannot be read ({error})") from error
-    with file:
+    with open_file(path) as file:
         check_attributes(file)
         found = [str(file.attrs.get(name)) for name in ("format", "format_version")]
         if found != [f"advspectra.{kind}", str(version)]:
@@ -142,6 +173,8 @@ def open_checked(path: str | Path, *, kind: str, version: int) -> Iterator[h5py.
         try:
             yield file
         except (KeyError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
             raise ValueError(f"{path}: damaged or incomplete {kind} file ({error})") from error
 
 

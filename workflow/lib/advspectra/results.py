@@ -13,10 +13,8 @@ from textwrap import wrap
 from types import MappingProxyType
 from typing import NamedTuple
 
-import h5py
-
 from advspectra import result_files
-from advspectra.hdf5 import open_checked
+from advspectra.hdf5 import open_checked, open_file
 from advspectra.hdf5_guard import check_attributes
 from advspectra.result_files import VERSIONS, Checkpoints, Lines, Perturbations, Predictor, Spectra
 
@@ -318,14 +316,9 @@ def _order(run: Run) -> tuple:
 
 def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
     """Return the kind, the data set and (network, activation, depth, alpha, seed) of a result file, and the file."""
-    try:
-        with h5py.File(path, "r") as file:
-            check_attributes(file)
-            attributes = dict(file.attrs)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ValueError(f"{path}: expected an HDF5 result file, found one that cannot be read ({error})") from error
+    with open_file(path) as file:
+        check_attributes(file)
+        attributes = dict(file.attrs)
     kind = str(attributes.get("format")).removeprefix("advspectra.")
     if kind not in VERSIONS:
         raise ValueError(f"{path}: expected a file of the kind {', '.join(VERSIONS)}, found {attributes.get('format')}")

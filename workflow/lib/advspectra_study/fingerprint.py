@@ -53,7 +53,7 @@ def _runs(path: Path, _modified: int) -> bool:
 @cache
 def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
     """Return the digest of a file's syntax tree and the dotted names that it imports."""
-    tree = ast.parse(path.read_text(), filename=str(path))
+    tree = ast.parse(path.read_bytes(), filename=str(path))
     imported = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

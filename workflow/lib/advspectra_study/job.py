@@ -6,6 +6,7 @@ import gc
 import hashlib
 import importlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -15,15 +16,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
-from advspectra.hdf5 import recorded_sha256, replacing
+import numpy as np
+
+from advspectra.hdf5 import DIGEST, content_sha256, open_file, recorded_sha256, replacing
 from advspectra_study.config_faults import ADDRESS
+from advspectra_study.kept import forget, second_name, take_back
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
 
 # seconds that this process, which is one job, has spent on what its results are made from, not on making them
 _not_computing = 0.0
+
+
+class _Kept(Exception):
+    """What the job would make is there already, kept from before a run that was killed."""
 
 
 @contextmanager
@@ -36,16 +45,26 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
     """
     # what scripts import stays until their end: looking through it then takes half a second if torch is in it
     gc.freeze()
-    with open(snakemake.log[0], "w", buffering=1) as log:
+    with open(snakemake.log[0], "w", buffering=1, encoding="utf-8") as log:
         try:
+            _not_from_the_future(snakemake.input, log)
             _import_all(snakemake.params.code)
             if snakemake.output.get("checkpoints"):
                 _hold_against_images(snakemake, snakemake.input.images)
             start = time.perf_counter()
-            yield lambda line: print(line, file=log)
+            try:
+                yield lambda line: print(line, file=log)
+            except _Kept:
+                take_back(snakemake.output)
+                print("not computed: it was kept from before", file=log)
             if made := snakemake.output.get("images"):
                 _hold_against_images(snakemake, made)
+            forget(snakemake.output)
             print(f"computed for {time.perf_counter() - start - _not_computing:.3f} s", file=log)
+        except KeyboardInterrupt:
+            for place in (log, sys.stderr):
+                print(f"rule {snakemake.rule}: stopped by Ctrl-C", file=place)
+            sys.exit(130)
         except Exception as error:
             message = ADDRESS.sub("", f"rule {snakemake.rule}: {type(error).__name__}: {error}")
             if not isinstance(error, ValueError | OSError):
@@ -60,6 +79,23 @@ def _hold_against_images(snakemake, images: str) -> None:
     from advspectra_study.image_checks import require_fit  # here, as it imports torch
 
     require_fit(snakemake.config, images)
+
+
+def _not_from_the_future(paths: Iterable[str], log: TextIO) -> None:
+    """Give files whose time is yet to come the time of now; ValueError if that is refused.
+
+    They come from a machine whose clock is ahead. Snakemake would remove what is made of them: older than its input.
+    """
+    for path in map(str, paths):
+        if os.stat(path).st_mtime > time.time():
+            try:
+                os.utime(path)
+            except OSError as error:
+                raise ValueError(
+                    f"{path}: its time is later than this machine's, and cannot be set ({error.strerror}); "
+                    "set the clock, or the time of the file with touch"
+                ) from error
+            print(f"{path}: its time was later than this machine's, and is now set to that", file=log)
 
 
 def provenance(snakemake) -> dict[str, str]:
@@ -104,14 +140,27 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
     """Yield the progress.Progress of the job that makes `output`, removed when the block, which writes that, has ended.
 
     about : the attributes of the output, from which unfinished work is known as its own. The commit does not count.
+    If just this output is kept from before a run that was killed, the job takes it and ends here.
     """
     from advspectra.progress import Progress  # here, as it imports torch, which half of the jobs do without
 
     kept = {name: value for name, value in about.items() if name not in ("commit", "uncommitted")}
+    if _is_whole(second_name(output), kept):
+        raise _Kept
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
     progress = Progress(Path(output).with_suffix(".unfinished"), about=digest, every=snakemake.resources.save_every)
     yield progress
     progress.remove()
+
+
+def _is_whole(path: Path, about: Mapping) -> bool:
+    """Return whether there is an undamaged HDF5 file with these attributes."""
+    try:
+        with open_file(path) as file:
+            same = all(np.array_equal(file.attrs.get(name), value) for name, value in about.items())
+            return same and file.attrs.get(DIGEST) == content_sha256(file)
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def sha256(path: str | Path) -> str:
@@ -140,11 +189,14 @@ def _commit() -> dict[str, str | list[str]]:
 
     def git(*arguments: str) -> str:
         command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run(command, capture_output=True, check=True)
+        return done.stdout.decode(errors="backslashreplace")
 
     try:
-        changed = git("status", "--porcelain", "--", "Snakefile", "workflow", "envs").splitlines()
-        return {"commit": git("rev-parse", "HEAD"), "uncommitted": [line.split()[-1] for line in changed]}
+        # -z: names as they are, not quoted; each after two letters and a space
+        changed = git("status", "--porcelain", "-z", "--no-renames", "--", "Snakefile", "workflow", "envs")
+        names = [entry[3:] for entry in changed.split("\0") if entry]
+        return {"commit": git("rev-parse", "HEAD").strip(), "uncommitted": names}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": "unknown", "uncommitted": "unknown"}
 

@@ -1,13 +1,25 @@
 """What the workflow asks of the machine that it runs on."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
 
 def share_library(library: Path) -> None:
-    """Let the scripts, which are started with this process's environment, import from `library`."""
+    """Let the scripts, which are started with this process's environment, import from `library`.
+
+    And, whatever the environment is, draw to files (a notebook's MPLBACKEND names a backend that they may lack, and
+    matplotlib then cannot be imported) and take names and texts for UTF-8.
+    """
+    os.environ |= {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(library), os.environ.get("PYTHONPATH")]))
+
+
+def quote_python() -> None:
+    """Let Snakemake find Python in a path with spaces, too: it writes sys.executable as it is into commands (9.27)."""
+    if not sys.executable.startswith("'"):
+        sys.executable = shlex.quote(sys.executable)
 
 
 def gpus(device: str) -> int:

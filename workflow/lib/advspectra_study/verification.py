@@ -4,18 +4,19 @@ It needs nothing but the results and the configuration: not what Snakemake remem
 """
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import h5py
 from tqdm import tqdm
 
-from advspectra.hdf5 import content_sha256
+from advspectra.hdf5 import content_sha256, open_file
 from advspectra.result_checks import check_result
 from advspectra_study.disk import size_on_disk
 from advspectra_study.job import recorded_file, recorded_name, sha256
+from advspectra_study.kept import second_name
 
 # of inputs that may be newer than what was made of them: a state of the network is known by its own digest
 REPLACEABLE = ("checkpoints.h5", "checkpoints.kept")
@@ -25,14 +26,21 @@ FORM = {"images": "CHWK", "perturbations": "CHWK", "spectra": "HW", "predictor":
 
 @dataclass
 class Report:
-    """What was found: paths by what there is to say of them; `faults` has a line for each path, the others none."""
+    """What was found: paths by what there is to say of them; a dict has a line for each path.
+
+    `unread`: what cannot be looked at now, or was made from what cannot. `removable`: all foreign files and leftovers,
+    where a folder holds nothing else the folder.
+    """
 
     good: list[str] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
     outdated: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
+    removable: list[str] = field(default_factory=list)
 
     def lines(self, folder: str) -> Iterator[str]:
         """Yield what a person should read."""
@@ -41,21 +49,25 @@ class Report:
         for title, found in (
             ("damaged, or not what the study would make:", self.faults),
             ("made otherwise than the study would now; remove them, and snakemake makes them anew:", self.outdated),
+            ("cannot be looked at now; nothing is known to be wrong with them:", self.unread),
         ):
             if found:
                 yield f"{len(found)} {title}"
                 yield from (f"  {path}: {why.removeprefix(f'{path}: ')}" for path, why in found.items())
+        if self.missing:
+            yield f"{len(self.missing)} not made yet:"
+            yield from (f"  {path}" for path in self.missing)
         for title, paths in (
-            ("not made yet:", self.missing),
+            ("unfinished, or kept from before; snakemake goes on from there:", self.unfinished),
             ("no part of the study as it is configured:", self.foreign),
-            (
-                "left by jobs that were killed; snakemake goes on from *.unfinished, others may be removed:",
-                self.leftovers,
-            ),
+            ("left by jobs that were killed; of no use any more:", self.leftovers),
         ):
             if paths:
                 yield f"{len(paths)} {title}"
-                yield from (f"  {path}" for path in paths)
+                yield from (f"  {path} ({_size(path)})" for path in paths)
+        if self.removable:
+            yield f"to remove those, {_size(*self.foreign, *self.leftovers)} in all:"
+            yield f"  {shlex.join(['rm', '-r', '--', *self.removable])}"
 
 
 def verify(folder: str, expected: Mapping[str, Mapping]) -> Report:
@@ -76,21 +88,52 @@ def verify(folder: str, expected: Mapping[str, Mapping]) -> Report:
             continue
         try:
             made_by = _made_by(path, form)
-        except (ValueError, OSError, KeyError) as error:
+            why = _difference(expected[path], made_by) or _other_input(made_by, {*report.faults, *report.outdated})
+        except OSError as error:
+            report.unread[path] = (error.strerror or str(error)).removeprefix(f"{path}: ")
+            continue
+        except (ValueError, KeyError) as error:
             report.faults[path] = str(error) if isinstance(error, ValueError) else repr(error)
             continue
-        if why := _difference(expected[path], made_by) or _other_input(made_by, {*report.faults, *report.outdated}):
+        if why:
             report.outdated[path] = why
         else:
             report.good.append(path)
-    known = set(expected)
-    for file in sorted(Path(folder).rglob("*")):
-        inside = file.relative_to(folder)
-        if file.is_dir() or str(file) in known or inside.parts[0] in ("logs", "benchmarks"):
-            continue
-        unfinished = any(part.startswith(".") or part.endswith(".unfinished") for part in inside.parts)
-        (report.leftovers if unfinished else report.foreign).append(str(file))
+    _look_for_others(report, folder, set(expected))
     return report
+
+
+def _look_for_others(report: Report, folder: str, known: set[str]) -> None:
+    """Add the files of the folder that are no results of the study to the report."""
+    goes_on = {str(Path(path).with_suffix(".unfinished")) for path in report.missing}
+    kept = {second_name(path) for path in report.missing}
+    files = sorted(file for file in Path(folder).rglob("*") if not file.is_dir())
+    for file in files:
+        inside = file.relative_to(folder)
+        if str(file) in known or inside.parts[0] in ("logs", "benchmarks"):
+            continue
+        if goes_on & {str(parent) for parent in file.parents} or file in kept:
+            report.unfinished.append(str(file))
+        elif any(part.startswith(".") or part.endswith(".unfinished") for part in inside.parts):
+            report.leftovers.append(str(file))
+        else:
+            report.foreign.append(str(file))
+    removed = {*report.foreign, *report.leftovers}
+    needed = {parent for file in files if str(file) not in removed for parent in file.parents} | {Path(folder)}
+    for file in map(Path, sorted(removed)):
+        whole = [parent for parent in file.parents if parent not in needed and Path(folder) in parent.parents]
+        report.removable.append(str(whole[-1] if whole else file))
+    report.removable = sorted(set(report.removable))
+
+
+def _size(*paths: str) -> str:
+    """Return how much disk the files take, for a person."""
+    size = sum(Path(path).lstat().st_size for path in paths)
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
 
 
 def _made_by(path: str, form: dict[str, int]) -> dict:
@@ -160,7 +203,11 @@ def _other_input(made_by: Mapping, bad: set[str]) -> str:
         if any(part in REPLACEABLE for part in Path(path).parts):
             continue
         file = recorded_file(path)
-        if path in bad or not file.exists() or _digest(str(file)) != digest:
+        try:
+            same = path not in bad and file.exists() and _digest(str(file)) == digest
+        except ValueError:  # no such file any more
+            same = False
+        if not same:
             return f"made from {path}, which is gone, changed or named here itself"
     return ""
 
@@ -172,5 +219,5 @@ def _digest(path: str) -> str:
 
 @cache
 def _state_digest(path: str, state: str) -> str:
-    with h5py.File(path, "r") as file:
+    with open_file(path) as file:
         return content_sha256(file[f"states/{state}"])

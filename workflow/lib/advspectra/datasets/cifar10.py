@@ -50,9 +50,8 @@ def load(*, archive: str | None, cache: str) -> ImageSet:
     from torchvision.datasets.utils import calculate_md5, download_url
 
     if archive is None:
-        cache = Path(cache)
-        path = cache / CIFAR10.filename
-        cache.mkdir(parents=True, exist_ok=True)  # fails at once, not after the waits for a network
+        path = Path(cache) / CIFAR10.filename
+        Path(cache).mkdir(parents=True, exist_ok=True)  # fails at once, not after the waits for a network
         _retry(lambda: download_url(CIFAR10.url, cache, CIFAR10.filename, CIFAR10.tgz_md5), url=CIFAR10.url)
     else:
         path = Path(archive)

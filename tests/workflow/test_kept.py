@@ -1,0 +1,126 @@
+"""A try that fails destroys no result."""
+
+import copy
+import os
+import signal
+import time
+
+import pytest
+from interruption import kill, start, wait_for
+from study import CONFIG, Study, copied
+
+RUN = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0"
+FILES = [f"{RUN}/{name}" for name in ("checkpoints.h5", "pgd/best/perturbations.h5", "pgd/best/spectra.h5")]
+# an attack whose settings are known to be bad, or take long, only when it runs
+TOUCHY = """
+
+import time as _time
+_build = build
+
+
+def build(**options):
+    if options["parameters"]["steps"] == 13:
+        raise ValueError("13 steps")
+    if options["parameters"]["steps"] == 14:
+        _time.sleep(600)
+    return _build(**options)
+"""
+
+
+def with_steps(number, **changes):
+    config = copy.deepcopy(CONFIG)
+    config["attacks"][0]["options"]["parameters"]["steps"] = number
+    return config | changes
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    study = Study(tmp_path_factory.mktemp("made"), with_steps(3), *FILES)
+    with open(study.folder / "workflow/lib/advspectra/attacks/linf_pgd.py", "a") as file:
+        file.write(TOUCHY)
+    study.run()
+    return study
+
+
+@pytest.fixture
+def study(made, tmp_path):
+    study = copied(made, tmp_path)
+    study.targets = made.targets
+    return study
+
+
+def there(study):
+    return {path: (study.folder / path).read_bytes() for path in FILES if (study.folder / path).exists()}
+
+
+def kept_names(study):
+    return [path for path in (study.folder / "results").rglob(".*.kept")]
+
+
+def test_an_attack_that_fails_leaves_the_result_of_the_one_before(study):
+    before = there(study)
+    study.configure(with_steps(13))
+    done = study.snakemake()
+    assert done.returncode != 0 and "rule attack: ValueError: 13 steps" in done.stderr
+    assert there(study) == before and kept_names(study) == []
+    # it is not taken for what the new configuration asks for
+    assert "attack" in {job.split(":")[0] for job in study.planned()}
+    study.configure(with_steps(3))
+    assert study.planned() == []
+    study.configure(with_steps(4))
+    study.run()
+    assert there(study)[FILES[1]] != before[FILES[1]] and kept_names(study) == []
+
+
+def test_a_training_that_fails_leaves_all_its_files(study):
+    files = {path: path.read_bytes() for path in (study.folder / RUN).rglob("*") if path.is_file()}
+    assert any(path.parent.name == "checkpoints.kept" for path in files)
+    with open(study.folder / "workflow/lib/advspectra/training.py", "a") as file:
+        file.write("\n\ndef fit(*_, **__):\n    raise MemoryError('of the device')\n")
+    done = study.snakemake()
+    assert done.returncode != 0 and "MemoryError: of the device" in done.stderr
+    settings = study.folder / RUN / "training.json"  # was made anew
+    after = {path: path.read_bytes() for path in files if path != settings}
+    assert after == {path: content for path, content in files.items() if path != settings}
+    assert kept_names(study) == []
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "kill -9"])
+def test_after_an_attack_that_was_stopped_the_old_configuration_has_its_result_at_once(study, how):
+    before = there(study)
+    study.configure(with_steps(14))
+    process = start(study)
+    assert wait_for(process, ["attack"])
+    time.sleep(1)
+    if how == "Ctrl-C":
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) != 0
+        assert there(study) == before
+    else:
+        kill(process)
+        study.run("--unlock")
+    study.configure(with_steps(3))
+    if how == "Ctrl-C":
+        assert study.planned() == []
+    study.run()
+    assert there(study) == before and kept_names(study) == []
+    if how == "kill -9":
+        assert (
+            "it was kept from before"
+            in (study.folder / "results/tiny/logs/pgd").glob("**/best.log").__next__().read_text()
+        )
+
+
+def test_a_result_is_kept_where_there_are_no_hard_links(tmp_path, monkeypatch):
+    from advspectra_study import kept
+
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "a.h5"
+    path.write_text("old")
+    kept._keep(path)
+    path.unlink()
+    kept.take_back([path])
+    assert path.read_text() == "old" and [path.name for path in tmp_path.iterdir()] == ["a.h5"]

@@ -1,0 +1,74 @@
+"""Results that a run is about to make anew: kept until the new ones are whole, and given back if they never are.
+
+Snakemake (9.27) removes the outputs of a job before it starts it, and remembers one that failed as if it had made
+them. So each output gets a second name beside its own, a hard link, which takes no room: `.<name>.kept`. The job that
+has made it anew removes that name. In the end what was not made anew gets its own name back, and Snakemake its memory.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+
+def second_name(path: str | Path) -> Path:
+    """Return the name under which a result is kept while it is made anew."""
+    path = Path(path)
+    return path.with_name(f".{path.name}.kept")
+
+
+def forget(paths) -> None:
+    """Remove the second names of results: they have been made anew, or were not touched."""
+    for path in paths:
+        second_name(path).unlink(missing_ok=True)
+
+
+def take_back(paths) -> None:
+    """Give results their names back, as far as they are kept."""
+    for path in paths:
+        if second_name(path).exists():
+            second_name(path).replace(path)
+    forget(paths)  # what had both names, as a rename then does nothing
+
+
+class Kept:
+    """The results that the jobs of one run of Snakemake are about to make anew."""
+
+    def __init__(self):
+        self._jobs = []
+        self._records = {}
+
+    def keep(self, workflow) -> None:
+        """Keep the outputs of all jobs that are to run, if they are whole. Before the first of them."""
+        self._jobs = list(workflow.dag.needrun_jobs())
+        for job in self._jobs:
+            if all(Path(output).is_file() for output in job.output):
+                for output in job.output:
+                    _keep(Path(output))
+                    self._records[output] = workflow.persistence.metadata(output)
+
+    def give_back(self, workflow) -> None:
+        """Give what was not made anew its name back, and drop the second names of the rest. After the last job."""
+        memory = workflow.persistence
+        for job in self._jobs:
+            if all(Path(output).exists() for output in job.output):
+                forget(job.output)
+                continue
+            if not any(second_name(output).exists() for output in job.output):
+                continue
+            take_back(job.output)
+            records = [self._records.get(output) for output in job.output]
+            if None in records or not hasattr(memory, "_write_record"):
+                # what a killed run has left (or an older Snakemake runs): the job says whether it would make just this
+                memory.started(job)
+                continue
+            for output, record in zip(job.output, records, strict=True):
+                memory.cleanup_metadata(output)
+                memory._write_record(memory._get_key(output), record)
+
+
+def _keep(path: Path) -> None:
+    second_name(path).unlink(missing_ok=True)
+    try:
+        os.link(path, second_name(path))
+    except OSError:  # no hard links here: FAT, some shared folders
+        shutil.copy2(path, second_name(path))
