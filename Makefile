@@ -6,7 +6,7 @@ READY := $(VENV)/.made-from-lock
 TORCH ?= cuda
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: demo test test-long test-cluster lint bench environment
+.PHONY: demo test test-long test-cases test-cluster lint bench environment
 
 demo: $(READY)
 	$(RUN) snakemake --configfile workflow/presets/demo.yaml
@@ -18,6 +18,10 @@ test: lint
 # what takes many minutes: the demo killed at 20 moments
 test-long: $(READY)
 	$(RUN) pytest tests/long -s
+
+# inputs that went wrong once, as their users give them: ADVSPECTRA_CASES names the folder that has them
+test-cases: $(READY)
+	$(RUN) pytest tests/cases
 
 # the same studies on a SLURM that it starts itself: on Debian, as root, in about an hour
 test-cluster: $(READY)

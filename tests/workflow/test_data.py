@@ -39,7 +39,8 @@ def kind(request):
 def study(tmp_path, kind):
     """A study of the data, whose images and settings are made."""
     dataset = {"name": "mine", "source": "image_folder", "options": {"path": "data"}}
-    study = Study(tmp_path, CONFIG | {"dataset": dataset}, IMAGES, SETTINGS)
+    attacks = [attack | {"images": 4} for attack in CONFIG["attacks"]]
+    study = Study(tmp_path, CONFIG | {"dataset": dataset, "attacks": attacks}, IMAGES, SETTINGS)
     write_data(tmp_path, kind, brightness=10)
     study.run()
     assert study.planned() == []
@@ -63,7 +64,7 @@ def test_other_content_makes_the_images_anew_and_is_named(study, kind):
     write_data(study.folder, kind, brightness=50)
     output = study.run("--dry-run").stdout
     assert study.planned() == JOBS
-    assert "Params have changed since last execution" in output and "now: {'data': " in output
+    assert "Params have changed since last execution: data\n" in output  # the folder or archive, by its path
     good, output = verify(study)
     assert not good and f"{IMAGES}: made from other data than there are now in data\n" in output
     assert f"{SETTINGS}: made from {IMAGES}, which is gone, changed or named here itself\n" in output
