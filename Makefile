@@ -13,7 +13,7 @@ demo: $(READY)
 	@echo "The demo is done. Open results/demo/report.html in a browser."
 
 test: lint
-	$(RUN) pytest
+	$(RUN) pytest -n auto --maxprocesses 4
 
 # what takes many minutes: the demo killed at 20 moments
 test-long: $(READY)
