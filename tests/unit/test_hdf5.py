@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from advspectra.hdf5 import DIGEST, add, content_sha256, create, open_checked, recorded_sha256, replacing
+from advspectra.hdf5 import DIGEST, add, add_scale, content_sha256, create, open_checked, recorded_sha256, replacing
 
 
 def write(path, values=(1.0, 2.0)):
@@ -98,6 +98,11 @@ CHANGES = {
     "a name": lambda file: file.move("values", "value"),
     "an attribute": lambda file: file.attrs.modify("seed", 1),
     "an attribute of an array": lambda file: file["values"].attrs.modify("units", "km"),
+    "the name of an attribute": lambda file: file.attrs.__setitem__("sown", file.attrs.pop("seed")),
+    "the name of an attribute of an array": lambda file: file["values"].attrs.__setitem__(
+        "unit", file["values"].attrs.pop("units")
+    ),
+    "a name that keeps the order": lambda file: file.move("values", "values2"),
     "one array more": lambda file: file.create_dataset("more", data=0),
     "one group more": lambda file: file.create_group("more").attrs.update(x=1),
 }
@@ -117,6 +122,42 @@ def test_the_digest_changes_with_whatever_the_file_holds(tmp_path, change):
         assert content_sha256(file) == file.attrs[DIGEST] == recorded_sha256(tmp_path / "a.h5")
         change(file)
         assert content_sha256(file) != file.attrs[DIGEST]
+
+
+def test_arrays_and_attributes_under_each_other_s_names_have_another_digest(tmp_path):
+    digests = set()
+    for name, (first, second) in {"a": ("x", "y"), "b": ("y", "x")}.items():
+        with create(tmp_path / f"{name}.h5", kind="toy", version=1, attributes={first: 1, second: 2}) as file:
+            add(file, "lengths", np.zeros(2), units="m", long_name="lengths")
+        digests.add(recorded_sha256(tmp_path / f"{name}.h5"))
+    for name, (first, second) in {"c": (0.0, 1.0), "d": (1.0, 0.0)}.items():
+        with create(tmp_path / f"{name}.h5", kind="toy", version=1, attributes={}) as file:
+            for array, value in (("first", first), ("second", second)):
+                add(file, array, np.full(2, value), units="m", long_name="lengths")
+        digests.add(recorded_sha256(tmp_path / f"{name}.h5"))
+    assert len(digests) == 4
+
+
+def test_the_digest_does_not_depend_on_the_order_in_which_arrays_were_written(tmp_path):
+    for name, arrays in {"a": ("x", "y"), "b": ("y", "x")}.items():
+        with create(tmp_path / f"{name}.h5", kind="toy", version=1, attributes={}) as file:
+            for array in arrays:
+                add(file, array, np.arange(3), units="m", long_name="lengths")
+    assert recorded_sha256(tmp_path / "a.h5") == recorded_sha256(tmp_path / "b.h5")
+
+
+def test_arrays_say_what_they_are_and_have_their_scales(tmp_path):
+    with create(tmp_path / "a.h5", kind="toy", version=1, attributes={}) as file:
+        scale = add_scale(file, "angle", np.arange(4.0), units="degree", long_name="angle of the frequency")
+        add(file, "energy", np.ones((3, 4)), units="1", long_name="power", scales=(None, scale), compression=True)
+    with open_checked(tmp_path / "a.h5", kind="toy", version=1) as file:
+        energy, angle = file["energy"], file["angle"]
+        assert (energy.attrs["units"], energy.attrs["long_name"]) == ("1", "power")
+        assert (angle.attrs["units"], angle.attrs["long_name"]) == ("degree", "angle of the frequency")
+        assert (energy.compression, energy.compression_opts, energy.shuffle) == ("gzip", 4, True)
+        assert angle.compression is None and angle.is_scale
+        assert len(energy.dims[0]) == 0 and energy.dims[1]["angle"] == angle
+        assert angle[()].tolist() == [0, 1, 2, 3]
 
 
 def test_the_digest_is_of_the_content_not_of_how_it_lies_in_the_file(tmp_path):

@@ -69,6 +69,23 @@ def test_a_network_with_relu_is_refused(architecture):
         end_to_end_map(build(architecture, depth=1, activation="relu"), image_shape=(3, 12, 11), classes=10)
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_a_network_with_relu_is_refused_however_small_or_large_its_logits_are(scale):
+    network = build("fully_connected", depth=1, activation="relu")
+    with torch.no_grad():
+        network.readout.weight.mul_(scale)
+        network.readout.bias.mul_(scale)
+    with pytest.raises(ValueError, match="affine"):
+        end_to_end_map(network, image_shape=(3, 12, 11), classes=10)
+
+
+def test_a_map_in_float32_is_rescaled_in_float64():
+    beta = np.random.default_rng(0).normal(size=(2, 3, 4, 4)).astype(np.float32)
+    found = rescaled(beta)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, rescaled(beta.astype(np.float64)))
+
+
 def test_a_network_of_infinite_weights_is_refused():
     network = build("fully_connected", depth=1)
     torch.nn.init.constant_(network.hidden[0].weight, float("inf"))
