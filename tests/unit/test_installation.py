@@ -95,7 +95,9 @@ def test_another_word_for_torch_is_refused(folder):
 
 
 def test_make_demo_ends_by_saying_what_to_open():
-    planned = subprocess.run(["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    planned = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert "Open results/demo/report.html" in planned.splitlines()[-1]
 
 

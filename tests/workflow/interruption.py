@@ -58,6 +58,15 @@ def wait_for(process, names):
     return False
 
 
+def wait_for_progress(study, process, seconds=20):
+    """Wait until a training has kept something, or none runs any more."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and "train" in scripts(process).values():
+        if any((study.folder / "results").rglob("*.unfinished/*.h5")):
+            return
+        time.sleep(0.05)
+
+
 def kill(process):
     """Kill snakemake and all its children at once."""
     running = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
@@ -91,6 +100,8 @@ def killed_again_and_again(study, expected, moments, seed):
             assert process.returncode == 0, (study.folder / "output.txt").read_text()
             break
         time.sleep(drawn.uniform(0, seconds))
+        if stage == "train":  # from its start to the first saving a job may take longer than that
+            wait_for_progress(study, process)
         if process.poll() is None:
             killed.append(sorted(scripts(process).values()))
             kill(process)
