@@ -19,6 +19,16 @@ from benchmarks.timing import Contender, plain_torch
 
 BATCH_SIZE, MOMENTUM = 128, 0.9
 RATE = 1e-5  # small: the timed epochs go on from each other, and none of them may diverge
+# arguments of training.train: plain SGD, nothing kept but the best state
+ONE_EPOCH = {
+    "epochs": 1,
+    "momentum": MOMENTUM,
+    "weight_decay": 0,
+    "schedule": {"factor": 1, "every": 1, "reset_at": None},
+    "selection": {"by": "test", "held_out_fraction": 0},
+    "checkpoints": {"steps": [], "epochs": []},
+    "seed": 0,
+}
 TEST_IMAGES = 10  # our loop ends each epoch with an evaluation
 SPATIAL_IMAGES = 256
 OURS, LAYERED, PLAIN, SPATIAL = "ours", "ours, layer by layer", "DataLoader", "DataLoader, spatial"
@@ -63,15 +73,9 @@ def start_ours(label: str, options: dict, images: Path, *, count: int, simplifie
             train_split,
             test_split,
             learning_rate=RATE,
-            epochs=1,
             batch_size=BATCH_SIZE,
-            momentum=MOMENTUM,
-            weight_decay=0,
-            schedule={"factor": 1, "every": 1, "reset_at": None},
-            selection={"by": "test", "held_out_fraction": 0},
-            checkpoints={"steps": [], "epochs": []},
-            seed=0,
             simplified=simplified,
+            **ONE_EPOCH,
         )
 
     return run, lambda _: {}

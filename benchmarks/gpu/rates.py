@@ -33,6 +33,7 @@ from advspectra.table import Column
 from advspectra.training import train
 from benchmarks.gpu.rows import Rows, seconds_left
 from benchmarks.networks import NETWORKS
+from benchmarks.training import ONE_EPOCH, RATE
 
 SHAPE, CLASSES = (3, 32, 32), 10
 EPSILON, REL_STEPSIZE = 8 / 255, 0.01  # steps so small that no image goes round: all of them are computed
@@ -161,22 +162,16 @@ def matrix_product(bench: Bench) -> None:
     )
 
 
-def _train(bench: Bench, network: torch.nn.Module, *, batch: int, steps: int, label: str = "") -> None:
+def _train(bench: Bench, network: torch.nn.Module, *, batch: int, steps: int) -> None:
     """The library's loop over `steps` batches; the rate is small, as the timed steps go on from each other."""
     train(
         network,
         bench.split.subset(torch.arange(batch * steps, device=bench.device)),
         bench.split.subset(torch.arange(10, device=bench.device)),
-        learning_rate=1e-5,
-        epochs=1,
+        learning_rate=RATE,
         batch_size=batch,
-        momentum=0.9,
-        weight_decay=0,
-        schedule={"factor": 1, "every": 1, "reset_at": None},
-        selection={"by": "test", "held_out_fraction": 0},
-        checkpoints={"steps": [], "epochs": []},
         simplified=True,
-        seed=0,
+        **ONE_EPOCH,
     )
 
 

@@ -17,6 +17,7 @@ from advspectra.training import train
 from benchmarks.gpu.rows import Rows
 from benchmarks.networks import NETWORKS
 from benchmarks.timing import ROOT
+from benchmarks.training import ONE_EPOCH
 
 COLUMNS = tuple(Column(name, name) for name in ("what", "outcome", "number", "note"))
 TESTS = ("test_on_device.py", "test_split.py", "test_devices.py")
@@ -85,15 +86,9 @@ def _train_twice(rows: Rows, label: str, device: torch.device) -> None:
             split,
             split.subset(torch.arange(10, device=device)),
             learning_rate=1e-3,
-            epochs=1,
             batch_size=128,
-            momentum=0.9,
-            weight_decay=0,
-            schedule={"factor": 1, "every": 1, "reset_at": None},
-            selection={"by": "test", "held_out_fraction": 0},
-            checkpoints={"steps": [], "epochs": []},
             simplified=True,
-            seed=0,
+            **ONE_EPOCH,
         )
         states.append(network.state_dict())
     same = all(torch.equal(value, states[1][name]) for name, value in states[0].items())

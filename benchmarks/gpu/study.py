@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import torch
 import yaml
@@ -175,7 +176,7 @@ class TrainedRun:
         write_checkpoints(
             self.folder / "states.h5",
             self.training,
-            architecture=self.form | {"options": self.entry["options"]},
+            architecture=self.form,
             attributes=about,
         )
         bare = {name: replace(state, tensors={}) for name, state in self.training.states.items()}
@@ -302,8 +303,6 @@ class TrainedRun:
 
     def summary(self, found, spectra: Path) -> dict:
         """Return what a row says of perturbations: norms and frequency of the successful ones."""
-        import h5py
-
         chosen = found.success
         with h5py.File(spectra) as file:
             half = file["paper/half_power_frequency"][()]
