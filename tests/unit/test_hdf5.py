@@ -1,6 +1,7 @@
 """Files appear whole or not at all, say what they are, and are the same bytes each time."""
 
 import errno
+import hashlib
 import os
 import re
 import subprocess
@@ -97,6 +98,7 @@ CHANGES = {
     "a shape": lambda file: replaced(file, np.array([[1.0, 2.0]])),
     "a name": lambda file: file.move("values", "value"),
     "an attribute": lambda file: file.attrs.modify("seed", 1),
+    "an attribute of an array that has the digest's name": lambda file: file["values"].attrs.__setitem__(DIGEST, "x"),
     "an attribute of an array": lambda file: file["values"].attrs.modify("units", "km"),
     "the name of an attribute": lambda file: file.attrs.__setitem__("sown", file.attrs.pop("seed")),
     "the name of an attribute of an array": lambda file: file["values"].attrs.__setitem__(
@@ -122,6 +124,58 @@ def test_the_digest_changes_with_whatever_the_file_holds(tmp_path, change):
         assert content_sha256(file) == file.attrs[DIGEST] == recorded_sha256(tmp_path / "a.h5")
         change(file)
         assert content_sha256(file) != file.attrs[DIGEST]
+
+
+def sha256_of(*parts):
+    """The digest spelled out: of each part its name, type, shape and bytes."""
+    return hashlib.sha256(b"".join(b"%s\0%s\0%s\0%s" % part for part in parts)).hexdigest()
+
+
+def test_the_digest_is_that_of_files_already_written():
+    """Names in the order of their characters; texts as bytes; numbers as the file has them, little end first."""
+    with h5py.File("in memory", "w", driver="core", backing_store=False, track_order=True) as file:
+        file.attrs.update({"seed": 3, "about": "\N{GREEK SMALL LETTER EPSILON}", "bounds": [0.5, 2.0], DIGEST: "none"})
+        group = file.create_group("states")
+        scale = add_scale(group, "angle", np.array([0, 90], dtype=np.uint8), units="degree", long_name="angle")
+        add(group, "all", np.ones((1, 2), dtype=np.float32), units="1", long_name="power", scales=(None, scale))
+        file["b"] = np.int16(-2)
+        assert content_sha256(file) == sha256_of(
+            (b"/@about", b"|S2", b"()", b"\xce\xb5"),
+            (b"/@bounds", b"<f8", b"(2,)", np.array([0.5, 2.0], dtype="<f8").tobytes()),
+            (b"/@seed", b"<i8", b"()", b"\3" + bytes(7)),
+            (b"b", b"<i2", b"()", b"\xfe\xff"),
+            (b"states/all@long_name", b"|S5", b"()", b"power"),
+            (b"states/all@units", b"|S1", b"()", b"1"),
+            (b"states/all", b"<f4", b"(1, 2)", 2 * b"\0\0\x80\x3f"),
+            # what HDF5 says of a dimension scale
+            (b"states/angle@CLASS", b"|S15", b"()", b"DIMENSION_SCALE"),
+            (b"states/angle@NAME", b"|S5", b"()", b"angle"),
+            (b"states/angle@long_name", b"|S5", b"()", b"angle"),
+            (b"states/angle@units", b"|S6", b"()", b"degree"),
+            (b"states/angle", b"|u1", b"(2,)", b"\x00\x5a"),
+        )
+
+
+@pytest.mark.parametrize(
+    ("at_once", "rows"), [(1, [1, 1, 1]), (8, [1, 1, 1]), (17, [2, 1]), (23, [2, 1]), (24, [3]), (2**26, [3])]
+)
+def test_the_digest_of_a_large_array_is_of_as_many_rows_as_are_read_at_once(monkeypatch, at_once, rows):
+    monkeypatch.setattr("advspectra.hdf5.SLAB", at_once)
+    values = np.arange(12, dtype="<i2").reshape(3, 4)  # 8 bytes a row
+    with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
+        file["values"] = values
+        pieces = np.split(values, np.cumsum(rows)[:-1])
+        assert content_sha256(file) == sha256_of(
+            *((b"values", b"<i2", str(piece.shape).encode(), piece.tobytes()) for piece in pieces)
+        )
+
+
+def test_an_array_without_values_has_a_digest_that_says_no_more_than_its_name():
+    for values in (np.zeros((0, 3)), np.zeros((3, 0))):
+        with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
+            file["values"] = values
+            pieces = [(b"values", b"<f8", b"(3, 0)", b"")] if len(values) else []
+            assert content_sha256(file) == sha256_of(*pieces)
 
 
 def test_arrays_and_attributes_under_each_other_s_names_have_another_digest(tmp_path):
@@ -290,8 +344,12 @@ def test_a_file_that_another_program_has_open_for_writing_is_not_called_damaged(
     holder = subprocess.Popen([sys.executable, "-c", hold, tmp_path / "a.h5"], **pipes)
     holder.stdout.readline()
     try:
-        with pytest.raises(BlockingIOError, match="a.h5: cannot be read now, as another program has it open"):
+        with pytest.raises(BlockingIOError) as refused:
             recorded_sha256(tmp_path / "a.h5")
+        assert refused.value.errno == errno.EAGAIN
+        assert refused.value.strerror == (
+            f"{tmp_path}/a.h5: cannot be read now, as another program has it open for writing; close it there"
+        )
         with pytest.raises(BlockingIOError), open_checked(tmp_path / "a.h5", kind="toy", version=2):
             pass
     finally:
@@ -313,10 +371,20 @@ def test_a_file_system_without_locks_is_read_without_one(tmp_path, monkeypatch, 
     assert recorded_sha256(tmp_path / "a.h5")
 
 
-def test_what_the_system_cannot_read_is_not_called_damaged(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("fault", "kind", "says"),
+    [
+        (errno.EIO, OSError, "Input/output error"),
+        (errno.EACCES, PermissionError, "Permission denied"),
+        (errno.ENOENT, FileNotFoundError, "No such file or directory"),
+    ],
+)
+def test_what_the_system_cannot_read_is_not_called_damaged(tmp_path, monkeypatch, fault, kind, says):
     def broken(*_, **__):
-        raise OSError(errno.EIO, "file read failed")
+        raise OSError(fault, "file read failed")
 
     monkeypatch.setattr(h5py, "File", broken)
-    with pytest.raises(OSError, match="a.h5: cannot be read: Input/output error"):
+    with pytest.raises(OSError) as failed:
         recorded_sha256(tmp_path / "a.h5")
+    assert type(failed.value) is kind and failed.value.errno == fault
+    assert failed.value.strerror == f"{tmp_path}/a.h5: cannot be read: {says}"
