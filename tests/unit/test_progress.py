@@ -13,6 +13,7 @@ from torch import nn
 import advspectra.attacks.linf_pgd as linf_pgd
 import advspectra.progress as progress_module
 from advspectra.attack import build_attack, perturb
+from advspectra.hdf5 import open_checked
 from advspectra.line_ends import measure_lines
 from advspectra.networks import build_network
 from advspectra.progress import NOTHING_KEPT, Part, Progress
@@ -245,6 +246,46 @@ def test_nothing_is_kept_without_a_folder_and_nothing_stays_at_the_end(progress)
     progress.remove()
     assert not progress.folder.exists()
     progress.remove()
+
+
+def test_numbers_that_are_not_finite_are_kept(progress):
+    values = torch.tensor([1.0, np.nan, np.inf, -np.inf])  # a perturbation that no attack has found yet
+    progress.part("a").save({"x": values})
+    np.testing.assert_array_equal(progress.part("a").load()[0]["x"], values)
+
+
+def test_what_is_kept_says_what_it_is(progress):
+    progress.part("a").save({"weight": torch.ones(2)}, n=1)
+    with open_checked(progress.folder / "a.h5", kind="progress", version=1) as file:
+        assert file.attrs["about"] == "this work"
+        assert file["facts"][()].tobytes() == b'{"n": 1}'
+        said = {name: dict(file[name].attrs) for name in ("facts", "tensors/weight", "generators/cpu")}
+    assert said == {
+        "facts": {"units": "1", "long_name": "facts (JSON)"},
+        "tensors/weight": {"units": "1", "long_name": "weight"},
+        "generators/cpu": {"units": "1", "long_name": "cpu"},
+    }
+
+
+def test_a_part_tells_how_much_of_it_is_done(progress):
+    told = []
+    for part in (progress.part("a", tell=told.append), Progress().part("a", tell=told.append), progress.part("a")):
+        part.tell(0.5)
+    assert told == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_the_generators_of_gpus_in_use_are_put_back_and_no_gpu_is_taken_for_them(progress, monkeypatch, in_use):
+    states = [torch.arange(16, dtype=torch.uint8) + gpu for gpu in range(2)]
+    read, put_back = [], []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: in_use)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: read.append("read") or states)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", put_back.append)
+    progress.part("a").save({})
+    assert progress.part("a").load() == ({}, {})
+    assert len(read) == in_use and len(put_back) == in_use
+    for found in put_back:
+        torch.testing.assert_close(found, states, rtol=0, atol=0)
 
 
 def test_facts_of_any_size_are_kept(progress):
