@@ -1,8 +1,11 @@
 """The end-to-end map reproduces every linear network, its gradients too, and refuses a network that has none."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from advspectra.networks import build_network
@@ -79,6 +82,49 @@ def test_a_network_with_relu_is_refused_however_small_or_large_its_logits_are(sc
         end_to_end_map(network, image_shape=(3, 12, 11), classes=10)
 
 
+class BentFrom(nn.Module):
+    """x, and beyond +-`edge` twice as steep, at both ends or at one; summed for each image."""
+
+    def __init__(self, edge, ends=(-1, 1)):
+        super().__init__()
+        self.edge, self.ends = edge, ends
+
+    def forward(self, inputs):
+        bent = sum(end * functional.relu(end * inputs - self.edge) for end in self.ends)
+        return (inputs + bent).flatten(1).sum(dim=1, keepdim=True)
+
+
+def test_a_network_is_affine_if_it_is_on_images_in_minus_one_to_one():
+    beta, intercept = end_to_end_map(BentFrom(1), image_shape=(3, 12, 11), classes=1)
+    np.testing.assert_array_equal(beta, np.ones((1, 3, 12, 11)))
+    np.testing.assert_array_equal(intercept, [0])
+    for end in (-1, 1):
+        with pytest.raises(ValueError) as refused:
+            end_to_end_map(BentFrom(0.9, [end]), image_shape=(3, 12, 11), classes=1)
+        assert re.fullmatch(
+            r"expected a network whose logits are affine in the image, found logits up to [\d.]+ that differ from those"
+            r" of the derivative at zero by [\d.]+",
+            str(refused.value),
+        )
+
+
+def test_the_map_of_a_network_without_weights_is_zero():
+    network = build("fully_connected", depth=1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    beta, intercept = end_to_end_map(network, image_shape=(3, 12, 11), classes=10)
+    assert not beta.any() and not intercept.any()
+
+
+def test_the_global_generator_is_left_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    end_to_end_map(nn.Sequential(nn.Flatten(), nn.Identity()), image_shape=(1, 2, 2), classes=4)
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_a_map_in_float32_is_rescaled_in_float64():
     beta = np.random.default_rng(0).normal(size=(2, 3, 4, 4)).astype(np.float32)
     found = rescaled(beta)
@@ -141,6 +187,10 @@ def test_in_inference_mode_the_map_is_that_of_the_weights_when_the_mode_was_ente
     torch.testing.assert_close(model(images), before, rtol=0, atol=0)
     torch.testing.assert_close(model.eval()(images), network(images), rtol=0, atol=1e-13)
     torch.testing.assert_close(model.train()(images), network(images), rtol=0, atol=1e-13)
+    assert model.training and network.training
+    with torch.no_grad():  # and in training mode that of the weights of now
+        network.readout.weight.mul_(2)
+    torch.testing.assert_close(model(images), network(images), rtol=0, atol=1e-13)
 
 
 def test_only_linear_networks_are_computed_through_a_map():
