@@ -1,6 +1,8 @@
 """Attacks against the closed form for a linear network, against Foolbox itself, and the paper's success."""
 
+import io
 import math
+import sys
 
 import foolbox
 import numpy as np
@@ -8,7 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from advspectra import countdown, progress
 from advspectra.attack import Attack, balanced_subset, build_attack, perturb, transfer
+from advspectra.networks import build_network
 from advspectra.split import Split
 
 EPSILON = 8 / 255
@@ -231,19 +235,192 @@ def test_a_perturbation_that_is_not_finite_ends_the_attack_and_names_the_image()
         found[1, 0, 0, 0] = math.nan
         return found
 
-    with pytest.raises(ValueError, match="not finite .perturbation. for 1 of 3 images .test images 7, "):
+    with pytest.raises(ValueError) as refused:
         perturbed(network, data, np.array([2, 7, 9]), Attack(run=run, norm=2, epsilon=None), batch_size=3)
+    assert str(refused.value) == (
+        "the attack gave numbers that are not finite (perturbation) for 1 of 3 images (test images 7, counted from 0): "
+        "change the attack's parameters, take another attack, or other images"
+    )
 
 
-def test_answers_that_are_not_finite_end_the_attack_and_the_transfer():
+@pytest.mark.parametrize(
+    ("count", "images"), [(2, "1, 3"), (5, "1, 3, 5, 7, 9"), (6, "1, 3, 5, 7, 9, ..."), (7, "1, 3, 5, 7, 9, ...")]
+)
+def test_of_many_images_without_a_finite_perturbation_the_first_five_are_named(count, images):
+    def run(network, inputs, labels, part):
+        return torch.where(torch.arange(len(inputs))[:, None, None, None] < count, math.nan, inputs)
+
+    attack, image = Attack(run=run, norm=2, epsilon=None), np.arange(1, 21, 2)
+    with pytest.raises(ValueError) as refused:
+        perturbed(linear_two_class(), images_away_from_the_bounds(), image, attack, batch_size=10)
+    assert f"for {count} of 10 images (test images {images}, counted from 0)" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("weight", "change", "what", "advice"),
+    [
+        (3e38, 0.1, "clean_logits", "the network's own answers are at fault: train it with a smaller learning rate"),
+        (
+            1e20,
+            1e25,
+            "adversarial_logits",
+            "the network's answers to them are at fault: train it with a smaller learning rate",
+        ),
+        (1e-10, 1e20, "l2", "the perturbation is too large: take a smaller epsilon"),
+    ],
+)
+def test_numbers_that_are_not_finite_end_the_attack_with_what_to_do(weight, change, what, advice):
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    with torch.no_grad():
+        network[1].weight.fill_(weight)
+    with pytest.raises(ValueError) as refused:
+        perturbed(network, data, np.arange(3), everywhere(change), batch_size=3)
+    assert str(refused.value) == (
+        f"the attack gave numbers that are not finite ({what}) for 3 of 3 images"
+        f" (test images 0, 1, 2, counted from 0): {advice}"
+    )
+
+
+def test_answers_that_are_not_finite_end_the_transfer():
     network, data = linear_two_class(), images_away_from_the_bounds()
     with torch.no_grad():
         network[1].weight.fill_(3e38)
-    with pytest.raises(ValueError, match="not finite .clean_logits. .* smaller learning rate"):
-        perturbed(network, data, np.arange(3), everywhere(0.1), batch_size=3)
     moved = np.zeros((3, 3, 6, 6), dtype=np.float32)
     with pytest.raises(ValueError, match="the transfer gave numbers"):
         transfer(network, data, np.arange(3), moved, norm=2, epsilon=math.inf, batch_size=3)
+
+
+SETTINGS = {"batch_size": 16, "simplify": False, "precision": "float32", "seed": 0}
+
+
+@pytest.mark.parametrize("simplify", [True, False])
+def test_the_attack_sees_the_network_frozen_in_inference_mode_and_simplified_on_demand(simplify):
+    form = {"image_shape": (3, 6, 6), "classes": 2, "activation": "linear", "depth": 2, "options": {"hidden_units": 7}}
+    network = build_network("fully_connected", **form, alpha=1, alpha_scaling="plain", seed=0).train()
+    seen = []
+
+    def run(network, inputs, labels, part):
+        seen.append(network)
+        assert not network.training and not any(weight.requires_grad for weight in network.parameters())
+        return inputs + 0.1
+
+    data, attack = images_away_from_the_bounds(), Attack(run=run, norm=2, epsilon=None)
+    found = perturb(network, data, np.arange(40), attack, **SETTINGS | {"simplify": simplify})
+    assert len(seen) == 3 and (seen[0] is network) != simplify
+    if simplify:  # one matrix: the product of the three
+        (weight,) = (part.weight for part in seen[0] if isinstance(part, nn.Linear))
+        first, second = (layer.weight for layer in network.hidden)
+        torch.testing.assert_close(weight, network.readout.weight @ second @ first)
+    np.testing.assert_array_equal(found.clean_logits, network(data.batch(slice(None))[0]).numpy())
+
+
+def test_a_transfer_freezes_the_network_in_inference_mode():
+    network, data = nn.Sequential(linear_two_class(), nn.Dropout(0.5)).train(), images_away_from_the_bounds()
+    moved = np.zeros((40, 3, 6, 6), dtype=np.float32)
+    found = transfer(network, data, np.arange(40), moved, norm=2, epsilon=math.inf, batch_size=16)
+    assert not network.training and not any(weight.requires_grad for weight in network.parameters())
+    np.testing.assert_array_equal(found.clean_logits, network[0](data.batch(slice(None))[0]).numpy())
+    assert found.tuning == {}
+
+
+@pytest.mark.parametrize(
+    ("study", "own", "half"), [("float32", None, False), ("bfloat16", None, True), ("float32", "bfloat16", True)]
+)
+def test_an_attack_is_tuned_on_all_its_images_first_and_runs_as_tuned(study, own, half):
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    image = np.array([3, 1, 30, 8, 20])
+    inputs, labels = data.batch(torch.from_numpy(image))
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    tuned_on, ran_on = [], []
+
+    def see(where, seen, inputs, labels):
+        assert seen is network and torch.is_autocast_enabled("cpu") == half
+        assert torch.equal(torch.rand(3), expected)  # each starts from the seed, whatever the other has drawn
+        where.append((inputs, labels))
+
+    def run(network, inputs, labels, part):
+        if not ran_on:
+            see(ran_on, network, inputs, labels)
+        return inputs + 0.2
+
+    def tune(network, inputs, labels):
+        see(tuned_on, network, inputs, labels)
+        return Attack(run=run, norm=2, epsilon=None), {"steps": 4, "error": 0.5}
+
+    attack = Attack(run=None, norm=2, epsilon=None, tune=tune, precision=own)
+    found = perturb(network, data, image, attack, **SETTINGS | {"batch_size": 2, "precision": study, "seed": 7})
+    assert found.tuning == {"steps": 4, "error": 0.5}
+    assert torch.equal(tuned_on[0][0], inputs) and torch.equal(tuned_on[0][1], labels)
+    assert torch.equal(ran_on[0][0], inputs[:2]) and torch.equal(ran_on[0][1], labels[:2])
+    # in float32, whatever the attack ran in
+    np.testing.assert_array_equal(found.clean_logits, torch.cat([network(part) for part in inputs.split(2)]).numpy())
+
+
+def test_an_attack_that_is_not_tuned_says_nothing_of_itself():
+    assert (
+        perturbed(
+            linear_two_class(), images_away_from_the_bounds(), np.array([0]), everywhere(0.1), batch_size=1
+        ).tuning
+        == {}
+    )
+
+
+def test_an_attack_that_was_killed_goes_on_with_the_batch_that_it_was_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    network, data, calls = linear_two_class(), images_away_from_the_bounds(), []
+
+    def run(network, inputs, labels, part):
+        kept = part.load()
+        calls.append((len(inputs), kept and kept[1]))
+        if kept is None:  # in its first try of each batch
+            part.save({}, change=len(calls))
+            if len(calls) > 1:
+                raise KeyboardInterrupt
+            kept = part.load()
+        return inputs + 0.01 * kept[1]["change"]
+
+    def attack():
+        kept = progress.Progress(tmp_path / "partial", about="this")
+        return perturb(network, data, np.arange(40), Attack(run, norm=2, epsilon=None), **SETTINGS, progress=kept)
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            attack()
+    found = attack()
+    assert calls == [(16, None), (16, None), (16, {"change": 2}), (8, None), (8, {"change": 4})]
+    change = np.repeat([0.01, 0.02, 0.04], [16, 16, 8])
+    np.testing.assert_allclose(
+        found.perturbation, np.broadcast_to(change[:, None, None, None], (40, 3, 6, 6)), atol=1e-6
+    )
+
+
+def test_an_attack_says_how_many_images_it_has_done(monkeypatch):
+    seconds, lines = [0.0], []
+    monkeypatch.setattr(countdown.time, "monotonic", lambda: seconds[0])
+
+    def run(network, inputs, labels, part):
+        for share in (0.5, 1):
+            seconds[0] += 100
+            part.tell(share)
+        seconds[0] += 60
+        return inputs
+
+    attack = Attack(run, norm=2, epsilon=None)
+    perturb(linear_two_class(), images_away_from_the_bounds(), np.arange(40), attack, **SETTINGS, report=lines.append)
+    assert [line.split(",")[0] for line in lines] == [
+        f"{done} of 40 images" for done in (8, 16, 16, 24, 32, 32, 36, 40, 40)
+    ]
+
+
+@pytest.mark.parametrize(("label", "start"), [({"label": "pgd"}, "pgd:   0%|"), ({}, "  0%|")])
+def test_the_bar_of_an_attack_has_its_label(monkeypatch, label, start):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    network, data = linear_two_class(), images_away_from_the_bounds()
+    perturb(network, data, np.arange(40), everywhere(0.1), **SETTINGS, **label)
+    assert terminal.getvalue().lstrip("\r").startswith(start) and "40/40" in terminal.getvalue()
 
 
 class BothBright(nn.Module):
