@@ -99,7 +99,7 @@ def test_no_images_give_no_rows():
     [
         (np.zeros((3, 8, 8)), "paper", r"\(N, C, H, W\).*\(3, 8, 8\)"),
         (np.zeros((1, 3, 8, 8)), "papers", "papers"),
-        (np.full((1, 3, 8, 8), np.nan), "paper", "finite"),
+        (np.full((1, 3, 8, 8), np.nan), "paper", "^expected finite images, got NaN or infinity$"),
         (np.zeros((1, 2, 8, 8)), "paper", "1 or 3 channels, got 2"),
     ],
 )
