@@ -22,6 +22,14 @@ pytest_add_cli_args_test_selection = [$(printf '"%s", ' "$@")]
 pytest_add_cli_args = ["-p", "no:cacheprovider"]
 process_isolation = "fork"
 CONFIG
+# forked processes would share the lock of tqdm's bars, and one that is killed while it has it would stop all the others
+cat >>tests/conftest.py <<LOCK
+import threading
+
+import tqdm
+
+tqdm.tqdm.set_lock(threading.RLock())
+LOCK
 export OMP_NUM_THREADS=1 # threads do not survive a fork
 mutmut run --max-children "${CHILDREN:-2}" >mutmut.log 2>&1 || tail -20 mutmut.log
 mutmut results --all true >results.txt
