@@ -116,9 +116,9 @@ def test_a_training_that_goes_on_says_from_where_and_counts_from_there(progress,
     with pytest.raises(Killed):
         work()
     work()
-    assert [line for line in lines if not line.startswith("epoch ")] == [
+    assert [line.split(", about")[0] for line in lines if not line.startswith("epoch ")] == [
         "goes on after step 6",
-        *(f"{step} of 12 steps, about 0 s left" for step in range(7, 13)),
+        *(f"{step} of 12 steps" for step in range(7, 13)),
     ]
 
 
