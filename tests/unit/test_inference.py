@@ -294,7 +294,7 @@ def test_images_have_the_degrees_of_freedom_that_their_fourth_moment_leaves():
     generator = np.random.default_rng(6)
     assert freedom(generator.normal(size=5000)) == pytest.approx(5000, rel=0.2)
     # two values: their mean says what their variance is (Pearson: kurtosis + 2 = skewness^2)
-    for counts in ([30, 270], [50, 50], [1, 6], [13, 70]):
+    for counts in ([30, 270], [50, 50], [1, 6], [1, 1]):
         assert freedom(np.repeat([0.0, 1.0], counts)) == pytest.approx(1e6)
     # central moments 1.41, 3.396 and 12.0057: what is left is less than 1
     left = 12.0057 / 1.41**2 - 3 + 2 - 3.396**2 / 1.41**3
