@@ -161,6 +161,89 @@ def test_a_claim_of_which_a_part_could_not_be_tested_is_not_supported(sparse_and
     assert verdict(sparse_and_dense, {"is": "greater"}, lacking).verdict == CONTRADICTED
 
 
+def test_seeds_would_not_decide_a_part_that_they_leave_at_one_of_its_bounds():
+    found = infer([Sample((np.array([value]),), lambda mean: mean) for value in (1.0, 2.0, 4.0)], generator=None)
+    part = Part("", ("", ""), (0.0, 100.0), ratio=False, found=found)
+    assert 3 < part.seeds_needed() < 100
+    assert Part("", ("", ""), (found.value - 1e-6, 100.0), ratio=False, found=found).seeds_needed() is None
+
+
+def test_a_number_without_a_scale_is_compared_by_its_difference_and_each_side_has_its_mean(tmp_path):
+    # accuracies of seeds: 0.4, 0.401, 0.402, and 0.1 more
+    paths = network(tmp_path, "full_width", accuracy=0.4) + network(tmp_path, "fully_connected", accuracy=0.5)
+    (part,) = verdict(paths, {"is": "less", "measure": "test_accuracy"}).parts
+    assert part.sides == pytest.approx((0.401, 0.501))
+    assert part.found.values == pytest.approx((-0.1, -0.1, -0.1))
+    assert (part.ratio, part.bounds, part.verdict) == (False, (None, 0.0), "holds")
+    assert part.statement == "test accuracy: Full Width Convolution (linear) < Fully Connected (linear)"
+    assert part.labels == (
+        "test accuracy, Full Width Convolution (linear)",
+        "test accuracy, Fully Connected (linear)",
+    )
+
+
+def attacked(folder, name, *, images, failed, seeds=SEEDS):
+    """Write runs of a linear network whose attack fails on the images with these numbers."""
+    paths = []
+    for seed in seeds:
+        about = identity(network=name, seed=seed) | {"step": 200, "epoch": 2}
+        paths += write_run(folder, who=about, images=images, failed=failed)
+    return paths
+
+
+@pytest.mark.parametrize(("images", "sides"), [((40, 30), (27 / 30, 29 / 30)), ((30, 40), (26 / 30, 29 / 30))])
+def test_networks_are_compared_on_the_images_that_both_have(tmp_path, images, sides):
+    """Image 35, which one network alone has, is one that its attack fails on: it does not count."""
+    left, right = images
+    paths = attacked(tmp_path, "full_width", images=left, failed=(0, 1, 2, 35) if left == 40 else (0, 1, 2, 3))
+    paths += attacked(tmp_path, "fully_connected", images=right, failed=(0,) if right == 30 else (0, 35))
+    (part,) = verdict(paths, {"is": "less", "measure": "success_rate"}).parts
+    assert part.sides == pytest.approx(sides)
+    assert part.found.value == pytest.approx(sides[0] - sides[1])
+
+
+def test_sides_that_cannot_be_compared_are_not_tested_and_say_why(tmp_path):
+    def why(paths, **right):
+        stated = claim({"is": "less", "measure": "success_rate"})
+        stated["A"]["parts"][0]["right"].update(right)
+        found = evaluate(stated, PAPER, read_runs(paths), CONVENTIONS)
+        (part,) = next(one for one in found if one.name == "A").parts
+        assert part.verdict == NOT_TESTED
+        return part.why
+
+    left = attacked(tmp_path, "full_width", images=6, failed=(), seeds=(0, 1))
+    later = attacked(tmp_path, "fully_connected", images=6, failed=(), seeds=(2,))
+    assert why(left + later) == "no seed has both networks"
+    same = attacked(tmp_path, "fully_connected", images=6, failed=(), seeds=(0, 1))
+    assert why(left + same, measure="test_accuracy") == "one side is made of images and the other is not"
+    for path in same:
+        if path.name in ("perturbations.h5", "spectra.h5"):
+            with h5py.File(path, "r+") as file:
+                file["image"][:] += 1
+    assert why(left + same) == "the two sides have no image in common"
+
+
+def test_the_same_results_give_the_same_answers_to_the_last_digit(sparse_and_dense):
+    of_seed_0 = [path for path in sparse_and_dense if path.parent.name.endswith("-0")]  # an interval over its images
+    first, second = (evidence.as_data(verdict(of_seed_0, {"is": "less"})) for _ in range(2))
+    low, value, high = (first["parts"][0][key] for key in ("low", "value", "high"))
+    assert low < value < high
+    assert first == second
+
+
+def test_a_claim_that_no_seeds_test_is_corrected_for_itself_alone():
+    part = Part("", ("", ""), (0.0, None), ratio=False, why="nothing there")
+    (found,) = corrected([Claim("A", "", "", "", (), (part,))])
+    assert (found.verdict, found.p_value, found.tests) == (NOT_TESTED, None, 1)
+
+
+def test_a_claim_by_the_name_of_a_table_s_is_refused(sparse_and_dense):
+    stated = {"TABLE-2": claim({"is": "less"})["A"]}
+    with pytest.raises(ValueError) as error:
+        evaluate(stated, PAPER, read_runs(sparse_and_dense), CONVENTIONS)
+    assert str(error.value) == "the claim TABLE-2: expected another name, found that of the paper's tables"
+
+
 # ---- what becomes of the paper's own claim IFR-1, full width sparser than fully connected
 
 

@@ -94,24 +94,34 @@ def split(count=64):
     return Split(images, torch.arange(count) % 2)
 
 
+TRAINING = {
+    "learning_rate": 0.1,
+    "epochs": 2,
+    "batch_size": 8,
+    "momentum": 0.0,
+    "weight_decay": 0.0,
+    "schedule": {"factor": 1, "every": 1, "reset_at": None},
+    "selection": {"by": "test", "held_out_fraction": 0},
+    "checkpoints": {"steps": [], "epochs": []},
+    "simplified": False,
+    "seed": 0,
+}
+
+
+def test_the_bar_of_a_training_has_its_name_its_steps_and_the_last_accuracy(monkeypatch):
+    for about, name in (({"label": "a network"}, "a network: "), ({}, "")):
+        place = Terminal()
+        monkeypatch.setattr(sys, "stderr", place)
+        result = train(network(), split(), split(), **TRAINING, **about)
+        first, *_, last = place.getvalue().strip("\r\n").split("\r")
+        assert first.startswith(f"{name}  0%|") and first.endswith(" 0/16 [00:00<?, ?step/s]")
+        assert last.startswith(f"{name}100%|") and " 16/16 [" in last
+        assert last.rstrip().endswith(f", test_accuracy={result.history[-1]['test_accuracy']:.3f}]")
+
+
 def test_a_training_says_how_far_it_is(clock):
     lines = []
-    train(
-        network(),
-        split(),
-        split(),
-        learning_rate=0.1,
-        epochs=2,
-        batch_size=8,
-        momentum=0.0,
-        weight_decay=0.0,
-        schedule={"factor": 1, "every": 1, "reset_at": None},
-        selection={"by": "test", "held_out_fraction": 0},
-        checkpoints={"steps": [], "epochs": []},
-        simplified=False,
-        seed=0,
-        report=lines.append,
-    )
+    train(network(), split(), split(), **TRAINING, report=lines.append)
     assert lines[0].startswith("1 of 16 steps, about ") and any(line.startswith("15 of 16 steps") for line in lines)
 
 

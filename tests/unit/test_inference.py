@@ -1,8 +1,10 @@
 """What seeds and images say of a number, against closed forms, scipy and simulated studies whose truth is known."""
 
+import warnings
+
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from advspectra.inference import Inference, Sample, holm, infer, sign_flip
 
@@ -32,6 +34,14 @@ def test_without_images_it_is_the_t_test_over_seeds():
     assert found.p_below(0.5) == pytest.approx(1 - expected.pvalue)
 
 
+def test_two_seeds_have_one_degree_of_freedom():
+    found = infer([sample([1.0]), sample([2.0])], generator=np.random.default_rng(0))
+    ends = stats.ttest_1samp([1.0, 2.0], 0).confidence_interval(0.95)
+    assert found.interval[1:] == pytest.approx((ends.low, ends.high), rel=1e-4)
+    # 12.7 standard errors, which are 0.5
+    assert found.p_above(0.5) == pytest.approx(stats.t.sf(2, 1), rel=1e-4)
+
+
 def test_with_one_seed_the_interval_is_that_of_the_images():
     generator = np.random.default_rng(0)
     values = generator.normal(size=400)
@@ -53,6 +63,28 @@ def test_the_images_part_is_the_unbiased_variance_of_their_mean(seeds):
     row = np.array([0.0, 1.0, 3.0, 8.0])
     found = infer([sample(row)] * seeds, generator=np.random.default_rng(0))
     assert found.images == pytest.approx(row.var(ddof=1) / 4, rel=0.08)
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_the_images_part_is_that_of_the_module_s_head_with_images_drawn_one_by_one(seeds):
+    rows = np.random.default_rng(8).exponential(size=(seeds, 5)) + np.array([0, 0, 0, 4, 9])
+    found = infer([sample(row) for row in rows], generator=np.random.default_rng(0))
+    of_resamples = int(np.random.default_rng(0).integers(2**32))
+    drawn = np.random.default_rng(of_resamples).integers(5, size=(2000, 5))
+    means = np.array([[row[images].mean() for images in drawn] for row in rows])
+    together = means.mean(axis=0).var(ddof=1) * 5 / 4
+    alone = np.mean([one.var(ddof=1) for one in means]) * 5 / 4
+    assert alone > 0 and (seeds == 1 or alone != pytest.approx(together, rel=0.001))
+    expected = together if seeds == 1 else together - (alone - together) / (seeds - 1)
+    assert found.images == pytest.approx(expected, rel=1e-9)
+    assert found.skewness == pytest.approx(stats.skew(means.mean(axis=0)), rel=1e-9)
+
+
+def test_the_generator_draws_the_resamples():
+    row = [0.0, 1.0, 3.0, 8.0]
+    first, again, other = (infer([sample(row)], generator=np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert first == again
+    assert first.images != other.images
 
 
 def test_seeds_that_are_the_same_leave_the_variance_of_the_images():
@@ -97,6 +129,39 @@ def test_p_values_are_those_of_the_sum_of_two_t(skewness):
         expected = p - 0.09 / 0.13 * (p - q) * (p + q) / (2 * p)
         found_p = found.p_above(-distance) if upper else found.p_below(-distance)
         assert found_p == pytest.approx(expected, abs=4 * np.sqrt(expected / count))
+
+
+@pytest.mark.parametrize("skewness", [0.0, 0.4, -0.4])
+@pytest.mark.parametrize(("seeds", "images"), [(0.04, 0.09), (0.09, 0.04), (0.0625, 0.0625)])
+def test_p_values_are_those_of_the_integral_over_both_parts(seeds, images, skewness):
+    """Whichever part is the wider, and where they are alike."""
+
+    def exceeds(distance, k, scale):
+        """The probability that scale * t of the seeds and the images' part exceed the distance."""
+        points = np.linspace(-14, 14, 20001)
+        of_seeds = np.sinh(points)  # tails of two degrees of freedom reach far
+        u = (distance - scale * of_seeds) / np.sqrt(images)
+        transformed = u + skewness * u**2 / 3 + 2 * skewness**2 * u**3 / 27 + skewness / 6
+        density = stats.t.pdf(of_seeds, k) * np.cosh(points)
+        return integrate.trapezoid(density * stats.t.sf(transformed, 49), points)
+
+    found = Inference((0.0, 0.0, 0.0), seeds=seeds, images=images, freedom=49, skewness=skewness)
+    for distance in (-1.2, -0.4, 0.3, 1.0):
+        p, q = exceeds(distance, 2, np.sqrt(seeds)), exceeds(distance, 4, np.sqrt(seeds / 2))
+        if p > 0.5:
+            p, q = 1 - p, 1 - q
+        expected = p - images / (seeds + images) * (p - q) * (p + q) / (2 * p)
+        found_p = min(found.p_above(-distance), found.p_below(-distance))
+        assert found_p == pytest.approx(expected, rel=1e-5)
+
+
+def test_p_values_fall_with_the_distance_in_the_middle_too():
+    found = Inference((0.0, 0.0, 0.0), seeds=0.04, images=0.09, freedom=49, skewness=0.4)
+    p_values = np.array([found.p_above(-distance) for distance in np.linspace(-0.1, 0.1, 2001)])
+    assert p_values[0] > 0.5 > p_values[-1]
+    # no step worth the name where one of the two t is beyond its median and the other is not
+    steps = np.diff(p_values)
+    assert (steps < 0).all() and steps.min() > 2 * steps.mean()
 
 
 def test_p_values_fall_with_the_distance():
@@ -146,12 +211,62 @@ def test_seeds_needed_are_as_many_as_part_the_interval_from_the_threshold():
     assert Inference((0.5, 1.0, 1.5), seeds=0.1, images=1.0, freedom=49).seeds_needed(0.2) is None
 
 
+@pytest.mark.parametrize("now", [2, 3])
+@pytest.mark.parametrize("threshold", [0.2, 1.8])
+@pytest.mark.parametrize("needed", [5, 20, 99, 100, 101])
+def test_seeds_needed_are_those_of_student_s_interval_up_to_a_hundred(now, threshold, needed):
+    # so wide that the 95 % interval of `needed` seeds, and of no fewer, ends before the threshold, 0.8 away
+    deviation = 0.7999 * np.sqrt(needed) / stats.t.isf(0.025, needed - 1)
+    found = Inference((1.0,) * now, seeds=deviation**2 / now, images=0.0, freedom=0)
+    assert found.seeds_needed(threshold) == (needed if needed <= 100 else None)
+
+
+def test_seeds_needed_are_at_least_those_there_are_and_none_tell_of_one_seed():
+    found = Inference((1.0, 1.0, 1.0), seeds=1e-6, images=0.0, freedom=0)
+    assert found.seeds_needed(0.2) == found.seeds_needed(1.8) == 3
+    # a p-value that just suffices
+    assert found.seeds_needed(0.999, p_value=found.p_above(0.999)) == 3
+    assert Inference((1.0,), seeds=0.0, images=1e-6, freedom=49).seeds_needed(0.2) is None
+
+
 def test_a_statistic_without_a_value_is_refused():
     empty = sample([np.nan] * 20)
     few = sample([1.0] + [np.nan] * 19)
-    for one in (empty, few):
-        with pytest.raises(ValueError, match="undefined"):
+    for one, message in (
+        (empty, "it is undefined for a seed: no image has a value"),
+        (few, "it is undefined in many resamples: too few images have a value"),
+    ):
+        with pytest.raises(ValueError) as error:
             infer([one, one], generator=np.random.default_rng(0))
+        assert str(error.value) == message
+
+
+@pytest.mark.parametrize("undefined", [100, 101])
+def test_a_twentieth_of_the_resamples_may_be_undefined(undefined):
+    def statistic(mean):
+        least = np.argsort(np.argsort(mean)) < undefined if np.size(mean) == 2000 else False
+        return np.where(least, np.nan, mean)
+
+    one = sample(np.arange(300), statistic=statistic)
+    if undefined == 100:
+        assert infer([one], generator=np.random.default_rng(0)).value == 149.5
+    else:
+        with pytest.raises(ValueError, match="undefined in many resamples"):
+            infer([one], generator=np.random.default_rng(0))
+
+
+def test_an_image_without_a_value_does_not_count_in_a_mean():
+    one = sample([1.0, 2.0, np.nan, 6.0])
+    assert one.value() == 3.0
+    assert one.of(np.array([[1.0, 0, 5, 1], [0, 3, 0, 1], [1, 1, 1, 1]])) == pytest.approx([3.5, 3, 3])
+
+
+def test_where_no_image_has_a_value_the_statistic_is_nan_without_a_warning():
+    one = sample([np.nan, 1.0], [np.nan, np.nan], statistic=lambda left, right: left / right)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(one.value())
+        assert np.isnan(one.without_each()).all()
 
 
 def test_seeds_with_other_numbers_of_images_are_refused():
@@ -179,7 +294,11 @@ def test_images_have_the_degrees_of_freedom_that_their_fourth_moment_leaves():
     generator = np.random.default_rng(6)
     assert freedom(generator.normal(size=5000)) == pytest.approx(5000, rel=0.2)
     # two values: their mean says what their variance is (Pearson: kurtosis + 2 = skewness^2)
-    assert freedom(np.repeat([0.0, 1.0], [30, 270])) > 1e5
+    for counts in ([30, 270], [50, 50], [1, 6], [1, 1]):
+        assert freedom(np.repeat([0.0, 1.0], counts)) == pytest.approx(1e6)
+    # central moments 1.41, 3.396 and 12.0057: what is left is less than 1
+    left = 12.0057 / 1.41**2 - 3 + 2 - 3.396**2 / 1.41**3
+    assert freedom(np.repeat([0.0, 1.0, 4.0], [60, 30, 10])) == pytest.approx(200 / left)
     # kurtosis in excess of 3: that of Laplace's distribution is 3, and its skewness 0
     quantiles = stats.laplace.ppf((np.arange(5000) + 0.5) / 5000)
     assert freedom(quantiles) == pytest.approx(2 * 5000 / (3 + 2), rel=0.05)
@@ -191,10 +310,25 @@ def test_an_image_without_a_value_is_left_out_of_the_means_without_each():
     assert one.without_each() == pytest.approx([4 / 3, 3.5 / 3, 3 / (5 / 3), 1.5 / (7 / 3)])
 
 
+def test_arrays_of_states_are_left_out_of_row_by_row():
+    rows = np.array([[1.0, 2.0, np.nan, 6.0], [0.0, 10.0, 20.0, 30.0]])
+    one = Sample((rows,), lambda means: means[1] - means[0])
+    assert one.value() == 15 - 3
+    assert one.without_each() == pytest.approx([20 - 4, 50 / 3 - 3.5, 40 / 3 - 3, 10 - 1.5])
+
+
 def test_sign_flips_of_few_values_are_all_tried():
     # all of one sign: 2 of 2^8 flips are as extreme
     assert sign_flip(np.arange(1.0, 9.0), generator=np.random.default_rng(0)) == pytest.approx(2 / 256)
     assert sign_flip(np.array([1.0, -1.0] * 4), generator=np.random.default_rng(0)) == 1
+
+
+def test_of_many_sign_flips_2000_are_drawn_with_the_generator_given():
+    # none of them is as extreme as the values found, which count as one
+    assert sign_flip(np.arange(1.0, 41.0), generator=np.random.default_rng(0)) == pytest.approx(2 / 2001)
+    values = np.random.default_rng(1).normal(size=(4, 40))
+    first, again = ([sign_flip(row, generator=np.random.default_rng(0)) for row in values] for _ in range(2))
+    assert first == again
 
 
 def test_holm_is_that_of_a_worked_example():

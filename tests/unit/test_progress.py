@@ -97,6 +97,32 @@ def test_a_training_killed_after_each_step_ends_as_one_left_alone(progress, monk
     assert_same(found, expected)
 
 
+def test_a_training_that_goes_on_says_from_where_and_counts_from_there(progress, monkeypatch):
+    monkeypatch.setattr("advspectra.countdown.EVERY", 0)
+    lines = []
+
+    def work():
+        lines.clear()
+        about = {"progress": progress, "report": lines.append, "learning_rate": 0.1}
+        return train(toy_network(), toy_split(), toy_split(20, 1), **about, **SETTINGS)
+
+    save = Part.save
+
+    def save_and_die_after_step_6(self, *arguments, **facts):
+        save(self, *arguments, **facts)
+        if (facts["epoch"], facts["done"]) == (2, 2):
+            raise Killed
+
+    monkeypatch.setattr(Part, "save", save_and_die_after_step_6)
+    with pytest.raises(Killed):
+        work()
+    work()
+    assert [line.split(", about")[0] for line in lines if not line.startswith("epoch ")] == [
+        "goes on after step 6",
+        *(f"{step} of 12 steps" for step in range(7, 13)),
+    ]
+
+
 def test_a_residual_network_goes_on_with_its_weights_as_they_lay_in_memory(progress, monkeypatch):
     def split(count, seed):
         rng = np.random.default_rng(seed)

@@ -73,6 +73,8 @@ def test_states_are_kept_where_they_were_asked_for():
         (0, 0),
         (2, 1),
     ]
+    best = result.states["best"]
+    assert (best.step, best.epoch) == (4 * result.best_epoch, result.best_epoch)
     torch.testing.assert_close(result.states["step=0"].tensors, start, rtol=0, atol=0)
     torch.testing.assert_close(result.states["epoch=3"].tensors, dict(network.state_dict()), rtol=0, atol=0)
 
@@ -96,6 +98,9 @@ def test_each_kept_state_has_its_accuracy_on_the_whole_test_set(build):
     test = toy_split(1300, 1)  # several batches of the evaluation
     result = train(build(), toy_split(), test, learning_rate=0.1, **settings)
     assert set(result.states) == {"best", "epoch=2", *(f"step={step}" for step in (0, 1, 3, 4, 6, 12))}
+    places = {name: (state.step, state.epoch) for name, state in result.states.items() if name != "best"}
+    of_steps = {f"step={step}": (step, epoch) for step, epoch in ((0, 0), (1, 1), (3, 1), (4, 1), (6, 2), (12, 3))}
+    assert places == {"epoch=2": (8, 2), **of_steps}
     network = build()
     for name, state in result.states.items():
         network.load_state_dict(state.tensors)
@@ -176,6 +181,12 @@ def test_a_held_out_part_is_never_trained_on_and_selects():
     assert evaluate(network, held)[1] == result.history[2]["selection_accuracy"]
 
 
+@pytest.mark.parametrize(("fraction", "held_out"), [(0.02, 1), (0.98, 49)])
+def test_one_image_is_enough_of_a_part(fraction, held_out):
+    kept, held = split_held_out(toy_split(50), fraction=fraction, generator=torch.Generator())
+    assert (len(kept), len(held)) == (50 - held_out, held_out)
+
+
 @pytest.mark.parametrize("fraction", [0.001, 1.0])
 def test_holding_out_nothing_or_everything_is_refused(fraction):
     with pytest.raises(ValueError, match="leaves one part empty"):
@@ -203,6 +214,69 @@ def test_a_diverged_run_says_at_which_step_and_what_rate_to_try(step):
 FLAT = {"factor": 1.0, "every": 1, "reset_at": None}
 
 
+def test_losses_are_looked_at_after_every_few_steps_and_at_the_end_of_an_epoch(monkeypatch):
+    monkeypatch.setattr("advspectra.training.LOOK_EVERY", 3)
+    for step, looked_at in ((1, 3), (3, 3), (4, 4), (5, 7)):  # 4 steps an epoch
+        network = Exploding(step)
+        with pytest.raises(TrainingFailed, match=rf"diverged at step {step} \("):
+            train(network, toy_split(), toy_split(20, 1), learning_rate=0.1, **SETTINGS | {"schedule": FLAT})
+        assert step - network.left == looked_at
+
+
+def indifferent_network():
+    """Logits that are 0: a loss of ln 2, and class 0 for each image."""
+    network = toy_network()
+    for parameter in network.parameters():
+        nn.init.zeros_(parameter)
+    return network
+
+
+def labelled(*counts):
+    """Return images of which so many are of class 0, of class 1."""
+    labels = torch.arange(2).repeat_interleave(torch.tensor(counts))
+    return Split(torch.zeros(len(labels), 1, 4, 4, dtype=torch.uint8), labels)
+
+
+def test_an_epoch_s_row_and_its_line_of_the_log_say_what_it_found():
+    lines = []
+    settings = SETTINGS | {"epochs": 1, "momentum": 0.0}
+    settings["checkpoints"] = {"steps": [], "epochs": []}
+    result = train(
+        indifferent_network(), labelled(30, 20), labelled(15, 5), learning_rate=0.0, report=lines.append, **settings
+    )
+    loss = pytest.approx(np.log(2))
+    about = {"epoch": 1, "step": 4, "learning_rate": 0, "train_loss": loss, "train_accuracy": 0.6}
+    about |= {"selection_accuracy": 0.75, "test_loss": loss, "test_accuracy": 0.75}
+    assert result.history == [about]
+    assert lines == [
+        "epoch 1, step 4, learning_rate 0, train_loss 0.693147, train_accuracy 0.6, selection_accuracy 0.75, "
+        "test_loss 0.693147, test_accuracy 0.75"
+    ]
+
+
+# a rate that moves no weight
+STILL = SETTINGS | {"learning_rate": 0.0, "momentum": 0.0}
+
+
+def test_without_a_demand_no_accuracy_is_too_low():
+    none_right = train(indifferent_network(), labelled(0, 50), labelled(0, 20), **STILL)
+    assert [row["train_accuracy"] for row in none_right.history] == [0, 0, 0]
+    train(indifferent_network(), labelled(1, 49), labelled(0, 20), **STILL, patience=1)
+
+
+def test_an_accuracy_must_exceed_what_is_demanded_from_the_epoch_of_patience_on():
+    def trained(minimum):
+        # of 50 images 30 are right
+        demand = {"minimum_accuracy": minimum, "patience": 2}
+        return train(indifferent_network(), labelled(30, 20), labelled(15, 5), **STILL, **demand)
+
+    assert len(trained(0.59).history) == 3
+    with pytest.raises(TrainingFailed) as failure:
+        trained(0.6)
+    expected = "training is at chance after epoch 2: training accuracy 0.6000 at learning rate 0; try 0"
+    assert str(failure.value) == expected
+
+
 def test_the_search_takes_the_first_rate_that_trains_and_records_every_try():
     labels_of_noise = toy_split()
     result = fit(toy_network, labels_of_noise, toy_split(20, 1), learning_rate="search", search=SEARCH, **SETTINGS)
@@ -216,9 +290,12 @@ def test_the_search_takes_the_first_rate_that_trains_and_records_every_try():
 
 
 def test_a_search_without_success_names_every_failure():
-    constant = Split(torch.zeros(40, 1, 4, 4, dtype=torch.uint8), torch.arange(40) % 2)
-    with pytest.raises(TrainingFailed, match="every learning rate failed.*rate 1000;.*rate 100;.*rate 0.01;"):
-        fit(toy_network, constant, constant, learning_rate="search", search=SEARCH | {"chance_margin": 0.2}, **SETTINGS)
+    half = labelled(20, 20)
+    search = {"base": 1e-12, "divisors": [1, 10], "chance_margin": 0.5, "patience": 1}
+    with pytest.raises(TrainingFailed) as failure:
+        fit(toy_network, half, half, learning_rate="search", search=search, **SETTINGS)
+    at_chance = "training is at chance after epoch 1: training accuracy 0.5000 at learning rate "
+    assert str(failure.value) == f"every learning rate failed: {at_chance}1e-12; try 1e-13; {at_chance}1e-13; try 1e-14"
 
 
 def test_a_checkpoint_after_the_end_is_refused_before_training():

@@ -189,7 +189,7 @@ def evaluate(
 
 def corrected(claims: Sequence[Claim]) -> list[Claim]:
     """Return the claims with p-values corrected for the number of those that were tested."""
-    tested = {claim.name: min(1.0, 2 * min(claim.p_values)) for claim in claims if claim.p_values is not None}
+    tested = {claim.name: 2 * min(claim.p_values) for claim in claims if claim.p_values is not None}
     p_values = dict(zip(tested, holm(list(tested.values())), strict=True))
     return [replace(claim, p_value=p_values.get(claim.name), tests=max(1, len(tested))) for claim in claims]
 

@@ -81,8 +81,7 @@ class Sample:
 
     def of(self, counts: np.ndarray) -> np.ndarray:
         """Return the statistic of the images, each counted so often, (..., N) -> (...); NaN where it is undefined."""
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore", RuntimeWarning)  # of means over no value
+        with np.errstate(all="ignore"):  # means over no value
             return self.statistic(*(_mean(array, counts) for array in self.arrays))
 
     def value(self) -> float:
@@ -91,8 +90,7 @@ class Sample:
 
     def without_each(self) -> np.ndarray:
         """Return the statistic of all images but one, (N,); NaN where it is undefined."""
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore", RuntimeWarning)
+        with np.errstate(all="ignore"):
             return np.asarray(self.statistic(*map(_mean_of_others, self.arrays)))
 
 
@@ -256,7 +254,7 @@ def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Infer
 def _freedom(values: np.ndarray) -> float:
     """Return the degrees of freedom of the variance of a mean of these values, (n,)."""
     left = float(stats.kurtosis(values) + 2 - stats.skew(values) ** 2)  # at least 0 (Pearson)
-    return float(np.clip(2 * len(values) / left, 1, MOST_FREEDOM)) if left > 0 else MOST_FREEDOM
+    return min(2 * len(values) / left, MOST_FREEDOM) if left > 0 else MOST_FREEDOM
 
 
 @lru_cache(maxsize=32)
@@ -275,7 +273,6 @@ def sign_flip(differences: np.ndarray, *, generator: np.random.Generator) -> flo
         (differences,),
         lambda sample, axis: np.mean(sample, axis=axis),
         permutation_type="samples",
-        vectorized=True,
         n_resamples=RESAMPLES,
         rng=generator,
     )
@@ -286,7 +283,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Return p-values corrected for their number (Holm 1979, Scandinavian Journal of Statistics 6:65)."""
     count, largest = len(p_values), 0.0
     corrected = [0.0] * count
-    for rank, place in enumerate(np.argsort(p_values, kind="stable")):
+    for rank, place in enumerate(np.argsort(p_values)):
         largest = max(largest, min(1.0, (count - rank) * p_values[place]))
         corrected[place] = largest
     return corrected
