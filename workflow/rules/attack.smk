@@ -1,41 +1,26 @@
-# images.h5, <run>/checkpoints.h5 -> <run>/<attack>/<checkpoint>/perturbations.h5; and, with the perturbations that an
-# attack found on one state, -> <run>/<transfer>/<checkpoint>/perturbations.h5. On the inputs of a state: train.smk.
+# Perturbations. What these rules take and make: advspectra_study/plan/networks.py
 
 
 rule attack:
+    """images.h5, checkpoints.h5 -> perturbations.h5: an attack on one checkpoint."""
     input:
-        images=f"{DATASET}/images.h5",
-        settings=f"{DATASET}/{{run}}/training.json",
-        checkpoints=ancient(f"{DATASET}/{{run}}/checkpoints.h5"),
-        kept=ancient(f"{DATASET}/{{run}}/checkpoints.kept/{{checkpoint}}"),
+        **PLAN.attack.inputs,
     output:
-        perturbations=f"{DATASET}/{{run}}/{{attack}}/{{checkpoint}}/perturbations.h5",
+        **PLAN.attack.outputs,
     wildcard_constraints:
-        run=run_with(ATTACKED),
+        **PLAN.attack.constraints,
     params:
-        identity=identity,
-        architecture=architecture,
-        family=lambda wildcards: ATTACKS[wildcards.attack]["family"],
-        options=attack_options,
-        images=lambda wildcards: ATTACKS[wildcards.attack]["images"],
-        batch_size=lambda wildcards: ATTACKS[wildcards.attack]["batch_size"],
-        simplified=lambda wildcards: ATTACKS[wildcards.attack]["simplified"],
-        precision=STUDY["compute"]["precision"],
-        code=lambda wildcards: code(
-            "attack.py",
-            architecture_module(wildcards),
-            f"advspectra.attacks.{ATTACKS[wildcards.attack]['family']}",
-        ),
-    threads: STUDY["compute"]["threads"]
-    priority: priority_of
+        **PLAN.attack.params,
+    threads: PLAN.threads
+    priority: PLAN.priority
     group:
-        submitted_with("attack", gpus=GPUS)
+        PLAN.attack.group
     resources:
-        **needs("attack", gpus=GPUS),
+        **PLAN.attack.resources,
     log:
-        f"{RESULTS}/logs/{{attack}}/{{run}}/{{checkpoint}}.log",
+        PLAN.attack.log,
     benchmark:
-        f"{RESULTS}/benchmarks/{{attack}}/{{run}}/{{checkpoint}}.tsv"
+        PLAN.attack.benchmark
     conda:
         ENVIRONMENT
     script:
@@ -43,31 +28,25 @@ rule attack:
 
 
 rule transfer:
+    """Perturbations of one checkpoint -> perturbations.h5 of another: do they fool it, too?"""
     input:
-        images=f"{DATASET}/images.h5",
-        settings=f"{DATASET}/{{run}}/training.json",
-        checkpoints=ancient(f"{DATASET}/{{run}}/checkpoints.h5"),
-        kept=ancient(f"{DATASET}/{{run}}/checkpoints.kept/{{checkpoint}}"),
-        perturbations=found_perturbations,
+        **PLAN.transfer.inputs,
     output:
-        perturbations=f"{DATASET}/{{run}}/{{attack}}/{{checkpoint}}/perturbations.h5",
+        **PLAN.transfer.outputs,
     wildcard_constraints:
-        run=run_with(TRANSFERRED),
+        **PLAN.transfer.constraints,
     params:
-        identity=identity,
-        architecture=architecture,
-        batch_size=lambda wildcards: ATTACKS[TRANSFERS[wildcards.attack]["attack"]]["batch_size"],
-        code=lambda wildcards: code("transfer.py", architecture_module(wildcards)),
-    threads: STUDY["compute"]["threads"]
-    priority: priority_of
+        **PLAN.transfer.params,
+    threads: PLAN.threads
+    priority: PLAN.priority
     group:
-        submitted_with("transfer", gpus=GPUS)
+        PLAN.transfer.group
     resources:
-        **needs("transfer", gpus=GPUS),
+        **PLAN.transfer.resources,
     log:
-        f"{RESULTS}/logs/{{attack}}/{{run}}/{{checkpoint}}.log",
+        PLAN.transfer.log,
     benchmark:
-        f"{RESULTS}/benchmarks/{{attack}}/{{run}}/{{checkpoint}}.tsv"
+        PLAN.transfer.benchmark
     conda:
         ENVIRONMENT
     script:

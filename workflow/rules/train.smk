@@ -1,28 +1,18 @@
-# images.h5 -> <run>/training.json, what determines its states; <run>/checkpoints.h5, its states, <run>/history.csv;
-# for linear networks <run>/predictor.h5
-#
-# A state that is added to a finished run trains it again, and what was made of its other states stays: the same seed
-# gives the same states, on one kind of machine to the bit. So whatever is made of a state reads
-#   training.json: if what determines the states changes, it is made anew;
-#   checkpoints.h5 and checkpoints.kept/<state> as `ancient`: if they alone are new, it is not.
-# The files checkpoints.kept/<state> are empty. They make a further state that is asked for a missing file, a reason to
-# train. A list in params would be a reason too, but hide others: Snakemake (9.27) does not look at the jobs after one
-# whose params changed, as it takes for granted that they run, which behind an `ancient` they do not.
+# Training, and the maps of linear networks. What these rules take and make: advspectra_study/plan/networks.py
 
 
 rule settings:
+    """images.h5 -> training.json: what determines the checkpoints of a run."""
     input:
-        images=f"{DATASET}/images.h5",
+        **PLAN.settings.inputs,
     output:
-        settings=f"{DATASET}/{{run}}/training.json",
+        **PLAN.settings.outputs,
     params:
-        settings=training_settings,
-        training_code=lambda wildcards: code("train.py", architecture_module(wildcards)),
-        code=code("settings.py"),
+        **PLAN.settings.params,
     log:
-        f"{RESULTS}/logs/settings/{{run}}.log",
+        PLAN.settings.log,
     benchmark:
-        f"{RESULTS}/benchmarks/settings/{{run}}.tsv"
+        PLAN.settings.benchmark
     conda:
         ENVIRONMENT
     localrule: True
@@ -30,37 +20,30 @@ rule settings:
         "../scripts/settings.py"
 
 
-# one rule for each list of states: what a rule makes must be known from its wildcards. `train`, and of networks with
-# checkpoints of their own train_<networks>.
-for kept, train_rule in TRAINING_RULES.items():
+for step in PLAN.trainings:
 
     rule:
+        """images.h5 -> checkpoints.h5, history.csv: one rule for each list of checkpoints that is kept."""
         name:
-            train_rule
+            step.name
         input:
-            images=f"{DATASET}/images.h5",
+            **step.inputs,
         output:
-            checkpoints=f"{DATASET}/{{run}}/checkpoints.h5",
-            history=f"{DATASET}/{{run}}/history.csv",
-            kept=[touch(f"{DATASET}/{{run}}/checkpoints.kept/{state}") for state in kept],
+            **step.outputs,
         wildcard_constraints:
-            run=one_of(run for run, states in KEPT.items() if states == kept),
+            **step.constraints,
         params:
-            identity=identity,
-            settings=training_settings,
-            # of its output, so that it is no reason to train again
-            checkpoints=lambda wildcards, output: steps_and_epochs(Path(path).name for path in output.kept),
-            code=lambda wildcards: code("train.py", architecture_module(wildcards)),
-        threads: STUDY["compute"]["threads"]
-        priority: priority_of
+            **step.params,
+        threads: PLAN.threads
+        priority: PLAN.priority
         group:
-            submitted_with("train", gpus=GPUS)
+            step.group
         resources:
-            **needs("train", gpus=GPUS),
+            **step.resources,
         log:
-            f"{RESULTS}/logs/train/{{run}}.log",
+            step.log,
         benchmark:
-            f"{RESULTS}/benchmarks/train/{{run}}.tsv"
+            step.benchmark
         conda:
             ENVIRONMENT
         script:
@@ -68,26 +51,23 @@ for kept, train_rule in TRAINING_RULES.items():
 
 
 rule predictor:
+    """checkpoints.h5 -> predictor.h5: the end-to-end map of a linear network."""
     input:
-        settings=f"{DATASET}/{{run}}/training.json",
-        checkpoints=ancient(f"{DATASET}/{{run}}/checkpoints.h5"),
-        kept=ancient(f"{DATASET}/{{run}}/checkpoints.kept/best"),
+        **PLAN.predictor.inputs,
     output:
-        predictor=f"{DATASET}/{{run}}/predictor.h5",
+        **PLAN.predictor.outputs,
     wildcard_constraints:
-        run=one_of(run for run, key in RUNS.items() if key.activation == "linear"),
+        **PLAN.predictor.constraints,
     params:
-        identity=identity,
-        architecture=architecture,
-        code=lambda wildcards: code("predictor.py", architecture_module(wildcards)),
+        **PLAN.predictor.params,
     group:
-        submitted_with("predictor")
+        PLAN.predictor.group
     resources:
-        **needs("predictor"),
+        **PLAN.predictor.resources,
     log:
-        f"{RESULTS}/logs/predictor/{{run}}.log",
+        PLAN.predictor.log,
     benchmark:
-        f"{RESULTS}/benchmarks/predictor/{{run}}.tsv"
+        PLAN.predictor.benchmark
     conda:
         ENVIRONMENT
     script:

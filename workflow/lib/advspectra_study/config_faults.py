@@ -9,6 +9,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from advspectra_study.plugins import takes_fractions
+
 Keys = tuple[str | int, ...]
 NUMBER_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 # of a terminal (C0 and C1), and halves of characters: nothing can show them as they are
@@ -74,11 +76,6 @@ def number_hint(value: Any) -> str:
     if FRACTION_TEXT.fullmatch(value):
         return "this is text: write the fraction as a decimal number"
     return ""
-
-
-def takes_fractions(schema: dict[str, Any]) -> bool:
-    """Return whether an option may be a fraction such as 8/255 in the place of a number."""
-    return any(re.search(branch.get("pattern", "(?!)"), "8/255") for branch in schema.get("anyOf", ()))
 
 
 def describe(schema: dict[str, Any], root: dict[str, Any]) -> str:
