@@ -1,5 +1,7 @@
-"""Reading a study's config: validated before any job, defaults filled in. First each part by itself, and all
-its faults at once; then, of parts that are sound, what one demands of another."""
+"""Reading a study's config: validated before any job, defaults filled in.
+
+First each part by itself, all faults at once; then, when the parts are sound, what one demands of another.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -49,7 +51,7 @@ def load_config(
     odd = {fault.keys for fault in faults}
     faults += [fault for fault in schema_faults(config, schema) if fault.keys not in odd]
     config = fill_defaults(config, schema, schema)
-    faults += [fault for fault in plugin_faults(config, library) if fault.keys not in odd]
+    faults += [fault for fault in plugin_faults(config, list(faults), library) if fault.keys not in odd]
     if not faults:
         faults += study_faults(Study.of(config, library), library)
     # last: what else is wrong is said of the keys that YAML took

@@ -80,8 +80,12 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
     return value
 
 
-def plugin_faults(config: dict[str, Any], library: Path) -> Iterator[Fault]:
-    """Checks the plug-ins named in the config and their options, and fills in the options' defaults."""
+def plugin_faults(config: dict[str, Any], faults: list[Fault], library: Path) -> Iterator[Fault]:
+    """Checks the plug-ins named in the config and their options, and fills in the options' defaults.
+
+    faults : those of the schema, which are not told again.
+    """
+    told = {place for fault in faults for place in (fault.keys, fault.meant)}
     dataset = config.get("dataset")
     places = [(("dataset",), dataset)] if isinstance(dataset, dict) else []
     for by, kind, some in (
@@ -90,11 +94,14 @@ def plugin_faults(config: dict[str, Any], library: Path) -> Iterator[Fault]:
         ("family", "attacks", entries(config, "attacks")),
     ):
         for keys, entry in some:
-            if isinstance(entry.get(by), str):  # else the schema says so
-                yield from _plugin_faults(entry, keys, by, kind, library)
+            if by in entry and (*keys, by) not in told:
+                there = (*keys, "options") not in told
+                yield from _plugin_faults(entry, keys, by, kind, library, options=there)
 
 
-def _plugin_faults(entry: dict[str, Any], keys: Keys, by: str, kind: str, library: Path) -> Iterator[Fault]:
+def _plugin_faults(
+    entry: dict[str, Any], keys: Keys, by: str, kind: str, library: Path, *, options: bool
+) -> Iterator[Fault]:
     names = available(kind, library)
     if entry[by] not in names:
         yield Fault((*keys, by), one_of(entry[by], names, f"modules of advspectra.{kind}"))
@@ -104,17 +111,18 @@ def _plugin_faults(entry: dict[str, Any], keys: Keys, by: str, kind: str, librar
     except ValueError as error:
         yield Fault((*keys, by), str(error))
         return
-    if not isinstance(entry.get("options"), dict):
+    if not options:
         return
     schema = options_schema(specification)
-    options = entry["options"] = fill_defaults(entry["options"], schema, schema)
-    wrong = schema_faults(options, schema, (*keys, "options"))
+    given = entry["options"] = fill_defaults(entry["options"], schema, schema)
+    too_large = _fraction_faults(given, schema, (*keys, "options"))
+    wrong = schema_faults(given, schema, (*keys, "options"))
     named = {fault.keys for fault in wrong}
-    wrong += [fault for fault in _fraction_faults(options, schema, (*keys, "options")) if fault.keys not in named]
+    wrong += [fault for fault in too_large if fault.keys not in named]
     yield from wrong
     if not wrong and (check := own_check(kind, entry[by], library)):
         try:
-            yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(options)]
+            yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(given)]
         except Exception as error:
             yield Fault((*keys, by), f"the check of {entry[by]} itself fails: {type(error).__name__}: {error}")
 

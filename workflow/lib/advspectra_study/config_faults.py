@@ -39,12 +39,6 @@ def key_path(keys: Keys) -> str:
     return text.removeprefix(".") or "config"
 
 
-def untouched(keys: Keys, faults: list[Fault]) -> bool:
-    """Return whether no fault lies at these keys, below them, or at a mapping or list that holds them."""
-    places = [place for fault in faults for place in (fault.keys, fault.meant) if place is not None]
-    return not any(place[: len(keys)] == keys[: len(place)] for place in places)
-
-
 def found(value: Any) -> str:
     """Return a value as its YAML would read, shortened to 70 characters."""
     text = ADDRESS.sub("", json.dumps(value, ensure_ascii=False, default=str))

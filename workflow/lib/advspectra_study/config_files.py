@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from snakemake.common.configfile import load_configfile
-from snakemake.utils import update_config
 
 from advspectra_study.config_faults import Fault, Keys
 
@@ -59,6 +57,10 @@ def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line
     With the numbers that --config gave in lists and mappings, and with no `dataset.options` of another source than the
     last one named: Snakemake mixes them.
     """
+    # here, as a config is loaded where there is no Snakemake, too
+    from snakemake.common.configfile import load_configfile
+    from snakemake.utils import update_config
+
     given = with_numbers(on_command_line)
     config = deepcopy(dict(config))
     update_config(config, given)
