@@ -3,18 +3,11 @@
 
 rule images:
     """The source of the data set -> images.h5."""
-    input:
-        **PLAN.images.inputs,
-    output:
-        **PLAN.images.outputs,
-    params:
-        **PLAN.images.params,
-    log:
-        PLAN.images.log,
-    benchmark:
-        PLAN.images.benchmark
-    conda:
-        ENVIRONMENT
+    input: **PLAN.images.inputs
+    output: **PLAN.images.outputs
+    params: **PLAN.images.params
+    log: PLAN.images.log
+    benchmark: PLAN.images.benchmark
+    conda: ENVIRONMENT
     localrule: True
-    script:
-        "../scripts/images.py"
+    script: "../scripts/images.py"

@@ -8,10 +8,7 @@ rule verify:
         folder=PLAN.results,
         expected=lambda wildcards: PLAN.expected(),
         code=PLAN.code("verify.py"),
-    log:
-        f"{PLAN.results}/logs/verify.log",
-    conda:
-        ENVIRONMENT
+    log: f"{PLAN.results}/logs/verify.log"
+    conda: ENVIRONMENT
     localrule: True
-    script:
-        "../scripts/verify.py"
+    script: "../scripts/verify.py"
