@@ -94,7 +94,7 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
 
 
 def inputs(kind: str, name: str, library: Path) -> dict[str, Any]:
-    """Return the INPUTS of a figure or table, with what it leaves out: see workflow/rules/aggregate.smk.
+    """Return the INPUTS of a figure or table, with what it leaves out: see advspectra_study/plan/views.py.
 
     ValueError, naming the file, if it is not of this form.
     """
