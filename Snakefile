@@ -18,23 +18,15 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/attack.smk"
-include: "workflow/rules/spectra.smk"
-include: "workflow/rules/lines.smk"
-include: "workflow/rules/results.smk"
-include: "workflow/rules/aggregate.smk"
-include: "workflow/rules/noted.smk"
-include: "workflow/rules/measures.smk"
-include: "workflow/rules/claims.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/expected.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/show.smk"
+include: "workflow/rules/answer.smk"
 include: "workflow/rules/verify.smk"
 include: "workflow/rules/kept.smk"
 
 
 rule all:
+    """The whole study."""
     default_target: True
     input:
-        collect(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "json"]),
-        collect(f"{RESULTS}/{{answers}}.{{kind}}", answers=["measures", "claims", "audit"], kind=["csv", "json"]),
-        collect(f"{RESULTS}/figures/{{figure}}.{{kind}}", figure=figure_paths(), kind=["pdf", "png", "md", "json"]),
-        collect(f"{RESULTS}/report.{{kind}}", kind=["html", "md", "json"]),
+        PLAN.targets,

@@ -35,12 +35,13 @@ from advspectra.training import fit
 from advspectra_study.config import load_config
 from advspectra_study.fingerprint import code_fingerprint
 from advspectra_study.job import provenance
-from advspectra_study.runs import RunKey, enumerate_runs, fraction, network_entry, run_folder
-from advspectra_study.states import kept_states, lines_entry, states_of, steps_and_epochs
+from advspectra_study.study import Attack, Lines, Run, Study, Transfer, steps_and_epochs
 from benchmarks.gpu import images
 from benchmarks.gpu.pack import ORDER
 from benchmarks.gpu.rows import Rows, seconds_left
 from benchmarks.timing import ROOT
+
+LIBRARY = ROOT / "workflow/lib"
 
 NETWORKS = ("resnet18", "vgg19")
 # what differs from config.yaml: one process, images from an archive, a tenth of the images, what a GPU is fast at
@@ -77,7 +78,7 @@ COLUMNS = (
 )
 
 
-def study_config(device: torch.device, *, toy: bool, seed: int) -> dict:
+def study_of(device: torch.device, *, toy: bool, seed: int) -> Study:
     """Return the study: config.yaml for ResNet18 and VGG19, with OVERRIDES; at toy size one of the same form."""
     with open(ROOT / "config.yaml", encoding="utf-8") as file:
         config = yaml.safe_load(file) | OVERRIDES
@@ -103,14 +104,14 @@ def study_config(device: torch.device, *, toy: bool, seed: int) -> dict:
             attack["options"]["parameters"]["steps"] = TOY["steps"]
         config["lines"] = [entry | {"images": 2, "samples": 5} for entry in config["lines"]]
     schema = ROOT / "workflow/schemas/config.schema.yaml"
-    return load_config(config, schema_path=schema, library=ROOT / "workflow/lib")
+    return Study.of(load_config(config, schema_path=schema, library=LIBRARY), LIBRARY)
 
 
-class Study:
+class Work:
     """The study in a folder: what it is made from, what it has come to, and the list of its files."""
 
-    def __init__(self, config: dict, out: Path, work: Path, device: torch.device):
-        folder, self.config = work / "study", config
+    def __init__(self, described: Study, out: Path, work: Path, device: torch.device):
+        folder, self.described, self.config = work / "study", described, described.written
         self.folder, self.device, self.rows = folder, device, Rows(out, "study", COLUMNS)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True))
@@ -130,8 +131,7 @@ class Study:
 
     def made_by(self, script: str, parameters: Mapping, *plugins: str) -> dict[str, str]:
         """Return what says where a file comes from, as the study's scripts have it."""
-        library = ROOT / "workflow/lib/advspectra"
-        code = code_fingerprint(ROOT / "workflow/scripts" / script, package=library, plugins=plugins)
+        code = code_fingerprint(ROOT / "workflow/scripts" / script, package=LIBRARY / "advspectra", plugins=plugins)
         job = SimpleNamespace(params={**parameters, "code": code}, input=[self.images_path])
         facts = provenance(job)
         inputs = json.loads(facts["inputs_sha256"])
@@ -141,33 +141,32 @@ class Study:
 class TrainedRun:
     """One network of the study, trained, and the work on its states."""
 
-    def __init__(self, study: Study, key: RunKey):
-        self.study, self.key = study, key
-        self.entry = network_entry(study.config, key)
-        self.identity = {"dataset": study.config["dataset"]["name"], **vars(key)}
-        self.folder = study.folder / run_folder(key)
-        self.module = f"advspectra.models.{self.entry['architecture']}"
-        self.form = {"architecture": self.entry["architecture"], "options": self.entry["options"]}
-        self.form |= {"activation": key.activation, "depth": key.depth, **study.form}
-        self.states = kept_states(study.config, self.entry)
+    def __init__(self, study: Work, run: Run):
+        self.study, self.run, self.entry = study, run, run.entry
+        self.identity = {"dataset": study.config["dataset"]["name"], **run.identity}
+        self.folder = study.folder / run.folder
+        self.module = f"advspectra.models.{self.entry.architecture}"
+        self.form = {"architecture": self.entry.architecture, "options": self.entry.options}
+        self.form |= {"activation": run.activation, "depth": run.depth, **study.form}
+        self.states = [*self.entry.checkpoints]
         self.states.sort(key=lambda name: FIRST_STATES.index(name) if name in FIRST_STATES else len(FIRST_STATES))
 
     def train(self) -> None:
         """Train it; keep its states in memory, and all but their weights in checkpoints.h5."""
         study, config = self.study, self.study.config
-        scaling = {"alpha_scaling": config["initialization"]["alpha_scaling"], "alpha": self.key.alpha}
+        scaling = {"alpha_scaling": config["initialization"]["alpha_scaling"], "alpha": self.run.alpha}
         settings = {name: value for name, value in config["training"].items() if name not in ("search", "checkpoints")}
         start = time.perf_counter()
         with precision(study.device, config["compute"]["precision"]):
             self.training = fit(
-                lambda: build_network(**self.form, **scaling, seed=self.key.seed).to(study.device),
+                lambda: build_network(**self.form, **scaling, seed=self.run.seed).to(study.device),
                 study.train,
                 study.test,
-                learning_rate=self.entry["learning_rate"],
+                learning_rate=self.entry.learning_rate,
                 search=None,
                 checkpoints=steps_and_epochs(self.states),
-                seed=self.key.seed,
-                report=lambda line: print(f"{self.key.network}, seed {self.key.seed}: {line}", flush=True),
+                seed=self.run.seed,
+                report=lambda line: print(f"{self.entry.name}, seed {self.run.seed}: {line}", flush=True),
                 **settings,
             )
         seconds = time.perf_counter() - start
@@ -191,7 +190,7 @@ class TrainedRun:
     def row(self, work: str, name: str, accuracy: float | None = None, **more) -> None:
         """Add a row about a state."""
         state: State = self.training.states[name]
-        where = {"network": self.key.network, "seed": self.key.seed, "work": work, "checkpoint": name}
+        where = {"network": self.entry.name, "seed": self.run.seed, "work": work, "checkpoint": name}
         self.study.rows.add(**where, step=state.step, test_accuracy=accuracy or state.test_accuracy, **more)
 
     def network(self, name: str) -> torch.nn.Module:
@@ -200,59 +199,56 @@ class TrainedRun:
         network.load_state_dict(self.training.states[name].tensors)
         return network.eval().to(self.study.device)
 
-    def attack(self, settings: Mapping, name: str, *, arithmetic: str | None = None) -> None:
+    def attack(self, settings: Attack, name: str, *, arithmetic: str | None = None) -> None:
         """Attack a state. arithmetic : another precision than the study's; what comes of it is then only a row."""
         study = self.study
-        options = settings["options"] | {
-            key: fraction(settings["options"][key]) for key in ("epsilon", "tolerance") if key in settings["options"]
-        }
-        attack = build_attack(settings["family"], **options)
+        attack = build_attack(settings.family, **settings.options)
         used = arithmetic or study.config["compute"]["precision"]
         start = time.perf_counter()
         found = perturb(
             self.network(name),
             study.test,
-            balanced_subset(study.images.test_labels, settings["images"]),
+            balanced_subset(study.images.test_labels, settings.images),
             attack,
-            batch_size=settings["batch_size"],
-            simplify=settings["simplified"],
+            batch_size=settings.batch_size,
+            simplify=settings.simplified,
             precision=used,
-            seed=self.key.seed,
+            seed=self.run.seed,
         )
         seconds = time.perf_counter() - start
-        about = self.about("attack.py", settings["name"], name, settings, f"advspectra.attacks.{settings['family']}")
+        about = self.about("attack.py", settings.name, name, vars(settings), f"advspectra.attacks.{settings.family}")
         about |= {"norm": attack.norm, "epsilon": attack.epsilon}
         if arithmetic is None:
-            self.write(settings["name"], name, found, about, seconds)
+            self.write(settings.name, name, found, about, seconds)
         else:
             folder = self.folder / "compared" / arithmetic
             self.write_spectra(folder / "spectra.h5", found, about)
             self.row(
-                f"{settings['name']} in {arithmetic}",
+                f"{settings.name} in {arithmetic}",
                 name,
                 **self.summary(found, folder / "spectra.h5"),
                 seconds=seconds,
             )
 
-    def transfer(self, settings: Mapping, source: Mapping, name: str) -> None:
+    def transfer(self, settings: Transfer, source: Attack, name: str) -> None:
         """Try the perturbations that `source` found on another state."""
         study, start = self.study, time.perf_counter()
-        path = self.folder / source["name"] / settings["found_on"] / "perturbations.h5"
+        path = self.folder / source.name / settings.found_on / "perturbations.h5"
         arrays, attributes = read_perturbations(path)
         bound = {"norm": float(attributes["norm"]), "epsilon": float(attributes["epsilon"])}
-        batch = {"batch_size": source["batch_size"]}
+        batch = {"batch_size": source.batch_size}
         found = transfer(self.network(name), study.test, arrays["image"], arrays["perturbation"], **batch, **bound)
-        about = self.about("transfer.py", settings["name"], name, batch) | bound
-        about |= {"source_attack": source["name"], "found_on": settings["found_on"]}
-        self.write(settings["name"], name, found, about, time.perf_counter() - start)
+        about = self.about("transfer.py", settings.name, name, batch) | bound
+        about |= {"source_attack": source.name, "found_on": settings.found_on}
+        self.write(settings.name, name, found, about, time.perf_counter() - start)
 
     def lines(self, attack: str, name: str) -> None:
         """Follow a state along the lines to what an attack, or transfer, found."""
         study, start = self.study, time.perf_counter()
         path = self.folder / attack / name / "perturbations.h5"
         arrays, attributes = read_perturbations(path)
-        settings = dict(lines_entry(study.config, attack, self.entry))
-        settings = {key: settings[key] for key in ("images", "exact_images", "samples", "stretch_limit")}
+        entry = study.described.lines_of(attack, self.entry)
+        settings = {key: getattr(entry, key) for key in ("images", "exact_images", "samples", "stretch_limit")}
         rows = balanced_subset(arrays["label"], settings["images"])
         chosen = {key: array[rows] for key, array in arrays.items()}
         about = self.identity | origin(attributes) | settings
@@ -265,7 +261,7 @@ class TrainedRun:
             torch.from_numpy(chosen["perturbation"]).to(study.device),
             chosen["image"],
             **settings,
-            seed=self.key.seed,
+            seed=self.run.seed,
         )
         chosen["correct"] = chosen["clean_prediction"] == chosen["label"]
         write_lines(path.with_name("lines.h5"), images=chosen, lines=lines, attributes=about)
@@ -318,36 +314,31 @@ class TrainedRun:
 
 def work_on(run: TrainedRun) -> Iterator[tuple[str, Callable[[], None]]]:
     """Yield the work on a trained run, what matters most first, each with its kind."""
-    config = run.study.config
-    attacks = {attack["name"]: attack for attack in config["attacks"]}
-    chosen = {
-        (kind, item.get("name", item.get("attack"))): states_of(config, kind, item, run.entry)
-        for kind in ("attacks", "transfers", "lines")
-        for item in config[kind]
-    }
+    study = run.study.described
+    attacks = {attack.name: attack for attack in study.attacks}
 
-    def states(kind: str, name: str) -> list[str]:
-        return [state for state in run.states if state in chosen[kind, name]]
+    def states(item: Attack | Transfer | Lines) -> list[str]:
+        chosen = study.checkpoints_of(item, run.entry)
+        return [state for state in run.states if state in chosen]
 
-    pgd, *others = attacks
-    for state in states("attacks", pgd):
-        yield pgd, lambda state=state: run.attack(attacks[pgd], state)
-    for settings in config["transfers"]:
-        for state in states("transfers", settings["name"]):
-            source = attacks[settings["attack"]]
-            yield settings["name"], lambda state=state, one=settings, source=source: run.transfer(one, source, state)
-    for entry in config["lines"]:
-        for state in states("lines", entry["attack"])[:2]:
-            yield "lines", lambda state=state, one=entry: run.lines(one["attack"], state)
-    if run.key.network == NETWORKS[0] and run.key.seed == config["seeds"][0]:
+    pgd, *others = study.attacks
+    for state in states(pgd):
+        yield pgd.name, lambda state=state: run.attack(pgd, state)
+    for item in study.transfers:
+        for state in states(item):
+            yield item.name, lambda state=state, one=item: run.transfer(one, attacks[one.attack], state)
+    for item in study.lines:
+        for state in states(item)[:2]:
+            yield "lines", lambda state=state, one=item: run.lines(one.attack, state)
+    if run.entry.name == NETWORKS[0] and run.run.seed == study.config["seeds"][0]:
         for arithmetic in ("float32", "bfloat16"):
-            yield arithmetic, lambda one=arithmetic: run.attack(attacks[pgd], "best", arithmetic=one)
-    for name in others:
-        for state in states("attacks", name):
-            yield name, lambda state=state, name=name: run.attack(attacks[name], state)
-    for entry in config["lines"]:
-        for state in states("lines", entry["attack"])[2:]:
-            yield "lines", lambda state=state, one=entry: run.lines(one["attack"], state)
+            yield arithmetic, lambda one=arithmetic: run.attack(pgd, "best", arithmetic=one)
+    for item in others:
+        for state in states(item):
+            yield item.name, lambda state=state, one=item: run.attack(one, state)
+    for item in study.lines:
+        for state in states(item)[2:]:
+            yield "lines", lambda state=state, one=item: run.lines(one.attack, state)
 
 
 def main() -> None:
@@ -355,19 +346,19 @@ def main() -> None:
     out, work, device_type = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     start = time.perf_counter()
     device = prepare(device_type, threads=1)
-    study = Study(study_config(device, toy=sys.argv[4] == "toy", seed=int(sys.argv[5])), out, work, device)
+    study = Work(study_of(device, toy=sys.argv[4] == "toy", seed=int(sys.argv[5])), out, work, device)
     study.rows.add(work="images", seconds=time.perf_counter() - start, images=len(study.images.train_labels))
-    keys = sorted(enumerate_runs(study.config), key=lambda key: (key.seed, NETWORKS.index(key.network)))
+    runs = sorted(study.described.runs.values(), key=lambda run: (run.seed, NETWORKS.index(run.entry.name)))
     longest: dict[str, float] = {}  # of each kind of work, by network
-    for key in keys:
-        run = TrainedRun(study, key)
+    for one in runs:
+        run = TrainedRun(study, one)
         tasks = [("training", run.train)]
         done = 0
         while done < len(tasks):
             kind, task = tasks[done]
-            name = f"{key.network} {kind}"
+            name = f"{one.entry.name} {kind}"
             if seconds_left() < 1.1 * longest.get(name, 0) + 2:
-                study.rows.add(network=key.network, seed=key.seed, work=kind, note="no time was left for it")
+                study.rows.add(network=one.entry.name, seed=one.seed, work=kind, note="no time was left for it")
                 if kind == "training":
                     return
                 tasks = [task for task in tasks[done:] if task[0] != kind]
@@ -378,7 +369,7 @@ def main() -> None:
                 task()
             except Exception:  # whatever it is, the other work is still to be done
                 traceback.print_exc()
-                study.rows.add(network=key.network, seed=key.seed, work=kind, note="failed, see log.txt")
+                study.rows.add(network=one.entry.name, seed=one.seed, work=kind, note="failed, see log.txt")
                 if kind == "training":  # once more, without graphs
                     cuda_graph.GRAPHED = set()
                     task()

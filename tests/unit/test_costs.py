@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from advspectra_study.config import load_config
-from advspectra_study.costs import Costs
-from advspectra_study.runs import enumerate_runs, run_folder
+from advspectra_study.plan.costs import Costs
+from advspectra_study.study import Study
 
 ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "workflow/lib"
 NOWHERE = Path("images.h5")
 
 # Measured on one core of an AMD EPYC with AVX-512, on CIFAR-10 (JPEG): seconds, MB. From the benchmark files of runs of
@@ -45,12 +46,16 @@ MEASURED = [
 def study(name):
     path = ROOT / ("config.yaml" if name == "paper" else f"workflow/presets/{name}.yaml")
     schema = ROOT / "workflow/schemas/config.schema.yaml"
-    return load_config(yaml.safe_load(path.read_text()), schema_path=schema, library=ROOT / "workflow/lib")
+    return load_config(yaml.safe_load(path.read_text()), schema_path=schema, library=LIBRARY)
+
+
+def costs_of(config, images=NOWHERE):
+    return Costs(Study.of(config, LIBRARY), images=images)
 
 
 def limits(config, *job, threads=1, gpus=0, attempt=1, images=NOWHERE):
     """The limits of a job: minutes and MB."""
-    costs = Costs(config, images=images)
+    costs = costs_of(config, images)
     return costs.minutes(*job, threads=threads, gpus=gpus, attempt=attempt), costs.megabytes(job[0], attempt=attempt)
 
 
@@ -107,21 +112,21 @@ def test_an_architecture_without_a_cost_has_limits():
 
 def test_runs_of_the_demo_study_are_light_and_those_of_full_size_are_not():
     demo, paper = study("demo"), study("paper")
-    assert all(Costs(demo, images=NOWHERE).is_light(run_folder(key)) for key in enumerate_runs(demo))
+    assert all(costs_of(demo).is_light(run) for run in Study.of(demo, LIBRARY).runs)
     assert not any(
-        Costs(paper, images=NOWHERE).is_light(run_folder(key))
-        for key in enumerate_runs(paper)
-        if key.network in ("resnet18", "vgg19", "fully_connected", "shallow_resnet")
+        costs_of(paper).is_light(folder)
+        for folder, run in Study.of(paper, LIBRARY).runs.items()
+        if run.entry.name in ("resnet18", "vgg19", "fully_connected", "shallow_resnet")
     )
 
 
 def test_a_run_stays_light_when_its_images_are_made(tmp_path):
     config, run = study("demo"), "vgg19-relu/depth=16/alpha=1/seed=0"
-    costs = Costs(config, images=tmp_path / "images.h5")
+    costs = costs_of(config, tmp_path / "images.h5")
     before = costs.is_light(run)
     with open(tmp_path / "images.h5", "wb") as file:
         file.truncate(10**10)
-    assert Costs(config, images=tmp_path / "images.h5").is_light(run) == before
+    assert costs_of(config, tmp_path / "images.h5").is_light(run) == before
 
 
 def test_both_profiles_rerun_for_the_same_reasons():
@@ -132,5 +137,5 @@ def test_both_profiles_rerun_for_the_same_reasons():
 
 
 def test_costs_are_read_without_numpy_and_torch():
-    program = "import sys, advspectra_study.costs; sys.exit(bool({'numpy', 'torch', 'h5py'} & set(sys.modules)))"
+    program = "import sys, advspectra_study.plan.costs; sys.exit(bool({'numpy', 'torch', 'h5py'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT / "workflow/lib").returncode == 0

@@ -13,9 +13,9 @@ from study import CONFIG
 from advspectra_study.config import ConfigError, load_config
 from advspectra_study.config_faults import resolve
 from advspectra_study.config_files import repeated_keys, with_numbers
+from advspectra_study.numbers import fraction, number
 from advspectra_study.plugins import available, inputs, literal, own_check, spec
-from advspectra_study.runs import RunKey, enumerate_runs, fraction, network_entry, number, run_folder
-from advspectra_study.states import kept_states, states_by_run, steps_and_epochs
+from advspectra_study.study import Study, steps_and_epochs
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
@@ -53,6 +53,10 @@ def base() -> dict:
 
 def load(raw: dict) -> dict:
     return load_config(raw, schema_path=SCHEMA, library=LIBRARY)
+
+
+def study_of(raw: dict) -> Study:
+    return Study.of(load(raw), LIBRARY)
 
 
 def changed(*changes: tuple[str, object]) -> dict:
@@ -338,10 +342,8 @@ def test_all_errors_are_reported_at_once():
         ("networks.0.optoins", {}),
         ("networks.2.options.width", "wide"),
         ("networks.1.architecture", "unknown_thing"),
-        ("training.schedule.reset_at", 50),
         ("attacks.0.options.parameters.steps", "1e3"),
         ("attacks.0.options.epsilon", -1),
-        ("summary.attack", "none"),
     )
     paths = [line.split(":")[0] for line in faults(raw)]
     assert sorted(paths) == [
@@ -351,9 +353,10 @@ def test_all_errors_are_reported_at_once():
         "networks[1].architecture",
         "networks[2].options.width",
         "study",
-        "summary.attack",
-        "training.schedule.reset_at",
     ]
+    between = changed(("training.schedule.reset_at", 50), ("summary.attack", "none"), ("networks.2.depths", [18]))
+    paths = [line.split(":")[0] for line in faults(between)]
+    assert sorted(paths) == ["networks[2].depths[0]", "summary.attack", "training.schedule.reset_at"]
 
 
 def test_any_value_replaced_by_another_kind_is_accepted_or_refused_but_never_crashes():
@@ -407,8 +410,8 @@ def test_every_study_that_is_shown_beside_workstation_is_valid_with_it(change):
 
 @pytest.mark.parametrize("study", WHOLE, ids=lambda path: path.name)
 def test_every_shipped_study_of_the_whole_paper_holds_all_its_networks(study):
-    config = load(yaml.safe_load(study.read_text(encoding="utf-8")))
-    runs = {(key.network, key.activation, key.depth, key.alpha) for key in enumerate_runs(config)}
+    whole = study_of(yaml.safe_load(study.read_text(encoding="utf-8"))).runs.values()
+    runs = {(run.entry.name, run.activation, run.depth, run.alpha) for run in whole}
     table_1 = {
         (name, "linear", depth, 1) for name in ("fully_connected", "full_width", "bounded_width_32") for depth in (1, 3)
     }
@@ -438,9 +441,9 @@ def test_every_shipped_study_leaves_no_key_to_a_default(study):
 def test_a_network_may_have_seeds_of_its_own():
     raw = base()
     raw["networks"][0]["seeds"] = [3, 1]
-    keys = enumerate_runs(load(raw))
-    assert {key.seed for key in keys if key.network == "fully_connected"} == {1, 3}
-    assert {key.seed for key in keys if key.network != "fully_connected"} == {0}
+    runs = study_of(raw).runs.values()
+    assert {run.seed for run in runs if run.entry.name == "fully_connected"} == {1, 3}
+    assert {run.seed for run in runs if run.entry.name != "fully_connected"} == {0}
     raw["networks"][0]["seeds"] = []
     assert "networks[0].seeds: found []; allowed: a list of at least 1" in str(faults(raw)[0])
 
@@ -510,44 +513,45 @@ def dynamics() -> dict:
     )
 
 
-def test_the_states_of_a_study_follow_from_networks_attacks_transfers_and_lines():
-    config = load(dynamics())
+def test_the_checkpoints_of_a_study_follow_from_networks_attacks_transfers_and_lines():
+    study = study_of(dynamics())
     resnet, relu, linear, other = (
         "resnet18-relu/depth=17/alpha=1/seed=0",
         "fully_connected-relu/depth=1/alpha=1/seed=0",
         "fully_connected-linear/depth=1/alpha=1/seed=0",
         "bounded_width_32-linear/depth=1/alpha=10/seed=0",
     )
-    kept = ["best", "step=0", "step=10", "epoch=2"]
-    attacked = states_by_run(config, "attacks")
-    assert list(attacked) == [run_folder(key) for key in enumerate_runs(config)]
-    assert attacked[resnet] == {"pgd": ["best"], "early": kept}
-    assert attacked[relu] == attacked[linear] == {"pgd": ["best"], "early": ["best", "step=0"]}
-    assert attacked[other] == {"pgd": ["best"]}
-    transferred = states_by_run(config, "transfers")
-    assert {run: states for run, states in transferred.items() if states} == {resnet: {"transfer": kept}}
-    lines = states_by_run(config, "lines")
-    assert lines[resnet] == {"early": kept, "transfer": ["epoch=2"]}
-    assert lines[relu] == {"early": ["best", "step=0"]} and lines[linear] == lines[other] == {}
-    both = states_by_run(config, "attacks", "transfers")
-    assert both[resnet] == {"pgd": ["best"], "early": kept, "transfer": kept}
+    kept = ("best", "step=0", "step=10", "epoch=2")
+    attacked = study.jobs_of(study.attacks)
+    assert list(attacked) == list(study.runs)
+    assert attacked[resnet] == {"pgd": ("best",), "early": kept}
+    assert attacked[relu] == attacked[linear] == {"pgd": ("best",), "early": ("best", "step=0")}
+    assert attacked[other] == {"pgd": ("best",)}
+    transferred = study.jobs_of(study.transfers)
+    assert {run: there for run, there in transferred.items() if there} == {resnet: {"transfer": kept}}
+    lines = study.jobs_of(study.lines)
+    assert lines[resnet] == {"early": kept, "transfer": ("epoch=2",)}
+    assert lines[relu] == {"early": ("best", "step=0")} and lines[linear] == lines[other] == {}
+    both = study.jobs_of([*study.attacks, *study.transfers])
+    assert both[resnet] == {"pgd": ("best",), "early": kept, "transfer": kept}
 
 
-def test_states_and_the_lists_of_the_config_are_one_another_s_inverse():
-    config = load(dynamics())
-    for network in config["networks"]:
-        expected = network.get("checkpoints", config["training"]["checkpoints"])
-        assert steps_and_epochs(kept_states(config, network)) == expected
+def test_checkpoints_and_the_lists_of_the_config_are_one_another_s_inverse():
+    study = study_of(dynamics())
+    for network, entry in zip(study.networks, study.config["networks"], strict=True):
+        expected = entry.get("checkpoints", study.config["training"]["checkpoints"])
+        assert steps_and_epochs(network.checkpoints) == expected
 
 
 def test_runs_come_in_the_order_of_the_config():
-    config = load(changed(("seeds", [3, 1])))
-    assert enumerate_runs(config)[:3] == [
-        RunKey("fully_connected", "linear", 1, 1, 3),
-        RunKey("fully_connected", "linear", 1, 1, 1),
-        RunKey("fully_connected", "linear", 3, 1, 3),
+    runs = list(study_of(changed(("seeds", [3, 1]))).runs.values())
+    first = {"network": "fully_connected", "activation": "linear", "depth": 1, "alpha": 1}
+    assert [run.identity for run in runs[:3]] == [
+        first | {"seed": 3},
+        first | {"seed": 1},
+        first | {"depth": 3, "seed": 3},
     ]
-    folders = [run_folder(key) for key in enumerate_runs(config)]
+    folders = [run.folder for run in runs]
     assert folders[8:10] == [
         "bounded_width_32-linear/depth=1/alpha=0.1/seed=3",
         "bounded_width_32-linear/depth=1/alpha=0.1/seed=1",
@@ -557,11 +561,24 @@ def test_runs_come_in_the_order_of_the_config():
 
 def test_entries_of_one_name_give_each_run_its_own_learning_rate():
     deep = {**base()["networks"][0], "depths": [2], "learning_rate": 0.5}
-    config = load(changed(("networks.3", deep)))
-    assert network_entry(config, RunKey("fully_connected", "relu", 2, 1, 0))["learning_rate"] == 0.5
-    assert network_entry(config, RunKey("fully_connected", "relu", 3, 1.0, 0))["learning_rate"] == 0.01
-    with pytest.raises(ValueError, match="fully_connected-relu/depth=5/alpha=0.5/seed=0"):
-        network_entry(config, RunKey("fully_connected", "relu", 5, 0.5, 0))
+    runs = study_of(changed(("networks.3", deep))).runs
+    assert runs["fully_connected-relu/depth=2/alpha=1/seed=0"].entry.learning_rate == 0.5
+    assert runs["fully_connected-relu/depth=3/alpha=1/seed=0"].entry.learning_rate == 0.01
+
+
+def test_a_fraction_is_a_number_in_the_study_and_stays_as_it_was_written_in_the_config():
+    study = study_of(base())
+    assert study.attacks[0].options["epsilon"] == 8 / 255
+    assert study.config["attacks"][0]["options"]["epsilon"] == "8/255"
+    whole = study_of(changed(("attacks.0", LINF | {"options": {"epsilon": 1}}))).attacks[0].options
+    assert whole["epsilon"] == 1 and isinstance(whole["epsilon"], float)
+
+
+def test_no_part_of_a_study_can_be_changed():
+    study = study_of(dynamics())
+    for part in (study, study.dataset, study.networks[0], study.attacks[0], study.transfers[0], study.lines[0]):
+        with pytest.raises(AttributeError):
+            part.name = "other"
 
 
 @pytest.mark.parametrize(

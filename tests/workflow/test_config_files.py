@@ -14,7 +14,8 @@ from PIL import Image
 from study import CONFIG, ROOT, Study
 
 from advspectra_study.config_files import options_of_source
-from advspectra_study.states import training_rules
+from advspectra_study.plan.plan import Plan
+from advspectra_study.study import Study as StudyOf
 
 PRESETS = ["config.yaml", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("workflow/presets/*.yaml"))]
 
@@ -85,24 +86,26 @@ def test_the_images_of_the_recipe_are_made_as_it_says(repository):
         assert images["train/images"].shape == (120, 3, 32, 32)  # three channels: not those of the preset's data set
 
 
+def training_rules(config: dict) -> list[str]:
+    plan = Plan(StudyOf.of(config, ROOT / "workflow/lib"), root=ROOT)
+    return [step.name for step in plan.trainings]
+
+
 def test_a_training_rule_is_named_after_the_networks_that_keep_other_states():
     config = copy.deepcopy(CONFIG)
     names = ("fully_connected", "full_width", "vgg19", "resnet18")
     config["networks"] = [CONFIG["networks"][0] | {"name": name} for name in names]
-    assert list(training_rules(config).values()) == ["train"]
+    assert training_rules(config) == ["train"]
     config["networks"][3]["checkpoints"] = {"steps": [0, 2], "epochs": []}
-    assert training_rules(config) == {
-        ("best", "step=0"): "train",
-        ("best", "step=0", "step=2"): "train_resnet18",
-    }
+    assert training_rules(config) == ["train", "train_resnet18"]
     config["networks"][2]["checkpoints"] = {"steps": [0, 2], "epochs": []}
-    assert list(training_rules(config).values()) == ["train", "train_vgg19_and_resnet18"]
+    assert training_rules(config) == ["train", "train_vgg19_and_resnet18"]
     config["networks"][1]["checkpoints"] = {"steps": [0, 2], "epochs": []}
-    assert list(training_rules(config).values()) == ["train", "train_full_width_and_2_more"]
+    assert training_rules(config) == ["train", "train_full_width_and_2_more"]
     again = config["networks"][1] | {"depths": [3], "checkpoints": {"steps": [], "epochs": [1]}}
     alone = config["networks"][1] | {"depths": [5], "checkpoints": {"steps": [1], "epochs": [1]}}
     config["networks"] += [again, alone]
-    assert list(training_rules(config).values())[1:] == [
+    assert training_rules(config)[1:] == [
         "train_full_width_and_2_more",
         "train_full_width",
         "train_full_width_2",

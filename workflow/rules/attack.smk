@@ -1,74 +1,33 @@
-# images.h5, <run>/checkpoints.h5 -> <run>/<attack>/<checkpoint>/perturbations.h5; and, with the perturbations that an
-# attack found on one state, -> <run>/<transfer>/<checkpoint>/perturbations.h5. On the inputs of a state: train.smk.
+# Perturbations. What these rules take and make: advspectra_study/plan/networks.py
 
 
 rule attack:
-    input:
-        images=f"{DATASET}/images.h5",
-        settings=f"{DATASET}/{{run}}/training.json",
-        checkpoints=ancient(f"{DATASET}/{{run}}/checkpoints.h5"),
-        kept=ancient(f"{DATASET}/{{run}}/checkpoints.kept/{{checkpoint}}"),
-    output:
-        perturbations=f"{DATASET}/{{run}}/{{attack}}/{{checkpoint}}/perturbations.h5",
-    wildcard_constraints:
-        run=run_with(ATTACKED),
-    params:
-        identity=identity,
-        architecture=architecture,
-        family=lambda wildcards: ATTACKS[wildcards.attack]["family"],
-        options=attack_options,
-        images=lambda wildcards: ATTACKS[wildcards.attack]["images"],
-        batch_size=lambda wildcards: ATTACKS[wildcards.attack]["batch_size"],
-        simplified=lambda wildcards: ATTACKS[wildcards.attack]["simplified"],
-        precision=STUDY["compute"]["precision"],
-        code=lambda wildcards: code(
-            "attack.py",
-            architecture_module(wildcards),
-            f"advspectra.attacks.{ATTACKS[wildcards.attack]['family']}",
-        ),
-    threads: STUDY["compute"]["threads"]
-    priority: priority_of
-    group:
-        submitted_with("attack", gpus=GPUS)
-    resources:
-        **needs("attack", gpus=GPUS),
-    log:
-        f"{RESULTS}/logs/{{attack}}/{{run}}/{{checkpoint}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/{{attack}}/{{run}}/{{checkpoint}}.tsv"
-    conda:
-        ENVIRONMENT
-    script:
-        "../scripts/attack.py"
+    """images.h5, checkpoints.h5 -> perturbations.h5: an attack on one checkpoint."""
+    input: **PLAN.attack.inputs
+    output: **PLAN.attack.outputs
+    wildcard_constraints: **PLAN.attack.constraints
+    params: **PLAN.attack.params
+    threads: PLAN.threads
+    priority: PLAN.priority
+    group: PLAN.attack.group
+    resources: **PLAN.attack.resources
+    log: PLAN.attack.log
+    benchmark: PLAN.attack.benchmark
+    conda: ENVIRONMENT
+    script: "../scripts/attack.py"
 
 
 rule transfer:
-    input:
-        images=f"{DATASET}/images.h5",
-        settings=f"{DATASET}/{{run}}/training.json",
-        checkpoints=ancient(f"{DATASET}/{{run}}/checkpoints.h5"),
-        kept=ancient(f"{DATASET}/{{run}}/checkpoints.kept/{{checkpoint}}"),
-        perturbations=found_perturbations,
-    output:
-        perturbations=f"{DATASET}/{{run}}/{{attack}}/{{checkpoint}}/perturbations.h5",
-    wildcard_constraints:
-        run=run_with(TRANSFERRED),
-    params:
-        identity=identity,
-        architecture=architecture,
-        batch_size=lambda wildcards: ATTACKS[TRANSFERS[wildcards.attack]["attack"]]["batch_size"],
-        code=lambda wildcards: code("transfer.py", architecture_module(wildcards)),
-    threads: STUDY["compute"]["threads"]
-    priority: priority_of
-    group:
-        submitted_with("transfer", gpus=GPUS)
-    resources:
-        **needs("transfer", gpus=GPUS),
-    log:
-        f"{RESULTS}/logs/{{attack}}/{{run}}/{{checkpoint}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/{{attack}}/{{run}}/{{checkpoint}}.tsv"
-    conda:
-        ENVIRONMENT
-    script:
-        "../scripts/transfer.py"
+    """Perturbations of one checkpoint -> perturbations.h5 of another: do they fool it, too?"""
+    input: **PLAN.transfer.inputs
+    output: **PLAN.transfer.outputs
+    wildcard_constraints: **PLAN.transfer.constraints
+    params: **PLAN.transfer.params
+    threads: PLAN.threads
+    priority: PLAN.priority
+    group: PLAN.transfer.group
+    resources: **PLAN.transfer.resources
+    log: PLAN.transfer.log
+    benchmark: PLAN.transfer.benchmark
+    conda: ENVIRONMENT
+    script: "../scripts/transfer.py"

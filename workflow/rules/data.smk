@@ -1,20 +1,13 @@
-# data source -> results/<study>/<dataset>/images.h5
-#
-# What the source reads is no input: Snakemake compares inputs by their times first, knows no content of folders, and
-# refuses to go on without them. Its digest is a parameter, so that other content, and nothing else, is a reason.
+# The images. What these rules take and make: advspectra_study/plan/networks.py
 
 
 rule images:
-    output:
-        images=f"{DATASET}/images.h5",
-    params:
-        **images_made_by(),
-    log:
-        f"{RESULTS}/logs/images.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/images.tsv"
-    conda:
-        ENVIRONMENT
+    """The source of the data set -> images.h5."""
+    input: **PLAN.images.inputs
+    output: **PLAN.images.outputs
+    params: **PLAN.images.params
+    log: PLAN.images.log
+    benchmark: PLAN.images.benchmark
+    conda: ENVIRONMENT
     localrule: True
-    script:
-        "../scripts/images.py"
+    script: "../scripts/images.py"

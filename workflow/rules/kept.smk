@@ -1,11 +1,12 @@
 # Results that a run is about to make anew are kept until the new ones are whole: see advspectra_study/kept.py.
 from advspectra_study.kept import Kept
+from advspectra_study.machine import require_device
 
 KEPT_RESULTS = Kept()
 
 
 onstart:
-    refuse_missing_device()
+    require_device(PLAN.study.compute.device, workflow)
     KEPT_RESULTS.keep(workflow)
 
 

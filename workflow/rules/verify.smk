@@ -1,16 +1,14 @@
-# All results of the study -> a report of what is damaged, out of date, missing or foreign, on the screen and in
-# logs/verify.log. `snakemake verify` makes nothing and asks for nothing to be made.
+# `snakemake verify` says what is damaged, out of date, missing or foreign, on the screen and in logs/verify.log. It makes
+# nothing and asks for nothing to be made.
 
 
 rule verify:
+    """All results of the study -> a report of what is wrong with them."""
     params:
-        folder=RESULTS,
-        expected=lambda wildcards: expected_results(),
-        code=code("verify.py"),
-    log:
-        f"{RESULTS}/logs/verify.log",
-    conda:
-        ENVIRONMENT
+        folder=PLAN.results,
+        expected=lambda wildcards: PLAN.expected(),
+        code=PLAN.code("verify.py"),
+    log: f"{PLAN.results}/logs/verify.log"
+    conda: ENVIRONMENT
     localrule: True
-    script:
-        "../scripts/verify.py"
+    script: "../scripts/verify.py"

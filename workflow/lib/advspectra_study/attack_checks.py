@@ -7,7 +7,7 @@ from typing import Any
 from advspectra import foolbox_classes
 from advspectra.foolbox_classes import REQUIRED, Argument, AttackClass
 from advspectra_study.config_faults import did_you_mean, found
-from advspectra_study.runs import fraction
+from advspectra_study.numbers import fraction
 
 Keys = tuple[str, ...]
 Faults = Iterator[tuple[Keys, str]]  # keys below `options`, and what is wrong there

@@ -1,4 +1,7 @@
-"""Reading a study's config: validated before any job, every error at once, defaults filled in."""
+"""Reading a study's config: validated before any job, defaults filled in.
+
+First each part by itself, all faults at once; then, when the parts are sound, what one demands of another.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -6,10 +9,11 @@ from typing import Any
 
 import yaml
 
-from advspectra_study.config_checks import cross_faults, plain, plugin_faults, written_out
+from advspectra_study.config_checks import plain, plugin_faults, written_out
 from advspectra_study.config_faults import Fault, fill_defaults, found, schema_faults
 from advspectra_study.config_files import LOADER, repeated_keys
-from advspectra_study.state_checks import state_faults
+from advspectra_study.study import Study
+from advspectra_study.study_checks import study_faults
 
 MOST_VALUES = 100_000  # the paper's study has some 300; a few aliases of aliases in YAML make billions
 
@@ -28,8 +32,8 @@ def load_config(
 ) -> dict[str, Any]:
     """Return the config as plain dicts, lists and scalars, complete with defaults; `raw` stays as it is.
 
-    Integral floats become integers (1.0 and 1 make the same run). Fractions such as "8/255" stay text, for
-    `runs.fraction`.
+    Integral floats become integers (1.0 and 1 make the same run). Fractions such as "8/255" stay text; in study.Study
+    they are numbers.
     raw : what YAML gave for one complete study.
     schema_path : workflow/schemas/config.schema.yaml.
     library : source root that holds the package advspectra; the SPEC of each plug-in named is read there.
@@ -48,8 +52,8 @@ def load_config(
     faults += [fault for fault in schema_faults(config, schema) if fault.keys not in odd]
     config = fill_defaults(config, schema, schema)
     faults += [fault for fault in plugin_faults(config, list(faults), library) if fault.keys not in odd]
-    faults += list(cross_faults(config, list(faults)))
-    faults += state_faults(config, faults)
+    if not faults:
+        faults += study_faults(Study.of(config, library), library)
     # last: what else is wrong is said of the keys that YAML took
     faults += [fault for path in files for fault in repeated_keys(path)]
     if faults:

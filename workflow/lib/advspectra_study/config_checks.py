@@ -1,13 +1,11 @@
 """Checks of a config that a JSON Schema cannot express. Each skips what is already known to be broken."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
-from advspectra_study.channel_checks import channel_faults
 from advspectra_study.config_faults import (
     CONTROL,
     FRACTION_TEXT,
@@ -17,14 +15,11 @@ from advspectra_study.config_faults import (
     did_you_mean,
     fill_defaults,
     found,
-    key_path,
     number_hint,
     schema_faults,
-    takes_fractions,
-    untouched,
 )
-from advspectra_study.plugins import available, options_schema, own_check, spec
-from advspectra_study.runs import fraction, number
+from advspectra_study.numbers import fraction
+from advspectra_study.plugins import available, options_schema, own_check, spec, takes_fractions
 
 # what no page and no path should have
 UNSAFE = re.compile(f"{CONTROL.pattern}|<")
@@ -86,19 +81,26 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
 
 
 def plugin_faults(config: dict[str, Any], faults: list[Fault], library: Path) -> Iterator[Fault]:
-    """Checks the plug-ins named in the config and their options, and fills in the options' defaults."""
-    if untouched(("dataset", "source"), faults):
-        yield from _check_plugin(config["dataset"], ("dataset",), "source", "datasets", faults, library)
-    for keys, entry in entries(config, "networks"):
-        if untouched((*keys, "architecture"), faults):
-            yield from _check_plugin(entry, keys, "architecture", "models", faults, library)
-    for keys, entry in entries(config, "attacks"):
-        if untouched((*keys, "family"), faults):
-            yield from _check_plugin(entry, keys, "family", "attacks", faults, library)
+    """Checks the plug-ins named in the config and their options, and fills in the options' defaults.
+
+    faults : those of the schema, which are not told again.
+    """
+    told = {place for fault in faults for place in (fault.keys, fault.meant)}
+    dataset = config.get("dataset")
+    places = [(("dataset",), dataset)] if isinstance(dataset, dict) else []
+    for by, kind, some in (
+        ("source", "datasets", places),
+        ("architecture", "models", entries(config, "networks")),
+        ("family", "attacks", entries(config, "attacks")),
+    ):
+        for keys, entry in some:
+            if by in entry and (*keys, by) not in told:
+                there = (*keys, "options") not in told
+                yield from _plugin_faults(entry, keys, by, kind, library, options=there)
 
 
-def _check_plugin(
-    entry: dict[str, Any], keys: Keys, by: str, kind: str, faults: list[Fault], library: Path
+def _plugin_faults(
+    entry: dict[str, Any], keys: Keys, by: str, kind: str, library: Path, *, options: bool
 ) -> Iterator[Fault]:
     names = available(kind, library)
     if entry[by] not in names:
@@ -109,22 +111,20 @@ def _check_plugin(
     except ValueError as error:
         yield Fault((*keys, by), str(error))
         return
-    # an attack's free parameters may be at fault, and the other options still deserve a look
-    meant = any(fault.meant == (*keys, "options") for fault in faults)
-    if isinstance(entry.get("options"), dict) and not meant:
-        schema = options_schema(specification)
-        entry["options"] = fill_defaults(entry["options"], schema, schema)
-        too_large = _fraction_faults(entry["options"], schema, (*keys, "options"))
-        wrong = schema_faults(entry["options"], schema, (*keys, "options"))
-        wrong += [fault for fault in too_large if untouched(fault.keys, wrong)]
-        yield from wrong
-        if not wrong and (check := own_check(kind, entry[by], library)):
-            try:
-                yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(entry["options"])]
-            except Exception as error:
-                yield Fault((*keys, by), f"the check of {entry[by]} itself fails: {type(error).__name__}: {error}")
-    if kind == "models":
-        yield from _check_network(entry, keys, specification, faults)
+    if not options:
+        return
+    schema = options_schema(specification)
+    given = entry["options"] = fill_defaults(entry["options"], schema, schema)
+    too_large = _fraction_faults(given, schema, (*keys, "options"))
+    wrong = schema_faults(given, schema, (*keys, "options"))
+    named = {fault.keys for fault in wrong}
+    wrong += [fault for fault in too_large if fault.keys not in named]
+    yield from wrong
+    if not wrong and (check := own_check(kind, entry[by], library)):
+        try:
+            yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(given)]
+        except Exception as error:
+            yield Fault((*keys, by), f"the check of {entry[by]} itself fails: {type(error).__name__}: {error}")
 
 
 def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys) -> list[Fault]:
@@ -145,117 +145,11 @@ def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys
     return faults
 
 
-def _check_network(
-    entry: dict[str, Any], keys: Keys, specification: dict[str, Any], faults: list[Fault]
-) -> Iterator[Fault]:
-    for list_key, allowed in (
-        ("activations", specification["activations"]),
-        ("depths", specification["depths"]),
-    ):
-        for index, value in enumerate(entry[list_key] if untouched((*keys, list_key), faults) else []):
-            if allowed is not None and value not in allowed:
-                yield Fault((*keys, list_key, index), one_of(value, allowed, f"architecture {entry['architecture']}"))
-    for index, alpha in enumerate(entry["alphas"] if untouched((*keys, "alphas"), faults) else []):
-        if alpha != 1 and not specification["alpha"]:
-            text = f"found {number(alpha)}; allowed: 1 (architecture {entry['architecture']} has no scale alpha)"
-            yield Fault((*keys, "alphas", index), text)
-
-
-def cross_faults(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
-    """Checks what one key of the config demands of another."""
-    yield from _check_dataset(config, faults)
-    yield from _check_runs(config, faults)
-    yield from _check_architectures(config, faults)
-    yield from _check_training(config, faults)
-    channels = config["dataset"]["options"].get("channels") if untouched(("dataset",), faults) else None
-    if isinstance(channels, int) and untouched(("spectra",), faults) and untouched(("networks",), faults):
-        yield from channel_faults(config, channels)
-
-
 def entries(config: dict[str, Any], key: str) -> list[tuple[Keys, dict[str, Any]]]:
     """Return (keys, entry) of the mappings in a list of the config; empty if the list itself is broken."""
     if not isinstance(config.get(key), list):
         return []
     return [((key, index), entry) for index, entry in enumerate(config[key]) if isinstance(entry, dict)]
-
-
-def _check_dataset(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
-    options = config["dataset"].get("options") if untouched(("dataset", "source"), faults) else None
-    for name, value in options.items() if isinstance(options, dict) else ():
-        keys = ("dataset", "options", name)
-        if isinstance(value, str) and (value == "~" or HOME.match(value)):
-            text = f"found {found(value)}; ~ is not expanded here, write the folder out: {os.path.expanduser(value)}"
-            yield Fault(keys, text)
-        # rings of equal cycles/image, over which spectra are summed, would be ellipses in cycles/pixel
-        if name == "image_size" and isinstance(value, list) and len(value) == 2 and value[0] != value[1]:
-            if untouched(keys, faults):
-                least = min(value)
-                text = f"found {found(value)}; allowed: as many rows as columns, as [{least}, {least}], since spectra"
-                yield Fault(keys, f"{text} are summed over rings of equal cycles/image")
-
-
-def _check_runs(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
-    first: dict[tuple, Keys] = {}
-    for keys, entry in entries(config, "networks"):
-        if not all(untouched((*keys, key), faults) for key in ("name", "activations", "depths", "alphas")):
-            continue
-        doubled: dict[Keys, list[str]] = {}
-        for activation in entry["activations"]:
-            for depth in entry["depths"]:
-                for alpha in entry["alphas"]:
-                    earlier = first.setdefault((entry["name"], activation, depth, alpha), keys)
-                    if earlier != keys:
-                        text = f"{entry['name']}-{activation} depth {depth} alpha {number(alpha)}"
-                        doubled.setdefault(earlier, []).append(text)
-        for earlier, texts in doubled.items():
-            yield Fault(
-                keys,
-                f"found {', '.join(texts)}, which {key_path(earlier)} makes already; allowed: each run once",
-            )
-
-
-def _check_architectures(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
-    first: dict[str, tuple[Keys, str]] = {}
-    for keys, entry in entries(config, "networks"):
-        if untouched((*keys, "name"), faults) and untouched((*keys, "architecture"), faults):
-            earlier, architecture = first.setdefault(entry["name"], (keys, entry["architecture"]))
-            if entry["architecture"] != architecture:
-                text = f"found {entry['architecture']!r}; allowed: {architecture!r}, as in {key_path(earlier)}"
-                yield Fault((*keys, "architecture"), f"{text} of the same name {entry['name']!r}")
-
-
-def _check_training(config: dict[str, Any], faults: list[Fault]) -> Iterator[Fault]:
-    training = config.get("training")
-
-    def fine(*keys: str) -> bool:
-        return isinstance(training, dict) and untouched(("training", *keys), faults)
-
-    if fine("epochs"):
-        epochs = training["epochs"]
-        if fine("schedule", "reset_at") and (reset := training["schedule"]["reset_at"]) is not None and reset >= epochs:
-            text = f"found {reset}; allowed: less than training.epochs ({epochs}), or null for no reset"
-            yield Fault(("training", "schedule", "reset_at"), text)
-        places = [(("training", "checkpoints"), training.get("checkpoints"))]
-        places += [((*keys, "checkpoints"), entry.get("checkpoints")) for keys, entry in entries(config, "networks")]
-        for keys, kept in places:
-            for index, epoch in enumerate(kept["epochs"] if kept and untouched((*keys, "epochs"), faults) else []):
-                if epoch > epochs:
-                    text = f"found {epoch}; allowed: at most training.epochs ({epochs})"
-                    yield Fault((*keys, "epochs", index), text)
-        searched = any(entry.get("learning_rate") == "search" for _, entry in entries(config, "networks"))
-        if searched and fine("search", "patience") and training["search"]["patience"] > epochs:
-            text = f"found {training['search']['patience']}; allowed: at most training.epochs ({epochs})"
-            yield Fault(("training", "search", "patience"), text)
-    if fine("selection"):
-        selection = training["selection"]
-        if selection["by"] == "held_out" and selection["held_out_fraction"] == 0:
-            text = "found 0; allowed: a number > 0 and < 1, as training.selection.by is held_out"
-            yield Fault(("training", "selection", "held_out_fraction"), text)
-    if fine("search", "divisors"):
-        divisors = training["search"]["divisors"]
-        if divisors != sorted(divisors):
-            text = f"found {found(divisors)}; allowed: increasing numbers, the first >= 1"
-            yield Fault(("training", "search", "divisors"), text)
 
 
 def one_of(value: Any, allowed: list[Any], source: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from advspectra_study.plugins import takes_fractions
+
 Keys = tuple[str | int, ...]
 NUMBER_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 # of a terminal (C0 and C1), and halves of characters: nothing can show them as they are
@@ -35,12 +37,6 @@ def key_path(keys: Keys) -> str:
     """Return the keys as one reads them: networks[2].options.hidden_units."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
     return text.removeprefix(".") or "config"
-
-
-def untouched(keys: Keys, faults: list[Fault]) -> bool:
-    """Return whether no fault lies at these keys, below them, or at a mapping or list that holds them."""
-    places = [place for fault in faults for place in (fault.keys, fault.meant) if place is not None]
-    return not any(place[: len(keys)] == keys[: len(place)] for place in places)
 
 
 def found(value: Any) -> str:
@@ -74,11 +70,6 @@ def number_hint(value: Any) -> str:
     if FRACTION_TEXT.fullmatch(value):
         return "this is text: write the fraction as a decimal number"
     return ""
-
-
-def takes_fractions(schema: dict[str, Any]) -> bool:
-    """Return whether an option may be a fraction such as 8/255 in the place of a number."""
-    return any(re.search(branch.get("pattern", "(?!)"), "8/255") for branch in schema.get("anyOf", ()))
 
 
 def describe(schema: dict[str, Any], root: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What Snakemake loses on the way from the files of a config, and from --config, to the config that it hands over."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,29 @@ def _repeated(node: yaml.Node, keys: Keys, name: str, seen: set[int]) -> Iterato
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _repeated(item, (*keys, index), name, seen)
+
+
+def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration that Snakemake has made of its files and of --config, as these were meant.
+
+    With the numbers that --config gave in lists and mappings, and with no `dataset.options` of another source than the
+    last one named: Snakemake mixes them.
+    """
+    # here, as a config is loaded where there is no Snakemake, too
+    from snakemake.common.configfile import load_configfile
+    from snakemake.utils import update_config
+
+    given = with_numbers(on_command_line)
+    config = deepcopy(dict(config))
+    update_config(config, given)
+    layers, together = [*map(load_configfile, files), given], {}
+    for layer in layers:
+        update_config(together, layer)
+    dataset, options = config.get("dataset"), options_of_source(layers)
+    # they are not where the configuration comes from if another workflow has included this one
+    if options is None or dataset != together.get("dataset") or "options" not in (dataset or {}):
+        return config
+    return {**config, "dataset": {**dataset, "options": options}}
 
 
 def with_numbers(given: Mapping[str, Any]) -> dict[str, Any]:

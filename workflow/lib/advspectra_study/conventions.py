@@ -4,24 +4,26 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from advspectra_study.study import Study
 
-def conventions_of(config: Mapping[str, Any]) -> dict[str, Any]:
+
+def conventions_of(study: Study) -> dict[str, Any]:
     """Return the convention of the spectra, and the attack or transfer for each part that one has in claims."""
-    parts = {key: config["claims"][key] for key in ("snapshots", "transfer", "minimal") if config["claims"][key]}
-    return {"spectra": config["summary"]["convention"], "attacks": {"final": config["summary"]["attack"], **parts}}
+    parts = {"final": study.summary.attack} | study.claims.developing
+    return {"spectra": study.summary.convention, "attacks": parts}
 
 
-def audited_attacks(config: Mapping[str, Any]) -> dict[str, str]:
+def audited_attacks(study: Study) -> dict[str, str]:
     """Return, for each attack of claims.audit, in which settings it differs from summary.attack."""
-    entries = {attack["name"]: dict(_settings(attack)) for attack in config["attacks"]}
-    own = entries[config["summary"]["attack"]]
+    entries = {attack["name"]: dict(_settings(attack)) for attack in study.config["attacks"]}
+    own = entries[study.summary.attack]
     return {
         name: ", ".join(
             f"{key} {entries[name].get(key, 'not given')}"
             for key in sorted({*own, *entries[name]})
             if entries[name].get(key) != own.get(key)
         )
-        for name in config["claims"]["audit"]
+        for name in study.claims.audit
     }
 
 

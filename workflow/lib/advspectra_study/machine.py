@@ -5,6 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
 
 def share_library(library: Path) -> None:
     """Let the scripts, which are started with this process's environment, import from `library`.
@@ -26,6 +28,22 @@ def gpus(device: str) -> int:
     """Return how many GPUs a job on `device` (auto, cuda, mps, cpu) takes: one, or none on the CPU."""
     nvidia = Path("/dev/nvidiactl").exists()  # without importing torch, which takes seconds
     return int(device in ("cuda", "mps") or (device == "auto" and nvidia))
+
+
+def require_device(device: str, workflow) -> None:
+    """Raise WorkflowError, before the first job, where jobs here would compute on a device that this machine lacks.
+
+    On a cluster the first job says so: its head node need not have what its nodes have. Neither need a machine that has
+    nothing to compute, so this is not a fault of the configuration. workflow : of Snakemake.
+    """
+    if workflow.local_exec and not workflow.remote_exec and lacks(device):
+        asked = {job.rule.name: job.rule.resources.get("gpu") for job in workflow.dag.needrun_jobs()}
+        waiting = [name for name, gpu in asked.items() if gpu and gpu.value]
+        if waiting:
+            raise WorkflowError(
+                f"compute.device: found {device}, but this machine has no such device, which "
+                f"{', '.join(sorted(waiting))} would compute on; allowed here: auto or cpu"
+            )
 
 
 def lacks(device: str) -> bool:

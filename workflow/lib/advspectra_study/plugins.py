@@ -6,9 +6,12 @@ A function `check` beside SPEC says what no schema can: see `own_check`.
 """
 
 import ast
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from advspectra_study.numbers import fraction
 
 KINDS = ("datasets", "models", "attacks", "figures", "tables")
 # what INPUTS may leave out, and what that means; `files` it must have
@@ -91,7 +94,7 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
 
 
 def inputs(kind: str, name: str, library: Path) -> dict[str, Any]:
-    """Return the INPUTS of a figure or table, with what it leaves out: see workflow/rules/aggregate.smk.
+    """Return the INPUTS of a figure or table, with what it leaves out: see advspectra_study/plan/views.py.
 
     ValueError, naming the file, if it is not of this form.
     """
@@ -132,3 +135,15 @@ def options_schema(specification: dict[str, Any]) -> dict[str, Any]:
         "required": specification["required"],
         "additionalProperties": False,
     }
+
+
+def takes_fractions(schema: dict[str, Any]) -> bool:
+    """Return whether an option may be a fraction such as 8/255 in the place of a number."""
+    return any(re.search(branch.get("pattern", "(?!)"), "8/255") for branch in schema.get("anyOf", ()))
+
+
+def with_fractions(kind: str, name: str, options: Mapping[str, Any], library: Path) -> dict[str, Any]:
+    """Return the options of a plug-in with those that may be fractions as floats."""
+    schemas = spec(kind, name, library)["options"]
+    given = {key: value for key, value in options.items() if value is not None and takes_fractions(schemas[key])}
+    return {**options, **{key: fraction(value) for key, value in given.items()}}

@@ -58,7 +58,7 @@ SPEC = {
 def check(options):
     """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
     from advspectra_study.attack_checks import argument_faults
-    from advspectra_study.runs import fraction
+    from advspectra_study.numbers import fraction
 
     if fraction(options["tolerance"]) >= fraction(options["epsilon"]):
         yield ("tolerance",), f"found {options['tolerance']}; allowed: less than epsilon, {options['epsilon']}"

@@ -6,15 +6,12 @@ and at all of it) on cores of an AVX-512 server processor. Nothing here imports 
 time.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from math import ceil, log2, prod, sqrt
 from pathlib import Path
-from typing import Any
 
-from advspectra_study.runs import enumerate_runs, fraction, network_entry, run_folder
-from advspectra_study.states import lines_entry, states_by_run
+from advspectra_study.numbers import fraction
+from advspectra_study.study import Attack, Network, Study
 
 
 @dataclass(frozen=True)
@@ -66,19 +63,15 @@ class Costs:
     A job is its rule, its run (by its folder) and, but for train and predictor, its attack or transfer (by its name).
     """
 
-    def __init__(self, config: Mapping[str, Any], images: Path):
+    def __init__(self, study: Study, images: Path):
         """images : images.h5, which need not exist yet; once it does, its size counts, not what the options say."""
-        self._config = config
-        self._images = images
-        self._keys = {run_folder(key): key for key in enumerate_runs(config)}
-        self._attacks = {attack["name"]: attack for attack in config["attacks"]}
-        self._attacks |= {one["name"]: self._attacks[one["attack"]] for one in config["transfers"]}
-        sections = {"attack": "attacks", "transfer": "transfers", "lines": "lines"}
-        self._states = {rule: states_by_run(config, section) for rule, section in sections.items()}
-        options = config["dataset"]["options"]
+        self._study, self._images = study, images
+        items = {"attack": study.attacks, "transfer": study.transfers, "lines": study.lines}
+        self._jobs = {rule: study.jobs_of(some) for rule, some in items.items()}
+        options = study.dataset.options
         # values of an image: it is stored as bytes
         self._image_bytes = options.get("channels", 3) * prod(options.get("image_size") or CIFAR10["image_size"])
-        self.is_light = cache(self.is_light)
+        self._light: dict[str, bool] = {}
 
     def megabytes(self, rule: str, *, attempt: int) -> int:
         """Return the memory limit of a job of a rule."""
@@ -99,10 +92,12 @@ class Costs:
 
         It does not change when images.h5 is made: Snakemake asks in several processes, before and after.
         """
-        jobs = [("train", None)]
-        for rule, states in self._states.items():
-            jobs += [(rule, attack) for attack, kept in states[run].items() for _ in kept]
-        return sum(self.seconds(rule, run, attack) for rule, attack in jobs) < LIGHT
+        if run not in self._light:
+            jobs = [("train", None)]
+            for rule, attacks in self._jobs.items():
+                jobs += [(rule, attack) for attack, checkpoints in attacks[run].items() for _ in checkpoints]
+            self._light[run] = sum(self.seconds(rule, run, attack) for rule, attack in jobs) < LIGHT
+        return self._light[run]
 
     def of_job(self, rule: str, run: str | None, attack: str | None) -> float:
         """Return the seconds that a job of any rule takes on one core, its start included; 0 for the rule `all`.
@@ -120,47 +115,47 @@ class Costs:
 
         measured : whether the size of images.h5 counts, if it exists.
         """
-        key = self._keys[run]
-        network = network_entry(self._config, key)
-        layer = LAYERS.get(network["architecture"], UNKNOWN)
-        width = network["options"].get(layer.width, layer.reference) / layer.reference
+        key = self._study.runs[run]
+        network = key.entry
+        layer = LAYERS.get(network.architecture, UNKNOWN)
+        width = network.options.get(layer.width, layer.reference) / layer.reference
         one_layer = SMALLEST_LAYER + layer.seconds * width**layer.power
         one_pass = key.depth * one_layer * self._image_bytes / 3072  # forward and backward, of one image
         if rule == "train":
             return self._epochs(network) * self._images_bytes(measured=measured) / self._image_bytes * one_pass
         if rule == "attack":
-            settings = self._attacks[attack]
-            if settings["simplified"] and key.activation == "linear":
+            settings = self._study.attack_named[attack]
+            if settings.simplified and key.linear:
                 one_pass = SMALLEST_LAYER * self._image_bytes / 3072  # the network as one matrix
-            return settings["images"] * _steps(settings) * one_pass
+            return settings.images * _steps(settings) * one_pass
         if rule == "transfer":
-            return 2 * self._attacks[attack]["images"] * one_pass
+            return 2 * self._study.attack_named[attack].images * one_pass
         if rule == "lines":
-            lines = lines_entry(self._config, attack, network)
-            points = lines["images"] * lines["samples"] * PASSES_PER_POINT
-            return (points + lines["exact_images"] * PASSES_PER_EXACT_IMAGE) * one_pass
+            lines = self._study.lines_of(attack, network)
+            points = lines.images * lines.samples * PASSES_PER_POINT
+            return (points + lines.exact_images * PASSES_PER_EXACT_IMAGE) * one_pass
         return FEW_SECONDS
 
     def _images_bytes(self, *, measured: bool) -> float:
         if measured and self._images.exists():
             return self._images.stat().st_size
-        options = self._config["dataset"]["options"]
+        options = self._study.dataset.options
         numbers = [options[name] for name in ("train_per_class", "test_per_class") if name in options]
         images = options["classes"] * sum(numbers) if numbers and "classes" in options else CIFAR10["images"]
         return images * self._image_bytes
 
-    def _epochs(self, network: Mapping[str, Any]) -> int:
-        training = self._config["training"]
-        tries = training["search"] if network["learning_rate"] == "search" else {"divisors": [], "patience": 0}
+    def _epochs(self, network: Network) -> int:
+        training = self._study.config["training"]
+        tries = training["search"] if network.learning_rate == "search" else {"divisors": [], "patience": 0}
         # a try that fails does so in epoch `patience`, hardly ever later
         return training["epochs"] + len(tries["divisors"]) * tries["patience"]
 
 
-def _steps(attack: Mapping[str, Any]) -> int:
+def _steps(attack: Attack) -> int:
     """Return how many steps an attack makes with one image, those for each epsilon that it tries counted."""
-    options = attack["options"]
+    options = attack.options
     parameters = options.get("parameters", {})
     tried = parameters.get("binary_search_steps", 1)
-    if attack["family"] == "minimal_linf_pgd":
+    if attack.family == "minimal_linf_pgd":
         tried = 1 + ceil(log2(fraction(options["epsilon"]) / fraction(options["tolerance"])))
     return parameters.get("steps", STEPS) * tried

@@ -1,0 +1,103 @@
+"""The plan of a study: what each rule reads, takes and makes, without Snakemake."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from study import CONFIG, ROOT
+
+from advspectra_study.config import load_config
+from advspectra_study.plan.plan import Plan
+from advspectra_study.study import Study
+
+LIBRARY = ROOT / "workflow/lib"
+PINNED = Path(__file__).with_name("pinned_params.json")
+RUNS = ["fully_connected-linear/depth=1/alpha=1/seed=0", "bounded_width_3-relu/depth=1/alpha=1/seed=0"]
+
+
+@pytest.fixture
+def plan(monkeypatch) -> Plan:
+    monkeypatch.chdir(ROOT)
+    schema = ROOT / "workflow/schemas/config.schema.yaml"
+    return Plan(Study.of(load_config(CONFIG, schema_path=schema, library=LIBRARY), LIBRARY), root=ROOT)
+
+
+def params(plan: Plan) -> dict:
+    """The params of every job of a study by its rule and outputs, but for digests of code."""
+    found: dict[str, dict] = {}
+    for step in plan.steps:
+        for outputs, _, given in step.files():
+            without = {name: value for name, value in given.items() if name not in ("code", "training_code")}
+            found.setdefault(step.name, {})[outputs[0]] = without
+    return json.loads(json.dumps(found))
+
+
+def test_no_param_of_a_rule_changes_unseen(plan):
+    # A param that changes makes the results of all users out of date. If that is meant, write the file anew.
+    assert params(plan) == json.loads(PINNED.read_text(encoding="utf-8"))
+
+
+def test_the_order_of_keys_in_params_is_that_of_the_alphabet_in_what_the_configuration_gives(plan):
+    # Snakemake compares params as text
+    options = plan.study.config["attacks"][0]
+    assert list(options) == sorted(options) and list(options["options"]) == sorted(options["options"])
+
+
+def test_every_input_is_made_by_a_step_or_is_a_file_of_the_workflow(plan):
+    made = {path for step in plan.steps for outputs, _, _ in step.files() for path in outputs}
+    read = {path for step in plan.steps for _, inputs, _ in step.files() for path in inputs}
+    assert all((ROOT / path).exists() for path in read - made)
+    assert {path for path in read - made if not path.startswith("workflow/")} == set()
+
+
+def test_no_file_is_made_by_two_jobs(plan):
+    made = [path for step in plan.steps for outputs, _, _ in step.files() for path in outputs]
+    assert len(made) == len(set(made)) and set(plan.targets) <= set(made)
+
+
+def test_steps_come_after_what_they_read(plan):
+    made: set[str] = set()
+    for step in plan.steps:
+        files = list(step.files())
+        for _, inputs, _ in files:
+            own = {path for outputs, _, _ in files for path in outputs}
+            assert {path for path in inputs if path.startswith("results/")} <= made | own
+        made |= {path for outputs, _, _ in files for path in outputs}
+
+
+@pytest.mark.parametrize("name", ["attack", "transfer", "spectra", "lines"])
+def test_wildcards_take_the_values_of_the_jobs_and_no_others(plan, name):
+    step = getattr(plan, name)
+    (output,) = step.outputs.values()
+    pattern = re.sub(r"\\{(\w+)\\}", lambda match: f"(?P<{match[1]}>{step.constraints[match[1]]})", re.escape(output))
+    known = {(job["run"], job["attack"], job["checkpoint"]) for job in step.jobs}
+    assert known
+    for run in RUNS:
+        for attack in ("pgd", "minimal", "moved", "other"):
+            for checkpoint in ("best", "step=0", "step=1"):
+                path = output.format(run=run, attack=attack, checkpoint=checkpoint)
+                match = re.fullmatch(pattern, path)
+                assert bool(match) == ((run, attack, checkpoint) in known), path
+                assert not match or match["run"] == run
+
+
+def test_a_step_without_jobs_matches_nothing(plan):
+    assert plan.table_with_note.jobs == ()
+    assert plan.table_with_note.constraints == {"noted": "(?!)"}
+
+
+def test_a_light_run_is_one_submission_on_a_cluster_and_none_here(plan):
+    class Wildcards:
+        run, attack, checkpoint = RUNS[0], "pgd", "best"
+
+    assert plan.attack.group(Wildcards) is None
+    plan.on_cluster = lambda: True
+    assert plan.attack.group(Wildcards) == plan.spectra.group(Wildcards) == "light"
+    plan.costs.is_light = lambda run: False
+    assert (plan.attack.group(Wildcards), plan.spectra.group(Wildcards)) == (None, "small")
+
+
+def test_nonlinear_networks_and_deep_ones_start_first(plan):
+    linear, relu = (type("Wildcards", (), {"run": run}) for run in RUNS)
+    assert plan.priority(relu) > plan.priority(linear)

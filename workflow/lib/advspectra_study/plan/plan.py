@@ -1,0 +1,44 @@
+"""The plan of a study: what each rule of the workflow reads, takes and makes."""
+
+from functools import cached_property
+from typing import Any
+
+from advspectra_study.plan.results import Results
+from advspectra_study.plan.step import Step
+
+
+class Plan(Results):
+    """All steps of a study; each is an attribute that has the name of its rule, or stands in a list of such."""
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step that makes results, in the order in which they are made."""
+        networks = (self.images, self.settings, *self.trainings, self.predictor, self.attack, self.transfer)
+        networks += (self.spectra, self.lines, self.measures)
+        shown = (self.table_with_note, self.figure_with_note, *self.tables.values(), *self.figures.values())
+        return (*networks, self.claims, self.audit, *shown, self.report)
+
+    @cached_property
+    def targets(self) -> list[str]:
+        """The files that a whole study has, and from which Snakemake finds all others."""
+        shown = {
+            "tables": (self.table_names, ("csv", "md", "json")),
+            "figures": (self.figures_made, ("pdf", "png", "md", "json")),
+        }
+        found = [
+            f"{kind}/{name}.{suffix}" for kind, (names, all_) in shown.items() for name in names for suffix in all_
+        ]
+        found += [f"{name}.{suffix}" for name in ("measures", "claims", "audit") for suffix in ("csv", "json")]
+        found += [f"report.{suffix}" for suffix in ("html", "md", "json")]
+        return [f"{self.results}/{path}" for path in found]
+
+    def expected(self) -> dict[str, dict[str, Any]]:
+        """Return for each file of the study, in the order of making, the inputs, parameters and code that make it."""
+        found = {}
+        for step in self.steps:
+            for outputs, inputs, params in step.files():
+                made_by = {"parameters": params, "code": params.pop("code")}
+                if step is self.settings:
+                    made_by = {"settings": params["settings"], "code": params["training_code"]}
+                found |= dict.fromkeys(outputs, made_by | {"inputs": inputs})
+        return found

@@ -1,0 +1,274 @@
+"""What the rules about all networks take and make: tables, figures, measures, verdicts and the report.
+
+Tables and figures "with a note" say of which attack they are: figures of each attack other than the summary's, and of
+studies in which networks lack the summary's attack all those that it concerns.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from snakemake.io import report as in_snakemakes_report
+
+from advspectra.page.words import title
+from advspectra_study.conventions import audited_attacks, conventions_of
+from advspectra_study.plan.step import Job, Step, Wildcards
+from advspectra_study.plan.views import Views
+
+REFERENCE = "workflow/reference/paper.yaml"
+CLAIMS_SCHEMA = "workflow/schemas/claims.schema.yaml"
+
+
+class Results(Views):
+    """The steps from the results of networks to the report."""
+
+    @cached_property
+    def measures(self) -> Step:
+        """All files of the runs -> measures.csv, every measure of every network, attack and checkpoint."""
+        kinds = ("checkpoints", "predictor", "perturbations", "spectra", "lines")
+        return self._step(
+            "measures",
+            inputs={"runs": [file for kind in kinds for file in self.files(kind, self.study.runs, self.all_attacks)]},
+            outputs={"csv": f"{self.results}/measures.csv", "provenance": f"{self.results}/measures.json"},
+            params={"convention": self.study.summary.convention, "code": self.code("measures.py")},
+            place="measures",
+        )
+
+    @cached_property
+    def claim_files(self) -> list[str]:
+        """The files that state the claims."""
+        own = self.study.claims.files
+        return self.own_files("workflow/reference/claims", "*.yaml") if own is None else [*own]
+
+    @cached_property
+    def _stated(self) -> dict[str, Any]:
+        return {"claims": self.claim_files, "schema": self.own(CLAIMS_SCHEMA), "reference": self.own(REFERENCE)}
+
+    @cached_property
+    def claims(self) -> Step:
+        """Files of the runs, the claims -> claims.csv, claims.json: what the results say of each."""
+        sections = ("dataset", "initialization", "training", "spectra")
+        return self._step(
+            "claims",
+            inputs={"runs": self.shown_of_claims(), "images": self.images_file, **self._stated},
+            outputs=self._verdicts("claims", "claims"),
+            params={
+                "study": self.study.name,
+                "config": {section: self.study.config[section] for section in sections},
+                "conventions": conventions_of(self.study),
+                "code": self.code("claims.py"),
+            },
+            place="claims",
+        )
+
+    @cached_property
+    def audit(self) -> Step:
+        """Files of the runs, the claims -> audit.csv, audit.json: verdicts under each convention that the paper leaves
+        open.
+        """
+        beside = [f"results/{study}/claims.json" for study in self.study.claims.beside]
+        return self._step(
+            "audit",
+            inputs={
+                "runs": self.shown_of_claims(*self.study.claims.audit),
+                "own": self.claims.outputs["provenance"],
+                "beside": [path for path in beside if Path(path).exists()],  # of studies that have been made
+                **self._stated,
+            },
+            outputs=self._verdicts("audit", "conventions"),
+            params={
+                "conventions": conventions_of(self.study),
+                "spectra": self.study.config["spectra"]["conventions"],
+                "attacks": audited_attacks(self.study),
+                "beside": beside,
+                "code": self.code("audit.py"),
+            },
+            place="audit",
+        )
+
+    def _verdicts(self, name: str, label: str) -> dict[str, str]:
+        shown = in_snakemakes_report(
+            f"{self.results}/{name}.csv", caption=self._caption(name), category="Verdicts", labels={"verdicts": label}
+        )
+        return {"csv": shown, "provenance": f"{self.results}/{name}.json"}
+
+    @cached_property
+    def tables(self) -> dict[str, Step]:
+        """Files of the runs -> tables/<table>.{csv,md,json}: a rule for each table without a note."""
+        return {
+            table: self._table(f"table_{table}", table, self._table_params(table))
+            for table in self.table_names
+            if table not in self.noted["tables"]
+        }
+
+    @cached_property
+    def table_with_note(self) -> Step:
+        of = lambda name: lambda wildcards: self._table_params(wildcards.noted)[name]  # noqa: E731
+        params = {name: of(name) for name in ("module", "config", "dataset", "convention")}
+        params["note"] = lambda wildcards: self.note("tables", wildcards.noted)
+        params["code"] = lambda wildcards: self._noted_code("table.py", "tables", wildcards.noted)
+        return self._table("table_with_note", "{noted}", params, jobs=_noted(self.noted["tables"]))
+
+    def _table(self, name: str, table: str, params: dict[str, Any], jobs: tuple[Job, ...] = ({},)) -> Step:
+        noted = table == "{noted}"
+        compares = noted or self.about("tables", table)["files"]  # its numbers are the paper's, or not: images tell
+        csv = f"{self.results}/tables/{table}.csv"
+        labels = (lambda wildcards: self._labels(wildcards.noted)(wildcards)) if noted else self._labels(table)
+        return self._step(
+            name,
+            inputs={
+                "runs": (lambda wildcards: self.shown_with_note("tables", wildcards.noted))
+                if noted
+                else self.shown("tables", table),
+                "images": self.images_file if compares else [],
+                "reference": self.own(REFERENCE),
+            },
+            outputs={
+                "csv": in_snakemakes_report(csv, caption=self._caption(table), category="Tables", labels=labels),
+                "markdown": f"{self.results}/tables/{table}.md",
+                "provenance": f"{self.results}/tables/{table}.json",
+            },
+            params=params,
+            place=f"tables/{table}",
+            jobs=jobs,
+        )
+
+    def _table_params(self, table: str) -> dict[str, Any]:
+        config, dataset = self.study.config, self.study.dataset
+        return {
+            "module": f"advspectra.tables.{table}",
+            "config": {key: config[key] for key in self.about("tables", table)["config"]},
+            "dataset": {"name": dataset.name, "source": dataset.source},
+            "convention": self.study.summary.convention,
+            "code": self.code("table.py", f"advspectra.tables.{table}"),
+        }
+
+    @cached_property
+    def figures(self) -> dict[str, Step]:
+        """Files of the runs -> figures/<figure>.{pdf,png,md,json}, and of figures that show how an attack on a network
+        develops, figures/<figure>/<network>-<activation>/depth=<d>/alpha=<a>/<attack>.{...}: a rule for each figure.
+        """
+        return {
+            figure: self._figure_rule(figure) for figure in self.figure_names if figure not in self.noted["figures"]
+        }
+
+    def _figure_rule(self, figure: str) -> Step:
+        developments = self.developments_of(figure)
+        params = {
+            "module": f"advspectra.figures.{figure}",
+            "code": self.code("figure.py", f"advspectra.figures.{figure}"),
+        }
+        if developments is None:
+            return self._figure(f"figure_{figure}", figure, self.shown("figures", figure), params, self._labels(figure))
+        return self._figure(
+            f"figure_{figure}",
+            f"{figure}/{{development}}",
+            lambda wildcards: self.shown_of_development(figure, wildcards.development),
+            params,
+            self._labels(figure),
+            jobs=tuple({"development": place} for place in developments),
+        )
+
+    @cached_property
+    def figure_with_note(self) -> Step:
+        return self._figure(
+            "figure_with_note",
+            "{noted}",
+            lambda wildcards: self.shown_with_note("figures", wildcards.noted),
+            {
+                "module": lambda wildcards: f"advspectra.figures.{wildcards.noted.partition('/')[0]}",
+                "note": lambda wildcards: self.note("figures", wildcards.noted),
+                "code": lambda wildcards: self._noted_code("figure.py", "figures", wildcards.noted),
+            },
+            lambda wildcards: self._labels(*wildcards.noted.split("/"))(wildcards),
+            jobs=_noted(self.noted["figures"]),
+        )
+
+    def _figure(
+        self, name: str, place: str, runs: Any, params: dict[str, Any], labels: Callable, jobs: tuple[Job, ...] = ({},)
+    ) -> Step:
+        path, caption = f"{self.results}/figures/{place}", self._caption(place.partition("/")[0])
+        return self._step(
+            name,
+            inputs={"runs": runs, "style": self.own("workflow/lib/advspectra/paper.mplstyle")},
+            outputs={
+                "pdf": f"{path}.pdf",
+                "png": in_snakemakes_report(f"{path}.png", caption=caption, category="Figures", labels=labels),
+                "caption": f"{path}.md",
+                "provenance": f"{path}.json",
+            },
+            params={
+                "figures": self.study.config["figures"],
+                "convention": self.study.summary.convention,
+                **params,
+            },
+            place=f"figures/{place}",
+            jobs=jobs,
+        )
+
+    def _noted_code(self, script: str, kind: str, noted: str) -> dict[str, str]:
+        """Return digests of the code that makes a table or figure with a note: that of its usual script, too."""
+        plugin = f"advspectra.{kind}.{noted.partition('/')[0]}"
+        return {**self.code(script, plugin), **self.code("with_note.py", plugin)}
+
+    @cached_property
+    def report(self) -> Step:
+        """Verdicts, tables, figures, the configuration -> report.html, report.md, report.json."""
+        verdicts = [self.claims.outputs["provenance"], self.audit.outputs["provenance"]]
+
+        def shown(folder: str, names: list[str], suffix: str) -> list[str]:
+            return [f"{self.results}/{folder}/{name}.{suffix}" for name in names]
+
+        # of a configuration what results depend on: not where a job runs, nor how figures look
+        config = {key: value for key, value in self.study.written.items() if key not in ("compute", "figures")}
+        html = f"{self.results}/report.html"
+        labels = {"verdicts": "all on one page"}
+        return self._step(
+            "report",
+            inputs={
+                "claims": verdicts[0],
+                "audit": verdicts[1],
+                "tables": shown("tables", self.table_names, "md"),
+                "figures": shown("figures", self.figures_made, "png"),
+                "captions": shown("figures", self.figures_made, "md"),
+                "made_by": [
+                    *verdicts,
+                    *shown("tables", self.table_names, "json"),
+                    *shown("figures", self.figures_made, "json"),
+                ],
+                "doubts": self.own("workflow/reference/doubts.yaml"),
+                "templates": self.own_files("workflow/lib", "advspectra/page/templates/*"),
+            },
+            outputs={
+                "html": in_snakemakes_report(html, caption="../report/report.rst", category="Verdicts", labels=labels),
+                "markdown": f"{self.results}/report.md",
+                "provenance": f"{self.results}/report.json",
+            },
+            params={
+                "config": config | {"precision": self.study.compute.precision},
+                "figures": self.figures_made,
+                "tables": self.table_names,
+                "code": self.code("report.py"),
+            },
+            place="report",
+        )
+
+    def _caption(self, name: str) -> str | None:
+        """Return the caption of a table or figure in Snakemake's report; one without a caption is shown bare."""
+        name = "noted" if name == "{noted}" else name
+        return f"../report/{name}.rst" if (self.root / f"workflow/report/{name}.rst").exists() else None
+
+    def _labels(self, name: str, attack: str = "all networks") -> Callable[[Wildcards], dict[str, str]]:
+        """Return what Snakemake's report calls a table or figure: its title, and whose development or which attack it
+        shows.
+        """
+        return lambda wildcards: {
+            "name": title(name),
+            "of": wildcards.get("development", attack),
+            "file": name,
+        }
+
+
+def _noted(names: list[str]) -> tuple[Job, ...]:
+    return tuple({"noted": name} for name in names)

@@ -1,0 +1,86 @@
+"""One rule of the workflow as data: what its jobs read, take and make, and which jobs there are."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+# the values of a job's wildcards, as attributes
+Wildcards = Any
+Paths = str | list[str]
+Job = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rule of the workflow. A rule file hands its parts to Snakemake.
+
+    inputs, outputs : paths by name, with wildcards in braces; of inputs also functions of the wildcards.
+    params : by name values, or functions of the wildcards; `code` are digests of the code that the script runs.
+    jobs : the wildcards of each job of the study.
+    place : of the log below logs/ and of the benchmark below benchmarks/.
+    """
+
+    name: str
+    inputs: Mapping[str, Paths | Callable[[Wildcards], Paths]]
+    outputs: Mapping[str, Paths]
+    params: Mapping[str, Any]
+    results: str
+    place: str
+    jobs: tuple[Job, ...] = ({},)
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    group: Callable[[Wildcards], str | None] | None = None
+
+    @property
+    def log(self) -> str:
+        return f"{self.results}/logs/{self.place}.log"
+
+    @property
+    def benchmark(self) -> str:
+        return f"{self.results}/benchmarks/{self.place}.tsv"
+
+    @property
+    def constraints(self) -> dict[str, str]:
+        """Patterns by wildcard: each takes the values of the jobs and no other, so any other target is an error.
+
+        `run` stands before an attack and a checkpoint in a path, and takes the runs that go on with these.
+        """
+        wildcards = dict.fromkeys(re.findall(r"{(\w+)}", " ".join(self._outputs())))
+        patterns = {name: one_of(dict.fromkeys(job[name] for job in self.jobs)) for name in wildcards}
+        return patterns | ({"run": _runs_before(self.jobs)} if "attack" in patterns else {})
+
+    def _outputs(self) -> list[str]:
+        return [path for item in self.outputs.values() for path in _paths(item)]
+
+    def files(self) -> Iterator[tuple[list[str], list[str], dict[str, Any]]]:
+        """Yield for each job its outputs, its inputs and its params."""
+        for job in self.jobs:
+            wildcards = SimpleNamespace(**job)
+            inputs = [path for item in self.inputs.values() for path in _paths(_value(item, wildcards))]
+            params = {name: _value(value, wildcards) for name, value in self.params.items() if name != "checkpoints"}
+            yield [path.format(**job) for path in self._outputs()], [path.format(**job) for path in inputs], params
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return a pattern that matches the names and nothing else."""
+    return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def _runs_before(jobs: Iterable[Job]) -> str:
+    ends: dict[str, dict[str, list[str]]] = {}
+    for job in jobs:
+        ends.setdefault(job["run"], {}).setdefault(job["attack"], []).append(job["checkpoint"])
+    runs: dict[str, list[str]] = {}
+    for run, attacks in ends.items():
+        end = "|".join(f"{re.escape(attack)}/(?:{one_of(kept)})" for attack, kept in attacks.items())
+        runs.setdefault(end, []).append(run)
+    return "|".join(f"(?:{one_of(members)})(?=/(?:{end})/)" for end, members in runs.items()) or "(?!)"
+
+
+def _value(value: Any, wildcards: Wildcards) -> Any:
+    return value(wildcards) if callable(value) else value
+
+
+def _paths(item: Paths) -> list[str]:
+    return [str(item)] if isinstance(item, str) else [str(path) for path in item]
