@@ -5,10 +5,10 @@ from pathlib import Path
 
 import yaml
 
+from advspectra_study.job import job, made_by, write_provenance
 from advspectra.hdf5 import replacing
 from advspectra.page.pictures import picture
 from advspectra.page.report import Material, report
-from advspectra_study.job import job, made_by, write_provenance
 
 
 def text(path):

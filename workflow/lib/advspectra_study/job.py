@@ -20,6 +20,7 @@ from typing import TextIO
 
 import numpy as np
 
+from advspectra_study.imported import changed
 from advspectra.hdf5 import DIGEST, content_sha256, open_file, recorded_sha256, replacing
 from advspectra_study.config_faults import ADDRESS
 from advspectra_study.kept import forget, second_name, take_back
@@ -49,6 +50,7 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
         try:
             _not_from_the_future(snakemake.input, log)
             _import_all(snakemake.params.code)
+            _as_planned(snakemake.params.code)
             if snakemake.output.get("checkpoints"):
                 _hold_against_images(snakemake, snakemake.input.images)
             start = time.perf_counter()
@@ -72,6 +74,17 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             print(message, file=log)
             print(message, file=sys.stderr)
             sys.exit(1)
+
+
+def _as_planned(code: Mapping[str, str]) -> None:
+    """Raise ValueError if this process runs other code than that of the digests given, which its results will state."""
+    if names := changed(code):
+        files = [
+            f"workflow/{name}" if name.startswith("scripts/") else f"workflow/lib/advspectra/{name}" for name in names
+        ]
+        raise ValueError(
+            f"{', '.join(files)}: changed since snakemake planned this job with the code as it was; run snakemake again"
+        )
 
 
 def _hold_against_images(snakemake, images: str) -> None:
