@@ -33,9 +33,9 @@ with job(snakemake) as report:
                 progress=progress,
                 **settings["training"],
             )
+        write_history(snakemake.output.history, training)
         # a state that an earlier list kept must not pass for one of this training
         for mark in {*Path(snakemake.output.kept[0]).parent.glob("[!.]*")} - {*map(Path, snakemake.output.kept)}:
             mark.unlink()
-        write_history(snakemake.output.history, training)
         attributes = about | place(device) | {"history_sha256": sha256(snakemake.output.history)}
         write_checkpoints(snakemake.output.checkpoints, training, architecture=architecture, attributes=attributes)

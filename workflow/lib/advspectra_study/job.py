@@ -24,6 +24,7 @@ from advspectra_study.imported import changed
 from advspectra.hdf5 import DIGEST, content_sha256, open_file, recorded_sha256, replacing
 from advspectra_study.config_faults import ADDRESS
 from advspectra_study.kept import forget, second_name, take_back
+from advspectra_study.maker import making
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
@@ -54,11 +55,12 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             if snakemake.output.get("checkpoints"):
                 _hold_against_images(snakemake, snakemake.input.images)
             start = time.perf_counter()
-            try:
-                yield lambda line: print(line, file=log)
-            except _Kept:
-                take_back(snakemake.output)
-                print("not computed: it was kept from before", file=log)
+            with making(snakemake.output):
+                try:
+                    yield lambda line: print(line, file=log)
+                except _Kept:
+                    take_back(snakemake.output)
+                    print("not computed: it was kept from before", file=log)
             if made := snakemake.output.get("images"):
                 _hold_against_images(snakemake, made)
             forget(snakemake.output)
