@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from locales import ASCII, latin_1
 from study import CONFIG, Study
 
 IMAGES = "results/tiny/bands/images.h5"
@@ -33,15 +34,18 @@ def test_a_path_with_braces_is_refused_before_any_job(tmp_path):
     assert "Traceback" not in done.stderr and not (tmp_path / "{mine}/results").exists()
 
 
-def test_in_a_locale_without_utf_8_nothing_is_out_of_date(tmp_path, monkeypatch):
-    study = Study(tmp_path, CONFIG, IMAGES)
+@pytest.mark.parametrize("locale", ["ASCII", "Latin-1"])
+def test_in_a_locale_without_utf_8_nothing_is_out_of_date(tmp_path, monkeypatch, locale):
+    for name, value in (ASCII if locale == "ASCII" else latin_1(tmp_path)).items():
+        monkeypatch.setenv(name, value)
+    study = Study(tmp_path / "study", CONFIG, IMAGES)
     study.run()
-    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+    before = (study.folder / IMAGES).read_bytes()
+    for name, value in {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}.items():
         monkeypatch.setenv(name, value)
     assert study.planned() == []
-    before = (tmp_path / IMAGES).read_bytes()
     study.run("--forceall")
-    assert (tmp_path / IMAGES).read_bytes() == before
+    assert (study.folder / IMAGES).read_bytes() == before
 
 
 def test_a_copy_without_times_and_without_snakemakes_memory_is_put_in_order_by_one_command(tmp_path):
