@@ -19,6 +19,7 @@ import numpy as np
 import torch
 import yaml
 
+from advspectra_study.job import provenance
 from advspectra import cuda_graph
 from advspectra.attack import balanced_subset, build_attack, perturb, transfer
 from advspectra.checkpoint_file import State, read_origin, write_checkpoints
@@ -34,7 +35,6 @@ from advspectra.table import Column
 from advspectra.training import fit
 from advspectra_study.config import load_config
 from advspectra_study.fingerprint import code_fingerprint
-from advspectra_study.job import provenance
 from advspectra_study.study import Attack, Lines, Run, Study, Transfer, steps_and_epochs
 from benchmarks.gpu import images
 from benchmarks.gpu.pack import ORDER

@@ -199,6 +199,6 @@ def material(claims: list[dict] = CLAIMS, *, seeds: tuple[int, ...] = (0, 1, 2),
             "versions": {"python": "3.11.7"},
             "inputs_sha256": {"results/tiny/claims.json": "ab" * 32},
         },
-        "commits": ["0123abc"],
+        "origins": [{"commit": "0123abc", "uncommitted": [], "versions": {"python": "3.11.7"}}],
     }
     return Material(**(found | about))

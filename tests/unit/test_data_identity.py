@@ -4,11 +4,14 @@ import hashlib
 import io
 import json
 import os
+import subprocess
+import sys
 import time
 
 import h5py
 import numpy as np
 import pytest
+from locales import ASCII, latin_1
 from PIL import Image
 
 from advspectra.datasets import image_folder
@@ -167,3 +170,17 @@ def test_where_the_data_are_gone_the_study_goes_on_and_it_is_said(library, tmp_p
         params({**dataset, "options": {**dataset["options"], "channels": 1}}, library, tmp_path / "images.h5")
     # without images.h5 the job says what is missing
     assert "data" not in params(dataset, library, tmp_path / "none.h5")
+
+
+@pytest.mark.parametrize("locale", ["ASCII", "Latin-1"])
+def test_it_is_the_same_in_each_locale(folder, tmp_path, locale):
+    (folder / "train/cat").rename(folder / "train/Größe α")
+    folder = folder.rename(tmp_path / "Daten für α")
+    ask = (
+        "from pathlib import Path; from advspectra_study.data_identity import digest_of; "
+        "print(ascii(digest_of('Daten f\\u00fcr \\u03b1', say=print, kept=Path('kept.json'))))"
+    )
+    places = {"PYTHONPATH": os.pathsep.join(sys.path), **(ASCII if locale == "ASCII" else latin_1(tmp_path))}
+    command = [sys.executable, "-c", ask]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | places, capture_output=True, text=True)
+    assert done.stdout.strip() == repr(digest(folder, tmp_path / "own.json")), done.stderr

@@ -1,6 +1,7 @@
 """What the scripts of all rules share: the commit that they state, and inputs from a clock that is ahead."""
 
 import io
+import json
 import os
 import subprocess
 import time
@@ -8,26 +9,101 @@ from types import SimpleNamespace
 
 import pytest
 
+from advspectra.hdf5 import create
 from advspectra_study import job, machine
 
 
-def test_uncommitted_files_are_named_as_they_are(tmp_path, monkeypatch):
-    def git(*arguments):
-        identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
-        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+def git(folder, *arguments):
+    identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
-    (tmp_path / "workflow").mkdir()
-    for name in ("moved.py", "kept.py"):
-        (tmp_path / "workflow" / name).write_text(name)
-    git("init")
-    git("add", ".")
-    git("commit", "-m", "start")
-    git("mv", "workflow/moved.py", "workflow/now here.py")
-    for name in ("my notes.txt", "größe α.py", 'a "quoted" -> name.txt', "kept.py"):
-        (tmp_path / "workflow" / name).write_text("")
-    monkeypatch.setattr(job, "ROOT", tmp_path)
-    names = ["moved.py", "now here.py", "my notes.txt", "größe α.py", 'a "quoted" -> name.txt', "kept.py"]
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A folder of the workflow's, with two modules and a Snakefile, and all of it committed."""
+    folder = tmp_path / "advspectra"
+    (folder / "workflow").mkdir(parents=True)
+    for name in ("Snakefile", "workflow/moved.py", "workflow/kept.py"):
+        (folder / name).write_text(name)
+    git(folder, "init")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "start")
+    monkeypatch.setattr(job, "ROOT", folder)
+    return folder
+
+
+def test_uncommitted_files_are_named_as_they_are(repository):
+    git(repository, "mv", "workflow/moved.py", "workflow/now here.py")
+    for name in ("my notes.txt", 'my model.py"', "größe α.py", 'a "quoted" -> name.txt', "kept.py"):
+        (repository / "workflow" / name).write_text("")
+    names = [
+        "moved.py",
+        "now here.py",
+        "my notes.txt",
+        'my model.py"',
+        "größe α.py",
+        'a "quoted" -> name.txt',
+        "kept.py",
+    ]
     assert set(job._commit()["uncommitted"]) == {f"workflow/{name}" for name in names}
+
+
+def test_new_files_are_named_also_where_git_status_does_not_show_them(repository):
+    git(repository, "config", "status.showUntrackedFiles", "no")
+    (repository / "workflow/new.py").write_text("")
+    assert job._commit()["uncommitted"] == ["workflow/new.py"]
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_the_commit_of_a_repository_around_the_workflow_is_not_its_own(tmp_path, repository, tracked):
+    assert len(job._commit()["commit"]) == 40
+    (repository / ".git").rename(tmp_path / "removed")
+    git(tmp_path, "init")
+    (tmp_path / "other").write_text("")
+    git(tmp_path, "add", "advspectra" if tracked else "other")
+    git(tmp_path, "commit", "-m", "outer")
+    assert job._commit() == {"commit": "unknown", "uncommitted": "unknown"}
+
+
+def test_the_commit_of_a_repository_that_does_not_hold_the_workflow_is_not_its_own(tmp_path, repository):
+    (repository / ".git").rename(tmp_path / "removed")
+    git(repository, "init")
+    git(repository, "commit", "--allow-empty", "-m", "notes")
+    assert job._commit() == {"commit": "unknown", "uncommitted": "unknown"}
+
+
+def test_a_hook_of_another_repository_does_not_change_the_commit(tmp_path, repository, monkeypatch):
+    own = job._commit()
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init")
+    git(other, "commit", "--allow-empty", "-m", "other")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert job._commit() == own
+
+
+def test_a_record_names_all_versions_and_changes_of_all_that_it_rests_on(tmp_path):
+    def origin(torch, commit, uncommitted):
+        return {"versions": {"torch": torch}, "commit": commit, "uncommitted": uncommitted}
+
+    old, new, unknown = origin("2.14", "a", ["x"]), origin("2.15", "a", []), origin("2.15", "unknown", "unknown")
+    for name, one in (("old.h5", old), ("new.h5", new), ("same.h5", new), ("unknown.h5", unknown)):
+        texts = {key: fact if isinstance(fact, str) else json.dumps(fact) for key, fact in one.items()}
+        with create(tmp_path / name, kind="spectra", version=1, attributes=texts):
+            pass
+    (tmp_path / "training.json").write_text('{"settings": {}}')
+    (tmp_path / "claims.yaml").write_text("no result")
+    inputs = [str(path) for path in tmp_path.iterdir()]
+
+    class Output(list):
+        provenance = str(tmp_path / "claims.json")
+
+    job.write_provenance(SimpleNamespace(input=inputs, output=Output([Output.provenance])), origin("3.0", "b", []))
+    stated = json.loads((tmp_path / "claims.json").read_text())
+    found = stated["inputs_made_by"]
+    assert len(found) == 3 and all(one in found for one in (old, new, unknown))
+    assert len(job.origins([Output.provenance])) == 4
 
 
 def test_an_input_whose_time_is_yet_to_come_gets_that_of_now_and_others_keep_theirs(tmp_path):

@@ -72,7 +72,7 @@ def test_no_text_breaks_out_of_the_page(page):
         doubts=spoilt(whole.doubts, keep=("convention", "table", "claim")),
         config=spoilt(whole.config),
         made_by={**spoilt(whole.made_by), "inputs_sha256": {HOSTILE: HOSTILE}},
-        commits=[HOSTILE],
+        origins=[{"commit": HOSTILE, "uncommitted": [HOSTILE], "versions": {HOSTILE: HOSTILE}}],
     )
     text = report(hostile)[0]
     found = Page(text)
@@ -346,3 +346,19 @@ def test_a_figure_of_another_attack_is_named_after_it_and_no_evidence_of_a_claim
     about = claim("FIG-5", part(statement="norms, pgd_l2"), figures=["fig05"])
     assert [one.title for one in found] == ["Figure 5", "Figure 5, pgd_l2"]
     assert pictures.cited(about, found, {"final": "pgd"}) == found[:1]
+
+
+def test_provenance_tells_all_versions_and_uncommitted_changes_of_all_results():
+    name = 'workflow/lib/my model.py"'
+    origins = [
+        {"commit": "0123abc", "uncommitted": [], "versions": {"torch": "2.15.0"}},
+        {"commit": "0123abc", "uncommitted": [name], "versions": {"torch": "2.14.1", "numpy": "2"}},
+        {"commit": "unknown", "uncommitted": "unknown", "versions": {"torch": "2.15.0"}},
+    ]
+    made_by = {**material().made_by, "uncommitted": [], "versions": {"python": "3.11.7"}}
+    _, text = report(material(origins=origins, made_by=made_by))
+    text = text.partition("## Provenance")[2]
+    assert "- This page was made at commit 0123abc, nothing uncommitted.\n" in text
+    assert f"- Its results were made at commit 0123abc, with uncommitted changes in {name}.\n" in text
+    assert "- Its results were made at commit unknown.\n" in text
+    assert "python 3.11.7; torch 2.14.1 and 2.15.0; numpy 2." in text

@@ -12,6 +12,7 @@ from torch import nn
 
 import advspectra.attacks.linf_pgd as linf_pgd
 import advspectra.progress as progress_module
+from advspectra_study.job import unfinished
 from advspectra.attack import build_attack, perturb
 from advspectra.hdf5 import open_checked
 from advspectra.line_ends import measure_lines
@@ -19,7 +20,6 @@ from advspectra.networks import build_network
 from advspectra.progress import NOTHING_KEPT, Part, Progress
 from advspectra.split import Split
 from advspectra.training import TrainingFailed, fit, train
-from advspectra_study.job import unfinished
 
 EPSILON = 8 / 255
 

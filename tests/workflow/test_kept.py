@@ -120,7 +120,7 @@ def test_a_result_is_kept_where_there_are_no_hard_links(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", refuse)
     path = tmp_path / "a.h5"
     path.write_text("old")
-    kept._keep(path)
+    kept.keep(path)
     path.unlink()
     kept.take_back([path])
     assert path.read_text() == "old" and [path.name for path in tmp_path.iterdir()] == ["a.h5"]

@@ -1,13 +1,15 @@
 """Studies run in the places where people keep them."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
 import time
 
 import pytest
-from study import CONFIG, Study
+from locales import ASCII, latin_1
+from study import CONFIG, Study, copied
 
 IMAGES = "results/tiny/bands/images.h5"
 
@@ -33,15 +35,18 @@ def test_a_path_with_braces_is_refused_before_any_job(tmp_path):
     assert "Traceback" not in done.stderr and not (tmp_path / "{mine}/results").exists()
 
 
-def test_in_a_locale_without_utf_8_nothing_is_out_of_date(tmp_path, monkeypatch):
-    study = Study(tmp_path, CONFIG, IMAGES)
+@pytest.mark.parametrize("locale", ["ASCII", "Latin-1"])
+def test_in_a_locale_without_utf_8_nothing_is_out_of_date(tmp_path, monkeypatch, locale):
+    for name, value in (ASCII if locale == "ASCII" else latin_1(tmp_path)).items():
+        monkeypatch.setenv(name, value)
+    study = Study(tmp_path / "study", CONFIG, IMAGES)
     study.run()
-    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+    before = (study.folder / IMAGES).read_bytes()
+    for name, value in {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}.items():
         monkeypatch.setenv(name, value)
     assert study.planned() == []
-    before = (tmp_path / IMAGES).read_bytes()
     study.run("--forceall")
-    assert (tmp_path / IMAGES).read_bytes() == before
+    assert (study.folder / IMAGES).read_bytes() == before
 
 
 def test_a_copy_without_times_and_without_snakemakes_memory_is_put_in_order_by_one_command(tmp_path):
@@ -58,6 +63,28 @@ def test_a_copy_without_times_and_without_snakemakes_memory_is_put_in_order_by_o
     study.run("--touch")
     assert study.planned() == []
     assert {path: (tmp_path / path).read_bytes() for path in before} == before
+    assert not [path for path in (tmp_path / "results").rglob(".*")]
+
+
+@pytest.mark.parametrize("lost", [("times",), ("memory",), ("times", "memory")], ids=" and ".join)
+def test_a_copy_of_a_whole_study_is_up_to_date_or_one_command_makes_it_so(finished_study, tmp_path, lost):
+    study = copied(finished_study, tmp_path)
+    files = [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in files}
+    if "times" in lost:  # as of a copy in any order
+        for age, path in enumerate(random.Random(0).sample(files, len(files))):
+            os.utime(path, (time.time() - 10 * age,) * 2)
+    if "memory" in lost:
+        shutil.rmtree(tmp_path / ".snakemake")
+    if len(lost) == 2:
+        assert study.planned() != []
+        assert "files are whole" in study.run("verify").stdout
+        study.run("--touch")
+    assert study.planned() == []
+    logs = tmp_path / "results/tiny/logs"
+    assert {path: path.read_bytes() for path in files if logs not in path.parents} == {
+        path: content for path, content in before.items() if logs not in path.parents
+    }
     assert not [path for path in (tmp_path / "results").rglob(".*")]
 
 

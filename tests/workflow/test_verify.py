@@ -288,7 +288,8 @@ def test_every_table_and_figure_says_what_made_it(finished_study):
     for path in [*results.glob("tables/*.csv"), *results.rglob("figures/**/*.png")]:
         facts = json.loads(path.with_suffix(".json").read_text())
         assert set(facts) == {
-            *("parameters", "code", "versions", "inputs_sha256", "commit", "uncommitted", "outputs_sha256")
+            *("parameters", "code", "versions", "inputs_sha256", "commit", "uncommitted"),
+            *("inputs_made_by", "outputs_sha256"),
         }
         outputs = {str((results.parents[1] / output).relative_to(results)) for output in facts["outputs_sha256"]}
         assert str(path.relative_to(results)) in outputs

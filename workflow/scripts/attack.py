@@ -1,12 +1,12 @@
 """Attack one state of a network on the chosen test images."""
 
+from advspectra_study.job import job, provenance, unfinished
 from advspectra.attack import balanced_subset, build_attack, perturb
 from advspectra.checkpoint_file import load_network, read_origin
 from advspectra.devices import place, prepare
 from advspectra.image_file import read_images
 from advspectra.perturbation_file import write_perturbations
 from advspectra.split import on_device
-from advspectra_study.job import job, provenance, unfinished
 
 with job(snakemake) as report:
     params, checkpoint = snakemake.params, snakemake.wildcards.checkpoint

@@ -4,13 +4,13 @@ import json
 
 import yaml
 
+from advspectra_study.job import job, made_by, write_provenance
 from advspectra.audit import as_data, audit_csv, beside, variants
 from advspectra.claims import evaluate
 from advspectra.hdf5 import replacing
 from advspectra.measures import Conventions
 from advspectra.results import read_runs
 from advspectra_study.claim_files import read_claims
-from advspectra_study.job import job, made_by, write_provenance
 
 with job(snakemake):
     params = snakemake.params

@@ -2,6 +2,7 @@
 
 import yaml
 
+from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims import copies, evaluate
 from advspectra.comparison import not_the_papers, shape_in_words, shape_of_images
 from advspectra.evidence import as_data, claims_csv
@@ -9,7 +10,6 @@ from advspectra.hdf5 import replacing
 from advspectra.measures import Conventions
 from advspectra.results import read_runs
 from advspectra_study.claim_files import read_claims
-from advspectra_study.job import job, made_by, write_provenance
 
 with job(snakemake):
     params = snakemake.params

@@ -6,9 +6,9 @@ import json
 
 import matplotlib
 
+from advspectra_study.job import job, made_by, write_provenance
 from advspectra.hdf5 import replacing
 from advspectra.results import read_runs
-from advspectra_study.job import job, made_by, write_provenance
 
 # the field of the file that says what made it; the creation date of a PDF would make each drawing differ
 FORMATS = {"pdf": ("Subject", {"CreationDate": None}), "png": ("Description", {})}

@@ -3,8 +3,8 @@
 import importlib
 from dataclasses import replace
 
-from advspectra.image_file import write_images
 from advspectra_study.job import job, provenance
+from advspectra.image_file import write_images
 
 with job(snakemake):
     module = importlib.import_module(f"advspectra.datasets.{snakemake.params.source}")

@@ -2,6 +2,7 @@
 
 import torch
 
+from advspectra_study.job import job, provenance, unfinished
 from advspectra.attack import balanced_subset
 from advspectra.checkpoint_file import load_network
 from advspectra.devices import place, prepare, with_float64
@@ -9,7 +10,6 @@ from advspectra.image_file import read_images
 from advspectra.line_ends import measure_lines
 from advspectra.line_file import write_lines
 from advspectra.perturbation_file import origin, read_perturbations
-from advspectra_study.job import job, provenance, unfinished
 
 with job(snakemake) as report:
     params = snakemake.params

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import yaml
 
+from advspectra_study.job import job, made_by, origins, write_provenance
 from advspectra.hdf5 import replacing
 from advspectra.page.pictures import picture
 from advspectra.page.report import Material, report
-from advspectra_study.job import job, made_by, write_provenance
 
 
 def text(path):
@@ -26,7 +26,7 @@ with job(snakemake):
         doubts=yaml.safe_load(text(given.doubts)),
         config=snakemake.params.config,
         made_by=facts,
-        commits=sorted({json.loads(text(path))["commit"] for path in given.made_by}),
+        origins=origins(given.made_by),
     )
     html, markdown = report(material)
     for path, content in ((snakemake.output.html, html), (snakemake.output.markdown, markdown)):

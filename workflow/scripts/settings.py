@@ -2,8 +2,8 @@
 
 import json
 
-from advspectra.hdf5 import replacing
 from advspectra_study.job import job, provenance
+from advspectra.hdf5 import replacing
 
 with job(snakemake):
     params = snakemake.params

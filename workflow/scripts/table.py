@@ -4,10 +4,10 @@ import importlib
 
 import yaml
 
+from advspectra_study.job import job, made_by, write_provenance
 from advspectra.comparison import not_the_papers, shape_of_images, without_measured
 from advspectra.hdf5 import replacing
 from advspectra.results import read_runs
-from advspectra_study.job import job, made_by, write_provenance
 
 with job(snakemake):
     module = importlib.import_module(snakemake.params.module)

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from advspectra_study.job import job, provenance, sha256, unfinished
 from advspectra.checkpoint_file import write_checkpoints, write_history
 from advspectra.devices import place, precision, prepare
 from advspectra.image_file import read_images
 from advspectra.networks import build_network
 from advspectra.split import on_device
 from advspectra.training import fit
-from advspectra_study.job import job, provenance, sha256, unfinished
 
 with job(snakemake) as report:
     identity, settings = snakemake.params.identity, snakemake.params.settings
@@ -33,9 +33,9 @@ with job(snakemake) as report:
                 progress=progress,
                 **settings["training"],
             )
+        write_history(snakemake.output.history, training)
         # a state that an earlier list kept must not pass for one of this training
         for mark in {*Path(snakemake.output.kept[0]).parent.glob("[!.]*")} - {*map(Path, snakemake.output.kept)}:
             mark.unlink()
-        write_history(snakemake.output.history, training)
         attributes = about | place(device) | {"history_sha256": sha256(snakemake.output.history)}
         write_checkpoints(snakemake.output.checkpoints, training, architecture=architecture, attributes=attributes)

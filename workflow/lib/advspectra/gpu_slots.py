@@ -41,7 +41,7 @@ def _free(devices: list[str]) -> str:
     folder.mkdir(mode=0o700, exist_ok=True)
     for share in count():
         for device in devices:
-            file = open(folder / f"{quote(device, safe='')}.{share}", "w")  # a part of a GPU (MIG) has slashes
+            file = open(folder / f"{quote(device, safe='')}.{share}", "wb")  # a part of a GPU (MIG) has slashes
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -8,7 +8,7 @@ the same bytes.
 import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +27,9 @@ SLAB = 2**26
 # what file systems answer that do not know an operation: CIFS, FAT, shared folders of virtual machines, some of FUSE
 UNKNOWN = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 UNLOCKABLE = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
+
+# functions of a temporary path and the name that it is about to take: whether it should; they may raise a ValueError
+permissions: list[Callable[[Path, Path], bool]] = []
 
 
 @contextmanager
@@ -74,7 +77,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     It is on the disk before it takes the name, so that not even a crash of the machine leaves half a file there, and
     two processes that write the same file at once leave the whole one of either. A file system that refuses to flush
-    or to set a file's mode holds whole files, too. OSError, naming `path`, if it cannot be written.
+    or to set a file's mode holds whole files, too. OSError, naming `path`, if it cannot be written. `permissions` are
+    asked before the rename.
     """
     path, temporary = Path(path), None
     try:
@@ -89,8 +93,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.umask(umask)
         with _where_known():
             temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-        _flush(path.parent)
+        if all(granted(temporary, path) for granted in permissions):
+            temporary.replace(path)
+            _flush(path.parent)
     except OSError as error:
         raise OSError(error.errno, f"{path} cannot be written: {error.strerror or error}") from error
     finally:

@@ -2,7 +2,8 @@
 
 A digest is of names and content, not of times: a touched file is the same. To read nothing twice, a digest is kept
 together with the sizes and times of the files that it is of, and computed anew only when one of those differs.
-Nothing here imports numpy or h5py: snakemake reads it each time.
+Nothing here imports numpy or h5py: snakemake reads it each time. Paths are bytes here, UTF-8 in every locale, as they
+are for the jobs.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ SAME_TIME = 2.0
 ANNOUNCED = 10**9  # bytes that take seconds to read
 
 # of a file: what comes after the folder in its path, where it is, its size and times
-Entry = tuple[tuple[str, ...], str, os.stat_result]
+Entry = tuple[tuple[bytes, ...], bytes, os.stat_result]
 
 
 def read_paths(dataset: Mapping, library: Path) -> list[str]:
@@ -72,10 +73,11 @@ def digest_of(path: str, *, say: Callable[[str], None], kept: Path = KEPT) -> st
     looks like that. say : called with a line when the reading takes long. kept : where digests are kept.
     """
     try:
-        entries = list(_entries(path))
+        place = path.encode("utf-8", "surrogateescape")
+        entries = list(_entries(place))
         if not entries:
             return None
-        key, state = os.path.abspath(path), _state(entries)
+        key, state = os.path.abspath(place).decode("utf-8", "surrogateescape"), _state(entries)
         known = _known(kept)
         match known.get(key):
             case [before, digest] if before == state:
@@ -86,14 +88,14 @@ def digest_of(path: str, *, say: Callable[[str], None], kept: Path = KEPT) -> st
         start = time.time()
         digest = _content(entries)
         changed = max(about.st_ctime for _, _, about in entries)
-        if start - changed > SAME_TIME and _state(list(_entries(path))) == state:
+        if start - changed > SAME_TIME and _state(list(_entries(place))) == state:
             _keep(kept, known | {key: [state, digest]})
         return digest
     except OSError:
         return None
 
 
-def _entries(path: str) -> Iterator[Entry]:
+def _entries(path: bytes) -> Iterator[Entry]:
     """Yield the files in a folder, sorted by their names, folder by folder; of a file that alone."""
     try:
         about = os.stat(path)
@@ -105,9 +107,10 @@ def _entries(path: str) -> Iterator[Entry]:
         yield (), path, about
 
 
-def _inside(folder: str, parts: tuple[str, ...], around: set[tuple[int, int]]) -> Iterator[Entry]:
+def _inside(folder: bytes, parts: tuple[bytes, ...], around: set[tuple[int, int]]) -> Iterator[Entry]:
     with os.scandir(folder) as listed:
-        entries = sorted((entry for entry in listed if not is_litter(entry.name)), key=lambda entry: entry.name)
+        wanted = (entry for entry in listed if not is_litter(os.fsdecode(entry.name)))
+        entries = sorted(wanted, key=lambda entry: entry.name)
     for entry in entries:
         try:
             about = entry.stat()
@@ -124,7 +127,7 @@ def _state(entries: list[Entry]) -> str:
     digest = hashlib.sha256()
     for parts, _, about in entries:
         facts = about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino
-        digest.update(f"{_name(parts)!r} {facts}\n".encode())
+        digest.update(f"{b'/'.join(parts)!r} {facts}\n".encode())
     return digest.hexdigest()
 
 
@@ -136,12 +139,8 @@ def _content(entries: list[Entry]) -> str:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if not parts:
             return digest
-        whole.update(_name(parts) + f"\0{digest}\n".encode())
+        whole.update(b"/".join(parts) + f"\0{digest}\n".encode())
     return whole.hexdigest()
-
-
-def _name(parts: tuple[str, ...]) -> bytes:
-    return "/".join(parts).encode("utf-8", "surrogateescape")
 
 
 def _known(kept: Path) -> dict[str, list[str]]:

@@ -50,6 +50,11 @@ def _runs(path: Path, _modified: int) -> bool:
     return any(not (isinstance(one, ast.FunctionDef) and one.name == "__getattr__") for one in body)
 
 
+def source_digest(source: bytes, name: str) -> str:
+    """Return the digest of Python source; `name` is the file's, for a SyntaxError."""
+    return _digest(ast.parse(source, filename=name))
+
+
 @cache
 def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
     """Return the digest of a file's syntax tree and the dotted names that it imports."""
@@ -62,7 +67,25 @@ def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
             if node.level:
                 raise ValueError(f"{path}, line {node.lineno}: relative imports are not followed; import absolutely")
             imported += [f"{node.module}.{alias.name}" for alias in node.names]
+    return _digest(tree), tuple(imported)
+
+
+def _digest(tree: ast.Module) -> str:
+    """Return the digest of a syntax tree, from which it takes the docstrings."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if ast.get_docstring(node, clean=False) is not None:
                 node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12], tuple(imported)
+    return hashlib.sha256(_text(tree).encode()).hexdigest()[:12]
+
+
+def _text(node: object) -> str:
+    """Return a syntax tree as text, as ast.dump does, without empty fields: Python's versions differ in them."""
+    if isinstance(node, list):
+        return f"[{', '.join(map(_text, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    if isinstance(node, ast.JoinedStr):  # 3.12 has empty texts in f-strings
+        node.values = [one for one in node.values if not (isinstance(one, ast.Constant) and one.value == "")]
+    fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
+    return f"{type(node).__name__}({', '.join(f'{name}={_text(value)}' for name, value in fields)})"

@@ -20,12 +20,17 @@ from typing import TextIO
 
 import numpy as np
 
+from advspectra_study.imported import changed
 from advspectra.hdf5 import DIGEST, content_sha256, open_file, recorded_sha256, replacing
 from advspectra_study.config_faults import ADDRESS
 from advspectra_study.kept import forget, second_name, take_back
+from advspectra_study.maker import making
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
+# what made a result, apart from what it was made from
+ORIGIN = ("versions", "commit", "uncommitted")
+UNKNOWN_COMMIT = {"commit": "unknown", "uncommitted": "unknown"}
 
 # seconds that this process, which is one job, has spent on what its results are made from, not on making them
 _not_computing = 0.0
@@ -49,14 +54,16 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
         try:
             _not_from_the_future(snakemake.input, log)
             _import_all(snakemake.params.code)
+            _as_planned(snakemake.params.code)
             if snakemake.output.get("checkpoints"):
                 _hold_against_images(snakemake, snakemake.input.images)
             start = time.perf_counter()
-            try:
-                yield lambda line: print(line, file=log)
-            except _Kept:
-                take_back(snakemake.output)
-                print("not computed: it was kept from before", file=log)
+            with making(snakemake.output):
+                try:
+                    yield lambda line: print(line, file=log)
+                except _Kept:
+                    take_back(snakemake.output)
+                    print("not computed: it was kept from before", file=log)
             if made := snakemake.output.get("images"):
                 _hold_against_images(snakemake, made)
             forget(snakemake.output)
@@ -72,6 +79,17 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             print(message, file=log)
             print(message, file=sys.stderr)
             sys.exit(1)
+
+
+def _as_planned(code: Mapping[str, str]) -> None:
+    """Raise ValueError if this process runs other code than that of the digests given, which its results will state."""
+    if names := changed(code):
+        files = [
+            f"workflow/{name}" if name.startswith("scripts/") else f"workflow/lib/advspectra/{name}" for name in names
+        ]
+        raise ValueError(
+            f"{', '.join(files)}: changed since snakemake planned this job with the code as it was; run snakemake again"
+        )
 
 
 def _hold_against_images(snakemake, images: str) -> None:
@@ -105,11 +123,15 @@ def provenance(snakemake) -> dict[str, str]:
 
 
 def write_provenance(snakemake, facts: Mapping) -> None:
-    """Write the output `provenance`, as JSON: the facts of `made_by` and `outputs_sha256`, of the other outputs."""
+    """Write the output `provenance`, as JSON.
+
+    The facts of `made_by`; `inputs_made_by`, the `origins` of the inputs; `outputs_sha256`, of the other outputs.
+    """
     path = snakemake.output.provenance
     others = {str(output): sha256(output) for output in snakemake.output if output != path}
     with replacing(path) as temporary:
-        text = json.dumps({**facts, "outputs_sha256": others}, indent=1, sort_keys=True)
+        stated = {**facts, "inputs_made_by": origins(snakemake.input), "outputs_sha256": others}
+        text = json.dumps(stated, indent=1, sort_keys=True)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
@@ -184,21 +206,53 @@ def recorded_file(name: str) -> Path:
     return own if name.startswith("workflow/") and own.exists() else Path(name)
 
 
+def origins(paths: Iterable[str]) -> list[dict]:
+    """Return what made the results among some files: `versions`, `commit` and `uncommitted`, each combination once.
+
+    Of a .json also what it says of its own inputs. Other files, and those of older versions, state nothing.
+    """
+    found = {json.dumps(one, sort_keys=True): one for path in map(str, paths) for one in _stated_origins(path)}
+    return [found[key] for key in sorted(found)]
+
+
+def _stated_origins(path: str) -> Iterator[dict]:
+    facts: Mapping = {}
+    if path.endswith(".h5"):
+        with open_file(path) as file:
+            facts = {name: str(file.attrs[name]) for name in ORIGIN if name in file.attrs}
+        facts = {name: json.loads(fact) if fact[:1] in ("[", "{") else fact for name, fact in facts.items()}
+    elif path.endswith(".json"):
+        facts = json.loads(Path(path).read_text(encoding="utf-8"))
+    if set(ORIGIN) <= set(facts):
+        yield {name: facts[name] for name in ORIGIN}
+    yield from facts.get("inputs_made_by", ())
+
+
 def _commit() -> dict[str, str | list[str]]:
-    """Return the commit of the workflow and the files that differ from it; "unknown" without Git or a repository."""
+    """Return the commit of the workflow and the files that differ from it; "unknown" without a repository of its own.
+
+    That of a repository around it says nothing about the workflow.
+    """
 
     def git(*arguments: str) -> str:
         command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
-        done = subprocess.run(command, capture_output=True, check=True)
+        # without what a hook of Git sets, which may name another repository
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        done = subprocess.run(command, capture_output=True, check=True, env=environment)
         return done.stdout.decode(errors="backslashreplace")
 
     try:
+        top = git("rev-parse", "--show-toplevel").removesuffix("\n")
+        git("ls-files", "--error-unmatch", "--", "Snakefile")
+        if not os.path.samefile(top, ROOT):
+            return UNKNOWN_COMMIT
         # -z: names as they are, not quoted; each after two letters and a space
-        changed = git("status", "--porcelain", "-z", "--no-renames", "--", "Snakefile", "workflow", "envs")
+        asked = ("--porcelain", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=none")
+        changed = git("status", *asked, "--", "Snakefile", "workflow", "envs")
         names = [entry[3:] for entry in changed.split("\0") if entry]
         return {"commit": git("rev-parse", "HEAD").strip(), "uncommitted": names}
     except (OSError, subprocess.CalledProcessError):
-        return {"commit": "unknown", "uncommitted": "unknown"}
+        return UNKNOWN_COMMIT
 
 
 def _import_all(files: Iterable[str]) -> None:

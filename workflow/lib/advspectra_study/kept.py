@@ -43,7 +43,7 @@ class Kept:
         for job in self._jobs:
             if all(Path(output).is_file() for output in job.output):
                 for output in job.output:
-                    _keep(Path(output))
+                    keep(Path(output))
                     self._records[output] = workflow.persistence.metadata(output)
 
     def give_back(self, workflow) -> None:
@@ -66,7 +66,8 @@ class Kept:
                 memory._write_record(memory._get_key(output), record)
 
 
-def _keep(path: Path) -> None:
+def keep(path: Path) -> None:
+    """Give a result its second name, too."""
     second_name(path).unlink(missing_ok=True)
     try:
         os.link(path, second_name(path))

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from advspectra_study.job import recorded_file, recorded_name, sha256
 from advspectra.hdf5 import content_sha256, open_file
 from advspectra.result_checks import check_result
 from advspectra_study.disk import size_on_disk
-from advspectra_study.job import recorded_file, recorded_name, sha256
 from advspectra_study.kept import second_name
 
 # of inputs that may be newer than what was made of them: a state of the network is known by its own digest

@@ -39,7 +39,7 @@ class Material:
 
     verdicts, conventions : contents of claims.json and audit.json. tables : name -> Markdown. doubts : doubts.yaml.
     config : of the study, what results depend on. made_by : what makes the report, of advspectra_study.job.made_by;
-    commits : those at which the verdicts, tables and figures were made.
+    origins : what made the verdicts, tables, figures and all that they were made from, of advspectra_study.job.origins.
     """
 
     verdicts: Mapping
@@ -49,7 +49,7 @@ class Material:
     doubts: Mapping
     config: Mapping
     made_by: Mapping
-    commits: Sequence[str]
+    origins: Sequence[Mapping]
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,26 @@ def _context(material: Material) -> dict:
         "gaps": gaps(claims, verdicts["seeds"], material.conventions["missing"]),
         "configuration": yaml.safe_dump(dict(material.config), sort_keys=False, allow_unicode=True, width=100),
         "made_by": material.made_by,
-        "commits": material.commits,
+        "commits": _commits(material.origins),
+        "versions": _versions([material.made_by, *material.origins]),
     }
     texts = ("summary", "conventions", "methods", "statistics", "gaps", "provenance")
     return context | {f"{name}_text": markdown(f"{name}.md", context) for name in texts}
+
+
+def _commits(origins: Sequence[Mapping]) -> dict[str, list[str]]:
+    """Return the commits at which results were made, each with all files that differed from it for any of them."""
+    found: dict[str, set[str]] = {}
+    for one in origins:
+        names = found.setdefault(one["commit"], set())
+        names.update(() if one["uncommitted"] == "unknown" else one["uncommitted"])
+    return {commit: sorted(names) for commit, names in sorted(found.items())}
+
+
+def _versions(origins: Sequence[Mapping]) -> dict[str, list[str]]:
+    """Return all versions of each package by which results were made."""
+    names = dict.fromkeys(name for one in origins for name in one["versions"])
+    return {name: sorted({one["versions"][name] for one in origins if name in one["versions"]}) for name in names}
 
 
 def _opened(name: str, found: Sequence[Picture], shown_at: Mapping[str, str]) -> set[str]:

@@ -1,0 +1,64 @@
+"""The code that this process runs, noted while Python reads it: a file may change before it is imported, and after.
+
+Import it before the library, as scripts do that import advspectra_study.job first. Each module of the library is then
+compiled from its source (1 ms each), as Python knows its compiled copies by whole seconds and size alone.
+"""
+
+import sys
+from collections.abc import Mapping
+from importlib.machinery import PathFinder, SourceFileLoader
+from pathlib import Path
+
+from advspectra_study.fingerprint import source_digest
+
+PACKAGE = "advspectra"
+# Snakemake (9.27) runs a copy of a script, to which it has added a head that ends so
+END_OF_HEAD = b"######## snakemake preamble end #########\n"
+
+# source by file name, as code_fingerprint names files
+_sources: dict[str, bytes] = {}
+
+
+class _Loader(SourceFileLoader):
+    """Imports a module of the library from its source, and notes that."""
+
+    def get_code(self, fullname):
+        parts = fullname.split(".")[1:] + ["__init__"] * self.is_package(fullname)
+        source = _sources["/".join(parts) + ".py"] = self.get_data(self.path)
+        return self.source_to_code(source, self.path)
+
+
+class _Finder:
+    """Finds the modules of the library, wherever Python would."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] != PACKAGE:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        return spec
+
+
+sys.meta_path.insert(0, _Finder)
+
+
+def run_script(path: Path, **names) -> None:
+    """Run a script of the workflow, with these names, from within another one."""
+    source = _sources[f"scripts/{path.name}"] = path.read_bytes()
+    exec(compile(source, str(path), "exec"), {"__name__": "__main__", "__file__": str(path), **names})
+
+
+def changed(planned: Mapping[str, str]) -> list[str]:
+    """Return the files of a code fingerprint of which this process runs other code; its modules are imported by now.
+
+    RuntimeError if one was imported before this module.
+    """
+    main = sys.modules["__main__"]
+    if getattr(main, "__file__", None):
+        # sys.argv[0] is Snakemake's copy, which is what Python runs
+        _sources[f"scripts/{Path(main.__file__).name}"] = Path(sys.argv[0]).read_bytes().rpartition(END_OF_HEAD)[2]
+    if unknown := sorted(set(planned) - set(_sources)):
+        raise RuntimeError(f"{unknown[0]}: imported too early to be watched; import advspectra_study.job first")
+    return [name for name, digest in planned.items() if source_digest(_sources[name], name) != digest]
