@@ -22,6 +22,7 @@ sys.path.insert(0, str(LIBRARY))
 
 from advspectra.page.words import title
 from advspectra_study.config import ConfigError, load_config
+from advspectra_study.config_faults import escaped
 from advspectra_study.config_files import options_of_source, with_numbers
 from advspectra_study.costs import Costs
 from advspectra_study.data_identity import images_params
@@ -158,11 +159,11 @@ def images_made_by():
     made = code("images.py", f"advspectra.datasets.{STUDY['dataset']['source']}")
     if not workflow.is_main_process:  # which alone plans and makes it
         return {"code": made}
-    say = lambda line: print(line, file=sys.stderr)
+    say = lambda line: print(escaped(line), file=sys.stderr)
     try:
         return images_params(STUDY["dataset"], made, images=Path(DATASET) / "images.h5", library=LIBRARY, say=say)
     except ValueError as error:
-        raise WorkflowError(str(error))
+        raise WorkflowError(escaped(str(error)))
 
 
 def identity(wildcards):

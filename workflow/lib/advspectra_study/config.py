@@ -7,11 +7,9 @@ from typing import Any
 import yaml
 
 from advspectra_study.config_checks import cross_faults, plain, plugin_faults, written_out
-from advspectra_study.config_faults import Fault, fill_defaults, found, schema_faults
-from advspectra_study.config_files import LOADER, repeated_keys
+from advspectra_study.config_faults import Fault, fill_defaults, found, joined, schema_faults
+from advspectra_study.config_files import LOADER, MOST_VALUES, repeated_keys
 from advspectra_study.state_checks import state_faults
-
-MOST_VALUES = 100_000  # the paper's study has some 300; a few aliases of aliases in YAML make billions
 
 
 class ConfigError(ValueError):
@@ -44,10 +42,9 @@ def load_config(
     config = plain(raw, (), faults)
     if not isinstance(config, dict):
         raise ConfigError([Fault((), f"found {found(config)}; allowed: a mapping with the keys of the schema")])
-    odd = {fault.keys for fault in faults}
-    faults += [fault for fault in schema_faults(config, schema) if fault.keys not in odd]
+    faults = joined(faults, schema_faults(config, schema))
     config = fill_defaults(config, schema, schema)
-    faults += [fault for fault in plugin_faults(config, list(faults), library) if fault.keys not in odd]
+    faults = joined(faults, list(plugin_faults(config, list(faults), library)))
     faults += list(cross_faults(config, list(faults)))
     faults += state_faults(config, faults)
     # last: what else is wrong is said of the keys that YAML took
