@@ -379,7 +379,9 @@ def test_a_deflate_bomb_larger_than_the_memory_is_refused_unread(tmp_path, monke
     assert path.stat().st_size < 2**22 * 8 / 100
     monkeypatch.setattr(memory, "budget", lambda: 2**24)
     monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda *_: pytest.fail("values were read"))
-    with pytest.raises(ValueError, match=f"{path.name}: refused, as '/(states/best)?' has 3[0-9]* bytes when de.*, 16777216"):
+    with pytest.raises(
+        ValueError, match=f"{path.name}: refused, as '/(states/best)?' has 3[0-9]* bytes when de.*, 16777216"
+    ):
         read(path)
 
 
