@@ -1,8 +1,12 @@
 """The size of a study is that of its files, by their kinds."""
 
+import errno
+import os
+import subprocess
+
 import pytest
 
-from advspectra_study.disk import readable, size_on_disk
+from advspectra_study.disk import full_disks, lacks_room, readable, size_on_disk
 
 
 def test_the_size_is_that_of_all_files_and_small_kinds_are_not_named(tmp_path):
@@ -26,3 +30,31 @@ def test_the_size_is_that_of_all_files_and_small_kinds_are_not_named(tmp_path):
 )
 def test_a_number_of_bytes_has_three_digits(size, text):
     assert readable(size) == text
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A disk of 2 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    (tmp_path / "small").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=3", "tmpfs", str(tmp_path / "small")]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield tmp_path / "small"
+    subprocess.run(["umount", "--lazy", str(tmp_path / "small")], check=True)
+
+
+def test_the_disk_that_is_full_is_named_with_its_place_and_size(small, tmp_path):
+    places = [tmp_path, small / "there/will be"]
+    assert full_disks(places) == f"full, or at its quota, is a disk of {tmp_path}, {small}"
+    (small / "ballast").write_bytes(bytes(2**21))
+    assert full_disks(places) == f"the disk of {small} ({small}) is full: 0 B left of 2.1 MB"
+    (small / "ballast").write_bytes(b"")
+    (small / "one more").write_bytes(b"")
+    assert full_disks(places) == f"the disk of {small} ({small}) is full: 2.1 MB left of 2.1 MB, no more files"
+
+
+def test_an_error_of_a_full_disk_is_known_by_the_words_of_the_system():
+    assert lacks_room(str(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))) and lacks_room("Disk quota exceeded")
+    assert not lacks_room(str(OSError(errno.EIO, os.strerror(errno.EIO))))

@@ -33,6 +33,7 @@ from advspectra.line_file import ABOUT, write_lines
 from advspectra.networks import build_network
 from advspectra.perturbation_file import read_perturbations, write_perturbations
 from advspectra.predictor_file import write_predictor
+from advspectra.result_checks import check_result
 from advspectra.results import read_runs
 from advspectra.spectrum_file import write_spectra
 
@@ -239,6 +240,16 @@ def deflated_twice(file, name):
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.zeros(2**22, dtype="f4"))
 
 
+def sparse(file, name, kind):
+    """In the place of an array a terabyte, of which the disk holds nothing."""
+    del file[name]
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    space = h5py.h5s.create_simple((2**40 // kind.get_size(),))
+    h5py.h5d.create(file.id, name.encode(), kind, space, properties)
+
+
 def another_filter(file, name):
     replaced(file, name, data=np.zeros(6), chunks=(6,), compression="lzf")
 
@@ -368,20 +379,69 @@ def test_a_deflate_bomb_larger_than_the_memory_is_refused_unread(tmp_path, monke
     assert path.stat().st_size < 2**22 * 8 / 100
     monkeypatch.setattr(memory, "budget", lambda: 2**24)
     monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda *_: pytest.fail("values were read"))
-    with pytest.raises(ValueError, match=f"{path.name}: refused, as '/' has 3[0-9]* bytes when decompressed, 16777216"):
+    with pytest.raises(
+        ValueError, match=f"{path.name}: refused, as '/(states/best)?' has 3[0-9]* bytes when de.*, 16777216"
+    ):
         read(path)
+
+
+@every_reader
+def test_arrays_in_one_piece_that_fill_the_memory_only_together_are_refused_unread(
+    tmp_path, monkeypatch, reader, nothing_read
+):
+    path, read, name = write(tmp_path, reader)
+    with h5py.File(path, "r+") as file:
+        file[name].parent["more"], file[name].parent["still more"] = np.zeros(2**20), np.zeros(2**23, dtype="u1")
+    monkeypatch.setattr(memory, "budget", lambda: 2**24 - 1)
+    with pytest.raises(memory.TooLarge, match=f"{path.name}: refused, as '/(states/best)?' has 167[0-9]* bytes"):
+        read(path)
+
+
+def test_of_checkpoints_each_state_must_fit_alone_and_of_images_none_of_the_pixels(tmp_path, monkeypatch):
+    for kind in ("checkpoints", "images"):
+        MAKE[kind](tmp_path / f"{kind}.h5")
+    with h5py.File(tmp_path / "checkpoints.h5", "r+") as file:
+        for state in range(10):
+            file[f"states/step={state}/weight"] = np.zeros(100)
+    monkeypatch.setattr(memory, "budget", lambda: 3000)
+    assert load_network(tmp_path / "checkpoints.h5", name="best", expected={})
+    assert isinstance(read_images(tmp_path / "images.h5").train_images, np.memmap)
+    monkeypatch.setattr(memory, "budget", lambda: 700)  # labels take 64 bytes, names 6, pixels 768 in each split
+    read_images(tmp_path / "images.h5")
+    with pytest.raises(memory.TooLarge):
+        load_network(tmp_path / "checkpoints.h5", name="best", expected={})
+
+
+@every_reader
+@pytest.mark.parametrize("dtype", ["u1", "f4"])
+def test_a_header_that_claims_ten_terabytes_is_refused_unread(tmp_path, reader, dtype, nothing_read):
+    path, read, name = write(tmp_path, reader)
+    with h5py.File(path, "r+") as file:
+        replaced(file, name, data=np.zeros(24_681, dtype=dtype))
+    content, size = path.read_bytes(), np.dtype(dtype).itemsize
+    for number in (24_681, 24_681 * size):
+        content = content.replace(struct.pack("<Q", number), struct.pack("<Q", number * 4 * 10**8))
+    assert content != path.read_bytes()
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{path.name}: (damaged or incomplete|refused)"):
+        read(path)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAKE if kind != "images"])
+def test_bytes_of_any_number_are_mapped_in_images_and_refused_elsewhere(tmp_path, kind):
+    MAKE[kind](tmp_path / f"{kind}.h5")
+    with h5py.File(tmp_path / f"{kind}.h5", "r+") as file:
+        file["train/labels"] = file["/train/images"] = np.zeros(3)
+        sparse(file, "train/images", h5py.h5t.STD_U8LE)
+    with pytest.raises(memory.TooLarge, match=f"{kind}.h5: refused, as '/train/images' has 1099511627776 bytes"):
+        check_result(tmp_path / f"{kind}.h5", kind=kind)
 
 
 @every_reader
 def test_an_array_larger_than_the_memory_is_refused_unread_though_the_file_has_it(tmp_path, monkeypatch, reader):
     path, read, name = write(tmp_path, reader)
-    with h5py.File(path, "r+") as file:  # a terabyte, of which the disk holds nothing
-        del file[name]
-        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        space = h5py.h5s.create_simple((2**38,))
-        h5py.h5d.create(file.id, name.encode(), h5py.h5t.IEEE_F32LE, space, properties)
+    with h5py.File(path, "r+") as file:
+        sparse(file, name, h5py.h5t.IEEE_F32LE)
     monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda *_: pytest.fail("values were read"))
     with pytest.raises(ValueError, match=f"{path.name}: refused, as '/{name}' has 1099511627776 bytes"):
         read(path)

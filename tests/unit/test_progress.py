@@ -1,7 +1,12 @@
 """Killed work goes on from what it kept, to the bytes of work that was left alone."""
 
 import dataclasses
+import errno
 import json
+import os
+import resource
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +17,7 @@ from torch import nn
 
 import advspectra.attacks.linf_pgd as linf_pgd
 import advspectra.progress as progress_module
-from advspectra_study.job import unfinished
+from advspectra_study.job import job, unfinished
 from advspectra.attack import build_attack, perturb
 from advspectra.hdf5 import open_checked
 from advspectra.line_ends import measure_lines
@@ -264,6 +269,70 @@ def test_saving_takes_at_most_a_twentieth_of_the_time(tmp_path, monkeypatch):
     assert [part.due(), part.due()] == [False, True]
     part.save({})
     assert [part.due(), part.due(), part.due()] == [False, False, True]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_a_disk_that_takes_nothing_ends_no_work_and_says_so_once(tmp_path, monkeypatch, number):
+    said = []
+    part = Progress(tmp_path / "partial", about="", say=said.append).part("a")
+    part.save({"x": torch.ones(2)}, n=1)
+    write = Path.write_bytes
+
+    def refuse(self, data):
+        write(self, bytes(data)[: len(data) // 2])
+        raise OSError(number, os.strerror(number))
+
+    for round in (1, 2):
+        monkeypatch.setattr(Path, "write_bytes", refuse)
+        part.save({"x": torch.ones(3)}, n=2)
+        part.save({"x": torch.ones(3)}, n=3)
+        path = tmp_path / "partial/a.h5"
+        refused = f"[Errno {number}] {path} cannot be written: {os.strerror(number)}"
+        assert said == [f"{refused}; the job goes on, and if it is stopped it starts from what was kept before"] * round
+        assert part.load()[1] == {"n": 1} and [file.name for file in path.parent.iterdir()] == ["a.h5"]
+        monkeypatch.setattr(Path, "write_bytes", write)
+        part.save({"x": torch.ones(2)}, n=1)
+
+
+@pytest.mark.parametrize("limit", ["size of files", "disk"])
+def test_a_training_on_a_full_disk_ends_with_the_same_weights(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(progress_module, "PATIENCE", 0)
+    said, settings = [], {"learning_rate": 0.1, **SETTINGS}
+    expected = train(toy_network(), toy_split(), toy_split(20, 1), **settings)
+    progress = Progress(tmp_path / "partial", say=said.append)
+    if limit == "disk":
+        if os.geteuid() != 0:
+            pytest.skip("only root can mount a small disk")
+        mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(tmp_path)]
+        if subprocess.run(mount, capture_output=True).returncode:
+            pytest.skip("no disk can be mounted here")
+    else:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        found = train(toy_network(), toy_split(), toy_split(20, 1), **settings, progress=progress)
+    finally:
+        if limit == "disk":
+            subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+        else:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert_same(found, expected)
+    assert len(said) == 1 and ".h5 cannot be written: " in said[0] and "the job goes on" in said[0]
+
+
+@pytest.mark.parametrize("room", [True, False], ids=["room for the log", "none for the log"])
+def test_a_job_on_a_full_disk_says_so_in_its_log_and_ends_well(tmp_path, monkeypatch, capsys, room):
+    log, output = tmp_path / "train.log" if room else Path("/dev/full"), tmp_path / "checkpoints.h5"
+    resources = SimpleNamespace(save_every=0)
+    about = SimpleNamespace(input=[], output={}, log=[str(log)], rule="train", resources=resources)
+    about.params = SimpleNamespace(code={})
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with job(about) as tell, unfinished(about, str(output), about={}) as progress:
+        progress.part("a").save({}, n=1)
+        tell("half of it")
+    said = log.read_text() if room else capsys.readouterr().err
+    assert f"{tmp_path}/checkpoints.unfinished/a.h5 cannot be written: full; the job goes on" in said
+    assert "half of it\ncomputed for " in said
 
 
 def test_nothing_is_kept_without_a_folder_and_nothing_stays_at_the_end(progress):

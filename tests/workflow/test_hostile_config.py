@@ -2,6 +2,7 @@
 
 import copy
 import io
+import os
 import subprocess
 import sys
 import tarfile
@@ -13,7 +14,7 @@ from PIL import Image
 from study import CONFIG, ROOT, Study
 
 from advspectra_study.config import ConfigError, load_config
-from advspectra_study.config_faults import CONTROL
+from advspectra_study.config_faults import CONTROL, escaped
 from advspectra_study.plugins import available, spec
 
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
@@ -36,6 +37,7 @@ HOSTILE = {
     "terminal": "\x1b[2J",
     "terminal in 8 bits": "\x9b2J",
     "half a character": "\ud800",
+    "tab": "a\tb",
     "long": "x" * 100_000,
     "dunder": "__init__",
     "option": "--version",
@@ -167,6 +169,51 @@ def test_hostile_text_is_refused_by_its_key_unless_it_is_harmless(group, kind):
         assert refused != (free and kind in SHOWN), place  # as it is: to be opened as a file, or looked up
 
 
+def mappings(value, keys=()):
+    """Yield the keys of each mapping of a config."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from mappings(item, (*keys, key))
+    if isinstance(value, dict):
+        yield keys
+
+
+@pytest.mark.parametrize("odd", ["<", "\t"])
+def test_a_key_of_the_study_with_a_tag_or_a_tab_in_it_is_one_clear_fault(odd):
+    tried = 0
+    for keys in mappings(CONFIG):
+        for key in list(of_keys(CONFIG, keys)):
+            config = copy.deepcopy(CONFIG)
+            inner = of_keys(config, keys)
+            inner[key + odd] = inner.pop(key)
+            with pytest.raises(ConfigError) as error:
+                load(config)
+            places = [fault.keys for fault in error.value.faults]
+            assert places.count((*keys, key + odd)) == 1 and (*keys, key) not in places, error.value
+            assert all(line.isprintable() for line in str(error.value).splitlines())
+            tried += 1
+    assert tried > 70
+
+
+def of_keys(config, keys):
+    for key in keys:
+        config = config[key]
+    return config
+
+
+def test_letters_that_turn_the_direction_of_writing_are_shown_escaped():
+    for letter in "\u202e\u2066\u200f\u200b\ufeff\u2028\x1b\r\n\t":
+        config = copy.deepcopy(CONFIG)
+        config["study"] = f"a{letter}b"
+        config["networks"][0]["name"] = f"gnp{letter}.exe"
+        config[f"key{letter}"] = 1
+        with pytest.raises(ConfigError) as error:
+            load(config)
+        said = str(error.value)
+        assert all(line.isprintable() for line in said.splitlines()) and len(said.splitlines()) == 4, said
+        assert escaped(letter) in said
+    assert escaped("a\u202eb é 中") == r"a\u202eb é 中"
+
+
 def aliases(levels):
     lines = ["a0: &a0 [x, x]"]
     lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, levels)]
@@ -213,6 +260,51 @@ def test_yaml_that_would_run_code_or_fill_the_memory_is_refused(study, case):
     output = done.stdout + done.stderr
     assert done.returncode == 1 and message in output and "Traceback" not in output
     assert not list(study.folder.rglob("*PWNED*"))
+
+
+def merges(levels):
+    lines = ["a0: &a0 {x: 1}"]
+    lines += [f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 10)}]}}" for level in range(1, levels)]
+    return "\n".join(lines)
+
+
+NO_VALUE = "found no YAML: a value that is not what its tag says, or no date ("
+CLAIMS = {
+    "aliases": (aliases(12), MANY),
+    "merges": (merges(9), MANY),
+    "alias of itself": ("a: &a [*a]", MANY),
+    "deep": ("a: " + "[" * 100_000 + "]" * 100_000, "found more than 100 mappings and lists in each other"),
+    "no integer": ("a: !!int x", NO_VALUE),
+    "no float": ("a: !!float x", NO_VALUE),
+    "no boolean": ("a: !!bool x", NO_VALUE),
+    "no time": ("a: !!timestamp x", NO_VALUE),
+    "no date": ("a: 2023-13-45", NO_VALUE),
+    "too many digits": ("a: " + "9" * 5000, NO_VALUE),
+    "object": ("a: !!python/object/apply:os.system ['touch PWNED']", NO_VALUE),
+    "list as a key": ("? [1]\n: 2", NO_VALUE),
+    "unknown alias": ("a: *b", "found no YAML (found undefined alias in line 1, column 4)"),
+    "two documents": ("---\na: 1\n---\nb: 2\n", "found no YAML (expected a single document"),
+    "bytes": (b"a: \xff", "found no YAML ("),
+    "right to left": ('"a\u202eb": 1', r"a\u202eb: found 1"),
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_claims_that_would_fill_the_memory_or_are_no_values_are_refused_at_once_in_one_line(tmp_path, case):
+    text, message = CLAIMS[case]
+    path = tmp_path / "claims.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    # in a process of its own: the parser may end it
+    code = "import sys; from advspectra_study.claim_files import read_claims\n"
+    code += "try: read_claims([sys.argv[1]], schema_path=sys.argv[2])\nexcept ValueError as error: print(error)"
+    command = [sys.executable, "-c", code, str(path), str(LIBRARY.parent / "schemas/claims.schema.yaml")]
+    limited = ["sh", "-c", 'ulimit -v 4194304; exec timeout 10 "$@"', "sh", *command]
+    environment = os.environ | {"PYTHONPATH": str(LIBRARY), "PYTHONUTF8": "1"}
+    done = subprocess.run(limited, capture_output=True, text=True, env=environment)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and lines, done.stderr
+    assert any(line.startswith(f"  {path}") and message in line for line in lines[1:]), lines
+    assert all(line.isprintable() and len(line) < 500 for line in lines)
 
 
 # a last line break is none there: Snakemake reads the value as YAML

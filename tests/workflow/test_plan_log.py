@@ -2,7 +2,9 @@
 
 import copy
 import logging
+import os
 import re
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -115,6 +117,46 @@ def test_what_is_left_is_estimated_anew_from_the_jobs_that_are_done(tmp_path):
         "15 core-hours of about 20 core-hours left",
         "5.0 core-hours of about 10 core-hours left",
     ]
+
+
+def test_names_that_turn_the_direction_of_writing_are_shown_escaped(tmp_path):
+    log = PlanLog(SimpleNamespace(), lambda: None, lambda job: 0, plan=lambda: False)
+    about = {"jobid": 1, "reason": "Missing output files: a\u202eb", "input": ["c\x1bd"], "output": ["a\u202eb", "e"]}
+    record = logging.makeLogRecord({"event": LogEvent.JOB_INFO, **about})
+    assert log.filter(record)
+    assert record.reason == r"Missing output files: a\u202eb" and record.input == [r"c\x1bd"]
+
+
+def test_of_a_full_disk_the_place_is_added_to_what_snakemake_says(tmp_path, monkeypatch):
+    monkeypatch.setattr("advspectra_study.plan_log.full_disks", lambda places: f"full: {places[0]}")
+    log = PlanLog(SimpleNamespace(), lambda: None, lambda job: 0, plan=lambda: False)
+    for level, text, said in (
+        (logging.ERROR, "OSError: [Errno 28] No space left on device\n", "on device\nfull: .snakemake"),
+        (logging.ERROR, "OSError: [Errno 5] Input/output error", "Input/output error"),
+        (logging.INFO, "No space left on device", "No space left on device"),
+    ):
+        record = logging.makeLogRecord({"levelno": level, "msg": text})
+        assert log.filter(record) and record.msg.endswith(said) and record.msg.count("full") == said.count("full")
+
+
+def test_a_full_disk_below_snakemake_is_named(tmp_path, tiny_config):
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    study = Study(tmp_path, tiny_config, "results/tiny/bands/images.h5")
+    hidden = tmp_path / ".snakemake"
+    hidden.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(hidden)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        free = os.statvfs(hidden).f_bavail * os.statvfs(hidden).f_frsize
+        (hidden / "ballast").write_bytes(bytes(free))
+        done = study.snakemake()
+    finally:
+        subprocess.run(["umount", "--lazy", str(hidden)], check=True)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0 and "No space left on device" in output
+    assert f"the disk of {hidden} ({hidden}) is full: 0 B left of " in output, output
 
 
 def test_a_plan_of_the_paper_is_short_enough_to_read(tmp_path):

@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "workflow/lib"))
 
 from advspectra_study.claim_files import read_claims
 from advspectra_study.config import load_config
+from advspectra_study.config_faults import escaped
 from advspectra_study.config_files import as_written
 from advspectra_study.machine import quote_python, share_library
 from advspectra_study.plan.plan import Plan
@@ -43,7 +44,7 @@ try:
     read_claims(PLAN.claim_files, schema_path=ROOT / "workflow/schemas/claims.schema.yaml")
     PLAN.steps
 except ValueError as error:
-    raise WorkflowError(str(error))
+    raise WorkflowError("\n".join(map(escaped, str(error).split("\n"))))
 
 ENVIRONMENT = "../../envs/environment.yaml"
 

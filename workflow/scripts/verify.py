@@ -3,12 +3,13 @@
 import sys
 
 from advspectra_study.job import job
+from advspectra_study.config_faults import escaped
 from advspectra_study.verification import verify
 
 with job(snakemake) as log:
     found = verify(snakemake.params.folder, snakemake.params.expected)
     for line in found.lines(snakemake.params.folder):
-        print(line)
+        print(escaped(line))
         log(line)
 if found.faults or found.outdated or found.unread:
     sys.exit(1)

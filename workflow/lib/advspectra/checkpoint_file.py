@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from advspectra.hdf5 import DIGEST, add, content_sha256, create, open_checked, replacing
+from advspectra.memory import naming
 from advspectra.networks import build_network
 
 KIND, VERSION = "checkpoints", 1
@@ -138,8 +139,9 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
     for key, tensor in state.items():
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{path}: state {name!r}, entry {key!r}: expected finite values, found NaN or infinity")
-    network = build_network(**form, **UNSCALED)
-    network.load_state_dict(state)
+    with naming(path, "read"):
+        network = build_network(**form, **UNSCALED)
+        network.load_state_dict(state)
     return network.eval(), form
 
 

@@ -2,11 +2,16 @@
 
 Snakemake counts GPUs and hands out none. A process locks a file for the device that it takes; the system unlocks it
 when the process ends, however it ends. A cluster's scheduler shows each job its own devices: they are chosen from.
+
+The locked files lie in a folder of this user alone. In a folder that all users may write to, another one could have
+made it before, with links in it that lead to files of this user.
 """
 
 import fcntl
 import os
-from contextlib import suppress
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from tempfile import gettempdir
@@ -14,15 +19,16 @@ from urllib.parse import quote
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
-# the locked file: closed, and so unlocked, when the process ends
-_claimed = []
+# descriptors of locked files: closed, and so unlocked, when the process ends
+_claimed: list[int] = []
 
 
 def claim() -> None:
     """Let this process see the least used GPU alone, of those that it may use; nothing happens where there is none.
 
     Least used: by processes of this user that claimed theirs. Call it before CUDA is initialised. Where the folder for
-    temporary files cannot be written or knows no locks, the process sees what it saw before.
+    temporary files cannot be written or knows no locks, the process sees what it saw before. ValueError if what stands
+    there under the name of our folder is no folder of this user alone.
     """
     if devices := visible():
         with suppress(OSError):
@@ -37,15 +43,53 @@ def visible() -> list[str]:
 
 
 def _free(devices: list[str]) -> str:
-    folder = Path(gettempdir()) / f"advspectra-gpus-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for share in count():
-        for device in devices:
-            file = open(folder / f"{quote(device, safe='')}.{share}", "wb")  # a part of a GPU (MIG) has slashes
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
-                continue
-            _claimed.append(file)
-            return device
+    with _own_folder() as folder:
+        for share in count():
+            for device in devices:
+                name = f"{quote(device, safe='')}.{share}"  # a part of a GPU (MIG) has slashes
+                # neither a link is followed nor anything emptied
+                file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    os.close(file)
+                    continue
+                _claimed.append(file)
+                return device
+
+
+@contextmanager
+def _own_folder() -> Iterator[int]:
+    """Yield a descriptor of the folder of the locks, made if need be and known to be this user's alone.
+
+    It lies in XDG_RUNTIME_DIR, where that is this user's alone, else among the temporary files.
+    """
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    if runtime.is_absolute() and os.path.lexists(runtime) and _is_own(os.lstat(runtime)):
+        path = runtime / "advspectra-gpus"
+    else:
+        path = Path(gettempdir()) / f"advspectra-gpus-{os.geteuid()}"
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    if not _is_own(found := os.lstat(path)):
+        raise ValueError(
+            f"{path}: expected a folder of user {os.geteuid()} with mode 700, found {_described(found)}; "
+            "remove it, or set TMPDIR to a folder of yours"
+        )
+    # as it is now: what is opened is checked, too
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if not _is_own(found := os.fstat(folder)):
+            raise ValueError(f"{path}: another folder took its place just now, {_described(found)}")
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _is_own(found: os.stat_result) -> bool:
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
+def _described(found: os.stat_result) -> str:
+    kind = "folder" if stat.S_ISDIR(found.st_mode) else "link" if stat.S_ISLNK(found.st_mode) else "file"
+    return f"a {kind} of user {found.st_uid} with mode {stat.S_IMODE(found.st_mode):o}"

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from advspectra.hdf5_guard import check_attributes, check_layout
+from advspectra.memory import naming
 
 DIGEST = "content_sha256"
 # HDF5's own attributes of dimension scales, which hold addresses in the file
@@ -40,7 +41,7 @@ def create(path: str | Path, *, kind: str, version: int, attributes: Mapping) ->
     attributes : str, int, float, bool or lists of numbers, stored on the root.
     """
     memory = BytesIO()
-    with h5py.File(memory, "w", track_order=True) as file:
+    with naming(path, "written"), h5py.File(memory, "w", track_order=True) as file:
         file.attrs["format"] = f"advspectra.{kind}"
         file.attrs["format_version"] = version
         file.attrs.update(attributes)
@@ -164,7 +165,8 @@ def open_checked(path: str | Path, *, kind: str, version: int) -> Iterator[h5py.
     """Yield the HDF5 file at `path`, open for reading.
 
     Raises ValueError if it cannot be read as HDF5 (truncated, damaged, foreign), is of another kind or version, or is
-    laid out as `create` and `add` never do it (advspectra.hdf5_guard). OSError if it cannot be read now.
+    laid out as `create` and `add` never do it (advspectra.hdf5_guard). OSError if it cannot be read now; MemoryError or
+    memory.TooLarge, which is a ValueError, if there is not the memory for it.
     """
     with open_file(path) as file:
         check_attributes(file)
@@ -174,9 +176,10 @@ def open_checked(path: str | Path, *, kind: str, version: int) -> Iterator[h5py.
             raise ValueError(
                 f"{path}: expected format advspectra.{kind} version {version}, found {name} version {number}"
             )
-        check_layout(file)
         try:
-            yield file
+            with naming(path, "read"):
+                check_layout(file)
+                yield file
         except (KeyError, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise

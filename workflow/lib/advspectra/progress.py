@@ -28,13 +28,16 @@ PATIENCE = 20
 class Progress:
     """The unfinished work of one job, in the files of a folder; without a folder nothing is kept.
 
-    about : all that determines the result. every : seconds between two savings, at least.
+    about : all that determines the result. every : seconds between two savings, at least. say : is told, once, that
+    nothing can be kept, as on a full disk: the work goes on without it.
     """
 
     folder: Path | None = None
     about: str = ""
     every: float = 0.0
+    say: Callable[[str], None] = lambda line: None
     _due_at: float = field(init=False)
+    _said: bool = field(init=False, default=False)
 
     def __post_init__(self):
         self._due_at = time.monotonic() + self.every
@@ -69,8 +72,23 @@ class Part:
         return self.progress.folder is not None and time.monotonic() >= self.progress._due_at
 
     def save(self, tensors: Mapping[str, torch.Tensor], **facts) -> None:
-        """Keep tensors (on any device) by their names and facts that JSON can hold, in place of what was kept."""
+        """Keep tensors (on any device) by their names and facts that JSON can hold, in place of what was kept.
+
+        Where that fails, what was kept before stays, and it is tried again when it is time for the next saving.
+        """
         began = time.monotonic()
+        try:
+            self._write(tensors, facts)
+        except (OSError, MemoryError) as error:
+            if not self.progress._said:
+                self.progress.say(f"{error}; the job goes on, and if it is stopped it starts from what was kept before")
+            self.progress._said = True
+        else:
+            self.progress._said = False
+        now = time.monotonic()
+        self.progress._due_at = now + max(self.progress.every, PATIENCE * (now - began))
+
+    def _write(self, tensors: Mapping[str, torch.Tensor], facts: Mapping) -> None:
         generators = {"cpu": torch.get_rng_state()}
         generators |= {f"cuda {n}": state for n, state in enumerate(_cuda_generators())}
         kept = {"tensors": tensors, "generators": generators}
@@ -80,8 +98,6 @@ class Part:
             for group, members in kept.items():
                 for name, tensor in members.items():
                     add(file, f"{group}/{name}", tensor.detach().cpu().numpy(), units="1", long_name=name, finite=False)
-        now = time.monotonic()
-        self.progress._due_at = now + max(self.progress.every, PATIENCE * (now - began))
 
     def load(self) -> tuple[dict[str, torch.Tensor], dict] | None:
         """Return the tensors (on the CPU) and the facts that were kept, and put the random generators back.

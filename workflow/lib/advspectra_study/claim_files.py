@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
-from advspectra_study.config import LOADER, ConfigError
+from advspectra_study.config import ConfigError
 from advspectra_study.config_faults import Fault, fill_defaults, schema_faults
+from advspectra_study.config_files import LOADER, parsed
 
 SIDES = ("left", "right")
 # what a relation needs beside the left side
@@ -32,9 +33,12 @@ def read_claims(paths: Iterable[str | Path], *, schema_path: str | Path) -> dict
     for path in map(str, paths):
         try:
             with open(path, encoding="utf-8") as file:
-                stated = yaml.load(file, LOADER)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            faults.append(Fault((path,), f"found no YAML ({' '.join(str(error).split())}); allowed: a file of claims"))
+                stated = parsed(file.read())
+        except UnicodeDecodeError as error:
+            faults.append(Fault((path,), f"found no YAML ({error}); allowed: a file of claims"))
+            continue
+        except ValueError as error:
+            faults.append(Fault((path,), f"{error}; allowed: a file of claims"))
             continue
         except OSError as error:
             faults.append(Fault((path,), f"cannot be read ({error.strerror}); allowed: a file of claims"))

@@ -10,12 +10,10 @@ from typing import Any
 import yaml
 
 from advspectra_study.config_checks import plain, plugin_faults, written_out
-from advspectra_study.config_faults import Fault, fill_defaults, found, schema_faults
-from advspectra_study.config_files import LOADER, repeated_keys
+from advspectra_study.config_faults import Fault, fill_defaults, found, joined, schema_faults
+from advspectra_study.config_files import LOADER, MOST_VALUES, repeated_keys
 from advspectra_study.study import Study
 from advspectra_study.study_checks import study_faults
-
-MOST_VALUES = 100_000  # the paper's study has some 300; a few aliases of aliases in YAML make billions
 
 
 class ConfigError(ValueError):
@@ -48,10 +46,9 @@ def load_config(
     config = plain(raw, (), faults)
     if not isinstance(config, dict):
         raise ConfigError([Fault((), f"found {found(config)}; allowed: a mapping with the keys of the schema")])
-    odd = {fault.keys for fault in faults}
-    faults += [fault for fault in schema_faults(config, schema) if fault.keys not in odd]
+    faults = joined(faults, schema_faults(config, schema))
     config = fill_defaults(config, schema, schema)
-    faults += [fault for fault in plugin_faults(config, list(faults), library) if fault.keys not in odd]
+    faults = joined(faults, list(plugin_faults(config, list(faults), library)))
     if not faults:
         faults += study_faults(Study.of(config, library), library)
     # last: what else is wrong is said of the keys that YAML took

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -29,8 +29,26 @@ class Fault:
     meant: Keys | None = None
 
     def __str__(self) -> str:
-        # keys and values may be a stranger's: a fault is one line, and a terminal obeys none of it
-        return CONTROL.sub(lambda match: repr(match[0])[1:-1], f"{key_path(self.keys)}: {self.text}")
+        return escaped(f"{key_path(self.keys)}: {self.text}")
+
+
+def escaped(text: str) -> str:
+    """Return a text of which a terminal shows all and obeys nothing, in one line: it, or a part of it, is a stranger's.
+
+    What cannot be printed becomes an escape as in Python: control characters, line breaks, what turns the direction of
+    writing (U+202E) or has no width.
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def joined(faults: list[Fault], more: list[Fault]) -> list[Fault]:
+    """Return all faults, but of those at the same keys the earlier one; it then means what the later one means."""
+    meant = {fault.keys: fault.meant for fault in more}
+    known = {fault.keys for fault in faults}
+    return [
+        *(replace(fault, meant=fault.meant or meant.get(fault.keys)) for fault in faults),
+        *(fault for fault in more if fault.keys not in known),
+    ]
 
 
 def key_path(keys: Keys) -> str:

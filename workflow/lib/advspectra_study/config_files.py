@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,46 @@ from advspectra_study.config_faults import Fault, Keys
 
 # the C parser, where PyYAML has it, is ten times as fast
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MOST_VALUES = 100_000  # the paper's study has some 300; a few aliases of aliases in YAML make billions
+DEEPEST = 100  # mappings and lists in each other; the parser in C ends in a segmentation fault at some ten thousand
+
+
+def parsed(text: str) -> Any:
+    """Return what a YAML text says. ValueError, in one line, if it says nothing, or more than MOST_VALUES values."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, LOADER):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise ValueError(f"found more than {DEEPEST} mappings and lists in each other")
+        loader = LOADER(text)
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        if _written_out(root, {}) > MOST_VALUES:
+            raise ValueError(f"found more than {MOST_VALUES} values (through aliases?)")
+    except yaml.YAMLError as error:
+        said = " ".join(str(error).replace(' in "<unicode string>",', " in").split())
+        raise ValueError(f"found no YAML ({said})") from error
+    try:
+        return loader.construct_document(root)
+    except Exception as error:  # of a tag whose text is none of its kind the parser lets through what Python says
+        said = " ".join(str(error).replace(' in "<unicode string>",', " in").split())
+        raise ValueError(f"found no YAML: a value that is not what its tag says, or no date ({said})") from error
+
+
+def _written_out(node: yaml.Node, sizes: dict[int, float]) -> float:
+    """Return how many values a node has when each alias, also of a merge (<<), is written out; see `sizes`.
+
+    sizes : by identity what is known already; infinity of a node that holds itself.
+    """
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in sizes:
+        sizes[id(node)] = inf
+        inside = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+        sizes[id(node)] = 1 + sum(_written_out(part, sizes) for part in inside)
+    return sizes[id(node)]
 
 
 def repeated_keys(path: str | Path) -> list[Fault]:
@@ -90,8 +131,8 @@ def _typed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        read = yaml.load(value, LOADER)
-    except (ValueError, yaml.YAMLError):
+        read = parsed(value)
+    except ValueError:
         return value
     return read if read is None or isinstance(read, bool | int | float) else value
 

@@ -13,16 +13,16 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 
 from advspectra_study.imported import changed
 from advspectra.hdf5 import DIGEST, content_sha256, open_file, recorded_sha256, replacing
-from advspectra_study.config_faults import ADDRESS
+from advspectra_study.config_faults import ADDRESS, escaped
 from advspectra_study.kept import forget, second_name, take_back
 from advspectra_study.maker import making
 
@@ -34,6 +34,22 @@ UNKNOWN_COMMIT = {"commit": "unknown", "uncommitted": "unknown"}
 
 # seconds that this process, which is one job, has spent on what its results are made from, not on making them
 _not_computing = 0.0
+# adds a line to the log of this job, once there is one
+_say = partial(print, file=sys.stderr)
+
+
+class _Log:
+    """The log of a job, to print to. What it has no room for, on a full disk, goes to stderr; the job goes on."""
+
+    def __init__(self, path: str):
+        self._file = open(path, "wb", buffering=0)
+        self.close = self._file.close
+
+    def write(self, text: str) -> None:
+        try:
+            self._file.write(text.encode(errors="backslashreplace"))
+        except OSError:
+            sys.stderr.write(text)
 
 
 class _Kept(Exception):
@@ -49,8 +65,10 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
     the time inside the block, without what modules found by name take to import and files to be hashed.
     """
     # what scripts import stays until their end: looking through it then takes half a second if torch is in it
+    global _say
     gc.freeze()
-    with open(snakemake.log[0], "w", buffering=1, encoding="utf-8") as log:
+    with closing(_Log(snakemake.log[0])) as log:
+        _say = lambda line: print(escaped(line), file=log)  # noqa: E731
         try:
             _not_from_the_future(snakemake.input, log)
             _import_all(snakemake.params.code)
@@ -60,7 +78,7 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             start = time.perf_counter()
             with making(snakemake.output):
                 try:
-                    yield lambda line: print(line, file=log)
+                    yield _say
                 except _Kept:
                     take_back(snakemake.output)
                     print("not computed: it was kept from before", file=log)
@@ -74,6 +92,7 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             sys.exit(130)
         except Exception as error:
             message = ADDRESS.sub("", f"rule {snakemake.rule}: {type(error).__name__}: {error}")
+            message = "\n".join(map(escaped, message.split("\n")))
             if not isinstance(error, ValueError | OSError):
                 traceback.print_exc(file=log)
             print(message, file=log)
@@ -99,7 +118,7 @@ def _hold_against_images(snakemake, images: str) -> None:
     require_fit(snakemake.config, images)
 
 
-def _not_from_the_future(paths: Iterable[str], log: TextIO) -> None:
+def _not_from_the_future(paths: Iterable[str], log: _Log) -> None:
     """Give files whose time is yet to come the time of now; ValueError if that is refused.
 
     They come from a machine whose clock is ahead. Snakemake would remove what is made of them: older than its input.
@@ -170,7 +189,8 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
     if _is_whole(second_name(output), kept):
         raise _Kept
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
-    progress = Progress(Path(output).with_suffix(".unfinished"), about=digest, every=snakemake.resources.save_every)
+    folder = Path(output).with_suffix(".unfinished")
+    progress = Progress(folder, about=digest, every=snakemake.resources.save_every, say=_say)
     yield progress
     progress.remove()
 

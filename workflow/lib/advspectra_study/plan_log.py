@@ -9,9 +9,13 @@ import csv
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from tempfile import gettempdir
 from typing import Any
 
 from snakemake_interface_logger_plugins.common import LogEvent
+
+from advspectra_study.config_faults import escaped
+from advspectra_study.disk import full_disks, lacks_room
 
 LONGEST_LIST = 3  # files that are named; of a longer list the first and the last
 LONGEST_VALUE = 40  # characters of a value that is shown as it is
@@ -41,11 +45,14 @@ class PlanLog(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         event = getattr(record, "event", None)
+        if (record.levelno or 0) >= logging.ERROR and lacks_room(str(record.msg)):
+            # Snakemake, which writes to .snakemake, names no file
+            record.msg = f"{str(record.msg).rstrip()}\n{full_disks(['.snakemake', 'results', gettempdir()])}"
         if event == LogEvent.JOB_INFO:
             job = self._jobs().get(record.jobid)
             change = job and self.dag().reason(job).params_changed
-            record.reason = reason_in_words(record.reason, change, record.output)
-            record.input = shortened(record.input)
+            record.reason = escaped(reason_in_words(record.reason, change, record.output))
+            record.input = [escaped(path) for path in shortened(record.input)]
             if self.plan():
                 record.log, record.benchmark = [], None
         elif event == LogEvent.SHELLCMD:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from advspectra_study.job import recorded_file, recorded_name, sha256
 from advspectra.hdf5 import content_sha256, open_file
+from advspectra.memory import TooLarge
 from advspectra.result_checks import check_result
 from advspectra_study.disk import size_on_disk
 from advspectra_study.kept import second_name
@@ -91,6 +92,9 @@ def verify(folder: str, expected: Mapping[str, Mapping]) -> Report:
             why = _difference(expected[path], made_by) or _other_input(made_by, {*report.faults, *report.outdated})
         except OSError as error:
             report.unread[path] = (error.strerror or str(error)).removeprefix(f"{path}: ")
+            continue
+        except (MemoryError, TooLarge) as error:
+            report.unread[path] = str(error).removeprefix(f"{path}: ")
             continue
         except (ValueError, KeyError) as error:
             report.faults[path] = str(error) if isinstance(error, ValueError) else repr(error)

@@ -95,7 +95,7 @@ def load(*, path: str, image_size: list[int] | None, resize: str, channels: int)
     Of a JPEG with further pictures in it (MPO, as phones and cameras write) the first one, which viewers show.
     Raises ValueError, naming the file, if one is not an image in its place, has another size and resize is
     "none", is not square, is transparent or not 8-bit; if train and test differ in classes, or a class is empty; if the
-    archive is damaged or holds links; if the images take more than a quarter of the machine's memory.
+    archive is damaged or holds links; if the images take more than a quarter of the memory that is left to the job.
     """
     location = Path(path)
     if image_size is None and resize != "none":
@@ -129,7 +129,9 @@ def load(*, path: str, image_size: list[int] | None, resize: str, channels: int)
                 )
             held += found[key].nbytes + ENTRY_BYTES
             if held > most:
-                raise ValueError(f"image_folder: {path}: the images take more than {most} bytes of memory")
+                raise ValueError(
+                    f"image_folder: {path}: the images take more than {most} bytes of memory, {memory.why()}"
+                )
     classes = _classes(found, path=path)
     if digest is None:
         with open(location, "rb") as file:

@@ -17,6 +17,7 @@ from typing import Any
 
 from snakemake.io import ancient, touch
 
+from advspectra_study.config_faults import escaped
 from advspectra_study.data_identity import images_params
 from advspectra_study.plan.base import Base
 from advspectra_study.plan.step import Job, Step, Wildcards
@@ -37,7 +38,7 @@ class Networks(Base):
         dataset = self.study.config["dataset"]
         params = {"code": self.code("images.py", f"advspectra.datasets.{dataset['source']}")}
         if self.plans:
-            say = lambda line: print(line, file=sys.stderr)  # noqa: E731
+            say = lambda line: print(escaped(line), file=sys.stderr)  # noqa: E731
             path = Path(self.images_file)
             params = images_params(dataset, params["code"], images=path, library=self.library, say=say)
         return self._step("images", inputs={}, outputs={"images": self.images_file}, params=params, place="images")
