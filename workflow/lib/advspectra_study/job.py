@@ -20,7 +20,7 @@ from typing import TextIO
 
 import numpy as np
 
-from advspectra.hdf5 import DIGEST, content_sha256, open_file, recorded_sha256, replacing
+from advspectra.hdf5 import DIGEST, attributes_of, content_sha256, open_foreign, recorded_sha256, replacing
 from advspectra_study.config_faults import ADDRESS
 from advspectra_study.kept import forget, second_name, take_back
 
@@ -156,9 +156,10 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
 def _is_whole(path: Path, about: Mapping) -> bool:
     """Return whether there is an undamaged HDF5 file with these attributes."""
     try:
-        with open_file(path) as file:
-            same = all(np.array_equal(file.attrs.get(name), value) for name, value in about.items())
-            return same and file.attrs.get(DIGEST) == content_sha256(file)
+        with open_foreign(path) as file:
+            found = attributes_of(file)
+            same = all(np.array_equal(found.get(name), value) for name, value in about.items())
+            return same and found.get(DIGEST) == content_sha256(file)
     except (OSError, ValueError, KeyError):
         return False
 
