@@ -214,6 +214,7 @@ def _require_whole(path: str | Path, file: h5py.File, recorded: str | None) -> N
     if state in _whole:
         return
     if recorded != (found := content_sha256(file)):
+        recorded = repr(str(recorded)[:80])[1:-1]
         raise ValueError(f"{path}: damaged or changed: expected the digest {recorded}, found {found}")
     _whole.add(state)
 
