@@ -15,7 +15,7 @@ demo: $(READY)
 test: lint
 	$(RUN) pytest -n auto --maxprocesses 4
 
-# what takes many minutes: the demo killed at 20 moments
+# what takes many minutes: the demo killed at 20 moments, 2,000 damaged files
 test-long: $(READY)
 	$(RUN) pytest tests/long -s
 

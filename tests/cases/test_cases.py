@@ -273,7 +273,7 @@ def test_the_names_of_uncommitted_files(case):
         subprocess.run(["git", *identity, *command], cwd=case.folder, check=True)
     (case.folder / "workflow/my notes.txt").touch()
     assert case.make(f"{case.results}/images.h5")[0] == 0
-    code = f"print(h5py.File('{case.results}/images.h5').attrs['uncommitted'])"
+    code = f"print(h5py.File('{case.results}/images.h5').attrs['uncommitted'].decode())"
     assert case.python(code) == '["workflow/my notes.txt"]'
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from advspectra import fourier, line_file
-from advspectra.hdf5 import DIGEST, add, create
+from advspectra.hdf5 import DIGEST, add, create, set_attributes
 
 EPSILON = 8 / 255
 STEPS_PER_EPOCH = 100
@@ -208,7 +208,7 @@ def write_checkpoints(
         for name, step in (states or {"best": 2 * STEPS_PER_EPOCH}).items():
             group = file.create_group(f"states/{name}")
             group.attrs.update(step=step, epoch=epoch_of(step), test_accuracy=accuracy * progress(step, epochs))
-            group.attrs[DIGEST] = f"weights of {sorted(who.items())}"
+            set_attributes(group, {DIGEST: f"weights of {sorted(who.items())}"})
     return path
 
 

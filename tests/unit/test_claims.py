@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from damaged_files import changed
 from scipy.optimize import brentq
 from synthetic_results import identity, write_development, write_run
 
@@ -27,6 +28,7 @@ from advspectra.claims import (
     corrected,
     evaluate,
 )
+from advspectra.hdf5 import attributes_of
 from advspectra.inference import Sample, infer
 from advspectra.measures import MEASURES, Conventions
 from advspectra.results import NAMES, read_runs
@@ -287,14 +289,14 @@ def test_one_seed_copied_three_times_is_one_seed(sparse_and_dense, tmp_path):
     ]
 
 
-def with_attributes(path, folder, changed):
+def with_attributes(path, folder, change):
     """Copy a result file, as an intruder would, with some of its attributes changed."""
     with h5py.File(path) as file:
-        new = changed(dict(file.attrs))
+        new = change(attributes_of(file))
     place = folder / "-".join([path.parent.name, *map(str, new.values())]) / path.name
     place.parent.mkdir(exist_ok=True)
     shutil.copy(path, place)
-    with h5py.File(place, "r+") as file:
+    with changed(place) as file:
         file.attrs.update(new)
     return place
 

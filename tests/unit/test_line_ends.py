@@ -135,8 +135,8 @@ def test_the_file_holds_every_array_with_its_unit(tmp_path):
     images = {"image": np.arange(6), "label": labels.numpy(), "correct": np.ones(6, bool), "success": np.zeros(6, bool)}
     write_lines(tmp_path / "lines.h5", images=images, lines=found, attributes={"attack": "pgd"})
     with h5py.File(tmp_path / "lines.h5") as file:
-        assert file.attrs["format"] == "advspectra.lines"
+        assert file.attrs["format"] == b"advspectra.lines"
         for end, arrays in found.items():
             for name, (units, _) in ABOUT.items():
                 np.testing.assert_array_equal(file[f"{end}/{name}"][()], arrays[name])
-                assert file[f"{end}/{name}"].attrs["units"] == units
+                assert file[f"{end}/{name}"].attrs["units"] == units.encode()

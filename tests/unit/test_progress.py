@@ -9,9 +9,11 @@ import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 import torch
+from damaged_files import changed
 from test_training import SEARCH, SETTINGS, Normalised, through_its_map, toy_network, toy_split
 from torch import nn
 
@@ -259,6 +261,67 @@ def test_a_damaged_file_is_as_none_at_all(progress, damage):
         place = whole.index(np.arange(1000, dtype=np.float32).tobytes()) + 2002
         whole[place] ^= 1
     path.write_bytes({"truncated": whole[:1500], "no HDF5": b"\x80\x04."}.get(damage, bytes(whole)))
+    assert part.load() is None
+
+
+def facts(text):
+    def change(file):
+        del file["facts"]
+        file["facts"] = np.frombuffer(text, np.uint8)
+
+    return change
+
+
+def generator(name, state):
+    def change(file):
+        file.pop(f"generators/{name}", None)
+        file[f"generators/{name}"] = state
+
+    return change
+
+
+# contents with the right digest that no saving makes, or none of this machine
+UNUSABLE = {
+    "no facts": lambda file: file.pop("facts"),
+    "facts that are no JSON": facts(b"{"),
+    "facts that nest without end": facts(b"[" * 10**5),
+    "facts that are a list of numbers": facts(b"[1]"),
+    "facts that are a number": lambda file: (file.pop("facts"), file.create_dataset("facts", data=1.5)),
+    "no generators": lambda file: file.pop("generators"),
+    "a generator too short": generator("cpu", np.zeros(3, np.uint8)),
+    "a generator of another type": generator("cpu", np.zeros(5056)),
+    "a state of no generator": generator("cpu", np.full(5056, 255, np.uint8)),
+    "the generators of GPUs that are not here": generator("cuda 99", np.zeros(16, np.uint8)),
+    "tensors of text": lambda file: file.create_dataset("tensors/y", data=np.bytes_("x")),
+    "no group of tensors": lambda file: (file.pop("tensors"), file.create_dataset("tensors", data=1.5)),
+    "more than one link to a tensor": lambda file: file.__setitem__("tensors/y", file["tensors/x"]),
+}
+
+
+@pytest.mark.parametrize("change", UNUSABLE.values(), ids=UNUSABLE)
+def test_what_cannot_be_used_starts_anew_with_the_generators_as_they_are(progress, change):
+    part = progress.part("a")
+    part.save({"x": torch.arange(10.0)}, n=1)
+    with changed(progress.folder / "a.h5") as file:
+        change(file)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    assert part.load() is None
+    assert torch.equal(torch.get_rng_state(), before)
+    part.save({"x": torch.arange(3.0)}, n=2)  # and goes on from there
+    assert part.load()[1] == {"n": 2}
+
+
+def test_a_folder_in_place_of_what_is_kept_or_a_disk_that_fails_starts_anew(progress, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    part = progress.part("a")
+    (progress.folder / "a.h5").mkdir(parents=True)
+    assert part.load() is None
+    part = progress.part("b")
+    part.save({})
+    monkeypatch.setattr(h5py, "File", fail)
     assert part.load() is None
 
 

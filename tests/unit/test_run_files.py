@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from damaged_files import changed
 
 from advspectra import fourier
 from advspectra.attack import Perturbations
@@ -106,7 +107,7 @@ def damage_missing(group):
     ],
 )
 def test_a_state_that_does_not_fit_its_network_is_refused(checkpoints, damage, message):
-    with h5py.File(checkpoints, "r+") as file:
+    with changed(checkpoints) as file:
         damage(file["states/best"])
     with pytest.raises(ValueError, match=message):
         load_network(checkpoints, name="best", expected=FORM)
@@ -134,12 +135,12 @@ def test_perturbations_come_back_and_a_short_array_is_refused(tmp_path):
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, getattr(written, name))
     assert attributes["network"] == "toy"
-    with h5py.File(path, "r+") as file:
+    with changed(path) as file:
         del file["success"]
         file["success"] = np.ones(3, dtype=bool)
     with pytest.raises(ValueError, match="perturbations.h5: expected arrays of one length.*'success': 3"):
         read_perturbations(path)
-    with h5py.File(path, "r+") as file:
+    with changed(path) as file:
         del file["success"]
     with pytest.raises(ValueError, match="perturbations.h5: damaged or incomplete.*success"):
         read_perturbations(path)

@@ -82,7 +82,7 @@ def test_the_images_of_the_recipe_are_made_as_it_says(repository):
     done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     with h5py.File(repository.folder / "results/mine/my_images/images.h5") as images:
-        assert images.attrs["source"] == "image_folder"
+        assert images.attrs["source"] == b"image_folder"
         assert images["train/images"].shape == (120, 3, 32, 32)  # three channels: not those of the preset's data set
 
 

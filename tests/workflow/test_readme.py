@@ -123,7 +123,7 @@ def test_a_data_set_makes_the_images_of_a_study(tmp_path):
     study.run("results/tiny/shuffled/images.h5")
 
     with h5py.File(tmp_path / "results/tiny/shuffled/images.h5") as images:
-        assert images.attrs["source"] == "shuffled_pixels"
+        assert images.attrs["source"] == b"shuffled_pixels"
         made = np.concatenate([images["train/images"], images["test/images"]])
     given = np.stack(list(pixels.values())).transpose(0, 3, 1, 2)
     # (N, C, H, W) -> (H*W, N*C): what all images have at one place; the places are in another order, their values not

@@ -315,7 +315,7 @@ def test_a_result_states_its_commit_and_what_was_not_committed(repository):
     def stated():
         repository.run("results/tiny/bands/images.h5", "--forceall")
         with h5py.File(repository.folder / "results/tiny/bands/images.h5") as file:
-            return file.attrs["commit"], json.loads(file.attrs["uncommitted"])
+            return file.attrs["commit"].decode(), json.loads(file.attrs["uncommitted"])
 
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository.folder, capture_output=True, text=True)
     assert stated() == (head.stdout.strip(), [])

@@ -255,7 +255,7 @@ def test_a_further_state_leaves_the_files_of_the_others_as_they_are(finished_stu
         assert set(kept["states"]) == states == {*os.listdir(run / "checkpoints.kept")}
         assert (attacked.attrs["step"], attacked.attrs["epoch"]) == (3, 1)
     with h5py.File(run / "moved/step=3/spectra.h5") as tried:
-        assert (tried.attrs["source_attack"], tried.attrs["found_on"], tried.attrs["step"]) == ("minimal", "best", 3)
+        assert (tried.attrs["source_attack"], tried.attrs["found_on"], tried.attrs["step"]) == (b"minimal", b"best", 3)
 
     # left out, trained otherwise, and put back: what the first training kept is not taken for the second's
     target = f"results/tiny/bands/{RUN}/checkpoints.h5"

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import torch
 
-from advspectra.hdf5 import DIGEST, add, content_sha256, create, open_checked, replacing
+from advspectra.hdf5 import DIGEST, add, attributes_of, content_sha256, create, open_checked, replacing, set_attributes
 from advspectra.memory import naming
 from advspectra.networks import build_network
 
@@ -78,10 +78,11 @@ def write_checkpoints(path: str | Path, training: Training, *, architecture: Map
     with create(path, kind=KIND, version=VERSION, attributes=about) as file:
         for name, state in training.states.items():
             group = file.create_group(f"states/{name}")
-            group.attrs.update(step=state.step, epoch=state.epoch, test_accuracy=state.test_accuracy)
+            about = {"step": state.step, "epoch": state.epoch, "test_accuracy": state.test_accuracy}
+            set_attributes(group, about)
             for key, tensor in state.tensors.items():
                 add(group, key, tensor.numpy(), units="1", long_name=key)
-            group.attrs[DIGEST] = content_sha256(group)
+            set_attributes(group, {DIGEST: content_sha256(group)})
         for column in training.history[0]:
             values = np.array([row[column] for row in training.history])
             add(
@@ -107,7 +108,7 @@ def read_origin(path: str | Path, *, name: str) -> dict[str, int | str]:
     ValueError if it is not there.
     """
     with open_checked(path, kind=KIND, version=VERSION) as file:
-        found = _state(file, name).attrs
+        found = attributes_of(_state(file, name))
         return {"step": int(found["step"]), "epoch": int(found["epoch"]), "state_sha256": str(found[DIGEST])}
 
 
@@ -120,13 +121,14 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
     memory before its entries are known to be there.
     """
     with open_checked(path, kind=KIND, version=VERSION) as file:
+        about = attributes_of(file)
         form = {
-            "architecture": file.attrs["architecture"],
-            "options": _options(path, file.attrs["options"]),
-            "activation": file.attrs["activation"],
-            "depth": int(file.attrs["depth"]),
-            "image_shape": tuple(int(size) for size in file.attrs["image_shape"]),
-            "classes": int(file.attrs["classes"]),
+            "architecture": about["architecture"],
+            "options": _options(path, about["options"]),
+            "activation": about["activation"],
+            "depth": int(about["depth"]),
+            "image_shape": tuple(int(size) for size in about["image_shape"]),
+            "classes": int(about["classes"]),
         }
         for key, value in expected.items():
             if form[key] != value:

@@ -2,7 +2,9 @@
 
 Every file carries the attributes `format` ("advspectra.<kind>"), `format_version` and `content_sha256`, the digest of
 all its other attributes and arrays. Nothing in a file depends on the time or the place of writing: the same run gives
-the same bytes.
+the same bytes. Texts are UTF-8 of fixed length, which h5py gives as bytes, and `attributes_of` as str. Those of any
+length, which older files have, lie in a global heap of HDF5, which has no checksum: damaged, it is read for ever. Of
+what is written now the scales of arrays alone need one, for programs that know of scales; nothing here reads it.
 """
 
 import errno
@@ -17,12 +19,10 @@ from tempfile import mkstemp
 import h5py
 import numpy as np
 
-from advspectra.hdf5_guard import check_attributes, check_layout
+from advspectra.hdf5_guard import ADDRESSES, TEXT_BYTES, check_attributes, check_layout
 from advspectra.memory import naming
 
 DIGEST = "content_sha256"
-# HDF5's own attributes of dimension scales, which hold addresses in the file
-ADDRESSES = ("DIMENSION_LIST", "REFERENCE_LIST")
 # bytes of an array that are read at once for its digest
 SLAB = 2**26
 # what file systems answer that do not know an operation: CIFS, FAT, shared folders of virtual machines, some of FUSE
@@ -42,13 +42,28 @@ def create(path: str | Path, *, kind: str, version: int, attributes: Mapping) ->
     """
     memory = BytesIO()
     with naming(path, "written"), h5py.File(memory, "w", track_order=True) as file:
-        file.attrs["format"] = f"advspectra.{kind}"
-        file.attrs["format_version"] = version
-        file.attrs.update(attributes)
+        set_attributes(file, {"format": f"advspectra.{kind}", "format_version": version, **attributes})
         yield file
-        file.attrs[DIGEST] = content_sha256(file)
+        set_attributes(file, {DIGEST: content_sha256(file)})
     with replacing(path) as temporary:
         temporary.write_bytes(memory.getbuffer())
+
+
+def set_attributes(item: h5py.Group | h5py.Dataset, values: Mapping) -> None:
+    """Store attributes; ValueError for a text with a zero character, or of more than TEXT_BYTES."""
+    for name, value in values.items():
+        if isinstance(value, str):
+            text = value.encode()
+            if b"\0" in text or len(text) > TEXT_BYTES:
+                raise ValueError(f"{name}: expected a text of at most {TEXT_BYTES} bytes, none of them 0")
+            value = np.array(text, dtype=h5py.string_dtype("utf-8", max(1, len(text))))
+        item.attrs[name] = value
+
+
+def attributes_of(item: h5py.Group | h5py.Dataset) -> dict:
+    """Return the attributes of a file, a group or an array by name; texts as str, whatever their form in the file."""
+    found = {name: item.attrs[name] for name in item.attrs if name not in ADDRESSES}
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in found.items()}
 
 
 def content_sha256(group: h5py.Group) -> str:
@@ -152,38 +167,84 @@ def recorded_sha256(path: str | Path) -> str:
 
     OSError if it cannot be read now.
     """
-    with open_file(path) as file:
-        check_attributes(file)
-        digest = file.attrs.get(DIGEST)
+    with open_foreign(path) as file:
+        digest = attributes_of(file).get(DIGEST)
     if digest is None:
         raise ValueError(f"{path}: expected the attribute {DIGEST}, found none: remove this file of an older version")
     return str(digest)
 
 
 @contextmanager
-def open_checked(path: str | Path, *, kind: str, version: int) -> Iterator[h5py.File]:
+def open_foreign(path: str | Path) -> Iterator[h5py.File]:
+    """Yield an HDF5 file of any kind whose root attributes may be read: they are few, and texts or numbers.
+
+    ValueError, naming the file, for whatever HDF5 cannot read in it, also inside the block.
+    """
+    with _naming(path), open_file(path) as file:
+        with _naming(path, Exception):
+            check_attributes(file)
+        yield file
+
+
+@contextmanager
+def open_checked(path: str | Path, *, kind: str, version: int, digest: bool = True) -> Iterator[h5py.File]:
     """Yield the HDF5 file at `path`, open for reading.
 
-    Raises ValueError if it cannot be read as HDF5 (truncated, damaged, foreign), is of another kind or version, or is
-    laid out as `create` and `add` never do it (advspectra.hdf5_guard). OSError if it cannot be read now; MemoryError or
-    memory.TooLarge, which is a ValueError, if there is not the memory for it.
+    Raises ValueError if it cannot be read as HDF5 (truncated, damaged, foreign), is of another kind or version, is
+    laid out as `create` and `add` never do it (advspectra.hdf5_guard), or its content has not the digest that it
+    states. OSError if it cannot be read now; MemoryError or memory.TooLarge, which is a ValueError, if there is not the
+    memory for it.
+    digest : False where the content may not be read for it, as that is large and little of it is needed.
     """
-    with open_file(path) as file:
-        check_attributes(file)
-        found = [str(file.attrs.get(name)) for name in ("format", "format_version")]
-        if found != [f"advspectra.{kind}", str(version)]:
-            name, number = (repr(text[:80])[1:-1] for text in found)  # without control characters
-            raise ValueError(
-                f"{path}: expected format advspectra.{kind} version {version}, found {name} version {number}"
-            )
-        try:
-            with naming(path, "read"):
-                check_layout(file)
-                yield file
-        except (KeyError, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise ValueError(f"{path}: damaged or incomplete {kind} file ({error})") from error
+    with open_foreign(path) as file:
+        with _naming(path, Exception), naming(path, "read"):
+            about = attributes_of(file)
+            found = [str(about.get(name)) for name in ("format", "format_version")]
+            if found != [f"advspectra.{kind}", str(version)]:
+                name, number = (repr(text[:80])[1:-1] for text in found)  # without control characters
+                raise ValueError(
+                    f"{path}: expected format advspectra.{kind} version {version}, found {name} version {number}"
+                )
+            check_layout(file)
+            if digest:
+                _require_whole(path, file, about.get(DIGEST))
+        with naming(path, "read"):
+            yield file
+
+
+# what this process has found whole: a file is read for its digest once
+_whole = set()
+
+
+def _require_whole(path: str | Path, file: h5py.File, recorded: str | None) -> None:
+    at = os.fstat(file.id.get_vfd_handle())
+    state = (at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns)
+    if state in _whole:
+        return
+    if recorded != (found := content_sha256(file)):
+        recorded = repr(str(recorded)[:80])[1:-1]
+        raise ValueError(f"{path}: damaged or changed: expected the digest {recorded}, found {found}")
+    _whole.add(state)
+
+
+@contextmanager
+def _naming(path: str | Path, *errors: type[Exception]) -> Iterator[None]:
+    """Make what h5py raises for a damaged file, and `errors`, one ValueError of one line that names the file.
+
+    What the system answers, such as a disk that fails, stays an OSError.
+    """
+    try:
+        yield
+    except (KeyError, OSError, RuntimeError, *errors) as error:
+        if str(error).startswith(f"{path}: ") or str(path) in str(getattr(error, "strerror", "")):
+            raise  # it says so already
+        if isinstance(error, MemoryError):
+            raise MemoryError(f"{path}: {error}") from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise type(error)(error.errno, f"{path}: cannot be read: {os.strerror(error.errno)}") from error
+        said = f"missing: {error.args[0]}" if isinstance(error, KeyError) and error.args else str(error)
+        said = repr(said[:300])[1:-1]  # without control characters
+        raise ValueError(f"{path}: damaged or incomplete file ({said})") from error
 
 
 def add(
@@ -208,8 +269,7 @@ def add(
         raise ValueError(f"{long_name} ({name}): found {wrong.sum()} of {wrong.size} numbers that are not finite")
     filters = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if compression else {}
     dataset = group.create_dataset(name, data=array, **filters)
-    dataset.attrs["units"] = units
-    dataset.attrs["long_name"] = long_name
+    set_attributes(dataset, {"units": units, "long_name": long_name})
     for axis, scale in enumerate(scales):
         if scale is not None:
             dataset.dims[axis].attach_scale(scale)

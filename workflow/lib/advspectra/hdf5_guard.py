@@ -5,8 +5,11 @@ any other file that the user may read. What advspectra.hdf5 writes does neither.
 """
 
 import math
+import mmap
+import os
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 import h5py
 from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t, h5z
@@ -22,11 +25,18 @@ FILTERS = (h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE)  # those of advspectra.hdf5.a
 MAPPED = {"advspectra.images": ("/train/images", "/test/images")}
 # deflate makes at most 1032 bytes of one (zlib, "Technical Details"); more comes of deflate on deflate, or of nothing
 INFLATION = 1100
+TEXT_BYTES = 2**22  # of a text of fixed length; what made a file takes some kilobytes
+# HDF5's own attributes of dimension scales, which hold addresses in the file; nothing here reads them
+ADDRESSES = ("DIMENSION_LIST", "REFERENCE_LIST")
+# of a collection of a global heap: its first bytes with version 1, then its size; each object has a head, too
+COLLECTION, HEAD = b"GCOL\x01\0\0\0", 16
+OBJECT = ((0, 2), (8, 8))  # place and width in the head of an object: its number in the collection, its size
 
 
 def check_attributes(file: h5py.File) -> None:
     """Raise ValueError, naming the file, unless its root attributes are few: texts, numbers, lists of numbers."""
-    _check_attributes(file, file.id, "/")
+    if _check_attributes(file, file.id, "/"):
+        _check_heaps(file)
 
 
 def check_layout(file: h5py.File) -> None:
@@ -38,13 +48,15 @@ def check_layout(file: h5py.File) -> None:
     whole, no state.
     About 0.06 ms for each object: 1 ms for a spectra.h5, 60 ms for eleven states of ResNet18 (one core).
     """
-    most, stored = memory.budget(), 0
+    most, stored, heaps = memory.budget(), 0, False
     together: Counter[str] = Counter()
-    mapped = MAPPED.get(str(file.attrs.get("format")), ())
+    kind = file.attrs.get("format", "")
+    mapped = MAPPED.get(kind.decode() if isinstance(kind, bytes) else kind, ())
     for name, item in _objects(file, file.id, "", depth=0, seen=set()):
-        if isinstance(item, h5g.GroupID):
-            _check_attributes(file, item, name)
-        elif isinstance(item, h5d.DatasetID):
+        if not isinstance(item, h5g.GroupID | h5d.DatasetID):
+            raise _refused(file, name, "is neither a group nor a dataset")
+        heaps |= _check_attributes(file, item, name)
+        if isinstance(item, h5d.DatasetID):
             part, whole = _sizes(file, item, name)
             stored += part
             in_one_piece = item.get_offset() is not None
@@ -53,8 +65,8 @@ def check_layout(file: h5py.File) -> None:
             if in_one_piece and whole > most:
                 raise _too_large(file, name, f"has {whole} bytes", most)
             together["/".join(name.split("/")[:3]) if name.startswith("/states/") else "/"] += whole
-        else:
-            raise _refused(file, name, "is neither a group nor a dataset")
+    if heaps:
+        _check_heaps(file)
     if stored > file.id.get_filesize():
         raise _refused(file, "/", "has arrays that share their bytes")
     for name, whole in together.items():
@@ -89,6 +101,8 @@ def _sizes(file: h5py.File, dataset: h5d.DatasetID, name: str) -> tuple[int, int
     shape = space.get_simple_extent_dims()
     declared = math.prod(shape) * kind.get_size()
     if dataset.get_offset() is not None:  # in one piece, in this file
+        if declared > stored:
+            raise _refused(file, name, f"declares {declared} bytes, of which the file stores {stored}")
         return stored, declared
     plist = dataset.get_create_plist()
     layout = plist.get_layout()
@@ -107,18 +121,58 @@ def _sizes(file: h5py.File, dataset: h5d.DatasetID, name: str) -> tuple[int, int
     return stored, declared
 
 
-def _check_attributes(file: h5py.File, item: h5g.GroupID, name: str) -> None:
+def _check_attributes(file: h5py.File, item: h5g.GroupID | h5d.DatasetID, name: str) -> bool:
+    """Return whether any attribute has its values in a heap; ValueError for one that no file of ours has."""
+    heap = False
     count = h5a.get_num_attrs(item)
     if count > ATTRIBUTES:
         raise _refused(file, name, f"has {count} attributes, at most {ATTRIBUTES} are read")
     for index in range(count):
         attribute = h5a.open(item, index=index)
         kind, shape = attribute.get_type(), attribute.shape
+        variable = kind.get_class() == h5t.VLEN or kind.get_class() == h5t.STRING and kind.is_variable_str()
+        heap |= variable
+        if attribute.name.decode(errors="replace") in ADDRESSES:
+            continue
         text = kind.get_class() == h5t.STRING and shape == ()
         if not (text or _is_number(kind)) or attribute.get_space().get_simple_extent_type() == h5s.NULL:
             raise _refused(file, name, f"has an attribute {attribute.name!r} that is neither a text nor numbers")
-        if math.prod(shape) * kind.get_size() > ATTRIBUTE_BYTES:
-            raise _refused(file, name, f"has an attribute {attribute.name!r} of more than {ATTRIBUTE_BYTES} bytes")
+        if math.prod(shape) * kind.get_size() > (most := TEXT_BYTES if text else ATTRIBUTE_BYTES):
+            raise _refused(file, name, f"has an attribute {attribute.name!r} of more than {most} bytes")
+    return heap
+
+
+def _check_heaps(file: h5py.File) -> None:
+    """Raise ValueError where HDF5 would read a heap for ever, or beyond its end.
+
+    Values of any length lie in global heaps, which have no checksum, and HDF5 (2.0) goes from object to object by the
+    sizes that stand there. What advspectra.hdf5 writes has one for the scales of arrays only; older files had one for
+    texts, too.
+    """
+    found = os.stat(file.filename)
+    if not _heaps_end(file.filename, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)):
+        raise _refused(file, "/", "has a damaged heap")
+
+
+@lru_cache(maxsize=1000)
+def _heaps_end(path: str, version: tuple[int, ...]) -> bool:
+    with open(path, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(COLLECTION)
+        while start >= 0:
+            end = start + int.from_bytes(content[start + 8 : start + 16], "little")
+            if not start + HEAD <= end <= len(content):
+                return False
+            place = start + HEAD
+            while place + HEAD <= end:
+                index, size = (
+                    int.from_bytes(content[place + at : place + at + width], "little") for at, width in OBJECT
+                )
+                # an object is filled up to 8 bytes; the free space at the end, number 0, counts its head
+                place += HEAD + -(-size // 8) * 8 if index else size
+                if size < HEAD and not index or place > end:
+                    return False
+            start = content.find(COLLECTION, start + len(COLLECTION))
+    return True
 
 
 def _is_number(kind: h5t.TypeID) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from advspectra.hdf5 import DIGEST, add, create, open_checked
+from advspectra.hdf5 import DIGEST, add, attributes_of, create, open_checked
 
 KIND = "images"
 VERSION = 1
@@ -99,7 +99,7 @@ def read_images(path: str | Path) -> ImageSet:
             arrays[f"{split}_images"] = _mapped(file[split]["images"])
             arrays[f"{split}_labels"] = file[split]["labels"][...]
         names = tuple(file["class_names"].asstr()[...])
-        source = {key: _plain(value) for key, value in file.attrs.items() if key not in FORMAT_ATTRIBUTES}
+        source = {key: _plain(value) for key, value in attributes_of(file).items() if key not in FORMAT_ATTRIBUTES}
     try:
         return ImageSet(**arrays, class_names=names, source=source)
     except ValueError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from advspectra.hdf5 import add, create, open_checked
+from advspectra.hdf5 import add, attributes_of, create, open_checked
 
 KIND, VERSION = "perturbations", 1
 
@@ -59,7 +59,7 @@ def read_perturbations(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
     """
     with open_checked(path, kind=KIND, version=VERSION) as file:
         arrays = {name: file[name][()] for name in ABOUT}
-        attributes = dict(file.attrs)
+        attributes = attributes_of(file)
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"{path}: expected arrays of one length, found {lengths}")

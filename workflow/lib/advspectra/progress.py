@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import torch
 
-from advspectra.hdf5 import DIGEST, add, content_sha256, create, open_checked
+from advspectra.hdf5 import add, attributes_of, create, open_checked
 
 KIND, VERSION = "progress", 1
 
@@ -102,22 +102,21 @@ class Part:
     def load(self) -> tuple[dict[str, torch.Tensor], dict] | None:
         """Return the tensors (on the CPU) and the facts that were kept, and put the random generators back.
 
-        None where nothing was kept, or what was is of other work or damaged: the work starts anew.
+        None where nothing was kept, or what was is of other work or cannot be used: the work starts anew, with the
+        generators as they are.
         """
-        if self.progress.folder is None or not self._path.exists():
+        if self.progress.folder is None:
             return None
         try:
             with open_checked(self._path, kind=KIND, version=VERSION) as file:
-                if file.attrs["about"] != self.progress.about or file.attrs[DIGEST] != content_sha256(file):
+                if attributes_of(file)["about"] != self.progress.about:
                     return None
-                facts = json.loads(file["facts"][()].tobytes())
+                facts = dict(json.loads(file["facts"][()].tobytes()))
                 generators = _tensors(file["generators"])
                 tensors = _tensors(file["tensors"]) if "tensors" in file else {}
-        except ValueError:
+            _set_generators(**generators)
+        except Exception:  # damaged, locked, of another machine: unfinished work is worth no failure
             return None
-        torch.set_rng_state(generators.pop("cpu"))
-        if generators:
-            torch.cuda.set_rng_state_all(list(generators.values()))
         return tensors, facts
 
 
@@ -127,6 +126,15 @@ NOTHING_KEPT = NO_PROGRESS.part("")
 
 def _cuda_generators() -> list[torch.Tensor]:
     return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+
+
+def _set_generators(cpu: torch.Tensor, **cuda: torch.Tensor) -> None:
+    torch.Generator().set_state(cpu)  # RuntimeError or TypeError for what is no state, before any is set
+    if len(cuda) > torch.cuda.device_count():
+        raise ValueError(f"expected the states of at most {torch.cuda.device_count()} GPUs, found {len(cuda)}")
+    if cuda:
+        torch.cuda.set_rng_state_all(list(cuda.values()))
+    torch.set_rng_state(cpu)
 
 
 def _tensors(group: h5py.Group) -> dict[str, torch.Tensor]:

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from advspectra import checkpoint_file, image_file, line_file, perturbation_file, predictor_file, spectrum_file
-from advspectra.hdf5 import DIGEST, content_sha256, open_checked
+from advspectra.hdf5 import attributes_of, open_checked
 
 FORMATS = {
     module.KIND: module
@@ -26,9 +26,7 @@ def check_result(path: str | Path, *, kind: str) -> tuple[dict, dict[str, int]]:
     """
     module = FORMATS[kind]
     with open_checked(path, kind=kind, version=module.VERSION) as file:
-        attributes = dict(file.attrs)
-        if attributes.get(DIGEST) != (found := content_sha256(file)):
-            raise ValueError(f"{path}: damaged or changed: expected the digest {attributes.get(DIGEST)}, found {found}")
+        attributes = attributes_of(file)
         arrays: dict[str, h5py.Dataset] = {}
         file.visititems(lambda name, item: arrays.update({name: item}) if isinstance(item, h5py.Dataset) else None)
         states = list(file["states"]) if kind == "checkpoints" else []
@@ -36,6 +34,7 @@ def check_result(path: str | Path, *, kind: str) -> tuple[dict, dict[str, int]]:
         sizes = _sizes(path, arrays, module.SHAPES)
         for name, array in arrays.items():
             _require_finite(path, name, array)
+            _require_scales(path, name, array)
     if kind == "images":
         image_file.read_images(path)
     for state in states:
@@ -65,6 +64,13 @@ def _sizes(path: str | Path, arrays: Mapping[str, h5py.Dataset], shapes: Mapping
         if absent and not (pattern == "*/mean_power" and not sizes["N"]):
             raise ValueError(f"{path}: expected the array {absent[0]}, found none")
     return sizes
+
+
+def _require_scales(path: str | Path, name: str, array: h5py.Dataset) -> None:
+    """Refuse an array whose scales, which the digest leaves out, are not there or not as long as it is."""
+    for axis, scales in enumerate(array.dims):
+        if wrong := [scale.name for scale in scales.values() if scale.shape != (array.shape[axis],)]:
+            raise ValueError(f"{path}: {name}: expected scales of length {array.shape[axis]}, found {wrong}")
 
 
 def _require_finite(path: str | Path, name: str, array: h5py.Dataset) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from advspectra.hdf5 import DIGEST, open_checked
+from advspectra.hdf5 import DIGEST, attributes_of, open_checked
 
 VERSIONS = {"checkpoints": 1, "lines": 1, "perturbations": 1, "predictor": 1, "spectra": 1}
 
@@ -158,15 +158,16 @@ def spectra(file: h5py.File, convention: str) -> Spectra:
     available = sorted(name for name, item in file.items() if isinstance(item, h5py.Group))
     if convention not in available:
         raise ValueError(f"{file.filename}: no spectra under the convention {convention!r}, found {available}")
-    if (images := str(file.attrs["images"])) not in ("successful", "all"):
+    about = attributes_of(file)
+    if (images := str(about["images"])) not in ("successful", "all"):
         raise ValueError(f"{file.filename}: expected the attribute images to be successful or all, found {images!r}")
     group = file[convention]
     names = ("norm_l1", "norm_l2", "flatness", "half_power_frequency", "radial_energy", "angular_energy")
     scales = ("image", "radial_frequency", "angle", "frequency_y", "frequency_x")
     return Spectra(
         images=images,
-        attacked=int(file.attrs["attacked"]),
-        selected=int(file.attrs["selected"]),
+        attacked=int(about["attacked"]),
+        selected=int(about["selected"]),
         mean_power=group["mean_power"][()] if "mean_power" in group else None,
         **{name: group[name][()] for name in names},
         **{name: file[name][()] for name in scales},
@@ -185,15 +186,16 @@ def predictor(file: h5py.File) -> Predictor:
 
 def checkpoints(file: h5py.File) -> Checkpoints:
     """Read a checkpoints.h5, all but the weights."""
+    about = attributes_of(file)
     history = {name: file[f"history/{name}"][()] for name in HISTORY}
     return Checkpoints(
-        learning_rate=float(file.attrs["learning_rate"]),
-        best_epoch=int(file.attrs["best_epoch"]),
+        learning_rate=float(about["learning_rate"]),
+        best_epoch=int(about["best_epoch"]),
         epochs=len(history["epoch"]),
-        train_accuracy=float(file.attrs["train_accuracy"]),
-        test_accuracy=float(file.attrs["test_accuracy"]),
+        train_accuracy=float(about["train_accuracy"]),
+        test_accuracy=float(about["test_accuracy"]),
         history=history,
-        states={name: _kept_state(group.attrs) for name, group in file["states"].items()},
+        states={name: _kept_state(attributes_of(group)) for name, group in file["states"].items()},
     )
 
 

@@ -14,8 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from advspectra import result_files
-from advspectra.hdf5 import open_checked, open_file
-from advspectra.hdf5_guard import check_attributes
+from advspectra.hdf5 import attributes_of, open_checked, open_foreign
 from advspectra.result_files import VERSIONS, Checkpoints, Lines, Perturbations, Predictor, Spectra
 
 # these have a file for each attack or transfer and each state that it was tried on
@@ -316,9 +315,8 @@ def _order(run: Run) -> tuple:
 
 def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
     """Return the kind, the data set and (network, activation, depth, alpha, seed) of a result file, and the file."""
-    with open_file(path) as file:
-        check_attributes(file)
-        attributes = dict(file.attrs)
+    with open_foreign(path) as file:
+        attributes = attributes_of(file)
     kind = str(attributes.get("format")).removeprefix("advspectra.")
     if kind not in VERSIONS:
         raise ValueError(f"{path}: expected a file of the kind {', '.join(VERSIONS)}, found {attributes.get('format')}")

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from advspectra_study.imported import changed
-from advspectra.hdf5 import DIGEST, content_sha256, open_file, recorded_sha256, replacing
+from advspectra.hdf5 import DIGEST, attributes_of, content_sha256, open_foreign, recorded_sha256, replacing
 from advspectra_study.config_faults import ADDRESS, escaped
 from advspectra_study.kept import forget, second_name, take_back
 from advspectra_study.maker import making
@@ -198,9 +198,10 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
 def _is_whole(path: Path, about: Mapping) -> bool:
     """Return whether there is an undamaged HDF5 file with these attributes."""
     try:
-        with open_file(path) as file:
-            same = all(np.array_equal(file.attrs.get(name), value) for name, value in about.items())
-            return same and file.attrs.get(DIGEST) == content_sha256(file)
+        with open_foreign(path) as file:
+            found = attributes_of(file)
+            same = all(np.array_equal(found.get(name), value) for name, value in about.items())
+            return same and found.get(DIGEST) == content_sha256(file)
     except (OSError, ValueError, KeyError):
         return False
 
@@ -238,8 +239,9 @@ def origins(paths: Iterable[str]) -> list[dict]:
 def _stated_origins(path: str) -> Iterator[dict]:
     facts: Mapping = {}
     if path.endswith(".h5"):
-        with open_file(path) as file:
-            facts = {name: str(file.attrs[name]) for name in ORIGIN if name in file.attrs}
+        with open_foreign(path) as file:
+            about = attributes_of(file)
+            facts = {name: str(about[name]) for name in ORIGIN if name in about}
         facts = {name: json.loads(fact) if fact[:1] in ("[", "{") else fact for name, fact in facts.items()}
     elif path.endswith(".json"):
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
