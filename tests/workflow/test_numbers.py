@@ -6,12 +6,13 @@ one, alpha is not 1, each attack, state and split has numbers of its own.
 """
 
 import copy
+import csv
 
 import h5py
 import numpy as np
 import pytest
 import torch
-from study import CONFIG, Study
+from study import CONFIG, Study, copied
 from torch import nn
 from torch.nn import functional
 
@@ -340,3 +341,22 @@ def test_numbers_of_a_study_are_those_of_a_plain_computation_from_its_images(tmp
     for path in (f"{RELU}/pgd/best", f"{RELU}/moved/epoch=3"):
         check_spectra(study, path)
     check_lines(study, again)
+
+
+def test_tables_and_measures_are_of_the_summarys_convention(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+    study.configure(CONFIG | {"summary": CONFIG["summary"] | {"convention": "rgb"}})
+    study.targets = ("results/tiny/tables/table2.csv", "results/tiny/measures.csv")
+    study.run()
+    place = study.folder / "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0/pgd/best"
+    with h5py.File(place / "perturbations.h5") as file:
+        delta = file["perturbation"][()][file["success"][()]].astype(np.float64)
+    assert len(delta)
+    expected = pytest.approx(np.abs(np.fft.fft2(delta)).sum(axis=(1, 2, 3)).mean(), rel=1e-4)
+    with open(study.folder / "results/tiny/tables/table2.csv", encoding="utf-8", newline="") as file:
+        (row,) = (row for row in csv.DictReader(file) if row["model"].startswith("Bounded Width"))
+    assert float(row["delta_l1_mean"]) == expected
+    with open(study.folder / "results/tiny/measures.csv", encoding="utf-8", newline="") as file:
+        wanted = {"network": "bounded_width_3", "attack": "pgd", "checkpoint": "best", "measure": "delta_l1"}
+        (row,) = (row for row in csv.DictReader(file) if wanted.items() <= row.items())
+    assert row["variant"] == "rgb" and float(row["mean"]) == expected
