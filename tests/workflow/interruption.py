@@ -109,11 +109,11 @@ def carry_on(study, *arguments):
     study.run(*arguments)
 
 
-def killed_again_and_again(study, expected, moments, seed, whom="all"):
+def killed_again_and_again(study, expected, moments, seed, whom=("all",)):
     """Run a study and kill it when a job of each of `moments`, stages of STAGES, runs, until it is through.
 
-    whom : see `kill`; jobs that live on do so beside the next snakemake. After each kill, whatever has its name must be
-    whole, and what it is in the end. Return what ran at each kill.
+    whom : see `kill`, in turn; jobs that live on do so beside the next snakemake. After each kill, what has its name
+    must be whole, and what it is in the end. Return what ran at each kill.
     """
     drawn, killed, orphans = random.Random(seed), [], []
     for stage in moments:
@@ -126,8 +126,9 @@ def killed_again_and_again(study, expected, moments, seed, whom="all"):
         if stage == "train":  # from its start to the first saving a job may take longer than that
             wait_for_progress(study, process)
         if process.poll() is None:
+            victim = whom[len(killed) % len(whom)]
             killed.append(sorted(scripts(process).values()))
-            orphans += kill(process, whom)
+            orphans += kill(process, victim)
         changed = [path for path, content in final(study).items() if content != expected[path]]
         assert changed == [], f"after the kill {len(killed)}"
         study.run("--unlock")
