@@ -30,7 +30,7 @@ CHANGES = {
         {
             "name": "other",
             "family": "linf_pgd",
-            "options": {"epsilon": "2/255", "parameters": {"steps": 1, "rel_stepsize": 0.9}},
+            "options": {"epsilon": "4/255", "parameters": {"steps": 1, "rel_stepsize": 0.9}},
             "images": 6,
             "batch_size": 6,
             "checkpoints": "all",
@@ -38,7 +38,7 @@ CHANGES = {
         {
             "name": "pgd",
             "family": "linf_pgd",
-            "options": {"epsilon": "4/255", "parameters": {"steps": 3, "rel_stepsize": 0.4}},
+            "options": {"epsilon": "2/255", "parameters": {"steps": 3, "rel_stepsize": 0.4}},
             "images": 16,
             "batch_size": 5,
             "checkpoints": ["step=0", "epoch=1", "best"],
@@ -137,7 +137,7 @@ def gradient(network, inputs, labels):
 def pgd(network, images, labels):
     """The adversarial images of the attack `pgd`: a random start, then steps along the sign of the gradient."""
     torch.manual_seed(SEED)
-    epsilon, found = 4 / 255, []
+    epsilon, found = 2 / 255, []
     for x0, y in zip(images.split(5), labels.split(5), strict=True):
         x = (x0 + epsilon * (2 * torch.rand(x0.shape) - 1)).clamp(0, 1)
         for _ in range(3):
@@ -235,7 +235,7 @@ def check_attack(study, again, run, attack, state, count):
     assert same.mean() > 0.99
     for name, expected in attacked(network, x, adversarial, y).items():
         assert close(found[name], expected, tolerance=0.01), name
-    bound = {pgd: (np.inf, 4 / 255), l2: (2, 0.7)}[attack]
+    bound = {pgd: (np.inf, 2 / 255), l2: (2, 0.7)}[attack]
     assert (attributes["norm"], attributes["epsilon"]) == pytest.approx(bound)
 
 
@@ -249,7 +249,7 @@ def check_transfer(study, again):
     for name, expected in attacked(states[RELU]["epoch=3"], x, adversarial, y).items():
         assert close(found[name], expected, tolerance=0.01), name
     assert (attributes["source_attack"], attributes["found_on"]) == ("pgd", "epoch=1")
-    assert (attributes["norm"], attributes["epsilon"]) == pytest.approx((np.inf, 4 / 255))
+    assert (attributes["norm"], attributes["epsilon"]) == pytest.approx((np.inf, 2 / 255))
 
 
 def check_predictor(study, again):
@@ -300,6 +300,7 @@ def check_lines(study, again):
     assert found["image"].tolist() == first_of_each_class(labels, 8).tolist() != list(range(8))
     assert attributes["samples"] == 401 and attributes["exact_images"] == 4
     rows = np.isin(made_from["image"], found["image"])
+    assert 0 < found["success"].sum() < found["correct"].sum() < 8
     assert np.array_equal(found["success"], made_from["success"][rows])
     assert np.array_equal(found["correct"], made_from["clean_prediction"][rows] == found["label"])
     for row, image in enumerate(found["image"]):
