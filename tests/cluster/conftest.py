@@ -5,7 +5,8 @@ import copy
 import pytest
 import slurm
 from study import CONFIG, ROOT
-from study_on_slurm import TRAP, StudyOnSlurm
+from study_on_slurm import StudyOnSlurm
+from trap import TRAP
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +28,7 @@ def config():
     changed = copy.deepcopy(CONFIG) | {"transfers": [], "lines": [], "claims": {}}
     changed["training"]["checkpoints"] = {"steps": [], "epochs": []}
     changed["attacks"] = [changed["attacks"][0] | {"family": "trial"}]
+    changed["compute"]["save_every"] = 0
     return changed
 
 

@@ -7,32 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from interruption import unfinished
 from study import HEED_INTERRUPTS, Study
+from trap import add_attack
 
-# The attack that the tiny study uses, with a trap: the first job that finds the file `trap` does what it says.
-TRAP = '''
-"""Linf PGD; the first job that finds a file `trap` in the working folder does as it says, for so long (s)."""
-
-import os
-import time
-from pathlib import Path
-
-from advspectra.attacks import linf_pgd
-
-SPEC = {spec}
-
-
-def build(**options):
-    if os.path.exists("trap"):
-        os.rename("trap", "taken")
-        what, seconds = Path("taken").read_text().split()
-        Path("sprung").write_text(os.environ["SLURM_JOB_ID"])
-        filled = b"1" * (5 * 10**9) if what == "allocate" else b""
-        time.sleep(float(seconds))
-        del filled
-    return linf_pgd.build(**options)
-'''
-# The same, which says when it had which GPUs.
+# PGD, which says when it had which GPUs.
 WITNESS = '''
 """Linf PGD, which says in gpus/<SLURM job> when it had which GPUs."""
 
@@ -59,14 +38,12 @@ class StudyOnSlurm(Study):
     """A study in a folder of its own, with the commands that run it on a cluster."""
 
     def __init__(self, folder: Path, config: dict, *, attack: str | None = None):
-        """folder : is made. attack : source of the family `trial`, one of those above."""
+        """folder : is made. attack : source of the family `trial`, TRAP or WITNESS."""
         folder.mkdir()
         self.process: subprocess.Popen | None = None
         super().__init__(folder, config)
         if attack is not None:
-            attacks = folder / "workflow/lib/advspectra/attacks"
-            spec = (attacks / "linf_pgd.py").read_text().split("SPEC = ")[1].split("\n}\n")[0] + "\n}"
-            (attacks / "trial.py").write_text(attack.format(spec=spec))
+            add_attack(self, attack)
 
     def start(self, *arguments: str, configuration: str = "study.yaml", **variables: str) -> None:
         """Start snakemake as a user does, but for shorter waits; variables : of its environment."""
@@ -99,9 +76,10 @@ class StudyOnSlurm(Study):
         (self.folder / "trap").write_text(f"{what} {seconds}")
 
     def trapped(self) -> str:
-        """Wait until a job is in the trap; return its number."""
+        """Wait until a job is in the trap, where it has kept some of its work; return its number."""
         sprung = self.folder / "sprung"
         wait_for(lambda: sprung.exists() and sprung.read_text() != "", seconds=180)
+        assert unfinished(self, "perturbations")
         return sprung.read_text()
 
     def results(self) -> dict[str, bytes]:

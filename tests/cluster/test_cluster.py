@@ -3,7 +3,8 @@
 import signal
 
 import pytest
-from study_on_slurm import TRAP, assert_same, minutes, wait_for
+from study_on_slurm import assert_same, minutes, wait_for
+from trap import TRAP
 
 # each run is a submission of its own, so that one can fail while another goes on
 APART = ("--group-components", "light=1")

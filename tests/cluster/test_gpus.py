@@ -14,8 +14,8 @@ def one_node(installed, tmp_path):
 
 def test_jobs_at_one_time_have_gpus_of_their_own_and_wait_for_them(one_node, config, new_study):
     study = new_study(config | {"seeds": [0, 1, 2], "networks": config["networks"][:1]}, attack=WITNESS)
-    # each run is a submission of its own
-    study.start("--group-components", "light=1", "--set-resources", "attack:gpu=1")
+    # each run is a submission of its own; what follows the attacks is not wanted
+    study.start("--group-components", "light=1", "--set-resources", "attack:gpu=1", "--until", "attack")
     study.finish()
     lines = [path.read_text().split() for path in (study.folder / "gpus").iterdir()]
     held = [(gpu, float(start), float(end)) for gpu, start, end in lines]

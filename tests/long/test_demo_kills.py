@@ -11,7 +11,8 @@ def test_the_demo_killed_at_twenty_moments_ends_as_one_left_alone(tmp_path):
     studies = [Study(tmp_path / name, config) for name in ("alone", "killed")]
     studies[0].run()
     moments = [stage for stage in STAGES for _ in range(5)]
-    killed = killed_again_and_again(studies[1], final(studies[0]), moments, seed=0)
+    whom = ("all", "snakemake", "jobs")
+    killed = killed_again_and_again(studies[1], final(studies[0]), moments, seed=0, whom=whom)
     print("killed while these ran:", *killed, sep="\n")
     assert len(killed) == 20 and stages_of(killed) == set(STAGES)
     assert final(studies[1]) == final(studies[0])

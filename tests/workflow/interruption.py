@@ -1,8 +1,11 @@
 """Stopping a study while it runs, and what is there afterwards."""
 
+import os
 import random
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 from study import HEED_INTERRUPTS
@@ -17,13 +20,17 @@ STAGES = {
 }
 
 
-def results(study):
-    """Return the bytes of each result by its path; no logs, benchmarks or hidden files."""
+def final(study):
+    """Return the bytes of each result by its path; no logs, benchmarks, hidden files or what is unfinished."""
     (folder,) = (path for path in (study.folder / "results").iterdir() if path.is_dir())
+    # os.walk and not rglob: jobs that live on may remove a folder meanwhile
+    files = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    named = {str(path.relative_to(folder)): path for path in files}
+    left_out = ("logs/", "benchmarks/")
     return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.relative_to(folder).parts[0] not in ("logs", "benchmarks")
+        name: path.read_bytes()
+        for name, path in named.items()
+        if not name.startswith(left_out) and "unfinished" not in name and "/." not in name
     }
 
 
@@ -38,42 +45,62 @@ def scripts(process):
     """Return the script jobs that a snakemake runs now, with their names."""
     try:
         children = psutil.Process(process.pid).children(recursive=True)
-        lines = {child: child.cmdline() for child in children}
-    except psutil.Error:
+    except psutil.NoSuchProcess:
         return {}
-    return {
-        child: name
-        for child, words in lines.items()
-        for name in SCRIPTS
-        if any(word.endswith(f".{name}.py") for word in words)
-    }
+    found = {}
+    for child in children:
+        with suppress(psutil.Error):  # some live for an instant: what a job asks Git
+            words = child.cmdline()
+            for name in SCRIPTS:
+                if any(word.endswith(f".{name}.py") for word in words):
+                    found[child] = name
+    return found
 
 
-def wait_for(process, names):
-    """Wait until a job of one of the scripts runs, or snakemake ends; return whether one runs."""
+def wait_until(condition, process):
+    """Wait until the condition, a function, holds, or snakemake ends; return whether it holds."""
     while process.poll() is None:
-        if set(scripts(process).values()) & set(names):
+        if condition():
             return True
         time.sleep(0.02)
     return False
 
 
-def wait_for_progress(study, process, seconds=20):
+def wait_for(process, names):
+    """Wait until a job of one of the scripts runs, or snakemake ends; return whether one runs."""
+    return wait_until(lambda: set(scripts(process).values()) & set(names), process)
+
+
+def unfinished(study, result):
+    """Return the files that unfinished jobs have kept, of a result by its name without suffix."""
+    return list((study.folder / "results").rglob(f"{result}.unfinished/*.h5"))
+
+
+def wait_for_progress(study, process, seconds=120):
     """Wait until a training has kept something, or none runs any more."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and "train" in scripts(process).values():
-        if any((study.folder / "results").rglob("*.unfinished/*.h5")):
+        if unfinished(study, "checkpoints"):
             return
         time.sleep(0.05)
 
 
-def kill(process):
-    """Kill snakemake and all its children at once."""
+def kill(process, whom="all"):
+    """Kill snakemake and all its children at once, or snakemake alone, or the script jobs that it runs alone.
+
+    Return the jobs that live on. A snakemake whose jobs die ends by itself, with an error.
+    """
+    jobs = scripts(process)
     running = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for one in running:
-        one.kill()
-    psutil.wait_procs(running)
-    process.wait()
+    killed = {"all": running, "snakemake": running[:1], "jobs": jobs}[whom]
+    for one in killed:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    process.wait(300)
+    if whom == "snakemake":
+        return list(jobs)
+    psutil.wait_procs(killed)
+    return []
 
 
 def carry_on(study, *arguments):
@@ -82,17 +109,13 @@ def carry_on(study, *arguments):
     study.run(*arguments)
 
 
-def final(study):
-    """The results that have their names; not what is unfinished."""
-    return {path: content for path, content in results(study).items() if "unfinished" not in path and "/." not in path}
-
-
-def killed_again_and_again(study, expected, moments, seed):
+def killed_again_and_again(study, expected, moments, seed, whom=("all",)):
     """Run a study and kill it when a job of each of `moments`, stages of STAGES, runs, until it is through.
 
-    After each kill, whatever has its name must be whole, and what it is in the end. Return what ran at each kill.
+    whom : see `kill`, in turn; jobs that live on do so beside the next snakemake. After each kill, what has its name
+    must be whole, and what it is in the end. Return what ran at each kill.
     """
-    drawn, killed = random.Random(seed), []
+    drawn, killed, orphans = random.Random(seed), [], []
     for stage in moments:
         names, seconds = STAGES[stage]
         process = start(study)
@@ -103,12 +126,14 @@ def killed_again_and_again(study, expected, moments, seed):
         if stage == "train":  # from its start to the first saving a job may take longer than that
             wait_for_progress(study, process)
         if process.poll() is None:
+            victim = whom[len(killed) % len(whom)]
             killed.append(sorted(scripts(process).values()))
-            kill(process)
+            orphans += kill(process, victim)
         changed = [path for path, content in final(study).items() if content != expected[path]]
         assert changed == [], f"after the kill {len(killed)}"
         study.run("--unlock")
     study.run()
+    assert psutil.wait_procs(orphans, timeout=120)[1] == []
     return killed
 
 

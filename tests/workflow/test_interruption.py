@@ -9,8 +9,21 @@ import time
 
 import psutil
 import pytest
-from interruption import STAGES, carry_on, final, kill, killed_again_and_again, stages_of, start, wait_for
+from interruption import (
+    STAGES,
+    carry_on,
+    final,
+    kill,
+    killed_again_and_again,
+    stages_of,
+    start,
+    unfinished,
+    wait_for,
+    wait_for_progress,
+    wait_until,
+)
 from study import CONFIG, Study
+from trap import TRAP, add_attack
 
 
 def busy(**changes):
@@ -46,15 +59,16 @@ def undisturbed(tmp_path_factory):
     return study
 
 
-def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_path):
+@pytest.mark.parametrize(("whom", "times"), [("all", 2), ("snakemake", 1), ("jobs", 1)])
+def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_path, whom, times):
     study = busy_study(tmp_path)
-    moments = [stage for stage in STAGES for _ in range(2)]
-    killed = killed_again_and_again(study, final(undisturbed), moments, seed=0)
-    assert len(killed) >= 6 and {"train", "attack"} <= stages_of(killed), killed
+    moments = [stage for stage in STAGES for _ in range(times)]
+    killed = killed_again_and_again(study, final(undisturbed), moments, seed=0, whom=(whom,))
+    assert len(killed) >= 3 * times and {"train", "attack"} <= stages_of(killed), killed
     assert final(study) == final(undisturbed)
-    # trainings went on from what they had
-    logs = [path.read_text() for path in (study.folder / "results/tiny/logs/train").rglob("*.log")]
-    assert any("goes on after step" in text for text in logs), killed
+    if whom != "snakemake":  # whose jobs finish their trainings themselves
+        logs = [path.read_text() for path in (study.folder / "results/tiny/logs/train").rglob("*.log")]
+        assert any("goes on after step" in text for text in logs), killed
 
 
 def test_ctrl_c_stops_everything_at_once_and_nothing_need_be_unlocked(undisturbed, tmp_path):
@@ -160,17 +174,35 @@ def test_a_read_only_results_folder_is_one_clear_error(undisturbed, tmp_path, sm
     assert final(study) == final(undisturbed)
 
 
-def test_a_config_changed_half_way_makes_what_the_new_one_says(undisturbed, tmp_path):
-    study = busy_study(tmp_path / "changed")
+def test_a_config_changed_half_way_makes_what_the_new_one_says(tmp_path):
+    """Each kill comes when the job that the change is about has kept something, from which it must not go on."""
+    first = busy()
+    first["attacks"][0] = copy.deepcopy(CONFIG["attacks"][0]) | {"family": "trial"}
+    second = copy.deepcopy(first)
+    second["training"]["weight_decay"] = 0.1
+    third = copy.deepcopy(second)
+    third["attacks"][0]["options"]["epsilon"] = "16/255"
+
+    study = Study(tmp_path / "changed", first, *TARGETS)
+    add_attack(study, TRAP)
     process = start(study)
-    assert wait_for(process, ["attack"])
-    time.sleep(2)
+    assert wait_for(process, ["train"])
+    wait_for_progress(study, process)
     kill(process)
-    changed = busy(seeds=[1, 0])
-    changed["attacks"][0]["options"]["parameters"]["steps"] = 50
-    study.configure(changed)
+    assert unfinished(study, "checkpoints")
+
+    study.configure(second)
+    study.run("--unlock")
+    (study.folder / "trap").write_text("sleep 600")
+    process = start(study)
+    assert wait_until((study.folder / "sprung").exists, process)
+    kill(process)
+    assert unfinished(study, "perturbations")
+
+    study.configure(third)
     carry_on(study)
-    straight = Study(tmp_path / "straight", changed, *TARGETS)
+    straight = Study(tmp_path / "straight", third, *TARGETS)
+    add_attack(straight, TRAP)
     straight.run()
     assert final(study) == final(straight)
     assert study.planned() == []
