@@ -220,7 +220,7 @@ def test_sides_that_cannot_be_compared_are_not_tested_and_say_why(tmp_path):
     assert why(left + same, measure="test_accuracy") == "one side is made of images and the other is not"
     for path in same:
         if path.name in ("perturbations.h5", "spectra.h5"):
-            with h5py.File(path, "r+") as file:
+            with changed(path) as file:
                 file["image"][:] += 1
     assert why(left + same) == "the two sides have no image in common"
 

@@ -401,7 +401,7 @@ def test_arrays_in_one_piece_that_fill_the_memory_only_together_are_refused_unre
 def test_of_checkpoints_each_state_must_fit_alone_and_of_images_none_of_the_pixels(tmp_path, monkeypatch):
     for kind in ("checkpoints", "images"):
         MAKE[kind](tmp_path / f"{kind}.h5")
-    with h5py.File(tmp_path / "checkpoints.h5", "r+") as file:
+    with changed(tmp_path / "checkpoints.h5") as file:
         for state in range(10):
             file[f"states/step={state}/weight"] = np.zeros(100)
     monkeypatch.setattr(memory, "budget", lambda: 3000)

@@ -21,7 +21,7 @@ import advspectra.attacks.linf_pgd as linf_pgd
 import advspectra.progress as progress_module
 from advspectra_study.job import job, unfinished
 from advspectra.attack import build_attack, perturb
-from advspectra.hdf5 import open_checked
+from advspectra.hdf5 import attributes_of, open_checked
 from advspectra.line_ends import measure_lines
 from advspectra.networks import build_network
 from advspectra.progress import NOTHING_KEPT, Part, Progress
@@ -415,9 +415,9 @@ def test_numbers_that_are_not_finite_are_kept(progress):
 def test_what_is_kept_says_what_it_is(progress):
     progress.part("a").save({"weight": torch.ones(2)}, n=1)
     with open_checked(progress.folder / "a.h5", kind="progress", version=1) as file:
-        assert file.attrs["about"] == "this work"
+        assert attributes_of(file)["about"] == "this work"
         assert file["facts"][()].tobytes() == b'{"n": 1}'
-        said = {name: dict(file[name].attrs) for name in ("facts", "tensors/weight", "generators/cpu")}
+        said = {name: attributes_of(file[name]) for name in ("facts", "tensors/weight", "generators/cpu")}
     assert said == {
         "facts": {"units": "1", "long_name": "facts (JSON)"},
         "tensors/weight": {"units": "1", "long_name": "weight"},
@@ -437,6 +437,7 @@ def test_the_generators_of_gpus_in_use_are_put_back_and_no_gpu_is_taken_for_them
     states = [torch.arange(16, dtype=torch.uint8) + gpu for gpu in range(2)]
     read, put_back = [], []
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: in_use)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: read.append("read") or states)
     monkeypatch.setattr(torch.cuda, "set_rng_state_all", put_back.append)
     progress.part("a").save({})

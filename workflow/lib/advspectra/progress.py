@@ -133,7 +133,7 @@ def _set_generators(cpu: torch.Tensor, **cuda: torch.Tensor) -> None:
     if len(cuda) > torch.cuda.device_count():
         raise ValueError(f"expected the states of at most {torch.cuda.device_count()} GPUs, found {len(cuda)}")
     if cuda:
-        torch.cuda.set_rng_state_all(list(cuda.values()))
+        torch.cuda.set_rng_state_all([cuda[f"cuda {n}"] for n in range(len(cuda))])
     torch.set_rng_state(cpu)
 
 
