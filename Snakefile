@@ -28,6 +28,7 @@ include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/expected.smk"
 include: "workflow/rules/verify.smk"
+include: "workflow/rules/repair.smk"
 include: "workflow/rules/kept.smk"
 
 

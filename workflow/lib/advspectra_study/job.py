@@ -14,15 +14,17 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
-from advspectra.hdf5 import DIGEST, content_sha256, open_file, recorded_sha256, replacing
+from advspectra.hdf5 import recorded_sha256, replacing
 from advspectra_study.config_faults import ADDRESS
 from advspectra_study.kept import forget, second_name, take_back
+from advspectra_study.sealed import sealed
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
@@ -109,8 +111,7 @@ def write_provenance(snakemake, facts: Mapping) -> None:
     path = snakemake.output.provenance
     others = {str(output): sha256(output) for output in snakemake.output if output != path}
     with replacing(path) as temporary:
-        text = json.dumps({**facts, "outputs_sha256": others}, indent=1, sort_keys=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(sealed({**facts, "outputs_sha256": others}), encoding="utf-8")
 
 
 def made_by(snakemake) -> dict[str, str | list | dict]:
@@ -145,7 +146,7 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
     from advspectra.progress import Progress  # here, as it imports torch, which half of the jobs do without
 
     kept = {name: value for name, value in about.items() if name not in ("commit", "uncommitted")}
-    if _is_whole(second_name(output), kept):
+    if _is_whole(Path(output), kept):
         raise _Kept
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
     progress = Progress(Path(output).with_suffix(".unfinished"), about=digest, every=snakemake.resources.save_every)
@@ -153,14 +154,25 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
     progress.remove()
 
 
-def _is_whole(path: Path, about: Mapping) -> bool:
-    """Return whether there is an undamaged HDF5 file with these attributes."""
+def _is_whole(output: Path, about: Mapping) -> bool:
+    """Return whether an HDF5 output with these attributes is kept, undamaged, and the history that it states is too."""
+    from advspectra_study.reader import Reader  # here, as it imports torch
+
+    path = second_name(output)
+    with Reader() as read:
+        return path.exists() and read(partial(_holds, kind=output.stem, about=about), str(path)) == (True, "")
+
+
+def _holds(path: str, *, kind: str, about: Mapping) -> tuple[bool, str]:
+    from advspectra.result_checks import check_result
+
     try:
-        with open_file(path) as file:
-            same = all(np.array_equal(file.attrs.get(name), value) for name, value in about.items())
-            return same and file.attrs.get(DIGEST) == content_sha256(file)
-    except (OSError, ValueError, KeyError):
-        return False
+        attributes, _ = check_result(path, kind=kind)
+        history = attributes.get("history_sha256")
+        same = all(np.array_equal(attributes.get(name), value) for name, value in about.items())
+        return same and (history is None or history == sha256(second_name(Path(path).with_name("history.csv")))), ""
+    except Exception as error:  # of what is damaged: it is made anew
+        return False, str(error)
 
 
 def sha256(path: str | Path) -> str:
