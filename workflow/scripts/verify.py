@@ -7,8 +7,9 @@ from advspectra_study.verification import verify
 
 with job(snakemake) as log:
     found = verify(snakemake.params.folder, snakemake.params.expected)
-    for line in found.lines(snakemake.params.folder, snakemake.params.repair):
+    for line in found.lines(snakemake.params.folder, snakemake.params.repair, waiting=3):
         print(line)
+    for line in found.lines(snakemake.params.folder, snakemake.params.repair):
         log(line)
 if not found.whole:
     sys.exit(1)

@@ -20,7 +20,7 @@ def look(path: str) -> tuple[str, dict | str]:
 
     What it says: `sha256`, by which results made from it know it, and
     of an HDF5 file FACTS, `sizes` by the letters of its SHAPES, `history_sha256` (None if it states none), `state`, the
-    name and digest of the state that it was made of (None if of none), and `states`, the digests of those that it holds;
+    name and digest of the state that it was made of (None if of none), and of a checkpoints.h5 `states`, its digests;
     of a JSON file FACTS, `settings` for `parameters` in a training.json, and `outputs_sha256`.
     """
     try:
@@ -66,12 +66,12 @@ def _of_hdf5(path: str) -> dict:
             raise ValueError(f"{path}: expected the attribute {name} {value}, found {attributes.get(name)}")
     facts["parameters"].pop("checkpoints", None)  # checkpoints.kept says which states there are
     state = attributes.get("state_sha256")
+    facts |= {"states": _states(path)} if kind == "checkpoints" else {}
     return facts | {
         "sha256": str(attributes[DIGEST]),
         "sizes": {letter: int(size) for letter, size in sizes.items()},
         "history_sha256": attributes.get("history_sha256"),
         "state": None if state is None else (str(attributes.get("checkpoint", "best")), str(state)),
-        "states": _states(path) if kind == "checkpoints" else {},
     }
 
 

@@ -27,7 +27,6 @@ GRAVITY = (OUTDATED, UNREAD, WAITING, WHOLE)
 IN_WORDS = {
     DAMAGED: "is damaged",
     OUTDATED: "is made otherwise than the study would now",
-    WAITING: "is named here itself",
     MISSING: "is missing",
     UNREAD: "cannot be looked at now",
 }
@@ -65,6 +64,7 @@ class _Study:
         self._expected, self._read = expected, read
         self.statuses: dict[str, str] = {}  # of files that are not whole
         self.needed: dict[str, str] = {}  # a missing file -> what was made from it, or with it
+        self._roots: dict[str, str] = {}  # a file -> the one to blame for what is said of it, if that is another one
         self._digests: dict[str, str] = {}
         self._trainings: dict[str, dict] = {}  # a checkpoints.h5 -> its states and history_sha256
         self._form: dict[str, int] = {}
@@ -98,7 +98,7 @@ class _Study:
                 self.needed.setdefault(other, path)
         if why := _difference(self._expected[path], found):
             return OUTDATED, why
-        return min(self._inputs(found["inputs_sha256"]), self._state(path, found), key=_gravity)
+        return min(self._inputs(path, found["inputs_sha256"]), self._state(path, found), key=_gravity)
 
     def _look(self, path: str) -> tuple:
         if self._last[0] != path:
@@ -107,18 +107,16 @@ class _Study:
 
     def _as_stated(self, path: str, found: str, made_with: str) -> tuple[str, str]:
         """Judge a file without a digest of its own by what the file that was made with it states."""
-        if made_with.endswith(".json"):
-            if not Path(made_with).exists():
-                self.needed[made_with] = path
-                return WAITING, f"{made_with}, which states its digest, is missing"
+        if not Path(made_with).exists():
+            self.needed[made_with] = path
+            status, facts = MISSING, {}
+        elif made_with.endswith(".json"):
             status, facts = self._look(made_with)
         else:
-            status, facts = self.statuses.get(made_with), self._trainings.get(made_with)
-            if status == MISSING:
-                self.needed[made_with] = path
-            status = WHOLE if facts else status
+            facts = self._trainings.get(made_with)
+            status = WHOLE if facts else self.statuses[made_with]
         if status != WHOLE:
-            return (UNREAD if status == UNREAD else WAITING), f"{made_with}, which states its digest, is named here"
+            return self._blame(path, made_with, "vouched for by", status)
         stated = self._stated(made_with, path, facts)
         if stated is None:
             return DAMAGED, f"{made_with} does not know it"
@@ -142,14 +140,21 @@ class _Study:
                 return f"expected images with {letter} = {self._form[letter]}, found {sizes[letter]}"
         return ""
 
-    def _inputs(self, recorded: Mapping[str, str]) -> tuple[str, str]:
+    def _blame(self, path: str, other: str, how: str, status: str) -> tuple[str, str]:
+        """Judge a file by another one, of which there is something to be said."""
+        root = self._roots.get(other, other)
+        self._roots.setdefault(path, root)
+        why = f"{how} {root}, which {IN_WORDS[self.statuses.get(root, status)]}"
+        return UNREAD if status == UNREAD else WAITING, why
+
+    def _inputs(self, made: str, recorded: Mapping[str, str]) -> tuple[str, str]:
         """Judge a file by its inputs: are they what it was made from?"""
         worst = WHOLE, ""
         for path, made_from in recorded.items():
             if any(part in REPLACEABLE for part in Path(path).parts):
                 continue
             if status := self.statuses.get(path):
-                found = UNREAD if status == UNREAD else WAITING, f"made from {path}, which {IN_WORDS[status]}"
+                found = self._blame(made, path, "made from", status)
             elif self._digest(path) != made_from:
                 found = OUTDATED, f"made from {path}, which is gone or has changed since"
             else:
@@ -175,7 +180,7 @@ class _Study:
                 return WHOLE, ""
             return OUTDATED, f"made of another state {state!r} than the one in {checkpoints}"
         status = self.statuses.get(checkpoints, MISSING)
-        return UNREAD if status == UNREAD else WAITING, f"made of a state in {checkpoints}, which {IN_WORDS[status]}"
+        return self._blame(path, str(checkpoints), "made of a state in", status)
 
 
 def _gravity(judgement: tuple[str, str]) -> int:

@@ -39,18 +39,27 @@ class Report:
         """Whether there is no file of which anything is wrong, or unknown."""
         return not (self.damaged or self.outdated or self.waiting or self.unread)
 
-    def lines(self, folder: str, repair: str) -> Iterator[str]:
-        """Yield what a person should read; repair : the command that makes anew what is damaged or out of date."""
+    def lines(self, folder: str, repair: str, waiting: int | None = None) -> Iterator[str]:
+        """Yield what a person should read.
+
+        repair : the command that makes anew what is damaged or out of date. waiting : name so many files, at most, of
+        those that wait for others; None for all.
+        """
         yield f"{folder}: {len(self.good)} files are whole, and as the configuration and the code say"
         yield f"  {size_on_disk(folder)}"
         for title, found in (
             ("damaged, or missing though there is what was made from it:", self.damaged),
             ("made otherwise than the study would now:", self.outdated),
-            ("made from files named here; as good as before if those come out the same again:", self.waiting),
         ):
             if found:
                 yield f"{len(found)} {title}"
                 yield from (f"  {path}: {why}" for path, why in found.items())
+        if self.waiting:
+            yield f"{len(self.waiting)} made from such files; as good as before if those come out the same again:"
+            shown = list(self.waiting)[:waiting]
+            yield from (f"  {path}: {self.waiting[path]}" for path in shown)
+            if len(shown) < len(self.waiting):
+                yield f"  and {len(self.waiting) - len(shown)} more: {folder}/logs/verify.log names them"
         if self.to_repair:
             yield "to make them anew, and what follows from them; each file stays until the new one is whole:"
             yield f"  {repair}"
