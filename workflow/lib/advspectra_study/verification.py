@@ -68,13 +68,15 @@ class _Study:
         self._digests: dict[str, str] = {}
         self._trainings: dict[str, dict] = {}  # a checkpoints.h5 -> its states and history_sha256
         self._form: dict[str, int] = {}
-        self._last: tuple[str, tuple] = ("", ())  # the last file that was looked at, and what was found
+        self._last: tuple[str, tuple] = ("", ())  # the last JSON file that was looked at, and what was found
 
     def judge(self, path: str) -> tuple[str, str]:
         """Return WHOLE, or another status and why."""
         status, why = self._judge(path)
         if status != WHOLE:
             self.statuses[path] = status
+        if status not in (WAITING, UNREAD):
+            self._roots.pop(path, None)
         return status, why
 
     def _judge(self, path: str) -> tuple[str, str]:
@@ -101,6 +103,8 @@ class _Study:
         return min(self._inputs(path, found["inputs_sha256"]), self._state(path, found), key=_gravity)
 
     def _look(self, path: str) -> tuple:
+        if not path.endswith(".json"):
+            return self._read(look, path)
         if self._last[0] != path:
             self._last = path, self._read(look, path)
         return self._last[1]
@@ -108,7 +112,7 @@ class _Study:
     def _as_stated(self, path: str, found: str, made_with: str) -> tuple[str, str]:
         """Judge a file without a digest of its own by what the file that was made with it states."""
         if not Path(made_with).exists():
-            self.needed[made_with] = path
+            self.needed.setdefault(made_with, path)
             status, facts = MISSING, {}
         elif made_with.endswith(".json"):
             status, facts = self._look(made_with)
