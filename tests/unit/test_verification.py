@@ -3,6 +3,7 @@
 import copy
 import fcntl
 import json
+import os
 import shutil
 from contextlib import chdir, contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ from small_study import (
 )
 
 from advspectra.hdf5 import DIGEST, content_sha256
-from advspectra_study import verification
+from advspectra_study import one_file, reader, verification
 from advspectra_study.verification import verify
 
 GONE_OR_CHANGED = "which is gone or has changed since"
@@ -47,11 +48,28 @@ def made(tmp_path_factory):
         return folder, write_small_study()
 
 
+class Here:
+    """Reads in this process, which takes less time than a process of its own, and says what."""
+
+    opened = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def __call__(self, function, path):
+        self.opened.append(path)
+        return function(path)
+
+
 @pytest.fixture
 def expected(made, tmp_path, monkeypatch):
     """What the study would be made from; the working folder is a copy of it."""
     shutil.copytree(made[0], tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verification, "Reader", Here)
     return copy.deepcopy(made[1])
 
 
@@ -396,29 +414,12 @@ def test_what_another_program_has_open_is_unread_with_all_that_was_made_from_it(
     )
 
 
-class Here:
-    """Reads in this process, and says what."""
-
-    opened = []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def __call__(self, function, path):
-        self.opened.append(path)
-        return function(path)
-
-
 def test_an_unreadable_table_file_is_unread_with_what_it_vouches_for(expected, monkeypatch):
     def look(path):
         return ("unread", "the disk failed") if path == TABLE else real(path)
 
     real = verification.look
     monkeypatch.setattr(verification, "look", look)
-    monkeypatch.setattr(verification, "Reader", Here)
     assert found(expected) == {
         "unread": {TABLE: "the disk failed"}
         | waiting("vouched for by", TABLE, "cannot be looked at now", CSV, MARKDOWN)
@@ -429,9 +430,22 @@ def test_an_unreadable_table_file_is_unread_with_what_it_vouches_for(expected, m
 def test_each_file_is_opened_once(expected, monkeypatch):
     """But for the input that is no result."""
     monkeypatch.setattr(Here, "opened", [])
-    monkeypatch.setattr(verification, "Reader", Here)
     assert verify(FOLDER, expected).whole
     assert sorted(Here.opened) == sorted([*expected, NOTES])
+
+
+def end_at_spectra(path):
+    return os._exit(3) if path == SPECTRA else one_file.look(path)
+
+
+def test_a_file_that_ends_the_process_that_reads_it_is_one_line(expected, monkeypatch):
+    monkeypatch.setattr(verification, "Reader", reader.Reader)
+    assert verify(FOLDER, expected).whole
+    monkeypatch.setattr(verification, "look", end_at_spectra)
+    assert found(expected) == {
+        "damaged": {SPECTRA: "cannot be read: it ends the process that reads it (exit status 3)"},
+        "waiting": waiting("made from", SPECTRA, "is damaged", TABLE, REPORT),
+    }
 
 
 def test_files_that_are_no_results_are_listed_beside(expected):

@@ -57,6 +57,7 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
             try:
                 yield lambda line: print(line, file=log)
             except _Kept:
+                forget(snakemake.output.get("kept", ()))  # Snakemake makes the marks of states, empty, itself
                 take_back(snakemake.output)
                 print("not computed: it was kept from before", file=log)
             if made := snakemake.output.get("images"):

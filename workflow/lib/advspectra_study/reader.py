@@ -60,9 +60,10 @@ class Reader:
         # a fork: it has the libraries loaded, and does not run the script of a job a second time
         context = multiprocessing.get_context("fork")
         self._pipe, its_end = context.Pipe()
-        self._child = context.Process(target=_serve, args=(its_end, self._pipe), daemon=True)
-        self._child.start()
+        child = context.Process(target=_serve, args=(its_end, self._pipe), daemon=True)
+        child.start()
         its_end.close()
+        self._child = child
 
     def _stop(self) -> None:
         if self._child is not None:
