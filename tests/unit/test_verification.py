@@ -331,6 +331,14 @@ def test_what_was_made_of_another_state_is_out_of_date_and_what_of_the_same_is_n
     assert DELTA_START not in said["waiting"]
 
 
+def test_a_state_of_a_training_that_the_study_does_not_have_is_not_vouched_for(expected):
+    for path in (CHECKPOINTS, HISTORY, BEST, START):
+        del expected[path]
+    said = found(expected)["waiting"]
+    assert said[DELTA] == "made of a state in a checkpoints.h5, which is missing"
+    assert said[SPECTRA] == "made from a checkpoints.h5, which is missing"
+
+
 def test_a_predictor_is_of_the_best_state_whatever_it_says(expected):
     rewrite(PREDICTOR, state_sha256=None)
     assert "waiting" in found(expected)  # the table: its content is another one

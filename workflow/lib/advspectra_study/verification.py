@@ -178,13 +178,13 @@ class _Study:
             return WHOLE, ""
         state, made_of = found["state"]
         names = [f"{parent}/checkpoints.h5" for parent in Path(path).parents]
-        checkpoints = next((name for name in names if name in self._expected), None)
+        checkpoints = next((name for name in names if name in self._expected), "a checkpoints.h5")
         if checkpoints in self._trainings:
             if self._trainings[checkpoints]["states"].get(state) == made_of:
                 return WHOLE, ""
             return OUTDATED, f"made of another state {state!r} than the one in {checkpoints}"
         status = self.statuses.get(checkpoints, MISSING)
-        return self._blame(path, str(checkpoints), "made of a state in", status)
+        return self._blame(path, checkpoints, "made of a state in", status)
 
 
 def _gravity(judgement: tuple[str, str]) -> int:
