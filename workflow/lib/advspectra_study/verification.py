@@ -146,9 +146,10 @@ class _Study:
 
     def _blame(self, path: str, other: str, how: str, status: str) -> tuple[str, str]:
         """Judge a file by another one, of which there is something to be said."""
+        self.statuses.setdefault(other, status)  # it may not have been judged yet, or be no part of the study
         root = self._roots.get(other, other)
         self._roots.setdefault(path, root)
-        why = f"{how} {root}, which {IN_WORDS[self.statuses.get(root, status)]}"
+        why = f"{how} {root}, which {IN_WORDS[self.statuses[root]]}"
         return UNREAD if status == UNREAD else WAITING, why
 
     def _inputs(self, made: str, recorded: Mapping[str, str]) -> tuple[str, str]:
