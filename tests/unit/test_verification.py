@@ -388,6 +388,13 @@ def test_each_kind_of_file_is_held_to_the_sizes_that_it_has(expected, path, size
     assert study._other_form("images.csv", {}) == study._other_form("x/lines.h5", {"N": 8}) == ""
 
 
+def test_inputs_after_a_replaceable_one_count(expected):
+    """As those of lines and of transfers: the perturbations stand after the checkpoints."""
+    expected[TABLE]["inputs"] = [CHECKPOINTS, SPECTRA]
+    rewrite_json(TABLE, inputs_sha256={CHECKPOINTS: "0", SPECTRA: "0"})
+    assert found(expected)["outdated"][TABLE] == f"made from {SPECTRA}, {GONE_OR_CHANGED}"
+
+
 @contextmanager
 def locked(path):
     """Have another program write to an HDF5 file: this one's own process would be let in."""
