@@ -197,7 +197,8 @@ def test_a_damaged_intermediate_is_made_anew_without_anything_else_being_lost(fi
     repaired(study, lists)
     assert verified(study)[0] == 0 and bytes_of(study) == before
     log = study.folder / "results/tiny/logs/pgd/bounded_width_3-relu/depth=1/alpha=1/seed=0/best.log"
-    assert "it was kept from before" in log.read_text()
+    if how == "deleted":  # else the attack does not even start
+        assert "it was kept from before" in log.read_text()
 
 
 def test_a_lost_mark_does_not_cost_a_training(finished_study, tmp_path):
