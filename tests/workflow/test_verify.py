@@ -1,9 +1,14 @@
 """`snakemake verify` names what is damaged, foreign or out of date, and needs nothing but results and configuration."""
 
 import json
+import os
+import pickle
 import re
+import shlex
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,6 +17,8 @@ from matplotlib.image import imread
 from PIL import Image
 from study import CONFIG, Study, copied
 
+from advspectra_study.verification import IN_WORDS, verify
+
 RELU = "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0"
 LINEAR = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0"
 FILES = {
@@ -19,6 +26,7 @@ FILES = {
     "settings": f"{RELU}/training.json",
     "checkpoints": f"{RELU}/checkpoints.h5",
     "history": f"{LINEAR}/history.csv",
+    "mark": f"{LINEAR}/checkpoints.kept/best",
     "predictor": f"{LINEAR}/predictor.h5",
     "perturbations": f"{RELU}/pgd/best/perturbations.h5",
     "spectra": f"{RELU}/minimal/best/spectra.h5",
@@ -29,15 +37,10 @@ FILES = {
     "figure as PNG": "results/tiny/figures/fig10.png",
     "caption": "results/tiny/figures/fig11.md",
     "provenance": "results/tiny/tables/table3.json",
-}
-# files that others vouch for are named with those
-VOUCHED = {
-    "history": f"{LINEAR}/checkpoints.h5",
-    "table": "results/tiny/tables/table1.json",
-    "table in Markdown": "results/tiny/tables/table2.json",
-    "figure": "results/tiny/figures/fig08.json",
-    "figure as PNG": "results/tiny/figures/fig10.json",
-    "caption": "results/tiny/figures/fig11.json",
+    "measures": "results/tiny/measures.csv",
+    "claims": "results/tiny/claims.json",
+    "audit": "results/tiny/audit.csv",
+    "report": "results/tiny/report.html",
 }
 
 
@@ -56,14 +59,16 @@ def verified(study):
     return done.returncode, lists, done.stdout
 
 
-DAMAGED, OUTDATED = "damaged, or not what the study would make", "made otherwise than the study would now"
+DAMAGED = "damaged, or missing though there is what was made from it"
+OUTDATED, WAITING = "made otherwise than the study would now", "made from such files"
 MISSING, FOREIGN, LEFT = "not made yet", "no part of the study as it is configured", "left by jobs that were killed"
+REPAIR = "to make them anew, and what follows from them"
 UNREAD, UNFINISHED = "cannot be looked at now", "unfinished, or kept from before"
 
 
 def flip(path):
-    """Change one bit in the middle of an array of a result, or of another file."""
-    content = bytearray(path.read_bytes())
+    """Change one bit in the middle of an array of a result, or of another file; put one into an empty file."""
+    content = bytearray(path.read_bytes() or b"\0")
     place = len(content) // 2
     if path.suffix == ".h5":
         with h5py.File(path) as file:
@@ -91,23 +96,150 @@ def test_a_finished_study_is_good_and_every_file_of_it_is_looked_at(finished_stu
     assert (results / "logs/verify.log").read_text().startswith("results/tiny: ")
 
 
-def test_a_changed_bit_in_a_file_of_each_kind_is_named_and_what_is_removed_is_made_again(finished_study, tmp_path):
+def repaired(study, lists):
+    """Follow the command that verify printed, and demand success."""
+    (command,) = lists[REPAIR]
+    program, *arguments = shlex.split(command)
+    assert program == "snakemake"
+    environment = os.environ | {"NO_COLOR": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", program, *arguments], cwd=study.folder, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def bytes_of(study):
+    """Return the content of all results, by path."""
+    results = study.folder / "results/tiny"
+    files = [path for path in results.rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(study.folder)): path.read_bytes()
+        for path in files
+        if path.relative_to(results).parts[0] not in ("logs", "benchmarks")
+    }
+
+
+def paths(lines):
+    return {line.split(": ")[0] for line in lines}
+
+
+def test_a_changed_bit_in_a_file_of_each_kind_is_named_and_the_printed_command_makes_it_anew(finished_study, tmp_path):
     study = copied(finished_study, tmp_path)
     for path in FILES.values():
         flip(study.folder / path)
     status, lists, output = verified(study)
     assert status == 1
-    # JSON with another letter may say another thing
-    named = {line.split(":")[0] for line in lists[DAMAGED] + lists[OUTDATED]}
-    for kind, path in FILES.items():
-        assert VOUCHED.get(kind, path) in named, f"{kind}\n{output}"
-    # what the user does: removes what is named. The rerun makes it anew, to the same bytes.
-    for path in {*FILES.values(), *named}:
-        (study.folder / path).unlink()
-    study.run()
+    # those that were damaged and no other, but for files that a damaged one vouches for
+    assert paths(lists[DAMAGED]) == set(FILES.values()), output
+    assert OUTDATED not in lists and "and " in lists[WAITING][-1]
+    assert lists[REPAIR] == ["snakemake repair --cores 2 --configfile study.yaml"]
+    shutil.rmtree(study.folder / ".snakemake")  # what Snakemake remembers is not needed
+    repaired(study, lists)
     assert verified(study)[0] == 0
-    for path in {*FILES.values(), *named}:
-        assert (study.folder / path).read_bytes() == (finished_study.folder / path).read_bytes(), path
+    assert bytes_of(study) == bytes_of(finished_study)
+    assert "Nothing to be done" in study.run("--dry-run").stdout
+
+
+@pytest.fixture(scope="module")
+def expected(finished_study, tmp_path_factory):
+    """What `verify` gets from the configuration of the finished study."""
+    study = copied(finished_study, tmp_path_factory.mktemp("expected"))
+    with open(study.folder / "Snakefile", "a") as file:
+        file.write("\nimport pickle\nwith open('expected', 'wb') as file:\n    pickle.dump(expected_results(), file)\n")
+    study.run("--dry-run")
+    return pickle.loads((study.folder / "expected").read_bytes())
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def zero_a_sector(path):
+    """As a failing disk leaves it: 512 bytes, in an HDF5 file where its attributes lie."""
+    content = bytearray(path.read_bytes())
+    start = max(content.find(b"GCOL"), 0) + 64 if path.suffix == ".h5" else 0
+    content[start : start + 512] = bytes(512)[: len(content) - start]
+    path.write_bytes(content)
+
+
+DAMAGES = {"deleted": Path.unlink, "truncated": truncate, "a bit flipped": flip, "a sector zeroed": zero_a_sector}
+
+
+def test_one_damaged_file_of_each_kind_is_named_and_no_other(finished_study, expected, tmp_path, monkeypatch):
+    study = copied(finished_study, tmp_path)
+    monkeypatch.chdir(study.folder)
+    named = {}
+    for kind, path in FILES.items():
+        content = Path(path).read_bytes()
+        for damage, change in DAMAGES.items():
+            change(Path(path))
+            if not Path(path).exists() or Path(path).read_bytes() != content:  # from an empty file nothing can be cut
+                named[kind, damage] = verify("results/tiny", expected).to_repair
+            Path(path).write_bytes(content)
+    wrong = {case: found for case, found in named.items() if found != [FILES[case[0]]]}
+    print(f"{len(named) - len(wrong)} of {len(named)} named alone")
+    assert wrong == {}
+    assert verify("results/tiny", expected).whole
+
+
+@pytest.mark.parametrize("how", ["deleted", "truncated"])
+def test_a_damaged_intermediate_is_made_anew_without_anything_else_being_lost(finished_study, tmp_path, how):
+    """Of a finished study `snakemake` alone would do nothing about it."""
+    study = copied(finished_study, tmp_path)
+    before = bytes_of(study)
+    DAMAGES[how](study.folder / FILES["checkpoints"])
+    if how == "deleted":
+        assert "Nothing to be done" in study.run("--dry-run").stdout
+    _, lists, output = verified(study)
+    assert paths(lists[DAMAGED]) == {FILES["checkpoints"]} and OUTDATED not in lists, output
+    # what was made from it is as it was: attacks and lines take it back
+    repaired(study, lists)
+    assert verified(study)[0] == 0 and bytes_of(study) == before
+    log = study.folder / "results/tiny/logs/pgd/bounded_width_3-relu/depth=1/alpha=1/seed=0/best.log"
+    if how == "deleted":  # else the attack does not even start
+        assert "it was kept from before" in log.read_text()
+
+
+def test_a_lost_mark_does_not_cost_a_training(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+    before = bytes_of(study)
+    (study.folder / FILES["mark"]).unlink()
+    _, lists, output = verified(study)
+    assert lists[DAMAGED] == [f"{FILES['mark']}: missing, though {LINEAR}/checkpoints.h5 is there"], output
+    repaired(study, lists)
+    assert verified(study)[0] == 0 and bytes_of(study) == before
+    log = (study.folder / f"results/tiny/logs/train/{LINEAR.removeprefix('results/tiny/bands/')}.log").read_text()
+    assert "it was kept from before" in log
+
+
+def test_a_repair_that_fails_leaves_all_that_there_was(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+    (study.folder / f"{RELU}/history.csv").unlink()
+    before = bytes_of(study)
+    script = study.folder / "workflow/scripts/train.py"
+    script.write_text(
+        script.read_text().replace("    identity, settings =", "    raise MemoryError\n    identity, settings =")
+    )
+    done = study.snakemake("repair")
+    assert done.returncode != 0 and "rule train: MemoryError" in done.stderr
+    assert bytes_of(study) == before
+
+
+def test_an_edited_verdict_is_named_and_not_what_was_made_from_it(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+    claims = study.folder / "results/tiny/claims.json"
+    claims.write_text(claims.read_text().replace('"verdict": "', '"verdict": "not ', 1))
+    _, lists, output = verified(study)
+    assert paths(lists[DAMAGED]) == {"results/tiny/claims.json"} and OUTDATED not in lists, output
+
+
+def test_an_edited_learning_rate_is_named_and_not_what_was_made_from_it(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
+    settings = study.folder / FILES["settings"]
+    settings.write_text(settings.read_text().replace('"learning_rate": 0.01', '"learning_rate": 0.02'))
+    _, lists, output = verified(study)
+    assert paths(lists[DAMAGED]) == {FILES["settings"]} and OUTDATED not in lists, output
 
 
 def test_files_of_other_runs_states_and_images_are_named(finished_study, tmp_path):
@@ -156,6 +288,8 @@ def test_numbers_that_no_computation_gives_and_shapes_that_do_not_fit_are_named(
         r"pgd/best/spectra.h5: expected the array rgb/flatness, found none",
     ):
         assert re.search(expected, text), output
+    repaired(study, lists)
+    assert verified(study)[0] == 0 and bytes_of(study) == bytes_of(finished_study)
 
 
 def rewritten(path, change):
@@ -178,11 +312,13 @@ def test_what_was_made_of_another_state_is_named(finished_study, tmp_path):
 
     rewritten(study.folder / f"{RELU}/checkpoints.h5", train_on)
     status, lists, output = verified(study)
-    named = "\n".join(lists[DAMAGED])
-    assert status == 1 and f"{RELU}/checkpoints.h5:" not in named, output
+    named = "\n".join(lists[OUTDATED])
+    assert status == 1 and DAMAGED not in lists and f"{RELU}/checkpoints.h5:" not in named, output
     for path in (f"{RELU}/pgd/best/perturbations.h5", f"{RELU}/minimal/best/lines.h5"):
         assert f"{path}: made of another state 'best'" in named, output
     assert "minimal/step=0" not in named
+    repaired(study, lists)
+    assert verified(study)[0] == 0
 
 
 def test_what_was_made_from_other_images_is_named(finished_study, tmp_path):
@@ -195,9 +331,9 @@ def test_what_was_made_from_other_images_is_named(finished_study, tmp_path):
     status, lists, output = verified(study)
     named = "\n".join(lists[OUTDATED])
     assert status == 1 and DAMAGED not in lists, output
-    for path in (FILES["settings"], f"{RELU}/checkpoints.h5"):
-        assert f"{path}: made from {FILES['images']}" in named, output
-    assert f"{LINEAR}/pgd/best/perturbations.h5: made from {LINEAR}/training.json" in named  # itself named here
+    for path in (FILES["settings"], f"{RELU}/checkpoints.h5", f"{LINEAR}/pgd/best/perturbations.h5"):
+        assert f"{path}: made from {FILES['images']}, which is gone or has changed since" in named, output
+    assert "spectra.h5" not in named and f", which {IN_WORDS['outdated']}" in lists[WAITING][0]
 
 
 def test_other_settings_of_the_training_are_named(finished_study, tmp_path, tiny_config):
@@ -222,10 +358,7 @@ def test_without_snakemakes_memory_what_the_configuration_would_make_otherwise_i
     attacked = {f"{run}/pgd/best/perturbations.h5: other parameters: options" for run in (RELU, LINEAR)}
     assert status == 1 and attacked <= set(lists[OUTDATED]), output
     assert any("seed=1/checkpoints.h5" in path for path in lists[MISSING]) and DAMAGED not in lists
-    # named, so that it can be removed: then the study is made as it is configured
-    for line in lists[OUTDATED]:
-        (study.folder / line.split(":")[0]).unlink()
-    study.run()
+    repaired(study, lists)
     status, _, output = verified(study)
     assert status == 0, output
 
@@ -243,7 +376,7 @@ def test_what_is_no_part_of_the_study_is_listed_apart(finished_study, tmp_path, 
     assert f"{RELU}/moved/best/perturbations.h5" in lists[FOREIGN]
     assert DAMAGED not in lists  # what read them is made otherwise now, nothing is broken
     # each with its size, and one command that removes them and nothing else, a folder in one
-    assert "results/tiny/notes.txt (4 bytes)" in output
+    assert "results/tiny/notes.txt (4 B)" in output
     (command,) = lists[next(title for title in lists if title.startswith("to remove those"))]
     assert f"{RELU}/moved " in command and f"{RELU}/moved/" not in command, command
     before = {path for path in study.folder.rglob("*") if path.is_file()}
@@ -289,7 +422,7 @@ def test_every_table_and_figure_says_what_made_it(finished_study):
         facts = json.loads(path.with_suffix(".json").read_text())
         assert set(facts) == {
             *("parameters", "code", "versions", "inputs_sha256", "commit", "uncommitted"),
-            *("inputs_made_by", "outputs_sha256"),
+            *("inputs_made_by", "outputs_sha256", "content_sha256"),
         }
         outputs = {str((results.parents[1] / output).relative_to(results)) for output in facts["outputs_sha256"]}
         assert str(path.relative_to(results)) in outputs

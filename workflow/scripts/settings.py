@@ -4,10 +4,11 @@ import json
 
 from advspectra_study.job import job, provenance
 from advspectra.hdf5 import replacing
+from advspectra_study.sealed import sealed
 
 with job(snakemake):
     params = snakemake.params
     images = json.loads(provenance(snakemake)["inputs_sha256"])
     facts = {**params.settings, "code": params.training_code, "inputs_sha256": images}
     with replacing(snakemake.output.settings) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        temporary.write_text(sealed(facts), encoding="utf-8")

@@ -8,8 +8,9 @@ from advspectra_study.verification import verify
 
 with job(snakemake) as log:
     found = verify(snakemake.params.folder, snakemake.params.expected)
-    for line in found.lines(snakemake.params.folder):
+    for line in found.lines(snakemake.params.folder, snakemake.params.repair, waiting=3):
         print(escaped(line))
+    for line in found.lines(snakemake.params.folder, snakemake.params.repair):
         log(line)
-if found.faults or found.outdated or found.unread:
+if not found.whole:
     sys.exit(1)

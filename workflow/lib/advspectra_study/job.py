@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from advspectra_study.imported import changed
-from advspectra.hdf5 import DIGEST, attributes_of, content_sha256, open_foreign, recorded_sha256, replacing
+from advspectra.hdf5 import attributes_of, open_foreign, recorded_sha256, replacing
 from advspectra_study.config_faults import ADDRESS, escaped
 from advspectra_study.kept import forget, second_name, take_back
 from advspectra_study.maker import making
+from advspectra_study.sealed import sealed
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
@@ -80,6 +81,7 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
                 try:
                     yield _say
                 except _Kept:
+                    forget(snakemake.output.get("kept", ()))  # Snakemake makes the marks, empty files, itself
                     take_back(snakemake.output)
                     print("not computed: it was kept from before", file=log)
             if made := snakemake.output.get("images"):
@@ -150,8 +152,7 @@ def write_provenance(snakemake, facts: Mapping) -> None:
     others = {str(output): sha256(output) for output in snakemake.output if output != path}
     with replacing(path) as temporary:
         stated = {**facts, "inputs_made_by": origins(snakemake.input), "outputs_sha256": others}
-        text = json.dumps(stated, indent=1, sort_keys=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(sealed(stated), encoding="utf-8")
 
 
 def made_by(snakemake) -> dict[str, str | list | dict]:
@@ -186,7 +187,7 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
     from advspectra.progress import Progress  # here, as it imports torch, which half of the jobs do without
 
     kept = {name: value for name, value in about.items() if name not in ("commit", "uncommitted")}
-    if _is_whole(second_name(output), kept):
+    if _is_whole(Path(output), kept):
         raise _Kept
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
     folder = Path(output).with_suffix(".unfinished")
@@ -195,15 +196,25 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
     progress.remove()
 
 
-def _is_whole(path: Path, about: Mapping) -> bool:
-    """Return whether there is an undamaged HDF5 file with these attributes."""
+def _is_whole(output: Path, about: Mapping) -> bool:
+    """Return whether an HDF5 output with these attributes is kept, undamaged, and the history that it states is too."""
+    from advspectra_study.reader import Reader  # here, as it imports torch
+
+    path = second_name(output)
+    with Reader() as read:
+        return path.exists() and read(partial(_holds, kind=output.stem, about=about), str(path)) == (True, "")
+
+
+def _holds(path: str, *, kind: str, about: Mapping) -> tuple[bool, str]:
+    from advspectra.result_checks import check_result
+
     try:
-        with open_foreign(path) as file:
-            found = attributes_of(file)
-            same = all(np.array_equal(found.get(name), value) for name, value in about.items())
-            return same and found.get(DIGEST) == content_sha256(file)
-    except (OSError, ValueError, KeyError):
-        return False
+        attributes, _ = check_result(path, kind=kind)
+        history = attributes.get("history_sha256")
+        same = all(np.array_equal(attributes.get(name), value) for name, value in about.items())
+        return same and (history is None or history == sha256(second_name(Path(path).with_name("history.csv")))), ""
+    except Exception as error:  # of what is damaged: it is made anew
+        return False, str(error)
 
 
 def sha256(path: str | Path) -> str:

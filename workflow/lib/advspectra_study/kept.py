@@ -38,11 +38,11 @@ class Kept:
         self._records = {}
 
     def keep(self, workflow) -> None:
-        """Keep the outputs of all jobs that are to run, if they are whole. Before the first of them."""
+        """Keep the outputs of all jobs that are to run, as far as they are there. Before the first of them."""
         self._jobs = list(workflow.dag.needrun_jobs())
         for job in self._jobs:
-            if all(Path(output).is_file() for output in job.output):
-                for output in job.output:
+            for output in job.output:
+                if Path(output).is_file():
                     keep(Path(output))
                     self._records[output] = workflow.persistence.metadata(output)
 

@@ -1,0 +1,27 @@
+"""One damaged or missing file of each kind of a finished study, and the command that `verify` prints."""
+
+import shutil
+
+from study import CONFIG, Study
+from test_verify import DAMAGES, FILES, bytes_of, paths, repaired, verified
+
+
+def test_after_the_printed_command_a_study_is_whole_again_with_the_same_bytes(tmp_path):
+    study = Study(tmp_path, CONFIG)
+    study.run()
+    before = bytes_of(study)
+    healed, failed = [], []
+    for kind, path in FILES.items():
+        for number, (damage, change) in enumerate(DAMAGES.items()):
+            change(study.folder / path)
+            if bytes_of(study) == before:
+                continue  # an empty file, from which nothing can be cut
+            if number % 2:  # what Snakemake remembers is not needed
+                shutil.rmtree(study.folder / ".snakemake", ignore_errors=True)
+            _, lists, _ = verified(study)
+            alone = paths(lists["damaged, or missing though there is what was made from it"]) == {path}
+            repaired(study, lists)
+            whole = verified(study)[0] == 0 and bytes_of(study) == before
+            (healed if alone and whole else failed).append(f"{kind}, {damage}")
+            print(f"{len(healed)} of {len(healed) + len(failed)}: {kind}, {damage}", flush=True)
+    assert failed == []
