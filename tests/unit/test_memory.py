@@ -201,4 +201,4 @@ def test_a_file_too_large_for_this_process_cannot_be_looked_at_now_and_is_not_ca
     expected = {path: {"parameters": {}, "code": {}, "inputs": []}}
     monkeypatch.setattr(memory, "budget", lambda: 10)
     found = verify(str(tmp_path), expected)
-    assert found.faults == {} and "has 16 bytes, 10 at most are read, as " in found.unread[path]
+    assert found.damaged == {} and "has 16 bytes, 10 at most are read, as " in found.unread[path]

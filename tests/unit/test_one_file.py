@@ -13,7 +13,7 @@ import pytest
 from small_study import CHECKPOINTS, CSV, DELTA, HISTORY, IMAGES, MARKDOWN, SETTINGS, TABLE, rewrite, write_small_study
 
 from advspectra_study.job import sha256
-from advspectra.hdf5 import DIGEST
+from advspectra.hdf5 import DIGEST, attributes_of
 from advspectra_study import one_file, reader
 from advspectra_study.one_file import digest, look
 from advspectra_study.reader import Reader
@@ -36,8 +36,8 @@ def here(made, monkeypatch):
 def test_a_result_says_what_made_it_and_what_it_is_known_by(here):
     status, found = look(DELTA)
     with h5py.File(DELTA) as file, h5py.File(CHECKPOINTS) as checkpoints:
-        attributes = dict(file.attrs)
-        states = {name: group.attrs[DIGEST] for name, group in checkpoints["states"].items()}
+        attributes = attributes_of(file)
+        states = {name: attributes_of(group)[DIGEST] for name, group in checkpoints["states"].items()}
     assert status == "whole" and found == {
         "parameters": {"identity": {"dataset": "d", "network": "n", "seed": 0}, "options": {"steps": 3}},
         "code": {"a.py": "1", "b.py": "2"},

@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 from study import CONFIG, ROOT, Study
 
+from advspectra_study.config import load_config
 from advspectra_study.config_files import options_of_source
 from advspectra_study.plan.plan import Plan
 from advspectra_study.study import Study as StudyOf
@@ -92,9 +93,10 @@ def training_rules(config: dict) -> list[str]:
 
 
 def test_a_training_rule_is_named_after_the_networks_that_keep_other_states():
-    config = copy.deepcopy(CONFIG)
+    schema = ROOT / "workflow/schemas/config.schema.yaml"
+    config = load_config(CONFIG, schema_path=schema, library=ROOT / "workflow/lib")
     names = ("fully_connected", "full_width", "vgg19", "resnet18")
-    config["networks"] = [CONFIG["networks"][0] | {"name": name} for name in names]
+    config["networks"] = [config["networks"][0] | {"name": name} for name in names]
     assert training_rules(config) == ["train"]
     config["networks"][3]["checkpoints"] = {"steps": [0, 2], "epochs": []}
     assert training_rules(config) == ["train", "train_resnet18"]

@@ -67,7 +67,7 @@ def test_other_content_makes_the_images_anew_and_is_named(study, kind):
     assert "Params have changed since last execution: data\n" in output  # the folder or archive, by its path
     good, output = verify(study)
     assert not good and f"{IMAGES}: made from other data than there are now in data\n" in output
-    assert f"{SETTINGS}: made from {IMAGES}, which is gone, changed or named here itself\n" in output
+    assert f"{SETTINGS}: made from {IMAGES}, which is made otherwise than the study would now\n" in output
 
     study.run()
     assert study.planned() == [] and verify(study)[0]

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from advspectra.datasets import band_features
+from advspectra.hdf5 import attributes_of
 
 SEED = 1
 LINEAR = f"results/tiny/bands/fully_connected-linear/depth=2/alpha=0.5/seed={SEED}"
@@ -175,7 +176,7 @@ def read(study, path):
     arrays = {}
     with h5py.File(study.folder / path) as file:
         file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-        attributes = dict(file.attrs)
+        attributes = attributes_of(file)
     places = path.split("/")[3:]
     if len(places) > 1:
         of = ("fully_connected", "linear", 2, 0.5) if path.startswith(LINEAR) else ("bounded_width_3", "relu", 1, 2)

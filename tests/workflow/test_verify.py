@@ -146,7 +146,7 @@ def expected(finished_study, tmp_path_factory):
     """What `verify` gets from the configuration of the finished study."""
     study = copied(finished_study, tmp_path_factory.mktemp("expected"))
     with open(study.folder / "Snakefile", "a") as file:
-        file.write("\nimport pickle\nwith open('expected', 'wb') as file:\n    pickle.dump(expected_results(), file)\n")
+        file.write("\nimport pickle\nwith open('expected', 'wb') as file:\n    pickle.dump(PLAN.expected(), file)\n")
     study.run("--dry-run")
     return pickle.loads((study.folder / "expected").read_bytes())
 
