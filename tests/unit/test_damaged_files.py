@@ -195,6 +195,25 @@ def test_every_reader_refuses_a_value_that_is_not_the_one_written(tmp_path, read
         read(path)
 
 
+def test_a_changed_value_is_one_line_with_both_digests(tmp_path):
+    path = tmp_path / "a.h5"
+    with create(path, kind="toy", version=1, attributes={}) as file:
+        add(file, "values", np.arange(3), units="1", long_name="numbers")
+    for stated, shown in ((content_of(path), content_of(path)), ("x\x1b" * 60, "x\\x1b" * 40)):
+        with h5py.File(path, "r+") as file:
+            file["values"][0] += 1
+            set_attributes(file, {DIGEST: stated})
+            found = content_sha256(file)
+        with pytest.raises(ValueError) as caught, open_checked(path, kind="toy", version=1):
+            pass
+        assert str(caught.value) == f"{path}: damaged or changed: expected the digest {shown}, found {found}"
+
+
+def content_of(path):
+    with h5py.File(path) as file:
+        return content_sha256(file)
+
+
 def test_a_file_is_read_for_its_digest_once_while_it_stays_the_same(tmp_path, monkeypatch):
     path, digests = KINDS["lines"].write(tmp_path), []
     monkeypatch.setattr("advspectra.hdf5.content_sha256", lambda file: digests.append(file) or content_sha256(file))
