@@ -1,6 +1,8 @@
 """Fixtures of the cluster tests: clusters with and without accounting, and the results of runs without a cluster."""
 
 import copy
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import slurm
@@ -16,9 +18,16 @@ def installed():
     slurm.install()
 
 
+@pytest.fixture(scope="module")
+def short_folder():
+    """A folder with a short path: SLURM makes sockets in it, whose paths may have 108 letters at most."""
+    with TemporaryDirectory(prefix="slurm") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["no-accounting", "accounting"])
-def cluster(request, installed, tmp_path_factory):
-    with slurm.Cluster(tmp_path_factory.mktemp("slurm") / "cluster", accounting=request.param) as started:
+def cluster(request, installed, short_folder):
+    with slurm.Cluster(short_folder / f"cluster{int(request.param)}", accounting=request.param) as started:
         yield started
 
 

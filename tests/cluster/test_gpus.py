@@ -6,9 +6,9 @@ from study_on_slurm import WITNESS
 
 
 @pytest.fixture
-def one_node(installed, tmp_path):
+def one_node(installed, short_folder):
     """Processors enough for four jobs, and two GPUs."""
-    with Cluster(tmp_path / "cluster", accounting=False, nodes=1, cpus=4, memory=32000) as cluster:
+    with Cluster(short_folder / "cluster", accounting=False, nodes=1, cpus=4, memory=32000) as cluster:
         yield cluster
 
 
