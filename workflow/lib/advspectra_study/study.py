@@ -193,13 +193,7 @@ class Study:
             dataset=Dataset(**config["dataset"]),
             compute=Compute(**config["compute"]),
             networks=tuple(Network(**_as_tuples(entry)) for entry in networks),
-            attacks=tuple(
-                Attack(
-                    **_as_tuples(entry)
-                    | {"options": with_fractions("attacks", entry["family"], entry["options"], library)}
-                )
-                for entry in config["attacks"]
-            ),
+            attacks=tuple(Attack(**_as_tuples(numeric(entry))) for entry in config["attacks"]),
             transfers=tuple(Transfer(**_as_tuples(entry)) for entry in config["transfers"]),
             lines=tuple(Lines(**_as_tuples(entry)) for entry in config["lines"]),
             summary=Summary(**config["summary"]),

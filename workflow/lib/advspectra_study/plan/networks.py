@@ -20,7 +20,7 @@ from snakemake.io import ancient, touch
 from advspectra_study.config_faults import escaped
 from advspectra_study.data_identity import images_params
 from advspectra_study.plan.base import Base
-from advspectra_study.plan.step import Job, Step, Wildcards
+from advspectra_study.plan.step import Job, Step, Wildcards, jobs_by
 from advspectra_study.study import Run, Transfer, steps_and_epochs
 
 
@@ -76,7 +76,7 @@ class Networks(Base):
                 "code": self.code("settings.py"),
             },
             place="settings/{run}",
-            jobs=_runs(self.study.runs),
+            jobs=jobs_by("run", self.study.runs),
         )
 
     @cached_property
@@ -121,7 +121,7 @@ class Networks(Base):
                 "code": lambda wildcards: self.code("train.py", self._module(wildcards)),
             },
             place="train/{run}",
-            jobs=_runs(folder for folder, run in self.study.runs.items() if run.entry.checkpoints == kept),
+            jobs=jobs_by("run", (folder for folder, run in self.study.runs.items() if run.entry.checkpoints == kept)),
             limits="train",
             gpus=self.gpus,
         )
@@ -135,7 +135,7 @@ class Networks(Base):
             outputs={"predictor": self._of_run("predictor.h5")},
             params=self._network_params("predictor.py"),
             place="predictor/{run}",
-            jobs=_runs(folder for folder, run in self.study.runs.items() if run.linear),
+            jobs=jobs_by("run", (folder for folder, run in self.study.runs.items() if run.linear)),
             limits="predictor",
         )
 
@@ -263,10 +263,6 @@ class Networks(Base):
         """Return how the lines of an attack, or transfer, on a run are followed."""
         lines = self.study.lines_of(wildcards.attack, self._run(wildcards).entry)
         return {name: getattr(lines, name) for name in ("exact_images", "images", "samples", "stretch_limit")}
-
-
-def _runs(folders) -> tuple[Job, ...]:
-    return tuple({"run": folder} for folder in folders)
 
 
 def _checkpoints(jobs: Mapping[str, Mapping[str, tuple[str, ...]]]) -> tuple[Job, ...]:

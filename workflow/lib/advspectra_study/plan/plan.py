@@ -21,16 +21,10 @@ class Plan(Results):
     @cached_property
     def targets(self) -> list[str]:
         """The files that a whole study has, and from which Snakemake finds all others."""
-        shown = {
-            "tables": (self.table_names, ("csv", "md", "json")),
-            "figures": (self.figures_made, ("pdf", "png", "md", "json")),
-        }
-        found = [
-            f"{kind}/{name}.{suffix}" for kind, (names, all_) in shown.items() for name in names for suffix in all_
-        ]
-        found += [f"{name}.{suffix}" for name in ("measures", "claims", "audit") for suffix in ("csv", "json")]
-        found += [f"report.{suffix}" for suffix in ("html", "md", "json")]
-        return [f"{self.results}/{path}" for path in found]
+        made = dict.fromkeys((f"tables/{table}" for table in self.table_names), ("csv", "md", "json"))
+        made |= dict.fromkeys((f"figures/{figure}" for figure in self.figures_made), ("pdf", "png", "md", "json"))
+        made |= dict.fromkeys(("measures", "claims", "audit"), ("csv", "json")) | {"report": ("html", "md", "json")}
+        return [f"{self.results}/{name}.{suffix}" for name, suffixes in made.items() for suffix in suffixes]
 
     def expected(self) -> dict[str, dict[str, Any]]:
         """Return for each file of the study, in the order of making, the inputs, parameters and code that make it."""

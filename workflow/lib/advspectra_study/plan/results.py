@@ -13,7 +13,7 @@ from snakemake.io import report as in_snakemakes_report
 
 from advspectra.page.words import title
 from advspectra_study.conventions import audited_attacks, conventions_of
-from advspectra_study.plan.step import Job, Step, Wildcards
+from advspectra_study.plan.step import Job, Paths, Step, Wildcards, jobs_by
 from advspectra_study.plan.views import Views
 
 REFERENCE = "workflow/reference/paper.yaml"
@@ -97,7 +97,15 @@ class Results(Views):
     def tables(self) -> dict[str, Step]:
         """Files of the runs -> tables/<table>.{csv,md,json}: a rule for each table without a note."""
         return {
-            table: self._table(f"table_{table}", table, self._table_params(table))
+            table: self._table(
+                f"table_{table}",
+                table,
+                self.shown("tables", table),
+                self._table_params(table),
+                self._labels(table),
+                # a table without results is of settings, whatever the images are
+                images=self.images_file if self.about("tables", table)["files"] else [],
+            )
             for table in self.table_names
             if table not in self.noted["tables"]
         }
@@ -105,32 +113,42 @@ class Results(Views):
     @cached_property
     def table_with_note(self) -> Step:
         of = lambda name: lambda wildcards: self._table_params(wildcards.noted)[name]  # noqa: E731
-        params = {name: of(name) for name in ("module", "config", "dataset", "convention")}
-        params["note"] = lambda wildcards: self.note("tables", wildcards.noted)
-        params["code"] = lambda wildcards: self._noted_code("table.py", "tables", wildcards.noted)
-        return self._table("table_with_note", "{noted}", params, jobs=_noted(self.noted["tables"]))
+        return self._table(
+            "table_with_note",
+            "{noted}",
+            lambda wildcards: self.shown_with_note("tables", wildcards.noted),
+            {
+                **{name: of(name) for name in ("module", "config", "dataset", "convention")},
+                "note": lambda wildcards: self.note("tables", wildcards.noted),
+                "code": lambda wildcards: self._noted_code("table.py", "tables", wildcards.noted),
+            },
+            lambda wildcards: self._labels(wildcards.noted)(wildcards),
+            images=self.images_file,
+            jobs=jobs_by("noted", self.noted["tables"]),
+        )
 
-    def _table(self, name: str, table: str, params: dict[str, Any], jobs: tuple[Job, ...] = ({},)) -> Step:
-        noted = table == "{noted}"
-        compares = noted or self.about("tables", table)["files"]  # its numbers are the paper's, or not: images tell
-        csv = f"{self.results}/tables/{table}.csv"
-        labels = (lambda wildcards: self._labels(wildcards.noted)(wildcards)) if noted else self._labels(table)
+    def _table(
+        self,
+        name: str,
+        place: str,
+        runs: Any,
+        params: dict[str, Any],
+        labels: Callable,
+        *,
+        images: Paths,
+        jobs: tuple[Job, ...] = ({},),
+    ) -> Step:
+        path, caption = f"{self.results}/tables/{place}", self._caption(place)
         return self._step(
             name,
-            inputs={
-                "runs": (lambda wildcards: self.shown_with_note("tables", wildcards.noted))
-                if noted
-                else self.shown("tables", table),
-                "images": self.images_file if compares else [],
-                "reference": self.own(REFERENCE),
-            },
+            inputs={"runs": runs, "images": images, "reference": self.own(REFERENCE)},
             outputs={
-                "csv": in_snakemakes_report(csv, caption=self._caption(table), category="Tables", labels=labels),
-                "markdown": f"{self.results}/tables/{table}.md",
-                "provenance": f"{self.results}/tables/{table}.json",
+                "csv": in_snakemakes_report(f"{path}.csv", caption=caption, category="Tables", labels=labels),
+                "markdown": f"{path}.md",
+                "provenance": f"{path}.json",
             },
             params=params,
-            place=f"tables/{table}",
+            place=f"tables/{place}",
             jobs=jobs,
         )
 
@@ -167,7 +185,7 @@ class Results(Views):
             lambda wildcards: self.shown_of_development(figure, wildcards.development),
             params,
             self._labels(figure),
-            jobs=tuple({"development": place} for place in developments),
+            jobs=jobs_by("development", developments),
         )
 
     @cached_property
@@ -182,7 +200,7 @@ class Results(Views):
                 "code": lambda wildcards: self._noted_code("figure.py", "figures", wildcards.noted),
             },
             lambda wildcards: self._labels(*wildcards.noted.split("/"))(wildcards),
-            jobs=_noted(self.noted["figures"]),
+            jobs=jobs_by("noted", self.noted["figures"]),
         )
 
     def _figure(
@@ -256,7 +274,7 @@ class Results(Views):
 
     def _caption(self, name: str) -> str | None:
         """Return the caption of a table or figure in Snakemake's report; one without a caption is shown bare."""
-        name = "noted" if name == "{noted}" else name
+        name = name.strip("{}")  # of those with a note it is noted.rst
         return f"../report/{name}.rst" if (self.root / f"workflow/report/{name}.rst").exists() else None
 
     def _labels(self, name: str, attack: str = "all networks") -> Callable[[Wildcards], dict[str, str]]:
@@ -268,7 +286,3 @@ class Results(Views):
             "of": wildcards.get("development", attack),
             "file": name,
         }
-
-
-def _noted(names: list[str]) -> tuple[Job, ...]:
-    return tuple({"noted": name} for name in names)

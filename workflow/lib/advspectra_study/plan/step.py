@@ -62,6 +62,11 @@ class Step:
             yield [path.format(**job) for path in self._outputs()], [path.format(**job) for path in inputs], params
 
 
+def jobs_by(wildcard: str, values: Iterable[str]) -> tuple[Job, ...]:
+    """Return a job for each value of the one wildcard that a rule has."""
+    return tuple({wildcard: value} for value in values)
+
+
 def one_of(names: Iterable[str]) -> str:
     """Return a pattern that matches the names and nothing else."""
     return "|".join(re.escape(name) for name in names) or "(?!)"

@@ -9,8 +9,8 @@ A table or figure is a module, which says in INPUTS what it reads:
   config       (tables) sections of the configuration
 """
 
-from collections.abc import Collection, Iterable
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable
+from functools import cache, cached_property, partial
 from typing import Any
 
 from advspectra_study.plan.networks import Networks
@@ -61,15 +61,10 @@ class Views(Networks):
             and self._compares_several(figure, runs)
         ]
 
-    def about(self, kind: str, name: str) -> dict[str, Any]:
-        """Return the INPUTS of a table or figure. kind : "tables" or "figures"."""
-        if (kind, name) not in self._inputs:
-            self._inputs[kind, name] = inputs(kind, name, self.library)
-        return self._inputs[kind, name]
-
     @cached_property
-    def _inputs(self) -> dict[tuple[str, str], dict[str, Any]]:
-        return {}
+    def about(self) -> Callable[[str, str], dict[str, Any]]:
+        """A function that returns the INPUTS of a table or figure, by its kind, "tables" or "figures", and its name."""
+        return cache(partial(inputs, library=self.library))
 
     def files(
         self, kind: str, runs: Iterable[str], attacks: Iterable[str] = (), checkpoints: Collection[str] | None = None
