@@ -150,5 +150,14 @@ def copied(study: Study, folder: Path) -> Study:
     """Return a copy of a study, to be changed."""
     shutil.copytree(study.folder, folder, dirs_exist_ok=True, symlinks=True)
     copy = Study.__new__(Study)
-    copy.folder = folder
+    copy.folder, copy.targets = folder, study.targets
     return copy
+
+
+def made_with(folder: Path, config: dict, added: str, *targets: str) -> Study:
+    """Return a finished study, with lines added to the module of its attack."""
+    study = Study(folder, config, *targets)
+    with open(study.folder / "workflow/lib/advspectra/attacks/linf_pgd.py", "a") as file:
+        file.write(added)
+    study.run()
+    return study

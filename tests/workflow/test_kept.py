@@ -7,7 +7,7 @@ import time
 
 import pytest
 from interruption import kill, start, wait_for
-from study import CONFIG, Study, copied
+from study import CONFIG, copied, made_with
 
 RUN = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0"
 FILES = [f"{RUN}/{name}" for name in ("checkpoints.h5", "pgd/best/perturbations.h5", "pgd/best/spectra.h5")]
@@ -35,18 +35,12 @@ def with_steps(number, **changes):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    study = Study(tmp_path_factory.mktemp("made"), with_steps(3), *FILES)
-    with open(study.folder / "workflow/lib/advspectra/attacks/linf_pgd.py", "a") as file:
-        file.write(TOUCHY)
-    study.run()
-    return study
+    return made_with(tmp_path_factory.mktemp("made"), with_steps(3), TOUCHY, *FILES)
 
 
 @pytest.fixture
 def study(made, tmp_path):
-    study = copied(made, tmp_path)
-    study.targets = made.targets
-    return study
+    return copied(made, tmp_path)
 
 
 def there(study):

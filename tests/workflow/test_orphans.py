@@ -6,7 +6,7 @@ import time
 import psutil
 import pytest
 from interruption import scripts, start, wait_for
-from study import CONFIG, Study, copied
+from study import CONFIG, copied, made_with
 
 RESULT = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0/pgd/best/perturbations.h5"
 # attacks of 13 and 14 steps wait for a file
@@ -27,17 +27,12 @@ def build(**options):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    study = Study(tmp_path_factory.mktemp("made"), with_steps(3), RESULT)
-    with open(study.folder / "workflow/lib/advspectra/attacks/linf_pgd.py", "a") as file:
-        file.write(WAITING)
-    study.run()
-    return study
+    return made_with(tmp_path_factory.mktemp("made"), with_steps(3), WAITING, RESULT)
 
 
 @pytest.fixture
 def study(made, tmp_path):
     study = copied(made, tmp_path)
-    study.targets = made.targets
     yield study
     for steps in (13, 14):  # where a test has failed its attacks wait still
         (tmp_path / f"go{steps}").touch()

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from advspectra_study.config_checks import plain, plugin_faults, written_out
+from advspectra_study.config_checks import plain, plugin_faults
 from advspectra_study.config_faults import Fault, fill_defaults, found, joined, schema_faults
-from advspectra_study.config_files import LOADER, MOST_VALUES, repeated_keys
+from advspectra_study.config_files import LOADER, MOST_VALUES, inside_value, repeated_keys, written_out
 from advspectra_study.study import Study
 from advspectra_study.study_checks import study_faults
 
@@ -40,7 +40,7 @@ def load_config(
     """
     with open(schema_path, encoding="utf-8") as file:
         schema = yaml.load(file, LOADER)
-    if written_out(raw, {}) > MOST_VALUES:
+    if written_out(raw, inside_value) > MOST_VALUES:
         raise ConfigError([Fault((), f"found more than {MOST_VALUES} values (through aliases?); allowed: fewer")])
     faults: list[Fault] = []
     config = plain(raw, (), faults)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,6 @@ from advspectra_study.plugins import available, options_schema, own_check, spec,
 
 # what no page and no path should have
 UNSAFE = re.compile(f"{CONTROL.pattern}|<")
-# a path that a shell, and nothing else, would expand
-HOME = re.compile(r"~[^/]*/")
-
-
-def written_out(value: Any, sizes: dict[int, float]) -> float:
-    """Return how many values a config has when each alias of YAML is written out; infinity if one holds itself.
-
-    sizes : what is known already, by identity, so that each value that is there is looked at once.
-    """
-    if not isinstance(value, Mapping | list | tuple):
-        return 1
-    if id(value) not in sizes:
-        sizes[id(value)] = inf  # what an alias inside finds
-        items = value.values() if isinstance(value, Mapping) else value
-        sizes[id(value)] = 1 + sum(written_out(item, sizes) for item in items)
-    return sizes[id(value)]
 
 
 def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) -> Any:

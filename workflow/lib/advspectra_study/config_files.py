@@ -1,6 +1,6 @@
 """What Snakemake loses on the way from the files of a config, and from --config, to the config that it hands over."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from math import inf
 from pathlib import Path
@@ -28,7 +28,7 @@ def parsed(text: str) -> Any:
         root = loader.get_single_node()
         if root is None:
             return None
-        if _written_out(root, {}) > MOST_VALUES:
+        if written_out(root, inside_node) > MOST_VALUES:
             raise ValueError(f"found more than {MOST_VALUES} values (through aliases?)")
     except yaml.YAMLError as error:
         said = " ".join(str(error).replace(' in "<unicode string>",', " in").split())
@@ -40,18 +40,33 @@ def parsed(text: str) -> Any:
         raise ValueError(f"found no YAML: a value that is not what its tag says, or no date ({said})") from error
 
 
-def _written_out(node: yaml.Node, sizes: dict[int, float]) -> float:
-    """Return how many values a node has when each alias, also of a merge (<<), is written out; see `sizes`.
+def written_out(value: Any, inside: Callable[[Any], Iterable | None], sizes: dict[int, float] | None = None) -> float:
+    """Return how many values there are when each alias of YAML, also of a merge (<<), is written out.
 
-    sizes : by identity what is known already; infinity of a node that holds itself.
+    inside : returns what a value holds, None of one that holds nothing. Infinity if a value holds itself.
+    sizes : what is known already, by identity, so that each value that is there is looked at once.
     """
-    if not isinstance(node, yaml.CollectionNode):
+    sizes = {} if sizes is None else sizes
+    if (held := inside(value)) is None:
         return 1
-    if id(node) not in sizes:
-        sizes[id(node)] = inf
-        inside = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
-        sizes[id(node)] = 1 + sum(_written_out(part, sizes) for part in inside)
-    return sizes[id(node)]
+    if id(value) not in sizes:
+        sizes[id(value)] = inf  # what an alias inside finds
+        sizes[id(value)] = 1 + sum(written_out(item, inside, sizes) for item in held)
+    return sizes[id(value)]
+
+
+def inside_node(node: yaml.Node) -> Iterable | None:
+    """Return what a node of YAML holds; see written_out."""
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value if isinstance(node, yaml.SequenceNode) else None
+
+
+def inside_value(value: Any) -> Iterable | None:
+    """Return what a value that YAML gave holds; see written_out."""
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple) else None
 
 
 def repeated_keys(path: str | Path) -> list[Fault]:
