@@ -1,8 +1,9 @@
-"""The paper's networks at full size, as far as the time goes: files of a study, by the study's own writers.
+"""ResNet18 at full size as the authors ran it, five seeds: files of a study, by the study's own writers.
 
-For ResNet18, then VGG19, then the next seed: training with the recipe of config.yaml, PGD on each state, the transfer
-of the final perturbations, lines to them, the smallest epsilon, and spectra of all. The files join a study's tables
-and figures. Weights are left out: a state of ResNet18 has 45 MB.
+First all seeds are trained and their main checkpoints attacked; then, seed by seed, the rest: the attack on the class
+that the network predicts, as it is and with batch normalisation's statistics estimated anew; lines; the other
+checkpoints; the smallest epsilon. The files join a study's tables and figures. Weights are left out: a checkpoint of
+ResNet18 has 45 MB.
 """
 
 import json
@@ -12,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import h5py
 import numpy as np
@@ -22,7 +23,7 @@ import yaml
 from advspectra_study.job import provenance
 from advspectra import cuda_graph
 from advspectra.attack import balanced_subset, build_attack, perturb, transfer
-from advspectra.checkpoint_file import State, read_origin, write_checkpoints
+from advspectra.checkpoint_file import State, Training, read_origin, write_checkpoints
 from advspectra.devices import place, precision, prepare
 from advspectra.image_file import read_images
 from advspectra.line_ends import measure_lines
@@ -30,7 +31,7 @@ from advspectra.line_file import write_lines
 from advspectra.networks import build_network
 from advspectra.perturbation_file import origin, read_perturbations, write_perturbations
 from advspectra.spectrum_file import write_spectra
-from advspectra.split import on_device
+from advspectra.split import Split, on_device
 from advspectra.table import Column
 from advspectra.training import fit
 from advspectra_study.config import load_config
@@ -43,7 +44,15 @@ from benchmarks.timing import ROOT
 
 LIBRARY = ROOT / "workflow/lib"
 
-NETWORKS = ("resnet18", "vgg19")
+NETWORK = "resnet18"
+# the authors' public repository, files of 2020: rate and weight decay; the schedule is that of config.yaml
+RECIPE = {"learning_rate": 0.1, "checkpoints": {"steps": [0, 3, 10, 30, 100], "epochs": [1, 2, 5, 10, 20, 40]}}
+WEIGHT_DECAY = 5e-4
+SEEDS = 5
+TRAINING_PRECISION = "bfloat16"  # the attack's is below
+MAIN = ("best", "step=0", "step=30", "epoch=1", "epoch=5")  # checkpoints
+EARLY = ("step=0", "step=30", "epoch=1", "step=3")  # where the running statistics may lag behind the weights
+RECALIBRATION = {"batches": 16, "batch_size": 128}  # of training images
 # what differs from config.yaml: one process, images from an archive, a tenth of the images, what a GPU is fast at
 OVERRIDES = {
     "study": "gpu",
@@ -55,11 +64,10 @@ OVERRIDES = {
     "compute": {"device": "cuda", "threads": 1, "precision": "tf32", "save_every": 60},
 }
 # the smallest epsilon is looked for in float32, which takes seven times as long as tf32
-IMAGES = {"pgd": 200, "minimal_pgd": 50}
+IMAGES = {"pgd": 100, "minimal_pgd": 50}
 LINES = {"images": 50, "exact_images": 0, "samples": 51}
 # at toy size, on a CPU: whether it works
 TOY = {"epochs": 1, "steps": 5, "images": 10, "width": 1 / 16, "checkpoints": {"steps": [0], "epochs": []}}
-FIRST_STATES = ("best", "step=0", "epoch=1")
 COLUMNS = (
     Column("network", "network"),
     Column("seed", "seed"),
@@ -79,11 +87,12 @@ COLUMNS = (
 
 
 def study_of(device: torch.device, *, toy: bool, seed: int) -> Study:
-    """Return the study: config.yaml for ResNet18 and VGG19, with OVERRIDES; at toy size one of the same form."""
+    """Return the study: config.yaml for ResNet18, with RECIPE and OVERRIDES; at toy size one of the same form."""
     with open(ROOT / "config.yaml", encoding="utf-8") as file:
         config = yaml.safe_load(file) | OVERRIDES
-    config["seeds"] = [seed + number for number in config["seeds"]]
-    config["networks"] = [entry for entry in config["networks"] if entry["name"] in NETWORKS]
+    config["seeds"] = [seed + number for number in range(SEEDS)]
+    config["networks"] = [entry | RECIPE for entry in config["networks"] if entry["name"] == NETWORK]
+    config["training"]["weight_decay"] = WEIGHT_DECAY
     config["attacks"] = [attack for attack in config["attacks"] if attack["family"] != "foolbox"]
     config["lines"] = [entry | LINES for entry in config["lines"]]
     for attack in config["attacks"]:
@@ -91,7 +100,7 @@ def study_of(device: torch.device, *, toy: bool, seed: int) -> Study:
     if device.type == "cpu":
         config["compute"] = config["compute"] | {"device": "cpu", "precision": "float32"}
     if toy:
-        config["seeds"] = config["seeds"][:1]
+        config["seeds"] = config["seeds"][:2]
         config["dataset"] = {"name": "bands", "source": "band_features", "options": images.TOY}
         config["training"] |= {"epochs": TOY["epochs"]}
         config["training"]["schedule"] |= {"reset_at": None}
@@ -147,9 +156,10 @@ class TrainedRun:
         self.folder = study.folder / run.folder
         self.module = f"advspectra.models.{self.entry.architecture}"
         self.form = {"architecture": self.entry.architecture, "options": self.entry.options}
+        self.training: Training | None = None
         self.form |= {"activation": run.activation, "depth": run.depth, **study.form}
         self.states = [*self.entry.checkpoints]
-        self.states.sort(key=lambda name: FIRST_STATES.index(name) if name in FIRST_STATES else len(FIRST_STATES))
+        self.states.sort(key=lambda name: MAIN.index(name) if name in MAIN else len(MAIN))
 
     def train(self) -> None:
         """Train it; keep its states in memory, and all but their weights in checkpoints.h5."""
@@ -157,7 +167,8 @@ class TrainedRun:
         scaling = {"alpha_scaling": config["initialization"]["alpha_scaling"], "alpha": self.run.alpha}
         settings = {name: value for name, value in config["training"].items() if name not in ("search", "checkpoints")}
         start = time.perf_counter()
-        with precision(study.device, config["compute"]["precision"]):
+        used = TRAINING_PRECISION if study.device.type == "cuda" else "float32"
+        with precision(study.device, used):
             self.training = fit(
                 lambda: build_network(**self.form, **scaling, seed=self.run.seed).to(study.device),
                 study.train,
@@ -170,7 +181,7 @@ class TrainedRun:
                 **settings,
             )
         seconds = time.perf_counter() - start
-        parameters = {"training": settings, "precision": config["compute"]["precision"], "weights": "left out"}
+        parameters = {"training": settings, "precision": used, "weights": "left out"}
         about = self.identity | self.study.made_by("train.py", parameters, self.module) | place(study.device)
         write_checkpoints(
             self.folder / "states.h5",
@@ -185,7 +196,8 @@ class TrainedRun:
         (self.folder / "states.h5").unlink()
         study.listed(str(path.relative_to(study.folder)))
         best = self.training.best()
-        self.row("training", "best", best["test_accuracy"], seconds=seconds, note=place(study.device)["determinism"])
+        note = f"{used}, {place(study.device)['determinism']}"
+        self.row("training", "best", best["test_accuracy"], seconds=seconds, note=note)
 
     def row(self, work: str, name: str, accuracy: float | None = None, **more) -> None:
         """Add a row about a state."""
@@ -193,21 +205,53 @@ class TrainedRun:
         where = {"network": self.entry.name, "seed": self.run.seed, "work": work, "checkpoint": name}
         self.study.rows.add(**where, step=state.step, test_accuracy=accuracy or state.test_accuracy, **more)
 
-    def network(self, name: str) -> torch.nn.Module:
-        """Return the network in a state, in inference mode."""
+    def network(self, name: str, *, recalibrated: bool = False) -> torch.nn.Module:
+        """Return the network in a state, in inference mode.
+
+        recalibrated : with the running statistics of batch normalisation estimated anew, on training images.
+        """
         network = build_network(**self.form, alpha=1.0, alpha_scaling="plain", seed=0)
         network.load_state_dict(self.training.states[name].tensors)
-        return network.eval().to(self.study.device)
+        network = network.to(self.study.device)
+        if recalibrated:
+            recalibrate(network, self.study.train, **RECALIBRATION, seed=self.run.seed)
+        return network.eval()
 
-    def attack(self, settings: Attack, name: str, *, arithmetic: str | None = None) -> None:
-        """Attack a state. arithmetic : another precision than the study's; what comes of it is then only a row."""
+    def attack_predicted(self, settings: Attack, name: str, *, recalibrated: bool) -> None:
+        """Attack the class that the network predicts, so that every image counts."""
+        network = self.network(name, recalibrated=recalibrated)
+        test = self.study.test
+        with torch.no_grad():
+            batches = torch.arange(len(test), device=test.labels.device).split(500)
+            predicted = torch.cat([network(test.batch(index)[0]).argmax(dim=1) for index in batches])
+        kind = f"{settings.name}_predicted{'_recalibrated' if recalibrated else ''}"
+        about = {"target": "predicted class"}
+        if recalibrated:
+            about["batch_norm"] = "recalibrated: " + json.dumps(RECALIBRATION)
+        self.attack(settings, name, kind=kind, network=network, test=replace(test, labels=predicted), more=about)
+
+    def attack(
+        self,
+        settings: Attack,
+        name: str,
+        *,
+        arithmetic: str | None = None,
+        kind: str | None = None,
+        network: torch.nn.Module | None = None,
+        test: Split | None = None,
+        more: Mapping = MappingProxyType({}),
+    ) -> None:
+        """Attack a state. arithmetic : another precision than the study's; what comes of it is then only a row.
+
+        kind, network, test, more : name of the results, network, test images with labels, and attributes of its own.
+        """
         study = self.study
         attack = build_attack(settings.family, **settings.options)
         used = arithmetic or study.config["compute"]["precision"]
         start = time.perf_counter()
         found = perturb(
-            self.network(name),
-            study.test,
+            network or self.network(name),
+            test or study.test,
             balanced_subset(study.images.test_labels, settings.images),
             attack,
             batch_size=settings.batch_size,
@@ -216,10 +260,11 @@ class TrainedRun:
             seed=self.run.seed,
         )
         seconds = time.perf_counter() - start
-        about = self.about("attack.py", settings.name, name, vars(settings), f"advspectra.attacks.{settings.family}")
-        about |= {"norm": attack.norm, "epsilon": attack.epsilon}
+        kind = kind or settings.name
+        about = self.about("attack.py", kind, name, vars(settings), f"advspectra.attacks.{settings.family}")
+        about |= {"norm": attack.norm, "epsilon": attack.epsilon, **more}
         if arithmetic is None:
-            self.write(settings.name, name, found, about, seconds)
+            self.write(kind, name, found, about, seconds)
         else:
             folder = self.folder / "compared" / arithmetic
             self.write_spectra(folder / "spectra.h5", found, about)
@@ -242,12 +287,11 @@ class TrainedRun:
         about |= {"source_attack": source.name, "found_on": settings.found_on}
         self.write(settings.name, name, found, about, time.perf_counter() - start)
 
-    def lines(self, attack: str, name: str) -> None:
+    def lines(self, entry: Lines, attack: str, name: str, *, recalibrated: bool = False) -> None:
         """Follow a state along the lines to what an attack, or transfer, found."""
         study, start = self.study, time.perf_counter()
         path = self.folder / attack / name / "perturbations.h5"
         arrays, attributes = read_perturbations(path)
-        entry = study.described.lines_of(attack, self.entry)
         settings = {key: getattr(entry, key) for key in ("images", "exact_images", "samples", "stretch_limit")}
         rows = balanced_subset(arrays["label"], settings["images"])
         chosen = {key: array[rows] for key, array in arrays.items()}
@@ -255,7 +299,7 @@ class TrainedRun:
         about |= self.study.made_by("lines.py", {"lines": settings}, self.module) | place(study.device)
         del settings["images"]
         lines = measure_lines(
-            self.network(name),
+            self.network(name, recalibrated=recalibrated),
             study.test.batch(torch.from_numpy(chosen["image"]).to(study.device))[0],
             torch.from_numpy(chosen["label"]).to(study.device),
             torch.from_numpy(chosen["perturbation"]).to(study.device),
@@ -269,7 +313,8 @@ class TrainedRun:
         changes = {end: float(np.median(arrays["relu_changes"])) for end, arrays in lines.items()}
         note = ", ".join(f"{end} {value:.4f}" for end, value in changes.items())
         seconds = time.perf_counter() - start
-        self.row("lines", name, images=len(rows), seconds=seconds, note=f"median share of ReLUs that change: {note}")
+        note = f"{attack}: median share of ReLUs that change: {note}"
+        self.row("lines", name, images=len(rows), seconds=seconds, note=note)
 
     def about(self, script: str, attack: str, name: str, parameters: Mapping, *plugins: str) -> dict:
         """Return the attributes of a file of perturbations."""
@@ -312,71 +357,102 @@ class TrainedRun:
         }
 
 
-def work_on(run: TrainedRun) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield the work on a trained run, what matters most first, each with its kind."""
+def recalibrate(network: torch.nn.Module, train: Split, *, batches: int, batch_size: int, seed: int) -> None:
+    """Estimate the running statistics of batch normalisation anew, as means over batches of training images."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[: batches * batch_size]
+    network.train()
+    with torch.no_grad():
+        for index in order.to(train.labels.device).split(batch_size):
+            network(train.batch(index)[0])
+
+
+Task = tuple[str, Callable[[], None]]
+
+
+def main_work(run: TrainedRun) -> Iterator[Task]:
+    """Yield what matters most of a run, each task with its kind."""
     study = run.study.described
-    attacks = {attack.name: attack for attack in study.attacks}
+    (item,), attacks = study.transfers, {attack.name: attack for attack in study.attacks}
+    yield "training", run.train
+    for state in (state for state in run.states if state in MAIN):
+        yield "pgd", lambda state=state: run.attack(attacks["pgd"], state)
+        yield "transfer", lambda state=state: run.transfer(item, attacks["pgd"], state)
 
-    def states(item: Attack | Transfer | Lines) -> list[str]:
-        chosen = study.checkpoints_of(item, run.entry)
-        return [state for state in run.states if state in chosen]
 
-    pgd, *others = study.attacks
-    for state in states(pgd):
-        yield pgd.name, lambda state=state: run.attack(pgd, state)
-    for item in study.transfers:
-        for state in states(item):
-            yield item.name, lambda state=state, one=item: run.transfer(one, attacks[one.attack], state)
-    for item in study.lines:
-        for state in states(item)[:2]:
-            yield "lines", lambda state=state, one=item: run.lines(one.attack, state)
-    if run.entry.name == NETWORKS[0] and run.run.seed == study.config["seeds"][0]:
-        for arithmetic in ("float32", "bfloat16"):
-            yield arithmetic, lambda one=arithmetic: run.attack(pgd, "best", arithmetic=one)
-    for item in others:
-        for state in states(item):
-            yield item.name, lambda state=state, one=item: run.attack(one, state)
-    for item in study.lines:
-        for state in states(item)[2:]:
-            yield "lines", lambda state=state, one=item: run.lines(one.attack, state)
+def other_work(run: TrainedRun) -> Iterator[Task]:
+    """Yield the rest, in the order of what it tells."""
+    study = run.study.described
+    (item,), (entry,), attacks = study.transfers, study.lines, {attack.name: attack for attack in study.attacks}
+    pgd, minimal = attacks["pgd"], attacks["minimal_pgd"]
+    early = [state for state in EARLY if state in run.states]
+    main = [state for state in run.states if state in MAIN]
+    rest = [state for state in run.states if state not in MAIN]
+    for state in early[:3]:
+        for anew in (False, True):
+            yield "pgd", lambda state=state, anew=anew: run.attack_predicted(pgd, state, recalibrated=anew)
+    for state in main[:2]:
+        yield "lines", lambda state=state: run.lines(entry, item.name, state)
+    for state in early[:1]:
+        for anew, name in ((False, "pgd_predicted"), (True, "pgd_predicted_recalibrated")):
+            yield "lines", lambda state=state, name=name, anew=anew: run.lines(entry, name, state, recalibrated=anew)
+    for state in rest:
+        yield "pgd", lambda state=state: run.attack(pgd, state)
+        yield "transfer", lambda state=state: run.transfer(item, pgd, state)
+    for state in early[:1]:
+        for anew in (False, True):
+            yield "minimal", lambda state=state, anew=anew: run.attack_predicted(minimal, state, recalibrated=anew)
+    for state in main:
+        yield "minimal", lambda state=state: run.attack(minimal, state)
+    for state in early[3:]:
+        for anew in (False, True):
+            yield "pgd", lambda state=state, anew=anew: run.attack_predicted(pgd, state, recalibrated=anew)
+    for state in main[2:] + rest:
+        yield "lines", lambda state=state: run.lines(entry, item.name, state)
+    for arithmetic in ("float32", "bfloat16"):
+        yield arithmetic, lambda one=arithmetic: run.attack(pgd, "best", arithmetic=one)
+
+
+def in_turns(runs: list[TrainedRun]) -> Iterator[tuple[TrainedRun, Task]]:
+    """Yield the work: the main work run after run, then task by task of the rest, each for all runs."""
+    for run in runs:
+        for task in main_work(run):
+            yield run, task
+    for tasks in zip(*(other_work(run) for run in runs), strict=True):
+        yield from zip(runs, tasks, strict=True)
 
 
 def main() -> None:
-    """Train and attack, network after network and seed after seed; what the time does not suffice for is left."""
+    """Train and attack; what the time does not suffice for is left."""
     out, work, device_type = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     start = time.perf_counter()
     device = prepare(device_type, threads=1)
     study = Work(study_of(device, toy=sys.argv[4] == "toy", seed=int(sys.argv[5])), out, work, device)
     study.rows.add(work="images", seconds=time.perf_counter() - start, images=len(study.images.train_labels))
-    runs = sorted(study.described.runs.values(), key=lambda run: (run.seed, NETWORKS.index(run.entry.name)))
-    longest: dict[str, float] = {}  # of each kind of work, by network
-    for one in runs:
-        run = TrainedRun(study, one)
-        tasks = [("training", run.train)]
-        done = 0
-        while done < len(tasks):
-            kind, task = tasks[done]
-            name = f"{one.entry.name} {kind}"
-            if seconds_left() < 1.1 * longest.get(name, 0) + 2:
-                study.rows.add(network=one.entry.name, seed=one.seed, work=kind, note="no time was left for it")
-                if kind == "training":
-                    return
-                tasks = [task for task in tasks[done:] if task[0] != kind]
-                done = 0
-                continue
-            start = time.perf_counter()
-            try:
+    longest: dict[str, float] = {}  # of each kind of work
+    left_out = set()
+    for run, (kind, task) in in_turns([TrainedRun(study, run) for run in study.described.runs.values()]):
+        where = {"network": run.entry.name, "seed": run.run.seed, "work": kind}
+        if kind != "training" and run.training is None:
+            continue
+        if seconds_left() < 1.1 * longest.get(kind, 0) + 2:
+            if (run, kind) not in left_out:
+                study.rows.add(**where, note="no time was left for it")
+            left_out.add((run, kind))
+            continue
+        start = time.perf_counter()
+        try:
+            task()
+        except Exception:  # whatever it is, the other work is still to be done
+            traceback.print_exc()
+            study.rows.add(**where, note="failed, see log.txt")
+            if kind == "training":  # once more, without graphs
+                cuda_graph.GRAPHED = set()
                 task()
-            except Exception:  # whatever it is, the other work is still to be done
-                traceback.print_exc()
-                study.rows.add(network=one.entry.name, seed=one.seed, work=kind, note="failed, see log.txt")
-                if kind == "training":  # once more, without graphs
-                    cuda_graph.GRAPHED = set()
-                    task()
-            longest[name] = max(longest.get(name, 0), time.perf_counter() - start)
-            done += 1
-            if kind == "training":
-                tasks += work_on(run)
+        longest[kind] = max(longest.get(kind, 0), time.perf_counter() - start)
 
 
 if __name__ == "__main__":
