@@ -5,8 +5,8 @@ import sys
 import time
 from pathlib import Path
 
-from advspectra.devices import prepare
-from advspectra.image_file import read_images
+from advspectra.files.images import read_images
+from advspectra.machine.devices import prepare
 from benchmarks import arrays, attacks, networks, report, training, workflow
 from benchmarks.timing import ROOT, Measurement, take_turns
 

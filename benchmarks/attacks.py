@@ -13,11 +13,11 @@ import foolbox
 import torch
 from torch.nn import functional
 
-from advspectra.attack import balanced_subset, build_attack
-from advspectra.checkpoint_file import load_network
-from advspectra.devices import prepare
-from advspectra.image_file import read_images
-from advspectra.simplified import simplified
+from advspectra.files.checkpoints import load_network
+from advspectra.files.images import read_images
+from advspectra.machine.devices import prepare
+from advspectra.networks.simplified import simplified
+from advspectra.perturb import balanced_subset, build_attack
 from benchmarks.networks import form_of
 from benchmarks.timing import Contender, fastest, plain_torch
 

@@ -1,8 +1,9 @@
 """Do intervals and verdicts keep what they promise, on simulated data? `python -m benchmarks.calibration`, see --help.
 
 Studies whose truth is known are drawn from regimes that differ in where the variance comes from, each is given to
-advspectra.inference as advspectra.claims does it, and it is counted how often the truth lies in the interval. From the
-same studies families of claims are made whose truth is exactly at their threshold, or at the edge of their margin:
+advspectra.statistics.inference as advspectra.claims.evaluate does it, and it is counted how often the truth lies in the
+interval. From the same studies families of claims are made whose truth is exactly at their threshold, or at the edge
+of their margin:
 every `supported` and every `contradicted` is false, and comes from advspectra.claims with its correction for the number
 of claims. A table goes to benchmarks/results/<name>/calibration.{csv,md}.
 """
@@ -18,10 +19,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import special, stats
 
-from advspectra import inference
-from advspectra.claims import CONTRADICTED, PARTLY, SUPPORTED, Claim, Part, corrected
-from advspectra.devices import prepare
-from advspectra.inference import Inference, Sample, infer
+from advspectra.claims.evaluate import CONTRADICTED, PARTLY, SUPPORTED, Claim, Part, corrected
+from advspectra.machine.devices import prepare
+from advspectra.statistics import inference
+from advspectra.statistics.inference import Inference, Sample, infer
 from advspectra.table import Column, Table
 from benchmarks import report
 from benchmarks.timing import ROOT

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advspectra.attack import balanced_subset
-from advspectra.checkpoint_file import load_network
-from advspectra.devices import prepare
-from advspectra.image_file import read_images
-from advspectra.line_ends import random_directions
-from advspectra.lines import PiecewiseLinear
-from advspectra.perturbation_file import read_perturbations
+from advspectra.files.checkpoints import load_network
+from advspectra.files.images import read_images
+from advspectra.files.perturbations import read_perturbations
+from advspectra.lines.ends import random_directions
+from advspectra.lines.follow import PiecewiseLinear
+from advspectra.machine.devices import prepare
+from advspectra.perturb import balanced_subset
 from advspectra.table import Column, Table
 from benchmarks import report
 from benchmarks.timing import ROOT

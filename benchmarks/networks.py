@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from advspectra.checkpoint_file import load_network, write_checkpoints
 from advspectra.datasets import band_features
-from advspectra.image_file import ImageSet, write_images
-from advspectra.networks import build_network
+from advspectra.files.checkpoints import load_network, write_checkpoints
+from advspectra.files.images import ImageSet, write_images
+from advspectra.networks.build import build_network
 from advspectra.split import on_device
 from advspectra.training import evaluate, fit
 from benchmarks.timing import ROOT

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from advspectra.plotting import new_figure
+from advspectra.drawing.plotting import new_figure
 from benchmarks import attacks, training
 
 PARTS = {  # part -> the plain way, which the plot takes for 1

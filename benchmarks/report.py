@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advspectra.devices import place
-from advspectra.plotting import style
+from advspectra.drawing.plotting import style
+from advspectra.machine.devices import place
 from advspectra.table import Column, Table
 from benchmarks import arrays, attacks, training
 from benchmarks.plot import PARTS, plot

@@ -8,10 +8,10 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from advspectra.devices import prepare
-from advspectra.image_file import read_images
+from advspectra.files.images import read_images
 from advspectra.layers import CircularConv2d, ShallowNetwork
-from advspectra.networks import build_network
+from advspectra.machine.devices import prepare
+from advspectra.networks.build import build_network
 from advspectra.split import on_device
 from advspectra.training import train
 from benchmarks.networks import NETWORKS, form_of

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from advspectra.devices import prepare
+from advspectra.machine.devices import prepare
 from benchmarks import report
 from benchmarks.gpu import pack
 from benchmarks.gpu.rows import DEADLINE

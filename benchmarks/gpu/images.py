@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from advspectra.datasets import band_features, image_folder
-from advspectra.image_file import write_images
+from advspectra.files.images import write_images
 from benchmarks.networks import EMBEDDED
 from benchmarks.timing import ROOT
 

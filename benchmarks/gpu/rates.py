@@ -20,14 +20,14 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from advspectra import cuda_graph
-from advspectra.attack import build_attack
-from advspectra.cuda_graph import captured
-from advspectra.devices import precision, prepare
+from advspectra.files.progress import NOTHING_KEPT
 from advspectra.layers import CircularConv2d, ShallowNetwork
-from advspectra.networks import build_network
-from advspectra.progress import NOTHING_KEPT
-from advspectra.simplified import simplified
+from advspectra.machine import cuda_graph
+from advspectra.machine.cuda_graph import captured
+from advspectra.machine.devices import precision, prepare
+from advspectra.networks.build import build_network
+from advspectra.networks.simplified import simplified
+from advspectra.perturb import build_attack
 from advspectra.split import on_device
 from advspectra.table import Column
 from advspectra.training import train

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advspectra import devices
-from advspectra.networks import build_network
+from advspectra.machine import devices
+from advspectra.networks.build import build_network
 from advspectra.split import on_device
 from advspectra.table import Column
 from advspectra.training import train

@@ -21,20 +21,20 @@ import torch
 import yaml
 
 from advspectra_study.job import provenance
-from advspectra import cuda_graph
-from advspectra.attack import balanced_subset, build_attack, perturb, transfer
-from advspectra.checkpoint_file import State, Training, read_origin, write_checkpoints
-from advspectra.devices import place, precision, prepare
-from advspectra.image_file import read_images
-from advspectra.line_ends import measure_lines
-from advspectra.line_file import write_lines
-from advspectra.networks import build_network
-from advspectra.perturbation_file import origin, read_perturbations, write_perturbations
-from advspectra.spectrum_file import write_spectra
+from advspectra.files.checkpoints import Checkpoint, Training, read_origin, write_checkpoints
+from advspectra.files.images import read_images
+from advspectra.files.lines import write_lines
+from advspectra.files.perturbations import origin, read_perturbations, write_perturbations
+from advspectra.files.spectra import write_spectra
+from advspectra.lines.ends import measure_lines
+from advspectra.machine import cuda_graph
+from advspectra.machine.devices import place, precision, prepare
+from advspectra.networks.build import build_network
+from advspectra.perturb import balanced_subset, build_attack, perturb, transfer
 from advspectra.split import Split, on_device
 from advspectra.table import Column
 from advspectra.training import fit
-from advspectra_study.config import load_config
+from advspectra_study.config.load import load_config
 from advspectra_study.fingerprint import code_fingerprint
 from advspectra_study.study import Attack, Lines, Run, Study, Transfer, steps_and_epochs
 from benchmarks.gpu import images
@@ -189,9 +189,9 @@ class TrainedRun:
             architecture=self.form,
             attributes=about,
         )
-        bare = {name: replace(state, tensors={}) for name, state in self.training.states.items()}
+        bare = {name: replace(state, tensors={}) for name, state in self.training.checkpoints.items()}
         path = self.folder / "checkpoints.h5"
-        write_checkpoints(path, replace(self.training, states=bare), architecture=self.form, attributes=about)
+        write_checkpoints(path, replace(self.training, checkpoints=bare), architecture=self.form, attributes=about)
         self.origins = {name: read_origin(self.folder / "states.h5", name=name) for name in self.states}
         (self.folder / "states.h5").unlink()
         study.listed(str(path.relative_to(study.folder)))
@@ -201,7 +201,7 @@ class TrainedRun:
 
     def row(self, work: str, name: str, accuracy: float | None = None, **more) -> None:
         """Add a row about a state."""
-        state: State = self.training.states[name]
+        state: Checkpoint = self.training.checkpoints[name]
         where = {"network": self.entry.name, "seed": self.run.seed, "work": work, "checkpoint": name}
         self.study.rows.add(**where, step=state.step, test_accuracy=accuracy or state.test_accuracy, **more)
 
@@ -211,7 +211,7 @@ class TrainedRun:
         recalibrated : with the running statistics of batch normalisation estimated anew, on training images.
         """
         network = build_network(**self.form, alpha=1.0, alpha_scaling="plain", seed=0)
-        network.load_state_dict(self.training.states[name].tensors)
+        network.load_state_dict(self.training.checkpoints[name].tensors)
         network = network.to(self.study.device)
         if recalibrated:
             recalibrate(network, self.study.train, **RECALIBRATION, seed=self.run.seed)

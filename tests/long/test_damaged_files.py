@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from damaged_files import DAMAGES, GOOD, SECONDS, grow, outcomes
 
-from advspectra_study.verification import verify
+from advspectra_study.verify.verification import verify
 
 
 def test_of_1600_damaged_hdf5_files_none_is_taken_for_what_it_is_not(tmp_path):

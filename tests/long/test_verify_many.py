@@ -10,7 +10,7 @@ from pathlib import Path
 
 from small_study import DELTA, FOLDER, RUN, SPECTRA, TABLE, write_small_study
 
-from advspectra_study.verification import verify
+from advspectra_study.verify.verification import verify
 
 
 def write_copies(expected, count):

@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from advspectra.hdf5 import DIGEST, content_sha256, set_attributes
+from advspectra.files.hdf5 import DIGEST, content_sha256, set_attributes
 
 SECONDS, BYTES = 10, 2**30  # that one file may take; beside them the modules of the process have their own memory
 SECTOR = 512

@@ -8,15 +8,15 @@ import h5py
 import numpy as np
 
 from advspectra_study.job import sha256
-from advspectra import checkpoint_file
-from advspectra.hdf5 import DIGEST, content_sha256
-from advspectra.image_file import ImageSet, write_images
-from advspectra.networks import build_network
-from advspectra.perturbation_file import write_perturbations
-from advspectra.predictor_file import write_predictor
-from advspectra.spectrum_file import write_spectra
-from advspectra_study.sealed import DIGEST as JSON_DIGEST
-from advspectra_study.sealed import sealed
+from advspectra.files import checkpoints as checkpoint_file
+from advspectra.files.hdf5 import DIGEST, content_sha256
+from advspectra.files.images import ImageSet, write_images
+from advspectra.files.perturbations import write_perturbations
+from advspectra.files.predictors import write_predictor
+from advspectra.files.spectra import write_spectra
+from advspectra.networks.build import build_network
+from advspectra_study.verify.sealed import DIGEST as JSON_DIGEST
+from advspectra_study.verify.sealed import sealed
 
 FOLDER = "results/s"
 RUN = f"{FOLDER}/d/n"
@@ -65,7 +65,7 @@ def write_small_study() -> dict[str, dict]:
         network = build_network(
             **FORM, image_shape=SHAPE, classes=CLASSES, alpha=1.0, alpha_scaling="plain", seed=1 + step
         )
-        training.states[name] = checkpoint_file.State(step, step // 4, 0.5, dict(network.state_dict()))
+        training.checkpoints[name] = checkpoint_file.State(step, step // 4, 0.5, dict(network.state_dict()))
     made = attributes(CHECKPOINTS, IMAGES, checkpoints={"steps": [0]})
     del expected[CHECKPOINTS]["parameters"]["checkpoints"]
     checkpoint_file.write_history(HISTORY, training)

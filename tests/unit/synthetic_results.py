@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from advspectra import fourier, line_file
-from advspectra.hdf5 import DIGEST, add, create, set_attributes
+from advspectra import fourier
+from advspectra.files import lines as line_file
+from advspectra.files.hdf5 import DIGEST, add, create, set_attributes
 
 EPSILON = 8 / 255
 STEPS_PER_EPOCH = 100

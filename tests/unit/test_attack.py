@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from advspectra import countdown, progress
-from advspectra.attack import Attack, balanced_subset, build_attack, perturb, transfer
-from advspectra.networks import build_network
+from advspectra.files import progress
+from advspectra.machine import countdown
+from advspectra.networks.build import build_network
+from advspectra.perturb import Attack, balanced_subset, build_attack, perturb, transfer
 from advspectra.split import Split
 
 EPSILON = 8 / 255

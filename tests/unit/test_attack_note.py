@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 from synthetic_results import identity, write_run
 
-from advspectra.attack_note import noted
+from advspectra.drawing.attack_note import noted
 from advspectra.results import by_network, read_runs
 from advspectra.table import Column, Table
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from advspectra import fourier
-from advspectra.attack import balanced_subset, build_attack, perturb
 from advspectra.datasets.band_features import load
-from advspectra.networks import build_network
+from advspectra.networks.build import build_network
+from advspectra.perturb import balanced_subset, build_attack, perturb
 from advspectra.split import on_device
 from advspectra.training import train
 

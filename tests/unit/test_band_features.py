@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from advspectra.datasets import band_features
-from advspectra.image_file import read_images, write_images
+from advspectra.files.images import read_images, write_images
 
 DEFAULTS = {name: schema["default"] for name, schema in band_features.SPEC["options"].items() if "default" in schema}
 BANDS = [{"low": 2, "high": 4}, {"low": 6, "high": 9}, {"low": 12, "high": 15}]

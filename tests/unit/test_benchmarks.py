@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from advspectra import fourier
-from advspectra.image_file import read_images
+from advspectra.files.images import read_images
 from advspectra.layers import CircularConv2d
 
 sys.path.insert(0, str(Path(__file__).parents[2]))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from advspectra import inference
+from advspectra.statistics import inference
 from benchmarks import calibration
 from benchmarks.calibration import Regime, additive, coverage, studies, verdicts
 

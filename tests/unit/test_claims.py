@@ -14,8 +14,8 @@ from damaged_files import changed
 from scipy.optimize import brentq
 from synthetic_results import identity, write_development, write_run
 
-from advspectra import audit, evidence
-from advspectra.claims import (
+from advspectra.claims import audit, evidence
+from advspectra.claims.evaluate import (
     CONTRADICTED,
     NOT_TESTED,
     ONE_SEED,
@@ -28,12 +28,12 @@ from advspectra.claims import (
     corrected,
     evaluate,
 )
-from advspectra.hdf5 import attributes_of
-from advspectra.inference import Sample, infer
-from advspectra.measures import MEASURES, Conventions
+from advspectra.claims.measures import MEASURES, Conventions
+from advspectra.files.hdf5 import attributes_of
 from advspectra.results import NAMES, read_runs
-from advspectra_study.claim_files import read_claims
-from advspectra_study.config import ConfigError
+from advspectra.statistics.inference import Sample, infer
+from advspectra_study.config.claims import read_claims
+from advspectra_study.config.load import ConfigError
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 PAPER = yaml.safe_load((WORKFLOW / "reference/paper.yaml").read_text(encoding="utf-8"))

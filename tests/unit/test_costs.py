@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from advspectra_study.config import load_config
+from advspectra_study.config.load import load_config
 from advspectra_study.plan.costs import Costs
 from advspectra_study.study import Study
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from advspectra import countdown
-from advspectra.attack import build_attack, perturb
-from advspectra.countdown import Countdown, duration
-from advspectra.line_ends import measure_lines
+from advspectra.lines.ends import measure_lines
+from advspectra.machine import countdown
+from advspectra.machine.countdown import Countdown, duration
+from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
 from advspectra.training import train
 

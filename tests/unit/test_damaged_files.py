@@ -12,7 +12,9 @@ from damaged_files import BAD, GOOD, Reader, judged, outcomes
 from damaged_results import KINDS
 from test_hostile_input import MAKE, READERS
 
-from advspectra.hdf5 import (
+from advspectra.files.checks import check_result
+from advspectra.files.guard import ADDRESSES, COLLECTION, TEXT_BYTES
+from advspectra.files.hdf5 import (
     DIGEST,
     add,
     add_scale,
@@ -23,8 +25,6 @@ from advspectra.hdf5 import (
     recorded_sha256,
     set_attributes,
 )
-from advspectra.hdf5_guard import ADDRESSES, COLLECTION, TEXT_BYTES
-from advspectra.result_checks import check_result
 from advspectra.results import read_runs
 
 
@@ -216,7 +216,9 @@ def content_of(path):
 
 def test_a_file_is_read_for_its_digest_once_while_it_stays_the_same(tmp_path, monkeypatch):
     path, digests = KINDS["lines"].write(tmp_path), []
-    monkeypatch.setattr("advspectra.hdf5.content_sha256", lambda file: digests.append(file) or content_sha256(file))
+    monkeypatch.setattr(
+        "advspectra.files.hdf5.content_sha256", lambda file: digests.append(file) or content_sha256(file)
+    )
     for _ in range(3):
         READERS["lines"][1](path)
     assert len(digests) == 1
@@ -229,6 +231,6 @@ def test_a_file_is_read_for_its_digest_once_while_it_stays_the_same(tmp_path, mo
 
 def test_a_large_file_is_opened_without_its_digest_where_little_of_it_is_needed(tmp_path, monkeypatch):
     path = KINDS["images"].write(tmp_path)
-    monkeypatch.setattr("advspectra.hdf5.content_sha256", lambda _: pytest.fail("the whole file was read"))
+    monkeypatch.setattr("advspectra.files.hdf5.content_sha256", lambda _: pytest.fail("the whole file was read"))
     with open_checked(path, kind="images", version=1, digest=False) as file:
         assert file["train/images"].shape == (4, 3, 8, 8)

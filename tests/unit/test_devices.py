@@ -7,8 +7,8 @@ from torch.backends import cuda, cudnn
 from torch.nn import functional
 from torch.utils import deterministic
 
-from advspectra import devices
-from advspectra.devices import place, precision, prepare
+from advspectra.machine import devices
+from advspectra.machine.devices import place, precision, prepare
 
 CPU = torch.device("cpu")
 

@@ -19,8 +19,8 @@ from synthetic_results import (
     write_spectra,
 )
 
-from advspectra import learning_curves, plotting
-from advspectra.example import choose_image
+from advspectra.drawing import learning_curves, plotting
+from advspectra.drawing.example import choose_image
 from advspectra.results import NAMES, by_network, read_runs
 
 FIGURES = ("fig04", "fig05", "fig08", "fig09", "fig10", "fig11")
@@ -299,7 +299,7 @@ def test_figure_2_shows_accuracy_and_success_over_epochs(development):
     assert epochs[:5] == [0, 0.01, 0.1, 0.3, 1] and epochs[-1] == 20 and accuracies[-1] == pytest.approx(0.8)
     epochs, success = found["success of pgd"]
     assert epochs == [0, 0.01, 0.1, 0.3, 1, 2, 5, 10, 20]
-    expected = [state.perturbations().success.mean() for state in runs[0].states("pgd")]
+    expected = [state.perturbations().success.mean() for state in runs[0].attacked("pgd")]
     assert success == expected and success[0] == 0 < success[-1]
     assert "Transfers: moved (found by pgd on the state best)" in caption and "Convention paper" in caption
 
@@ -307,7 +307,7 @@ def test_figure_2_shows_accuracy_and_success_over_epochs(development):
 def test_figure_2_has_a_curve_for_each_state_with_success(development):
     runs = read_runs(development)
     figure, _ = draw("fig02", runs)
-    spectra = [state.spectra("paper") for state in runs[0].states("pgd")]
+    spectra = [state.spectra("paper") for state in runs[0].attacked("pgd")]
     assert len(panel(figure, "b").lines) == sum(one.selected > 0 for one in spectra)
     last = spectra[-1].radial_energy / spectra[-1].radial_energy.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(panel(figure, "b").lines[-1].get_ydata(), last.mean(axis=0))
@@ -317,7 +317,7 @@ def test_figure_2_has_a_curve_for_each_state_with_success(development):
 def test_figure_3_counts_the_images_without_success_and_shows_six_spectra(development):
     runs = read_runs(development)
     figure, caption = draw("fig03", runs)
-    perturbations = [state.perturbations() for state in runs[0].states("pgd")]
+    perturbations = [state.perturbations() for state in runs[0].attacked("pgd")]
     failed = [int((~one.success).sum()) for one in perturbations]
     wrong = [int((~one.correct).sum()) for one in perturbations]
     assert f"initialisation {failed[0]} ({wrong[0]})" in caption and f"epoch 20 {failed[-1]} ({wrong[-1]})" in caption
@@ -338,7 +338,7 @@ def test_figure_3_says_that_a_fixed_epsilon_cannot_show_a_falling_norm(tmp_path)
 def test_the_development_has_the_means_over_images_at_each_step(development):
     runs = read_runs(development)
     figure, _ = draw("development", runs)
-    states = runs[0].states("pgd")
+    states = runs[0].attacked("pgd")
     later = [(state.step, state.perturbations(), state.spectra("paper")) for state in states if state.step]
     for letter, values in {
         "c": [one.l2[one.success].mean() if one.success.any() else np.nan for _, one, _ in later],
@@ -347,7 +347,7 @@ def test_the_development_has_the_means_over_images_at_each_step(development):
         curve = panel(figure, letter).lines[0]
         assert curve.get_xdata().tolist() == [step for step, _, _ in later]
         np.testing.assert_allclose(curve.get_ydata(), values)
-    lines = [state.lines() for state in runs[0].states("moved")]
+    lines = [state.lines() for state in runs[0].attacked("moved")]
     heights = [line.get_ydata()[-1] for line in panel(figure, "g").lines if len(line.get_ydata()) == 8]
     assert heights == [getattr(lines[-1], end).breakpoints.mean() for end in ("adversarial", "random", "boundary")]
 

@@ -11,10 +11,10 @@ from study import ROOT
 from torch import nn
 
 from advspectra import foolbox_classes
-from advspectra.attack import build_attack, perturb
 from advspectra.foolbox_classes import REQUIRED
+from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
-from advspectra_study.attack_checks import UNUSABLE, class_faults
+from advspectra_study.config.attacks import UNUSABLE, class_faults
 
 NAMES = sorted(foolbox_classes.class_names())
 # of each class one name, an alias where there is one

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from advspectra import gpu_slots
+from advspectra.machine import gpu_slots
 
 CLAIM = """
 import os, sys
-from advspectra.gpu_slots import VISIBLE, claim
+from advspectra.machine.gpu_slots import VISIBLE, claim
 claim()
 print(os.environ.get(VISIBLE), flush=True)
 sys.stdin.read()
@@ -160,7 +160,7 @@ def test_without_a_gpu_nothing_happens(processes, monkeypatch):
 def test_a_job_on_cuda_claims_its_gpu_before_cuda_looks_for_any(folder, monkeypatch):
     import torch
 
-    from advspectra.devices import prepare
+    from advspectra.machine.devices import prepare
 
     seen = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: seen.append(os.environ[gpu_slots.VISIBLE]))

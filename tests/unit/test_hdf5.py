@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from advspectra.hdf5 import (
+from advspectra.files.hdf5 import (
     DIGEST,
     add,
     add_scale,
@@ -170,7 +170,7 @@ def test_the_digest_is_that_of_files_already_written():
     ("at_once", "rows"), [(1, [1, 1, 1]), (8, [1, 1, 1]), (17, [2, 1]), (23, [2, 1]), (24, [3]), (2**26, [3])]
 )
 def test_the_digest_of_a_large_array_is_of_as_many_rows_as_are_read_at_once(monkeypatch, at_once, rows):
-    monkeypatch.setattr("advspectra.hdf5.SLAB", at_once)
+    monkeypatch.setattr("advspectra.files.hdf5.SLAB", at_once)
     values = np.arange(12, dtype="<i2").reshape(3, 4)  # 8 bytes a row
     with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
         file["values"] = values
@@ -238,7 +238,7 @@ def test_the_digest_is_of_the_content_not_of_how_it_lies_in_the_file(tmp_path):
 
 
 def test_an_array_larger_than_what_is_read_at_once_has_its_digest_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("advspectra.hdf5.SLAB", 100)
+    monkeypatch.setattr("advspectra.files.hdf5.SLAB", 100)
     write(tmp_path / "a.h5", values=np.arange(99.0))
     with h5py.File(tmp_path / "a.h5", "r+") as file:
         assert content_sha256(file) == attributes_of(file)[DIGEST]

@@ -24,19 +24,21 @@ import torch
 from damaged_files import changed
 from PIL import Image
 
-from advspectra import checkpoint_file, memory, result_files
-from advspectra.attack import Perturbations
-from advspectra.checkpoint_file import State, Training, load_network, read_origin, write_checkpoints
 from advspectra.datasets import cifar10, image_folder
-from advspectra.hdf5 import open_checked
-from advspectra.image_file import ImageSet, read_images, write_images
-from advspectra.line_file import ABOUT, write_lines
-from advspectra.networks import build_network
-from advspectra.perturbation_file import read_perturbations, write_perturbations
-from advspectra.predictor_file import write_predictor
-from advspectra.result_checks import check_result
+from advspectra.files import checkpoints as checkpoint_file
+from advspectra.files import results as result_files
+from advspectra.files.checkpoints import Checkpoint, Training, load_network, read_origin, write_checkpoints
+from advspectra.files.checks import check_result
+from advspectra.files.hdf5 import open_checked
+from advspectra.files.images import ImageSet, read_images, write_images
+from advspectra.files.lines import ABOUT, write_lines
+from advspectra.files.perturbations import read_perturbations, write_perturbations
+from advspectra.files.predictors import write_predictor
+from advspectra.files.spectra import write_spectra
+from advspectra.machine import memory
+from advspectra.networks.build import build_network
+from advspectra.perturb import Perturbations
 from advspectra.results import read_runs
-from advspectra.spectrum_file import write_spectra
 
 FORM = {
     "architecture": "fully_connected",
@@ -81,7 +83,7 @@ def make_checkpoints(path):
     row = {"epoch": 1, "step": 5, "learning_rate": 0.1, "train_loss": 1.0, "train_accuracy": 0.5, "test_accuracy": 0.25}
     training = Training(history=[row], best_epoch=1, learning_rate=0.1)
     network = build_network(**FORM, alpha=1, alpha_scaling="plain", seed=7)
-    training.states["best"] = State(5, 1, 0.25, network.state_dict())
+    training.checkpoints["best"] = Checkpoint(5, 1, 0.25, network.state_dict())
     write_checkpoints(path, training, architecture=FORM, attributes=IDENTITY)
 
 
@@ -559,7 +561,9 @@ def test_a_foreign_format_is_named_without_its_control_characters(tmp_path):
 )
 def test_a_network_of_any_size_is_refused_before_it_is_built(tmp_path, attributes, message, nothing_read, monkeypatch):
     make_checkpoints(tmp_path / "checkpoints.h5")
-    monkeypatch.setattr("advspectra.hdf5._require_whole", lambda *_: None)  # who forges a file puts its digest right
+    monkeypatch.setattr(
+        "advspectra.files.hdf5._require_whole", lambda *_: None
+    )  # who forges a file puts its digest right
     with h5py.File(tmp_path / "checkpoints.h5", "r+") as file:
         file.attrs.update(attributes)
     devices = []

@@ -7,9 +7,9 @@ import pytest
 import torch
 from study import CONFIG, ROOT
 
-from advspectra.attack import balanced_subset
-from advspectra.image_file import ImageSet, write_images
-from advspectra_study.config import ConfigError, load_config
+from advspectra.files.images import ImageSet, write_images
+from advspectra.perturb import balanced_subset
+from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.image_checks import image_faults, require_fit
 from advspectra_study.machine import lacks
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from damaged_files import changed
 
-from advspectra.hdf5 import create
-from advspectra.image_file import ImageSet, read_images, write_images
+from advspectra.files.hdf5 import create
+from advspectra.files.images import ImageSet, read_images, write_images
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_images_are_a_map_of_the_file_that_cannot_be_written_to(images, tmp_path
 
 
 def test_images_larger_than_the_memory_are_read(images, tmp_path, monkeypatch):
-    monkeypatch.setattr("advspectra.hdf5._require_whole", lambda *_: None)  # a tebibyte takes an hour
+    monkeypatch.setattr("advspectra.files.hdf5._require_whole", lambda *_: None)  # a tebibyte takes an hour
     path, count = tmp_path / "images.h5", 2**40 // (3 * 5 * 4)  # a tebibyte, of which the disk holds nothing
     write_images(path, images)
     with h5py.File(path, "a") as file:

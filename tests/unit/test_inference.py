@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from advspectra.inference import Inference, Sample, holm, infer, sign_flip
+from advspectra.statistics.inference import Inference, Sample, holm, infer, sign_flip
 
 
 def mean(of_images):

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from advspectra.attack import build_attack, perturb
-from advspectra.networks import build_network
+from advspectra.perturb import build_attack, perturb
+from advspectra.networks.build import build_network
 from advspectra.split import Split
 
 torch.set_num_threads(1)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from advspectra.hdf5 import create
+from advspectra.files.hdf5 import create
 from advspectra_study import job, machine
 
 

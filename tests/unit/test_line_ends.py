@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from advspectra.line_ends import measure_lines, random_directions, stretched_to_boundary
-from advspectra.line_file import ABOUT, write_lines
-from advspectra.lines import PiecewiseLinear, roughness
+from advspectra.files.lines import ABOUT, write_lines
+from advspectra.lines.ends import measure_lines, random_directions, stretched_to_boundary
+from advspectra.lines.follow import PiecewiseLinear, roughness
 
 SHAPE = (1, 3, 4)
 SETTINGS = {"exact_images": 2, "samples": 41, "stretch_limit": 64, "seed": 3}

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from advspectra.lines import PiecewiseLinear, roughness
-from advspectra.networks import build_network
+from advspectra.lines.follow import PiecewiseLinear, roughness
+from advspectra.networks.build import build_network
 
 SCAN = 100_001
 SHAPE = (3, 5, 5)

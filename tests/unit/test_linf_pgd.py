@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import advspectra.attacks.linf_pgd as linf_pgd
-from advspectra.attack import build_attack, perturb
+from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
 
 EPSILON = 8 / 255

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from advspectra.hdf5 import create, replacing
+from advspectra.files.hdf5 import create, replacing
 from advspectra_study.kept import second_name
 from advspectra_study.maker import making
 
 OTHER = """
 import os, pathlib, sys
-from advspectra.hdf5 import replacing
+from advspectra.files.hdf5 import replacing
 from advspectra_study.maker import making
 with making(sys.argv[2:]):
     if sys.argv[1] == "dies":

@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
-from advspectra import memory
-from advspectra.hdf5 import add, create, open_checked
-from advspectra.image_file import ImageSet, write_images
-from advspectra_study.verification import verify
+from advspectra.files.hdf5 import add, create, open_checked
+from advspectra.files.images import ImageSet, write_images
+from advspectra.machine import memory
+from advspectra_study.verify.verification import verify
 
 GB = 10**9
 MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -109,7 +109,7 @@ def test_without_proc_the_machine_counts_and_half_of_it_is_the_budget(tmp_path, 
 
 READ = """
 import resource, sys
-from advspectra.hdf5 import open_checked, create, add
+from advspectra.files.hdf5 import open_checked, create, add
 import numpy as np
 size = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1])
 resource.setrlimit(resource.RLIMIT_AS, ((size << 10) + int(sys.argv[2]), resource.RLIM_INFINITY))

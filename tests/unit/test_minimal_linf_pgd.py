@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from advspectra.attack import build_attack, perturb
 from advspectra.attacks.linf_pgd import CHUNK
+from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
 
 LARGEST = 16 / 255

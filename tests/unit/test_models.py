@@ -5,9 +5,9 @@ import pytest
 import scipy.signal
 import torch
 
-from advspectra.checkpoint_file import State, Training, load_network, write_checkpoints
-from advspectra.devices import precision
-from advspectra.networks import build_network
+from advspectra.files.checkpoints import Checkpoint, Training, load_network, write_checkpoints
+from advspectra.machine.devices import precision
+from advspectra.networks.build import build_network
 
 CIFAR = (3, 32, 32)
 SHALLOW = {
@@ -155,7 +155,7 @@ def test_the_layout_changes_neither_the_function_nor_what_a_checkpoint_holds(arc
     network, images = build(architecture, options, depth=depth).eval(), torch.rand(4, *CIFAR)
     assert channels_last(network)
     row = {"epoch": 1, "train_accuracy": 0.5, "test_accuracy": 0.5}
-    training = Training({"best": State(1, 1, 0.5, network.state_dict())}, history=[row], best_epoch=1)
+    training = Training({"best": Checkpoint(1, 1, 0.5, network.state_dict())}, history=[row], best_epoch=1)
     write_checkpoints(tmp_path / "checkpoints.h5", training, architecture=form, attributes={})
     loaded, _ = load_network(tmp_path / "checkpoints.h5", name="best", expected=form)
     assert channels_last(loaded)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from advspectra.networks import build_network, scale_initial_weights
+from advspectra.networks.build import build_network, scale_initial_weights
 
 ARGUMENTS = {
     "options": {"channels": 4, "kernel_size": 3},

@@ -20,16 +20,16 @@ from torch import nn
 from torch.nn import functional
 
 import advspectra.attacks.linf_pgd as linf_pgd
-import advspectra.progress as progress_module
-from advspectra import cuda_graph, devices
-from advspectra.attack import build_attack, perturb, transfer
+import advspectra.files.progress as progress_module
+from advspectra.files.progress import Progress
 from advspectra.fourier import norms, power_spectrum
-from advspectra.line_ends import measure_lines
-from advspectra.networks import build_network
-from advspectra.predictors import end_to_end_map, through_map
-from advspectra.progress import Progress
+from advspectra.lines.ends import measure_lines
+from advspectra.machine import cuda_graph, devices
+from advspectra.networks.build import build_network
+from advspectra.networks.end_to_end import end_to_end_map, through_map
+from advspectra.networks.simplified import simplified
+from advspectra.perturb import build_attack, perturb, transfer
 from advspectra.sgd import Steps
-from advspectra.simplified import simplified
 from advspectra.split import Split, on_device
 from advspectra.training import train
 
@@ -338,8 +338,8 @@ def test_a_training_is_that_in_float64_and_the_same_twice(device, architecture):
         [row["train_loss"] for row in expected.history], rel=1e-3
     )
     same = all(
-        torch.equal(tensor, again.states[name].tensors[key])
-        for name, state in found.states.items()
+        torch.equal(tensor, again.checkpoints[name].tensors[key])
+        for name, state in found.checkpoints.items()
         for key, tensor in state.tensors.items()
     )
     # the same bytes, or the attribute that says why not
@@ -368,8 +368,8 @@ def test_steps_of_training_as_graphs_are_those_of_the_loop(device, graphs, archi
         if devices.place(device)["determinism"] != "same bytes":
             pytest.skip(devices.place(device)["determinism"])
     assert found[0].history == found[1].history
-    for name, state in found[0].states.items():
-        assert all(torch.equal(found[1].states[name].tensors[key], value) for key, value in state.tensors.items())
+    for name, state in found[0].checkpoints.items():
+        assert all(torch.equal(found[1].checkpoints[name].tensors[key], value) for key, value in state.tensors.items())
 
 
 @pytest.mark.parametrize("graphed", [False, True], ids=["step by step", "as a graph"])
@@ -383,8 +383,8 @@ def test_a_training_killed_at_each_saving_ends_as_one_left_alone(
     progress = Progress(tmp_path / "partial", about="this work")
     found, kills = killed_at_every_saving(lambda: trained(architecture, device, progress=progress), monkeypatch)
     assert kills == 10 and found.history == expected.history
-    for name, state in expected.states.items():
-        assert all(torch.equal(found.states[name].tensors[key], value) for key, value in state.tensors.items())
+    for name, state in expected.checkpoints.items():
+        assert all(torch.equal(found.checkpoints[name].tensors[key], value) for key, value in state.tensors.items())
 
 
 def test_auto_takes_the_gpu_where_there_is_one(device):

@@ -13,11 +13,11 @@ import pytest
 from small_study import CHECKPOINTS, CSV, DELTA, HISTORY, IMAGES, MARKDOWN, SETTINGS, TABLE, rewrite, write_small_study
 
 from advspectra_study.job import sha256
-from advspectra.hdf5 import DIGEST, attributes_of
-from advspectra_study import one_file, reader
-from advspectra_study.one_file import digest, look
-from advspectra_study.reader import Reader
-from advspectra_study.sealed import NoDigestError, read_sealed, sealed
+from advspectra.files.hdf5 import DIGEST, attributes_of
+from advspectra_study.verify import one_file, reader
+from advspectra_study.verify.one_file import digest, look
+from advspectra_study.verify.reader import Reader
+from advspectra_study.verify.sealed import NoDigestError, read_sealed, sealed
 
 
 @pytest.fixture(scope="module")

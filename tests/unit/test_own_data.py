@@ -9,11 +9,11 @@ import yaml
 from synthetic_report import CLAIMS, claim, material, part
 from synthetic_results import identity, write_run
 
-from advspectra import audit as audits
-from advspectra import evidence
-from advspectra.claims import NOT_APPLICABLE, evaluate
-from advspectra.comparison import not_the_papers, without_measured
-from advspectra.measures import Conventions
+from advspectra.claims import audit as audits
+from advspectra.claims import evidence
+from advspectra.claims.comparison import not_the_papers, without_measured
+from advspectra.claims.evaluate import NOT_APPLICABLE, evaluate
+from advspectra.claims.measures import Conventions
 from advspectra.page.audit import audit
 from advspectra.page.report import report
 from advspectra.page.verdicts import finding, summary, tally

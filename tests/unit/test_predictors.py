@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from advspectra.networks import build_network
-from advspectra.predictors import ThroughMap, end_to_end_map, rescaled, through_map
+from advspectra.networks.build import build_network
+from advspectra.networks.end_to_end import ThroughMap, end_to_end_map, rescaled, through_map
 
 LINEAR = {
     "fully_connected": {"hidden_units": 50},

@@ -18,13 +18,13 @@ from test_training import SEARCH, SETTINGS, Normalised, through_its_map, toy_net
 from torch import nn
 
 import advspectra.attacks.linf_pgd as linf_pgd
-import advspectra.progress as progress_module
+import advspectra.files.progress as progress_module
 from advspectra_study.job import job, unfinished
-from advspectra.attack import build_attack, perturb
-from advspectra.hdf5 import attributes_of, open_checked
-from advspectra.line_ends import measure_lines
-from advspectra.networks import build_network
-from advspectra.progress import NOTHING_KEPT, Part, Progress
+from advspectra.files.hdf5 import attributes_of, open_checked
+from advspectra.files.progress import NOTHING_KEPT, Part, Progress
+from advspectra.lines.ends import measure_lines
+from advspectra.networks.build import build_network
+from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
 from advspectra.training import TrainingFailed, fit, train
 
@@ -71,12 +71,12 @@ def residual_network():
 
 def assert_same(found, expected):
     assert found.history == expected.history and found.best_epoch == expected.best_epoch
-    assert found.tries == expected.tries and list(found.states) == list(expected.states)
-    for name, state in expected.states.items():
-        assert dataclasses.replace(found.states[name], tensors={}) == dataclasses.replace(state, tensors={})
-        assert list(found.states[name].tensors) == list(state.tensors)  # the order in which they are written
+    assert found.tries == expected.tries and list(found.checkpoints) == list(expected.checkpoints)
+    for name, state in expected.checkpoints.items():
+        assert dataclasses.replace(found.checkpoints[name], tensors={}) == dataclasses.replace(state, tensors={})
+        assert list(found.checkpoints[name].tensors) == list(state.tensors)  # the order in which they are written
         for key, tensor in state.tensors.items():
-            assert torch.equal(found.states[name].tensors[key], tensor), (name, key)
+            assert torch.equal(found.checkpoints[name].tensors[key], tensor), (name, key)
 
 
 TRAININGS = {
@@ -105,7 +105,7 @@ def test_a_training_killed_after_each_step_ends_as_one_left_alone(progress, monk
 
 
 def test_a_training_that_goes_on_says_from_where_and_counts_from_there(progress, monkeypatch):
-    monkeypatch.setattr("advspectra.countdown.EVERY", 0)
+    monkeypatch.setattr("advspectra.machine.countdown.EVERY", 0)
     lines = []
 
     def work():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from advspectra.resampling import paired_distance, rank_correlation
-from advspectra.statistics import kolmogorov_smirnov, wasserstein
+from advspectra.statistics.resampling import paired_distance, rank_correlation
+from advspectra.statistics.summaries import kolmogorov_smirnov, wasserstein
 
 
 def compare(first, second, distance, *, resamples=200, level=0.9, seed=0):

@@ -13,7 +13,7 @@ from synthetic_results import (
     write_spectra,
 )
 
-from advspectra.hdf5 import create
+from advspectra.files.hdf5 import create
 from advspectra.results import Run, by_network, only_network, read_runs
 
 
@@ -158,26 +158,26 @@ def trained(tmp_path_factory):
 
 def test_states_are_ordered_by_step_and_each_step_stands_once(trained):
     (found,) = read_runs(trained[::-1])
-    states = found.states("pgd")
+    states = found.attacked("pgd")
     assert [state.step for state in states] == [0, 1, 10, 30, 100, 200, 500, 1000, 2000]
     assert [state.checkpoint for state in states] == [name for name in STATES if name != "best"]
     assert [state.epoch for state in states] == [0, 1, 1, 1, 1, 2, 5, 10, 20]
     assert [state.label for state in states][::4] == ["initialisation", "epoch 1", "epoch 20"]
-    assert found.states("deepfool") == []
+    assert found.attacked("deepfool") == []
 
 
 def test_a_state_has_the_files_of_all_its_names(trained):
     (found,) = read_runs(trained)
-    last = found.states("pgd")[-1]
+    last = found.attacked("pgd")[-1]
     # the lines were followed at "best", and the attack's own files are those of "epoch=20"
     assert last.checkpoint == "epoch=20" and last.files["lines"].parent.name == "best"
     assert last.files["perturbations"].parent.name == "epoch=20" and len(last.lines().image) == 6
-    assert [state.lines() is not None for state in found.states("pgd")] == [True] + 7 * [False] + [True]
+    assert [state.lines() is not None for state in found.attacked("pgd")] == [True] + 7 * [False] + [True]
 
 
 def test_arrays_of_a_state_are_those_of_its_files(trained):
     (found,) = read_runs(trained)
-    state = found.states("pgd")[-1]
+    state = found.attacked("pgd")[-1]
     perturbations, spectra = state.perturbations(), state.spectra("paper")
     delta = perturbations.perturbation(int(perturbations.image[2]))
     assert perturbations.l2[2] == pytest.approx(np.linalg.norm(delta))
@@ -216,7 +216,7 @@ def test_a_file_without_its_step_serves_alone_but_not_among_states(tmp_path):
     (found,) = read_runs(write_run(tmp_path, who=identity(), images=3, kinds=["spectra"]))
     assert found.spectra("paper").selected == 3
     with pytest.raises(ValueError, match="expected the attribute step, found none"):
-        found.states("pgd")
+        found.attacked("pgd")
 
 
 def test_states_of_a_network_are_those_that_all_seeds_have(tmp_path):
@@ -226,8 +226,8 @@ def test_states_of_a_network_are_those_that_all_seeds_have(tmp_path):
         who = identity(activation="relu", seed=seed)
         paths += write_development(tmp_path, who=who, images=3, size=8, states=states, kinds=("perturbations",))
     group = only_network(read_runs(paths))
-    assert [[state.step for state in seeds] for seeds in group.states("pgd")] == [[0, 0], [200, 200]]
-    assert group.states("deepfool") == [] and only_network([]) is None
+    assert [[state.step for state in seeds] for seeds in group.attacked("pgd")] == [[0, 0], [200, 200]]
+    assert group.attacked("deepfool") == [] and only_network([]) is None
     with pytest.raises(ValueError, match="one network, found Fully Connected .*, Full Width"):
         only_network([run(), run("full_width")])
 
@@ -237,8 +237,8 @@ def test_checkpoints_have_history_and_kept_states(trained):
     checkpoints = found.checkpoints()
     assert checkpoints.epochs == 20 and checkpoints.history["epoch"].tolist() == list(range(1, 21))
     assert checkpoints.history["step"][-1] == 2000 and checkpoints.history["test_accuracy"][-1] == pytest.approx(0.8)
-    assert checkpoints.states["step=0"][:3] == (0, 0, 0) and checkpoints.states["best"][:2] == (2000, 20)
-    assert checkpoints.states["best"].test_accuracy == pytest.approx(0.8)
+    assert checkpoints.kept["step=0"][:3] == (0, 0, 0) and checkpoints.kept["best"][:2] == (2000, 20)
+    assert checkpoints.kept["best"].test_accuracy == pytest.approx(0.8)
 
 
 def test_relative_roughness_is_over_the_change_of_the_logit(tmp_path):
@@ -246,7 +246,7 @@ def test_relative_roughness_is_over_the_change_of_the_logit(tmp_path):
     ends["adversarial"] |= {"true_deviation": np.array([1.0, 2, 3]), "true_change": np.array([2.0, 0, 6])}
     who = identity(activation="relu") | {"step": 0, "epoch": 0}
     (found,) = read_runs([write_lines(tmp_path / "lines.h5", who, ends)])
-    (state,) = found.states("pgd")
+    (state,) = found.attacked("pgd")
     line = state.lines().adversarial
     np.testing.assert_array_equal(line.quantity("true_deviation_relative"), [0.5, np.nan, 0.5])
     assert line.quantity("true_deviation").tolist() == [1, 2, 3]

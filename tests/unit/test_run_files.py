@@ -9,13 +9,20 @@ import torch
 from damaged_files import changed
 
 from advspectra import fourier
-from advspectra.attack import Perturbations
-from advspectra.checkpoint_file import State, Training, load_network, read_origin, write_checkpoints, write_history
-from advspectra.hdf5 import content_sha256
-from advspectra.networks import build_network
-from advspectra.perturbation_file import origin, read_perturbations, write_perturbations
-from advspectra.predictor_file import write_predictor
-from advspectra.spectrum_file import write_spectra
+from advspectra.files.checkpoints import (
+    Checkpoint,
+    Training,
+    load_network,
+    read_origin,
+    write_checkpoints,
+    write_history,
+)
+from advspectra.files.hdf5 import content_sha256
+from advspectra.files.perturbations import origin, read_perturbations, write_perturbations
+from advspectra.files.predictors import write_predictor
+from advspectra.files.spectra import write_spectra
+from advspectra.networks.build import build_network
+from advspectra.perturb import Perturbations
 
 FORM = {
     "architecture": "bounded_width_convolution",
@@ -36,7 +43,7 @@ def toy_network(**changes):
 def checkpoints(tmp_path):
     row = {"epoch": 1, "step": 5, "learning_rate": 0.1, "train_loss": 1.0, "train_accuracy": 0.5, "test_accuracy": 0.25}
     training = Training(history=[row], best_epoch=1, learning_rate=0.1, tries=[{"learning_rate": 0.1, "outcome": "ok"}])
-    training.states["best"] = State(5, 1, 0.25, toy_network().state_dict())
+    training.checkpoints["best"] = Checkpoint(5, 1, 0.25, toy_network().state_dict())
     write_checkpoints(tmp_path / "checkpoints.h5", training, architecture=FORM, attributes=IDENTITY)
     write_history(tmp_path / "history.csv", training)
     return tmp_path / "checkpoints.h5"

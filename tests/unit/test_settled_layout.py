@@ -6,7 +6,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.transforms import Bbox
 
-from advspectra.settled_layout import SettledLayout
+from advspectra.drawing.settled_layout import SettledLayout
 
 
 def two_rows(layout):

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from advspectra.layers import ShallowNetwork
-from advspectra.networks import build_network
-from advspectra.simplified import simplified
+from advspectra.networks.build import build_network
+from advspectra.networks.simplified import simplified
 
 LINEAR = [
     ("fully_connected", {"hidden_units": 30}, 2),

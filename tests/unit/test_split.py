@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from advspectra import split
-from advspectra.image_file import ImageSet, read_images, write_images
+from advspectra.files.images import ImageSet, read_images, write_images
 from advspectra.split import on_device
 
 CPU = torch.device("cpu")

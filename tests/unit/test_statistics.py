@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from advspectra.statistics import kolmogorov_smirnov, wasserstein
+from advspectra.statistics.summaries import kolmogorov_smirnov, wasserstein
 
 
 def test_kolmogorov_smirnov_of_small_samples_is_as_by_hand():

@@ -19,10 +19,10 @@ from synthetic_results import (
     write_run,
 )
 
-from advspectra.hdf5 import DIGEST
-from advspectra.measures import MEASURES
+from advspectra.claims.measures import MEASURES
+from advspectra.claims.study_measures import measures_table
+from advspectra.files.hdf5 import DIGEST
 from advspectra.results import read_runs
-from advspectra.study_measures import measures_table
 
 
 def rows(paths, convention="paper"):

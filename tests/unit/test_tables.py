@@ -21,7 +21,7 @@ from synthetic_results import (
 )
 
 from advspectra.results import read_runs
-from advspectra.statistics import Estimate, Spread, statistics
+from advspectra.statistics.summaries import Estimate, Spread, statistics
 from advspectra.table import Column, Table
 from advspectra.tables import development, distances, success_accuracy, table1, table2, table3, table4, table5, table6
 
@@ -329,7 +329,7 @@ def test_a_row_of_the_development_has_what_the_files_say(tmp_path):
     (run,) = read_runs(paths)
     table, rows = rows_of(development, paths)
     assert [int(row["step"]) for row in rows] == 2 * [0, 1, 10, 30, 100, 200, 500, 1000, 2000]
-    state = run.states("pgd")[-1]
+    state = run.attacked("pgd")[-1]
     perturbations, row = state.perturbations(), rows[8]
     success, correct = perturbations.success, perturbations.correct
     for key, value in {

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from advspectra.networks import build_network
+from advspectra.networks.build import build_network
 from advspectra.split import Split, on_device
 from advspectra.training import TrainingFailed, evaluate, fit, scheduled_rate, split_held_out, train
 
@@ -66,17 +66,17 @@ def test_states_are_kept_where_they_were_asked_for():
     network = toy_network()
     start = {key: value.clone() for key, value in network.state_dict().items()}
     result = train(network, toy_split(), toy_split(20, 1), learning_rate=0.1, **SETTINGS)
-    assert set(result.states) == {"step=0", "step=2", "epoch=1", "epoch=3", "best"}
-    assert [(state.step, state.epoch) for name, state in sorted(result.states.items()) if name != "best"] == [
+    assert set(result.checkpoints) == {"step=0", "step=2", "epoch=1", "epoch=3", "best"}
+    assert [(state.step, state.epoch) for name, state in sorted(result.checkpoints.items()) if name != "best"] == [
         (4, 1),
         (12, 3),
         (0, 0),
         (2, 1),
     ]
-    best = result.states["best"]
+    best = result.checkpoints["best"]
     assert (best.step, best.epoch) == (4 * result.best_epoch, result.best_epoch)
-    torch.testing.assert_close(result.states["step=0"].tensors, start, rtol=0, atol=0)
-    torch.testing.assert_close(result.states["epoch=3"].tensors, dict(network.state_dict()), rtol=0, atol=0)
+    torch.testing.assert_close(result.checkpoints["step=0"].tensors, start, rtol=0, atol=0)
+    torch.testing.assert_close(result.checkpoints["epoch=3"].tensors, dict(network.state_dict()), rtol=0, atol=0)
 
 
 class Normalised(nn.Module):
@@ -97,16 +97,16 @@ def test_each_kept_state_has_its_accuracy_on_the_whole_test_set(build):
     settings = SETTINGS | {"checkpoints": {"steps": [0, 1, 3, 4, 6, 12], "epochs": [2]}}
     test = toy_split(1300, 1)  # several batches of the evaluation
     result = train(build(), toy_split(), test, learning_rate=0.1, **settings)
-    assert set(result.states) == {"best", "epoch=2", *(f"step={step}" for step in (0, 1, 3, 4, 6, 12))}
-    places = {name: (state.step, state.epoch) for name, state in result.states.items() if name != "best"}
+    assert set(result.checkpoints) == {"best", "epoch=2", *(f"step={step}" for step in (0, 1, 3, 4, 6, 12))}
+    places = {name: (state.step, state.epoch) for name, state in result.checkpoints.items() if name != "best"}
     of_steps = {f"step={step}": (step, epoch) for step, epoch in ((0, 0), (1, 1), (3, 1), (4, 1), (6, 2), (12, 3))}
     assert places == {"epoch=2": (8, 2), **of_steps}
     network = build()
-    for name, state in result.states.items():
+    for name, state in result.checkpoints.items():
         network.load_state_dict(state.tensors)
         assert state.test_accuracy == evaluate(network, test)[1], name
-    assert len({state.test_accuracy for state in result.states.values()}) > 2
-    assert result.states["step=4"].test_accuracy == result.history[0]["test_accuracy"]
+    assert len({state.test_accuracy for state in result.checkpoints.values()}) > 2
+    assert result.checkpoints["step=4"].test_accuracy == result.history[0]["test_accuracy"]
 
 
 def through_its_map():
@@ -123,7 +123,7 @@ def test_keeping_states_changes_nothing_of_the_training(build):
         found.append(train(network, toy_split(), toy_split(20, 1), learning_rate=0.01, **settings))
     first, second = found
     assert first.history == second.history
-    torch.testing.assert_close(first.states["best"].tensors, second.states["best"].tensors, rtol=0, atol=0)
+    torch.testing.assert_close(first.checkpoints["best"].tensors, second.checkpoints["best"].tensors, rtol=0, atol=0)
 
 
 def test_no_epoch_is_evaluated_twice(monkeypatch):
@@ -139,14 +139,14 @@ def test_the_best_epoch_is_the_earliest_with_the_highest_accuracy_and_its_state_
     accuracies = [row["test_accuracy"] for row in result.history]
     assert result.best_epoch == 1 + accuracies.index(max(accuracies))
     network = toy_network()
-    network.load_state_dict(result.states["best"].tensors)
+    network.load_state_dict(result.checkpoints["best"].tensors)
     assert evaluate(network, toy_split(20, 1))[1] == max(accuracies)
 
 
 def test_of_equal_epochs_the_first_is_the_best(monkeypatch):
     monkeypatch.setattr("advspectra.training.evaluate", lambda *arguments: (0.5, 0.5))
     result = train(toy_network(), toy_split(), toy_split(20, 1), learning_rate=0.1, **SETTINGS)
-    assert (result.best_epoch, result.states["best"].epoch) == (1, 1)
+    assert (result.best_epoch, result.checkpoints["best"].epoch) == (1, 1)
 
 
 def test_weight_decay_is_that_of_plain_sgd():
@@ -177,7 +177,7 @@ def test_a_held_out_part_is_never_trained_on_and_selects():
     result = train(toy_network(), data, toy_split(20, 1), learning_rate=0.1, **settings)
     assert result.history[0]["step"] == 3  # 40 images in batches of 16
     network = toy_network()
-    network.load_state_dict(result.states["epoch=3"].tensors)
+    network.load_state_dict(result.checkpoints["epoch=3"].tensors)
     assert evaluate(network, held)[1] == result.history[2]["selection_accuracy"]
 
 
@@ -363,8 +363,8 @@ def test_weights_after_100_steps_through_the_map_are_those_of_the_layers(archite
         result = train(network, data, test, learning_rate=rate, **HUNDRED_STEPS | {"simplified": simplified})
         assert result.history[-1]["step"] == 100
         found.append(result)
-    mapped, layered = (result.states["epoch=25"].tensors for result in found)
-    start = found[0].states["step=0"].tensors
+    mapped, layered = (result.checkpoints["epoch=25"].tensors for result in found)
+    start = found[0].checkpoints["step=0"].tensors
     assert list(mapped) == list(layered) == list(start)
     for name, expected in layered.items():
         assert (mapped[name] - expected).norm() <= 1e-9 * expected.norm()

@@ -34,9 +34,9 @@ from small_study import (
     write_small_study,
 )
 
-from advspectra.hdf5 import DIGEST, content_sha256
-from advspectra_study import one_file, reader, verification
-from advspectra_study.verification import verify
+from advspectra.files.hdf5 import DIGEST, content_sha256
+from advspectra_study.verify import one_file, reader, verification
+from advspectra_study.verify.verification import verify
 
 GONE_OR_CHANGED = "which is gone or has changed since"
 

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from advspectra_study import repair
-from advspectra_study.repair import command, to_repair
-from advspectra_study.verify_report import Report
+from advspectra_study.verify import repair
+from advspectra_study.verify.repair import command, to_repair
+from advspectra_study.verify.report import Report
 
 
 def said(report, **options):
@@ -152,4 +152,4 @@ def test_that_process_has_python_s_own_path_and_is_found_where_its_path_has_spac
     monkeypatch.setattr(sys, "executable", "'/my drive/python'")
     monkeypatch.setattr(sys, "path", ["", "/lib one", "/two"])
     assert repair.to_repair("results/s", {}) == ["x"]
-    assert calls == [(["/my drive/python", "-m", "advspectra_study.repair"], "/lib one:/two", True)]
+    assert calls == [(["/my drive/python", "-m", "advspectra_study.verify.repair"], "/lib one:/two", True)]

@@ -10,9 +10,9 @@ import yaml
 from snakemake.utils import update_config
 from study import CONFIG
 
-from advspectra_study.config import ConfigError, load_config
-from advspectra_study.config_faults import resolve
-from advspectra_study.config_files import repeated_keys, with_numbers
+from advspectra_study.config.faults import resolve
+from advspectra_study.config.files import repeated_keys, with_numbers
+from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.numbers import fraction, number
 from advspectra_study.plugins import available, inputs, literal, own_check, spec
 from advspectra_study.study import Study, steps_and_epochs

@@ -13,8 +13,8 @@ import yaml
 from PIL import Image
 from study import CONFIG, ROOT, Study
 
-from advspectra_study.config import load_config
-from advspectra_study.config_files import options_of_source
+from advspectra_study.config.files import options_of_source
+from advspectra_study.config.load import load_config
 from advspectra_study.plan.plan import Plan
 from advspectra_study.study import Study as StudyOf
 

@@ -67,7 +67,7 @@ def test_the_study_s_files_join_the_runs_of_a_study(out, tmp_path):
     assert set(runs) == {"resnet18", "vgg19"}
     resnet = runs["resnet18"]
     assert set(resnet.attacks) == {"pgd", "minimal_pgd", "pgd_transfer"}
-    states = resnet.states("pgd_transfer")
+    states = resnet.attacked("pgd_transfer")
     assert [state.step for state in states] == [0, 3]
     assert all(state.lines() is not None and state.spectra("paper") is not None for state in states)
     assert len(resnet.checkpoints().history["epoch"]) == 1

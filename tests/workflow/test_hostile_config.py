@@ -13,8 +13,8 @@ import yaml
 from PIL import Image
 from study import CONFIG, ROOT, Study
 
-from advspectra_study.config import ConfigError, load_config
-from advspectra_study.config_faults import CONTROL, escaped
+from advspectra_study.config.faults import CONTROL, escaped
+from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.plugins import available, spec
 
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
@@ -381,7 +381,7 @@ def test_what_the_report_writes_of_a_config_is_why_it_may_not_have_a_tag(finishe
     ids=str,
 )
 def test_foolbox_is_asked_for_its_attacks_only(options, message):
-    from advspectra.attack import build_attack
+    from advspectra.perturb import build_attack
 
     with pytest.raises(ValueError, match=message):
         build_attack("foolbox", **{"attack": "LinfPGD", "epsilon": 0.1, "parameters": {}} | options)

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from advspectra.datasets import band_features
-from advspectra.hdf5 import attributes_of
+from advspectra.files.hdf5 import attributes_of
 
 SEED = 1
 LINEAR = f"results/tiny/bands/fully_connected-linear/depth=2/alpha=0.5/seed={SEED}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from study import CONFIG, ROOT
 
-from advspectra_study.config import load_config
+from advspectra_study.config.load import load_config
 from advspectra_study.plan.plan import Plan
 from advspectra_study.study import Study
 

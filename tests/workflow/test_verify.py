@@ -17,7 +17,7 @@ from matplotlib.image import imread
 from PIL import Image
 from study import CONFIG, Study, copied
 
-from advspectra_study.verification import IN_WORDS, verify
+from advspectra_study.verify.verification import IN_WORDS, verify
 
 RELU = "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0"
 LINEAR = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0"
@@ -259,7 +259,7 @@ def test_files_of_other_runs_states_and_images_are_named(finished_study, tmp_pat
 
 
 def test_numbers_that_no_computation_gives_and_shapes_that_do_not_fit_are_named(finished_study, tmp_path):
-    from advspectra.hdf5 import DIGEST, content_sha256
+    from advspectra.files.hdf5 import DIGEST, content_sha256
 
     study = copied(finished_study, tmp_path)
 
@@ -294,7 +294,7 @@ def test_numbers_that_no_computation_gives_and_shapes_that_do_not_fit_are_named(
 
 def rewritten(path, change):
     """Change a result, and put its digests right, as one that was made from something else has them."""
-    from advspectra.hdf5 import DIGEST, content_sha256
+    from advspectra.files.hdf5 import DIGEST, content_sha256
 
     with h5py.File(path, "r+") as file:
         change(file)

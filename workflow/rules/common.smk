@@ -15,10 +15,10 @@ if {*"{}"} & {*str(ROOT)}:
     raise WorkflowError(f"{ROOT}: expected a path without braces, which Snakemake takes for wildcards; move the folder")
 sys.path.insert(0, str(ROOT / "workflow/lib"))
 
-from advspectra_study.claim_files import read_claims
-from advspectra_study.config import load_config
-from advspectra_study.config_faults import escaped
-from advspectra_study.config_files import as_written
+from advspectra_study.config.claims import read_claims
+from advspectra_study.config.load import load_config
+from advspectra_study.config.faults import escaped
+from advspectra_study.config.files import as_written
 from advspectra_study.machine import quote_python, share_library
 from advspectra_study.plan.plan import Plan
 from advspectra_study.plan_log import PlanLog

@@ -2,7 +2,7 @@
 # command that mends it. It makes nothing and asks for nothing to be made.
 # `snakemake repair` is `snakemake`, but makes anew what verify calls damaged or out of date, whatever Snakemake itself
 # remembers. Results from before stay until the new ones are whole: kept.smk.
-from advspectra_study.repair import command, make_anew
+from advspectra_study.verify.repair import command, make_anew
 
 
 rule verify:

@@ -1,11 +1,11 @@
 """Attack one state of a network on the chosen test images."""
 
 from advspectra_study.job import job, provenance, unfinished
-from advspectra.attack import balanced_subset, build_attack, perturb
-from advspectra.checkpoint_file import load_network, read_origin
-from advspectra.devices import place, prepare
-from advspectra.image_file import read_images
-from advspectra.perturbation_file import write_perturbations
+from advspectra.files.checkpoints import load_network, read_origin
+from advspectra.files.images import read_images
+from advspectra.files.perturbations import write_perturbations
+from advspectra.machine.devices import place, prepare
+from advspectra.perturb import balanced_subset, build_attack, perturb
 from advspectra.split import on_device
 
 with job(snakemake) as report:

@@ -5,12 +5,12 @@ import json
 import yaml
 
 from advspectra_study.job import job, made_by, write_provenance
-from advspectra.audit import as_data, audit_csv, beside, variants
-from advspectra.claims import evaluate
-from advspectra.hdf5 import replacing
-from advspectra.measures import Conventions
+from advspectra.claims.audit import as_data, audit_csv, beside, variants
+from advspectra.claims.evaluate import evaluate
+from advspectra.claims.measures import Conventions
+from advspectra.files.hdf5 import replacing
 from advspectra.results import read_runs
-from advspectra_study.claim_files import read_claims
+from advspectra_study.config.claims import read_claims
 
 with job(snakemake):
     params = snakemake.params

@@ -3,13 +3,13 @@
 import yaml
 
 from advspectra_study.job import job, made_by, write_provenance
-from advspectra.claims import copies, evaluate
-from advspectra.comparison import not_the_papers, shape_in_words, shape_of_images
-from advspectra.evidence import as_data, claims_csv
-from advspectra.hdf5 import replacing
-from advspectra.measures import Conventions
+from advspectra.claims.comparison import not_the_papers, shape_in_words, shape_of_images
+from advspectra.claims.evaluate import copies, evaluate
+from advspectra.claims.evidence import as_data, claims_csv
+from advspectra.claims.measures import Conventions
+from advspectra.files.hdf5 import replacing
 from advspectra.results import read_runs
-from advspectra_study.claim_files import read_claims
+from advspectra_study.config.claims import read_claims
 
 with job(snakemake):
     params = snakemake.params

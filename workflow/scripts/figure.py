@@ -7,7 +7,7 @@ import json
 import matplotlib
 
 from advspectra_study.job import job, made_by, write_provenance
-from advspectra.hdf5 import replacing
+from advspectra.files.hdf5 import replacing
 from advspectra.results import read_runs
 
 # the field of the file that says what made it; the creation date of a PDF would make each drawing differ

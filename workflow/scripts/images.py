@@ -4,7 +4,7 @@ import importlib
 from dataclasses import replace
 
 from advspectra_study.job import job, provenance
-from advspectra.image_file import write_images
+from advspectra.files.images import write_images
 
 with job(snakemake):
     module = importlib.import_module(f"advspectra.datasets.{snakemake.params.source}")

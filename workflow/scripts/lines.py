@@ -3,13 +3,13 @@
 import torch
 
 from advspectra_study.job import job, provenance, unfinished
-from advspectra.attack import balanced_subset
-from advspectra.checkpoint_file import load_network
-from advspectra.devices import place, prepare, with_float64
-from advspectra.image_file import read_images
-from advspectra.line_ends import measure_lines
-from advspectra.line_file import write_lines
-from advspectra.perturbation_file import origin, read_perturbations
+from advspectra.files.checkpoints import load_network
+from advspectra.files.images import read_images
+from advspectra.files.lines import write_lines
+from advspectra.files.perturbations import origin, read_perturbations
+from advspectra.lines.ends import measure_lines
+from advspectra.machine.devices import place, prepare, with_float64
+from advspectra.perturb import balanced_subset
 
 with job(snakemake) as report:
     params = snakemake.params

@@ -1,9 +1,9 @@
 """Write every measure of every network, attack and state of the study as CSV, and what made it."""
 
 from advspectra_study.job import job, made_by, write_provenance
-from advspectra.hdf5 import replacing
+from advspectra.claims.study_measures import measures_table
+from advspectra.files.hdf5 import replacing
 from advspectra.results import read_runs
-from advspectra.study_measures import measures_table
 
 with job(snakemake):
     table = measures_table(read_runs(snakemake.input.runs), convention=snakemake.params.convention)

@@ -1,9 +1,9 @@
 """Write the end-to-end map of a linear network and its spectrum."""
 
 from advspectra_study.job import job, provenance
-from advspectra.checkpoint_file import load_network, read_origin
-from advspectra.predictor_file import write_predictor
-from advspectra.predictors import end_to_end_map, rescaled
+from advspectra.files.checkpoints import load_network, read_origin
+from advspectra.files.predictors import write_predictor
+from advspectra.networks.end_to_end import end_to_end_map, rescaled
 
 with job(snakemake):
     network, form = load_network(snakemake.input.checkpoints, name="best", expected=snakemake.params.architecture)

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from advspectra_study.job import job, made_by, origins, write_provenance
-from advspectra.hdf5 import replacing
+from advspectra.files.hdf5 import replacing
 from advspectra.page.pictures import picture
 from advspectra.page.report import Material, report
 

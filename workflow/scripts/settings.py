@@ -3,8 +3,8 @@
 import json
 
 from advspectra_study.job import job, provenance
-from advspectra.hdf5 import replacing
-from advspectra_study.sealed import sealed
+from advspectra.files.hdf5 import replacing
+from advspectra_study.verify.sealed import sealed
 
 with job(snakemake):
     params = snakemake.params

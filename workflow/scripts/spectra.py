@@ -1,8 +1,8 @@
 """Write the spectra of one attack's perturbations."""
 
 from advspectra_study.job import job, provenance
-from advspectra.perturbation_file import origin, read_perturbations
-from advspectra.spectrum_file import write_spectra
+from advspectra.files.perturbations import origin, read_perturbations
+from advspectra.files.spectra import write_spectra
 
 with job(snakemake):
     arrays, attributes = read_perturbations(snakemake.input.perturbations)

@@ -5,8 +5,8 @@ import importlib
 import yaml
 
 from advspectra_study.job import job, made_by, write_provenance
-from advspectra.comparison import not_the_papers, shape_of_images, without_measured
-from advspectra.hdf5 import replacing
+from advspectra.claims.comparison import not_the_papers, shape_of_images, without_measured
+from advspectra.files.hdf5 import replacing
 from advspectra.results import read_runs
 
 with job(snakemake):

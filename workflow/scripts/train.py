@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from advspectra_study.job import job, provenance, sha256, unfinished
-from advspectra.checkpoint_file import write_checkpoints, write_history
-from advspectra.devices import place, precision, prepare
-from advspectra.image_file import read_images
-from advspectra.networks import build_network
+from advspectra.files.checkpoints import write_checkpoints, write_history
+from advspectra.files.images import read_images
+from advspectra.machine.devices import place, precision, prepare
+from advspectra.networks.build import build_network
 from advspectra.split import on_device
 from advspectra.training import fit
 

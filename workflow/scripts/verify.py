@@ -3,8 +3,8 @@
 import sys
 
 from advspectra_study.job import job
-from advspectra_study.config_faults import escaped
-from advspectra_study.verification import verify
+from advspectra_study.config.faults import escaped
+from advspectra_study.verify.verification import verify
 
 with job(snakemake) as log:
     found = verify(snakemake.params.folder, snakemake.params.expected)

@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 
 from advspectra_study.imported import run_script
-from advspectra.attack_note import noted
+from advspectra.drawing.attack_note import noted
 
 module = importlib.import_module(snakemake.params.module)
 script, function = ("figure.py", "draw") if hasattr(module, "draw") else ("table.py", "table")

@@ -13,9 +13,9 @@ from textwrap import wrap
 from types import MappingProxyType
 from typing import NamedTuple
 
-from advspectra import result_files
-from advspectra.hdf5 import attributes_of, open_checked, open_foreign
-from advspectra.result_files import VERSIONS, Checkpoints, Lines, Perturbations, Predictor, Spectra
+from advspectra.files import results as result_files
+from advspectra.files.hdf5 import attributes_of, open_checked, open_foreign
+from advspectra.files.results import VERSIONS, Checkpoints, Lines, Perturbations, Predictor, Spectra
 
 # these have a file for each attack or transfer and each state that it was tried on
 STATE_KINDS = ("perturbations", "spectra", "lines")
@@ -63,7 +63,7 @@ class ResultFile:
 
 
 @dataclass(frozen=True)
-class AttackedState:
+class AttackedCheckpoint:
     """One state of a run under one attack or transfer; a method returns None when there is no file of that kind."""
 
     attack: str
@@ -156,7 +156,7 @@ class Run:
         found = {(file.source is not None, file.attack): file.source for file in files}
         return {name: found[transfer, name] for transfer, name in sorted(found)}
 
-    def states(self, attack: str) -> list[AttackedState]:
+    def attacked(self, attack: str) -> list[AttackedCheckpoint]:
         """Return the states that an attack or transfer was tried on, ordered by step, each step once.
 
         Names of one step ("best" and that epoch's own) mean one state: it goes by its epoch, else by its step, and
@@ -175,7 +175,9 @@ class Run:
             order = sorted(names, key=lambda name: (name == "best", not name.startswith("epoch="), name))
             files = {kind: file for name in reversed(order) for kind, file in names[name].items()}
             epoch = next(iter(files.values())).epoch
-            states.append(AttackedState(attack, order[0], step, epoch, {kind: one.path for kind, one in files.items()}))
+            states.append(
+                AttackedCheckpoint(attack, order[0], step, epoch, {kind: one.path for kind, one in files.items()})
+            )
         return states
 
     def _only(self, kind: str) -> Path | None:
@@ -250,12 +252,12 @@ class Replicates:
             raise ValueError(f"expected the results of one attack and of its transfers, found {', '.join(names)}")
         return names[0] if names else None
 
-    def states(self, attack: str) -> list[tuple[AttackedState, ...]]:
+    def attacked(self, attack: str) -> list[tuple[AttackedCheckpoint, ...]]:
         """Return, ordered by step, the states that `attack` was tried on: of each step that all seeds have, one a seed.
 
         Seeds without any file of that attack do not count.
         """
-        found = [states for run in self.runs if (states := run.states(attack))]
+        found = [states for run in self.runs if (states := run.attacked(attack))]
         by_step = [{state.step: state for state in states} for states in found]
         common = set(by_step[0]).intersection(*by_step) if by_step else ()
         return [tuple(states[step] for states in by_step) for step in sorted(common)]

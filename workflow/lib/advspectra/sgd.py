@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.sgd import sgd
 
-from advspectra import cuda_graph
+from advspectra.machine import cuda_graph
 from advspectra.split import Split
 
 

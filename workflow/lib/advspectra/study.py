@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from advspectra.hdf5 import open_checked
-from advspectra.image_file import ImageSet, read_images
-from advspectra.measures import MEASURES, Conventions, NotThere
-from advspectra.perturbation_file import ABOUT, SHAPES
-from advspectra.result_files import VERSIONS
+from advspectra.claims.measures import MEASURES, Conventions, NotThere
+from advspectra.claims.study_measures import at
+from advspectra.files.hdf5 import open_checked
+from advspectra.files.images import ImageSet, read_images
+from advspectra.files.perturbations import ABOUT, SHAPES
+from advspectra.files.results import VERSIONS
 from advspectra.results import IDENTITY, ResultFile, Run, read_runs
-from advspectra.study_measures import at
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -7,7 +7,7 @@ from io import StringIO
 
 import numpy as np
 
-from advspectra.statistics import Estimate, Spread
+from advspectra.statistics.summaries import Estimate, Spread
 
 Cell = str | int | float | Spread | Estimate | None
 

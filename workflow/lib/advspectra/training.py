@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import torch
 from torch.nn import functional
 
-from advspectra.checkpoint_file import State, Training
-from advspectra.countdown import Countdown
-from advspectra.predictors import through_map
-from advspectra.progress import NO_PROGRESS, Part, Progress
+from advspectra.files.checkpoints import Checkpoint, Training
+from advspectra.files.progress import NO_PROGRESS, Part, Progress
+from advspectra.machine.countdown import Countdown
+from advspectra.networks.end_to_end import through_map
 from advspectra.sgd import Steps
 from advspectra.split import Split
 
@@ -81,7 +81,7 @@ class Unfinished:
 
     def save(self, part: Part) -> None:
         """Keep it, with what the training has found so far."""
-        states = self.result.states.items()
+        states = self.result.checkpoints.items()
         tensors = {
             "order": self.order,
             "losses": torch.stack(self.losses),
@@ -115,7 +115,7 @@ class Unfinished:
                 self.velocities[place] = torch.empty_like(parameter).copy_(kept_velocity)
         self.result.history[:], self.result.best_epoch = facts["history"], facts["best_epoch"]
         for name, place in facts["states"].items():
-            self.result.states[name] = State(*place, below(f"states/{name}"))
+            self.result.checkpoints[name] = Checkpoint(*place, below(f"states/{name}"))
         return True
 
 
@@ -172,7 +172,7 @@ def train(
 
     def keep(name: str, step: int, epoch: int, test_accuracy: float) -> None:
         tensors = {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
-        result.states[name] = State(step, epoch, test_accuracy, tensors)
+        result.checkpoints[name] = Checkpoint(step, epoch, test_accuracy, tensors)
 
     if so_far.resume(part):
         report(f"goes on after step {(so_far.epoch - 1) * steps_per_epoch + so_far.done}")

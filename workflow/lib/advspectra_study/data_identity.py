@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from advspectra.data_files import is_litter
+from advspectra.files.litter import is_litter
 from advspectra_study.plugins import spec
 
 KEPT = Path(".snakemake/advspectra-data.json")  # path -> [digest of sizes and times, digest of names and content]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from advspectra.image_file import ImageSet, read_images
-from advspectra.networks import build_network
-from advspectra_study.channel_checks import channel_faults
-from advspectra_study.config import ConfigError, load_config
-from advspectra_study.config_faults import Fault
+from advspectra.files.images import ImageSet, read_images
+from advspectra.networks.build import build_network
+from advspectra_study.config.channels import channel_faults
+from advspectra_study.config.faults import Fault
+from advspectra_study.config.load import ConfigError, load_config
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from advspectra_study.imported import changed
-from advspectra.hdf5 import attributes_of, open_foreign, recorded_sha256, replacing
-from advspectra_study.config_faults import ADDRESS, escaped
+from advspectra.files.hdf5 import attributes_of, open_foreign, recorded_sha256, replacing
+from advspectra_study.config.faults import ADDRESS, escaped
 from advspectra_study.kept import forget, second_name, take_back
 from advspectra_study.maker import making
-from advspectra_study.sealed import sealed
+from advspectra_study.verify.sealed import sealed
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("numpy", "h5py", "torch", "torchvision", "foolbox", "matplotlib", "snakemake")
@@ -184,7 +184,7 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
     about : the attributes of the output, from which unfinished work is known as its own. The commit does not count.
     If just this output is kept from before a run that was killed, the job takes it and ends here.
     """
-    from advspectra.progress import Progress  # here, as it imports torch, which half of the jobs do without
+    from advspectra.files.progress import Progress  # here, as it imports torch, which half of the jobs do without
 
     kept = {name: value for name, value in about.items() if name not in ("commit", "uncommitted")}
     if _is_whole(Path(output), kept):
@@ -198,7 +198,7 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
 
 def _is_whole(output: Path, about: Mapping) -> bool:
     """Return whether an HDF5 output with these attributes is kept, undamaged, and the history that it states is too."""
-    from advspectra_study.reader import Reader  # here, as it imports torch
+    from advspectra_study.verify.reader import Reader  # here, as it imports torch
 
     path = second_name(output)
     with Reader() as read:
@@ -206,7 +206,7 @@ def _is_whole(output: Path, about: Mapping) -> bool:
 
 
 def _holds(path: str, *, kind: str, about: Mapping) -> tuple[bool, str]:
-    from advspectra.result_checks import check_result
+    from advspectra.files.checks import check_result
 
     try:
         attributes, _ = check_result(path, kind=kind)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from advspectra import hdf5
+from advspectra.files import hdf5
 from advspectra_study.kept import keep
 
 

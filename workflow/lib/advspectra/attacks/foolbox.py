@@ -11,8 +11,8 @@ import torch
 from foolbox.attacks.base import FlexibleDistanceMinimizationAttack
 from foolbox.criteria import Misclassification
 
-from advspectra.attack import Attack
-from advspectra.progress import NOTHING_KEPT, Part
+from advspectra.files.progress import NOTHING_KEPT, Part
+from advspectra.perturb import Attack
 
 SPEC = {
     "options": {
@@ -43,7 +43,7 @@ SPEC = {
 
 def check(options):
     """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
-    from advspectra_study.attack_checks import class_faults
+    from advspectra_study.config.attacks import class_faults
 
     yield from class_faults(options)
 

@@ -16,10 +16,10 @@ import torch
 from foolbox.attacks.base import get_criterion, raise_if_kwargs, verify_input_bounds
 from foolbox.criteria import Misclassification
 
-from advspectra import cuda_graph
-from advspectra.attack import Attack
 from advspectra.attacks.foolbox import attack_of, instance_of
-from advspectra.progress import NOTHING_KEPT, Part
+from advspectra.files.progress import NOTHING_KEPT, Part
+from advspectra.machine import cuda_graph
+from advspectra.perturb import Attack
 
 SPEC = {
     "options": {
@@ -50,7 +50,7 @@ FILLED = 0.75
 
 def check(options):
     """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
-    from advspectra_study.attack_checks import argument_faults
+    from advspectra_study.config.attacks import argument_faults
 
     yield from argument_faults("LinfPGD", options["parameters"])
 

@@ -11,11 +11,11 @@ import foolbox
 import numpy as np
 import torch
 
-from advspectra.attack import Attack
 from advspectra.attacks.foolbox import attack_of
 from advspectra.attacks.linf_pgd import CycleDetectingLinfPGD
+from advspectra.files.progress import NOTHING_KEPT
 from advspectra.fourier import power_spectrum, radial_energy
-from advspectra.progress import NOTHING_KEPT
+from advspectra.perturb import Attack
 
 SPEC = {
     "options": {
@@ -50,7 +50,7 @@ SPEC = {
 
 def check(options):
     """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
-    from advspectra_study.attack_checks import argument_faults
+    from advspectra_study.config.attacks import argument_faults
 
     yield from argument_faults("LinfPGD", options["parameters"])
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from advspectra.attack import Attack
 from advspectra.attacks.foolbox import instance_of
 from advspectra.attacks.linf_pgd import CHUNK, CycleDetectingLinfPGD, anchors
-from advspectra.progress import Part
+from advspectra.files.progress import Part
+from advspectra.perturb import Attack
 
 SPEC = {
     "options": {
@@ -57,7 +57,7 @@ SPEC = {
 
 def check(options):
     """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
-    from advspectra_study.attack_checks import argument_faults
+    from advspectra_study.config.attacks import argument_faults
     from advspectra_study.numbers import fraction
 
     if fraction(options["tolerance"]) >= fraction(options["epsilon"]):

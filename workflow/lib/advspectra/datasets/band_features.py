@@ -15,7 +15,7 @@ An image is a background plus the pattern of its class, plus a mean of 0.5 (half
 
 import numpy as np
 
-from advspectra.image_file import ImageSet
+from advspectra.files.images import ImageSet
 
 SPEC = {
     "options": {

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from advspectra.image_file import ImageSet
+from advspectra.files.images import ImageSet
 
 SPEC = {
     "options": {

@@ -3,7 +3,7 @@
 An archive (tar, plain or compressed with gzip, bzip2 or xz) is read as a stream; nothing of it goes to
 disk. It may hold everything in one top-level folder. Links are followed in a folder, which is the user's
 own, and refused in an archive, which may be a stranger's. Every file must be an image in its place: nothing
-is skipped but what a desktop puts there by itself (advspectra.data_files). Names that begin with a dot are
+is skipped but what a desktop puts there by itself (advspectra.files.litter). Names that begin with a dot are
 refused: such a folder, as .ipynb_checkpoints, is no class.
 
 Images have as many rows as columns: frequencies are in cycles/image, and a ring of equal radius, in which
@@ -28,9 +28,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from advspectra import memory
-from advspectra.data_files import is_litter
-from advspectra.image_file import ImageSet
+from advspectra.files.images import ImageSet
+from advspectra.files.litter import is_litter
+from advspectra.machine import memory
 
 SPEC = {
     "options": {

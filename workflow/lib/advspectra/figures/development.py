@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from advspectra import captions, plotting
-from advspectra.learning_curves import (
+from advspectra.drawing import captions, plotting
+from advspectra.drawing.learning_curves import (
     NO_ATTACK,
     NO_LINES,
     NO_SPECTRA,
@@ -26,9 +26,9 @@ from advspectra.learning_curves import (
     step_axis,
     steps_per_epoch,
 )
-from advspectra.line_comparison import DEFINITIONS, ENDS, values
-from advspectra.line_histograms import END_NAMES
-from advspectra.results import AttackedState, Replicates, Run, only_network
+from advspectra.drawing.line_histograms import END_NAMES
+from advspectra.lines.comparison import DEFINITIONS, ENDS, values
+from advspectra.results import AttackedCheckpoint, Replicates, Run, only_network
 
 INPUTS = {
     "per": "attack",
@@ -97,13 +97,13 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 
 
 def _all_steps(group: Replicates) -> list[int]:
-    steps = {states[0].step for name in group.attacks for states in group.states(name)}
+    steps = {states[0].step for name in group.attacks for states in group.attacked(name)}
     return sorted(steps | set(accuracy(group, "test_accuracy")[0].tolist()))
 
 
 def _lines_of(group: Replicates) -> dict[str, tuple]:
     """Return the attack and transfers that have lines: name -> states, lines of each seed at each."""
-    found = {name: collected(group, name, AttackedState.lines) for name in group.attacks}
+    found = {name: collected(group, name, AttackedCheckpoint.lines) for name in group.attacks}
     return {name: one for name, one in found.items() if one[0]}
 
 

@@ -4,9 +4,17 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from advspectra import captions, plotting
-from advspectra.line_comparison import DEFINITIONS
-from advspectra.line_histograms import NO_LINES, ROUGHNESS, direction, draw_histograms, legend, lines_of, sentences
+from advspectra.drawing import captions, plotting
+from advspectra.drawing.line_histograms import (
+    NO_LINES,
+    ROUGHNESS,
+    direction,
+    draw_histograms,
+    legend,
+    lines_of,
+    sentences,
+)
+from advspectra.lines.comparison import DEFINITIONS
 from advspectra.results import Run, only_network
 
 INPUTS = {"per": "lines", "files": ["lines"], "activations": ["relu"], "alphas": None}

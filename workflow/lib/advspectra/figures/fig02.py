@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advspectra import captions, plotting
-from advspectra.learning_curves import (
+from advspectra.drawing import captions, plotting
+from advspectra.drawing.learning_curves import (
     NO_ATTACK,
     NO_SPECTRA,
     TRANSFER_LINES,

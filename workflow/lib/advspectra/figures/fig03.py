@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from advspectra import captions, plotting
-from advspectra.learning_curves import (
+from advspectra.drawing import captions, plotting
+from advspectra.drawing.learning_curves import (
     NO_ATTACK,
     NO_SPECTRA,
     attacked,

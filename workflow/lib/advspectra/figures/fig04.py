@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from advspectra import captions, plotting
-from advspectra.example import Example, choose_image, example, image_power
+from advspectra.drawing import captions, plotting
+from advspectra.drawing.example import Example, choose_image, example, image_power
 from advspectra.results import Replicates, Run, by_network
 
 INPUTS = {"files": ["spectra", "perturbations"], "activations": ["relu"], "alphas": [1]}

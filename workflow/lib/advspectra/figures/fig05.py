@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advspectra import captions, plotting
+from advspectra.drawing import captions, plotting
 from advspectra.results import Replicates, Run, by_network
-from advspectra.statistics import statistics
+from advspectra.statistics.summaries import statistics
 
 INPUTS = {"files": ["spectra", "predictor"], "activations": None, "alphas": [1]}
 

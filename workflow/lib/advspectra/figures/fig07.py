@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from advspectra.line_histograms import over_training
+from advspectra.drawing.line_histograms import over_training
 from advspectra.results import Run
 
 INPUTS = {"per": "lines", "files": ["lines"], "activations": ["relu"], "alphas": None}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from advspectra.mean_spectra import mean_spectra_figure
+from advspectra.drawing.mean_spectra import mean_spectra_figure
 from advspectra.results import Run
 
 INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1]}

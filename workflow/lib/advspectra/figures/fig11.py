@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 
-from advspectra import captions, plotting
+from advspectra.drawing import captions, plotting
 from advspectra.results import Replicates, Run, by_network
 
 INPUTS = {"files": ["spectra"], "activations": None, "alphas": None}

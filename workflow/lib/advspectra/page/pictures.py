@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from advspectra.claim_terms import ATTACKS
+from advspectra.claims.terms import ATTACKS
 from advspectra.page.words import title
 from advspectra.results import Run
 

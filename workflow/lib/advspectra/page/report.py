@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from advspectra.captions import SCALES
+from advspectra.drawing.captions import SCALES
 from advspectra.page import words
 from advspectra.page.audit import audit
 from advspectra.page.doubts import doubts

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advspectra.line_comparison import DEFINITIONS
-from advspectra.result_files import Checkpoints
-from advspectra.results import AttackedState, Run
+from advspectra.files.results import Checkpoints
+from advspectra.lines.comparison import DEFINITIONS
+from advspectra.results import AttackedCheckpoint, Run
 from advspectra.table import Cell, Column, Table
 
 INPUTS = {
@@ -49,7 +49,7 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     body = []
     for run in runs:
         checkpoints = run.checkpoints()
-        body += [_row(run, checkpoints, state, convention) for attack in run.attacks for state in run.states(attack)]
+        body += [_row(run, checkpoints, state, convention) for attack in run.attacks for state in run.attacked(attack)]
     notes = (
         "Test accuracy is over the whole test set. Success: right before the attack, wrong after it, within ε; its "
         "rate is over all attacked images, and over those of them that the state is right about. A transfer tries the "
@@ -65,7 +65,7 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     return Table("Development of accuracy, attacks and perturbations over training", COLUMNS, tuple(body), notes)
 
 
-def _row(run: Run, checkpoints: Checkpoints | None, state: AttackedState, convention: str) -> dict[str, Cell]:
+def _row(run: Run, checkpoints: Checkpoints | None, state: AttackedCheckpoint, convention: str) -> dict[str, Cell]:
     source = run.attacks[state.attack]
     row = {
         "model": run.label,
@@ -77,8 +77,8 @@ def _row(run: Run, checkpoints: Checkpoints | None, state: AttackedState, conven
         "step": state.step,
         "epoch": state.epoch,
     }
-    if checkpoints is not None and state.checkpoint in checkpoints.states:
-        row["test_accuracy"] = checkpoints.states[state.checkpoint].test_accuracy
+    if checkpoints is not None and state.checkpoint in checkpoints.kept:
+        row["test_accuracy"] = checkpoints.kept[state.checkpoint].test_accuracy
     if (found := state.perturbations()) is not None:
         success, correct = found.success, found.correct
         row |= {

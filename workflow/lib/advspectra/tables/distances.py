@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from advspectra.line_comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, QUANTITIES, line, pairs
-from advspectra.resampling import Distance, paired_distance
-from advspectra.result_files import Lines
-from advspectra.results import AttackedState, Run
-from advspectra.statistics import kolmogorov_smirnov, wasserstein
+from advspectra.files.results import Lines
+from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, QUANTITIES, line, pairs
+from advspectra.results import AttackedCheckpoint, Run
+from advspectra.statistics.resampling import Distance, paired_distance
+from advspectra.statistics.summaries import kolmogorov_smirnov, wasserstein
 from advspectra.table import Cell, Column, Table
 
 INPUTS = {"files": ["lines"], "activations": ["relu"], "alphas": None, "per_state": True, "config": []}
@@ -77,7 +77,7 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
 
 
 def _rows(run: Run, attack: str) -> Iterator[dict[str, Cell]]:
-    for state in run.states(attack):
+    for state in run.attacked(attack):
         lines = state.lines()
         if lines is None:
             continue
@@ -86,7 +86,7 @@ def _rows(run: Run, attack: str) -> Iterator[dict[str, Cell]]:
                 yield _row(run, state, lines, quantity, control)
 
 
-def _row(run: Run, state: AttackedState, lines: Lines, quantity: str, control: str) -> dict[str, Cell]:
+def _row(run: Run, state: AttackedCheckpoint, lines: Lines, quantity: str, control: str) -> dict[str, Cell]:
     first, second = pairs([lines], quantity, control)
     unconverged = ~(line(lines, ADVERSARIAL).converged & line(lines, control).converged)
     row = {

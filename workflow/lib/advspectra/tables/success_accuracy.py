@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advspectra.resampling import rank_correlation
 from advspectra.results import Run
-from advspectra.statistics import Estimate
+from advspectra.statistics.resampling import rank_correlation
+from advspectra.statistics.summaries import Estimate
 from advspectra.table import Cell, Column, Table
 
 INPUTS = {"files": ["perturbations"], "activations": None, "alphas": None, "per_state": True, "config": []}
@@ -49,7 +49,7 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
 
 
 def _row(run: Run, attack: str) -> dict[str, Cell] | None:
-    found = [one for state in run.states(attack) if (one := state.perturbations()) is not None]
+    found = [one for state in run.attacked(attack) if (one := state.perturbations()) is not None]
     if len(found) < 3:
         return None
     for one in found[1:]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from advspectra.comparison import (
+from advspectra.claims.comparison import (
     IMAGE_COLUMNS,
     image_cells,
     missing_note,
@@ -14,7 +14,7 @@ from advspectra.comparison import (
     seeds_note,
 )
 from advspectra.results import Replicates, Run, by_network
-from advspectra.statistics import Statistics, statistics
+from advspectra.statistics.summaries import Statistics, statistics
 from advspectra.table import Column, Table
 
 INPUTS = {"files": ["spectra", "predictor"], "activations": ["linear"], "alphas": [1], "config": []}

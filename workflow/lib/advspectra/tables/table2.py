@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from advspectra.comparison import (
+from advspectra.claims.comparison import (
     IMAGE_COLUMNS,
     image_cells,
     missing_note,

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advspectra.comparison import missing_note, paired_rows
+from advspectra.claims.comparison import missing_note, paired_rows
 from advspectra.results import Replicates, Run, by_network
-from advspectra.statistics import Spread
+from advspectra.statistics.summaries import Spread
 from advspectra.table import Cell, Column, Table
 
 INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": [1], "config": ["training"]}

@@ -1,0 +1,212 @@
+"""Figures 1, 6 and 7: histograms of a quantity over lines to adversarial points and to the two controls."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from advspectra.drawing import captions, plotting
+from advspectra.drawing.learning_curves import nearest
+from advspectra.files.results import Lines
+from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, ENDS, line, pairs, values
+from advspectra.results import AttackedCheckpoint, Replicates, Run, only_network
+from advspectra.statistics.summaries import kolmogorov_smirnov
+
+# quantity -> axis label
+LABELS = {
+    "relu_changes": "fraction of ReLU changes",
+    "other_deviation": "roughness: mean |logit $-$ chord|",
+}
+TITLES = {"relu_changes": "ReLU changes", "other_deviation": "Roughness of the other logit, absolute,"}
+ROUGHNESS = "other_deviation"
+# of the paper's Figures 6 and 7
+EPOCHS = (0, 5, 10, 20, 25, 40)
+DASHES = (0, (3, 1))
+NO_LINES = "No lines in this study: they need an entry in the configuration, and a ReLU network."
+END_NAMES = {
+    ADVERSARIAL: r"adversarial, $x \to x_a$",
+    "random": r"random, $x \to x_r$",
+    "boundary": r"boundary, $x \to x_b$",
+}
+
+
+def lines_of(group: Replicates) -> list[tuple[AttackedCheckpoint, list[Lines]]]:
+    """Return the states that the group's lines were followed at, ordered by step, and the lines of each seed."""
+    attack = group.attack
+    found = [(states[0], [state.lines() for state in states]) for states in (group.attacked(attack) if attack else [])]
+    return [(state, lines) for state, lines in found if not any(one is None for one in lines)]
+
+
+def over_training(runs: Sequence[Run], quantity: str, *, number: int) -> tuple[Figure, str]:
+    """Return Figure 6 or 7 and its caption: a quantity of LABELS at six states, spread as the paper's epochs are."""
+    group = only_network(runs)
+    found = lines_of(group) if group else []
+    title = f"Figure {number}. {TITLES[quantity]} along lines to adversarial and to random points over training."
+    with plotting.style():
+        if not found:
+            return plotting.message_figure(NO_LINES), captions.joined(title, NO_LINES)
+        places = nearest([state.step for state, _ in found], np.array(EPOCHS) / EPOCHS[-1] * found[-1][0].step)
+        letters = "abcdef"
+        chosen = [found[place] for place in places] + [(None, [])] * (len(letters) - len(places))
+        figure = plotting.new_figure(4.0)
+        panels = figure.subplots(2, 3)
+        draw_histograms(
+            {letter: (axes, *one) for letter, axes, one in zip(letters, panels.flat, chosen, strict=True)}, quantity
+        )
+        for axes in panels[:, 1:].flat:
+            axes.set_ylabel("")
+        legend(figure)
+    shown = {letter: one for letter, one in zip(letters, chosen, strict=True) if one[0] is not None}
+    rough = quantity == ROUGHNESS
+    caption = captions.joined(
+        title,
+        "The paper shows the epochs 0, 5, 10, 20, 25 and 40; here the states nearest to them, as shares of the "
+        "training, out of those with lines.",
+        *sentences(group, shown),
+        *(DEFINITIONS[name] for name in (("deviation", "other") if rough else ("relu_changes",))),
+        *([direction(letters[len(places) - 1], *shown[letters[len(places) - 1]])] if rough else []),
+    )
+    return figure, caption
+
+
+def draw_histograms(
+    panels: Mapping[str, tuple[Axes, AttackedCheckpoint | None, Sequence[Lines]]], quantity: str
+) -> None:
+    """Draw a quantity at several states, a panel each, on one logarithmic axis.
+
+    panels : letter -> where, which state, its lines; without a state the panel says so.
+    """
+    found = {
+        letter: {end: values(lines, quantity, end) for end in ENDS}
+        for letter, (_, state, lines) in panels.items()
+        if state is not None
+    }
+    edges = _edges([sample for one in found.values() for sample in one.values()])
+    for letter, (axes, state, lines) in panels.items():
+        if state is None:
+            plotting.message_panel(axes, "no further state\nin this study")
+            continue
+        if edges is None:
+            plotting.message_panel(axes, "0 on every line")
+            axes.set_title(f"({letter}) {state.label}", loc="left")
+            continue
+        for end, sample in found[letter].items():
+            _draw_sample(axes, sample, edges, end)
+        distances = [kolmogorov_smirnov(*pairs(lines, quantity, control)) for control in CONTROLS]
+        axes.set_title(f"({letter}) {state.label}", loc="left")
+        axes.set_title("$D$ = " + " / ".join(f"{distance:.2f}" for distance in distances), loc="right", color="0.35")
+        axes.set(xscale="log", xlim=(edges[0], edges[-1]), xlabel=LABELS[quantity], ylabel="share of lines")
+        plotting.plain_ticks(axes.xaxis)
+        axes.set_ylim(bottom=0)
+
+
+def _edges(samples: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Return the edges of bins of equal ratio for all samples, more of them for larger ones; None if all is zero.
+
+    A fiftieth of a sample at the most, and what is zero, lies below the first edge, and what is less than 1e-5 of the
+    largest value: lines without a breakpoint bend by rounding alone.
+    """
+    positive = [sample[sample > 0] for sample in samples if (sample > 0).any()]
+    if not positive:
+        return None
+    high = 1.001 * max(sample.max() for sample in positive)
+    low = min(np.quantile(sample, 0.02) for sample in positive)
+    bins = int(np.clip(3 * np.sqrt(max(len(sample) for sample in samples)), 10, 40))
+    return np.geomspace(np.clip(low, 1e-5 * high, high / 2), high, bins + 1)
+
+
+def _draw_sample(axes: Axes, sample: np.ndarray, edges: np.ndarray, end: str) -> None:
+    counts, _ = np.histogram(np.clip(sample, edges[0], edges[-1]), edges)
+    shares = counts / max(len(sample), 1)
+    filled = np.flatnonzero(counts)
+    if not len(filled):
+        return
+    # no outline along the axis, where the sample has nothing
+    first, last = filled[0], filled[-1] + 1
+    outline = {"values": shares[first:last], "edges": edges[first : last + 1], "color": plotting.ROLES[end]}
+    if end == "boundary":
+        axes.stairs(**outline, linewidth=1, linestyle=DASHES)
+    else:
+        axes.stairs(**outline, fill=True, alpha=0.35)
+        axes.stairs(**outline, linewidth=1)
+
+
+def legend(figure) -> None:
+    """Draw the legend of the three kinds of lines below the panels."""
+    handles = []
+    for end, name in END_NAMES.items():
+        colour = plotting.ROLES[end]
+        filled = end != "boundary"
+        look = {"facecolor": (colour, 0.35)} if filled else {"fill": False, "linestyle": DASHES}
+        handles.append(Patch(edgecolor=colour, label=name, **look))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+
+
+def sentences(group: Replicates, shown: Mapping[str, tuple[AttackedCheckpoint, Sequence[Lines]]]) -> list[str]:
+    """Return the sentences of a caption: how many lines, their ends, what D is, and what did not converge.
+
+    shown : letter of a panel -> state and lines.
+    """
+    source = group.attacks[group.attack]
+    attack = f"attack {group.attack}" if source is None else f"transfer {group.attack}"
+    about = "" if source is None else f" (found by {source.attack} on the state {source.found_on})"
+    one = next(iter(shown.values()))[1]
+    sizes = sorted({len(lines.image) for _, seeds in shown.values() for lines in seeds})
+    seeds = f"{len(one)} seed{'' if len(one) == 1 else 's'}"
+    changed = {
+        end: ", ".join(
+            f"({letter}) {sum(int(line(lines, end).changed.sum()) for lines in seeds)}"
+            for letter, (_, seeds) in shown.items()
+        )
+        for end in ENDS
+    }
+    total = sum(len(lines.image) for lines in one)
+    unconverged = sum(
+        int((~line(lines, end).converged).sum()) for _, seeds in shown.values() for lines in seeds for end in ENDS
+    )
+    return [
+        f"{group.first.label}, {attack}{about}; {' to '.join(str(size) for size in (sizes[:1] + sizes[1:][-1:]))} "
+        f"test images, {seeds}.",
+        DEFINITIONS["lines"],
+        f"The predicted class differs between the ends on these of {total} lines: to x_a {changed[ADVERSARIAL]}; to "
+        f"x_r {changed['random']}; to x_b {changed['boundary']} (the rest ends at the limit, "
+        f"{one[0].stretch_limit:g} times as far as x_a).",
+        "Shares of lines in bins of equal ratio; the first bin holds all lower values, zero among them.",
+        "D: Kolmogorov-Smirnov distance of the adversarial lines to the random / to the boundary lines; intervals and "
+        "tests stand in the table distances.",
+        _method(one[0]) + (f" The count had not converged on {unconverged} lines." if unconverged else ""),
+    ]
+
+
+def _method(lines: Lines) -> str:
+    """Return the sentence that says how the lines were followed."""
+    exact, count = min(lines.exact_images, len(lines.image)), len(lines.image)
+    points = f"at {lines.samples:,} points"
+    if exact == count:
+        return "Lines followed from breakpoint to breakpoint."
+    if exact == 0:
+        return f"Lines followed {points}, which counts no more breakpoints than there are."
+    return f"Lines of {exact} of the {count} images followed from breakpoint to breakpoint, the others {points}."
+
+
+def direction(letter: str, state: AttackedCheckpoint, lines: Sequence[Lines]) -> str:
+    """Return the sentence that holds absolute roughness at a state against relative roughness: medians and their ratio.
+
+    It says whether the two agree on which of the lines, adversarial or random, are the rougher.
+    """
+    ratios, words = [], []
+    for quantity, name in ((ROUGHNESS, "absolute"), (f"{ROUGHNESS}_relative", "relative to the logit's change")):
+        sides = [values(lines, quantity, end) for end in (ADVERSARIAL, "random")]
+        medians = [float(np.median(side)) if len(side) else 0.0 for side in sides]
+        if min(medians) <= 0:
+            return f"({letter}) {state.label}: the {name} roughness has no median above 0 to compare."
+        ratios.append(medians[0] / medians[1])
+        words.append(f"{name} {medians[0]:.2g} against {medians[1]:.2g} ({ratios[-1]:.2g} times)")
+    agree = (ratios[0] > 1) == (ratios[1] > 1)
+    verdict = "the two agree in direction" if agree else "the two DISAGREE in direction"
+    return (
+        f"({letter}) {state.label}, median roughness along x→x_a against x→x_r: {' and '.join(words)}: {verdict}, "
+        "and the figure shows the absolute one."
+    )

@@ -1,0 +1,136 @@
+"""The image set of a study, and the file images.h5 that holds it.
+
+Format "advspectra.images", version 1:
+
+    train/images, test/images   (N, C, H, W) uint8, pixel values 0..255
+    train/labels, test/labels   (N,) int64, index into class_names
+    class_names                 (K,) UTF-8 strings
+    root attributes             the source: where the images come from, and its checksums
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from advspectra.files.hdf5 import DIGEST, add, attributes_of, create, open_checked
+
+KIND = "images"
+VERSION = 1
+# each letter is one size in all arrays of a file
+SHAPES = {
+    "train/images": "NCHW",
+    "train/labels": "N",
+    "test/images": "MCHW",
+    "test/labels": "M",
+    "class_names": "K",
+}
+FORMAT_ATTRIBUTES = ("format", "format_version", DIGEST)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Training and test images with their labels; ValueError if the parts do not fit together.
+
+    train_images, test_images : (N, C, H, W) uint8, the same C, H and W in both.
+    train_labels, test_labels : (N,) int64 in 0..K-1; each of the K >= 2 classes is present in both.
+    class_names : K different strings.
+    source : where the images come from, with checksums.
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    class_names: tuple[str, ...]
+    source: Mapping[str, str | int | float]
+
+    def __post_init__(self) -> None:
+        names = self.class_names
+        if len(names) < 2 or len(set(names)) < len(names) or not all(names):
+            raise ValueError(f"class_names: expected 2 or more different names, found {list(names)}")
+        for split, images, labels in (
+            ("train", self.train_images, self.train_labels),
+            ("test", self.test_images, self.test_labels),
+        ):
+            _check_images(f"{split}_images", images)
+            _check_labels(f"{split}_labels", labels, images=len(images), class_names=names)
+        train, test = self.train_images.shape[1:], self.test_images.shape[1:]
+        if train != test:
+            raise ValueError(f"test_images: expected (C, H, W) = {train} as in train_images, found {test}")
+        reserved = set(FORMAT_ATTRIBUTES) & set(self.source)
+        if reserved:
+            raise ValueError(f"source: the keys {sorted(reserved)} are reserved for the file format")
+
+
+def write_images(path: str | Path, images: ImageSet) -> None:
+    """Write `images` to `path`; the file appears whole or not at all."""
+    with create(path, kind=KIND, version=VERSION, attributes=images.source) as file:
+        for split, pixels, labels in (
+            ("train", images.train_images, images.train_labels),
+            ("test", images.test_images, images.test_labels),
+        ):
+            group = file.create_group(split)
+            add(
+                group,
+                "images",
+                pixels,
+                units="1/255",
+                long_name=f"{split} images (image, channel, row, column)",
+            )
+            add(group, "labels", labels, units="1", long_name=f"{split} labels, index into class_names")
+        encoded = [name.encode("utf-8") for name in images.class_names]
+        text = h5py.string_dtype("utf-8", length=max(map(len, encoded)))
+        add(file, "class_names", np.array(encoded, dtype=text), units="1", long_name="class names")
+
+
+def read_images(path: str | Path) -> ImageSet:
+    """Return the image set stored at `path`; its images are a map of the file, not a copy.
+
+    The operating system holds in memory what is used and what fits, once for all processes that read the file: a set
+    larger than the memory is read too. They cannot be written to.
+    Raises ValueError, naming the file, if it is truncated, foreign, or its parts do not fit together.
+    """
+    with open_checked(path, kind=KIND, version=VERSION) as file:
+        arrays = {}
+        for split in ("train", "test"):
+            arrays[f"{split}_images"] = _mapped(file[split]["images"])
+            arrays[f"{split}_labels"] = file[split]["labels"][...]
+        names = tuple(file["class_names"].asstr()[...])
+        source = {key: _plain(value) for key, value in attributes_of(file).items() if key not in FORMAT_ATTRIBUTES}
+    try:
+        return ImageSet(**arrays, class_names=names, source=source)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _mapped(dataset: h5py.Dataset) -> np.ndarray:
+    """Return an uncompressed dataset of bytes as a map of its file, as `write_images` makes it; any other as a copy."""
+    offset = dataset.id.get_offset()  # in the file; None unless the values lie there in one piece
+    if offset is None or dataset.dtype != np.uint8:
+        return dataset[...]
+    return np.memmap(dataset.file.filename, dtype=np.uint8, mode="r", offset=offset, shape=dataset.shape)
+
+
+def _check_images(name: str, images: np.ndarray) -> None:
+    if images.ndim != 4 or images.dtype != np.uint8 or 0 in images.shape:
+        raise ValueError(f"{name}: expected a filled (N, C, H, W) uint8 array, found {images.shape} {images.dtype}")
+
+
+def _check_labels(name: str, labels: np.ndarray, *, images: int, class_names: tuple[str, ...]) -> None:
+    if labels.shape != (images,) or labels.dtype != np.int64:
+        raise ValueError(f"{name}: expected shape ({images},) int64, found {labels.shape} {labels.dtype}")
+    classes = len(class_names)
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(f"{name}: expected values in 0..{classes - 1}, found {labels.min()}..{labels.max()}")
+    counts = np.bincount(labels, minlength=classes)
+    missing = [class_names[index] for index in np.flatnonzero(counts == 0)]
+    if missing:
+        raise ValueError(f"{name}: expected images of each class, found none of {missing}")
+
+
+def _plain(value: object) -> object:
+    """Return a NumPy scalar as the Python value it holds, anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,35 @@
+"""Equal networks with fewer operations, for inference."""
+
+import math
+
+import torch
+from torch import nn
+from torch.fx.experimental.optimization import fuse
+
+from advspectra.layers import ShallowNetwork
+from advspectra.networks.end_to_end import end_to_end_map
+
+
+def simplified(network: nn.Module, image_shape: tuple[int, int, int]) -> nn.Module:
+    """Return a network with the same logits up to rounding, in inference mode, its parameters frozen.
+
+    A linear ShallowNetwork becomes its end-to-end map, one matrix (classes, C*H*W), computed in float64; batch
+    normalisation goes into the convolution before it. Any other network is returned as it is.
+    image_shape : (C, H, W). Device and dtype are those of `network`, which is put in inference mode.
+    """
+    network.eval().requires_grad_(False)
+    if isinstance(network, ShallowNetwork):
+        return _one_matrix(network, image_shape) if isinstance(network.activation, nn.Identity) else network
+    if any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules()):
+        return fuse(network).eval().requires_grad_(False)
+    return network
+
+
+def _one_matrix(network: ShallowNetwork, image_shape: tuple[int, int, int]) -> nn.Module:
+    like, classes = network.readout.weight, network.readout.out_features
+    beta, intercept = end_to_end_map(network, image_shape=image_shape, classes=classes)
+    readout = nn.Linear(math.prod(image_shape), classes, device=like.device, dtype=like.dtype)
+    with torch.no_grad():
+        readout.weight.copy_(torch.from_numpy(beta).flatten(1))
+        readout.bias.copy_(torch.from_numpy(intercept))
+    return nn.Sequential(nn.Flatten(), readout).eval().requires_grad_(False)

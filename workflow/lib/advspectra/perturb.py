@@ -1,0 +1,217 @@
+"""Attacking a network on chosen images, trying perturbations of one network on another, and what counts as success.
+
+A successful attack, Section 3.1 of Ortega Caro et al. (2020): x is classified correctly, x_a = x + delta is not, and
+the norm of delta is at most epsilon. It is judged here by a fresh forward pass on x + delta from the stored numbers,
+not by what the attack says of itself.
+"""
+
+import importlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+
+from advspectra.files.progress import NO_PROGRESS, Part, Progress
+from advspectra.machine.countdown import Countdown
+from advspectra.machine.devices import precision as arithmetic
+from advspectra.networks.simplified import simplified
+from advspectra.split import Split
+
+# x_a - x and x + delta each round once, by at most half the float32 spacing below 1
+ROUNDING = 2.0**-23
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An attack ready to run.
+
+    run : (network, inputs (N, C, H, W) float32 in [0, 1], labels (N,) int64, part) -> adversarial inputs of the same
+    shape. A long attack keeps in `part` what it has finished and goes on from there; others leave it alone.
+    norm : order p of the norm that epsilon bounds, inf for the largest magnitude; epsilon : the bound, None for none.
+    tune : like run, but returns an attack tuned on these images and what is to be known of it, names and numbers.
+    precision : in which it runs whatever the study says, None for that of the study; see devices.precision.
+    """
+
+    run: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor, Part], torch.Tensor]
+    norm: float
+    epsilon: float | None
+    tune: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], tuple["Attack", dict[str, float]]] | None = None
+    precision: str | None = None
+
+
+@dataclass(frozen=True)
+class Perturbations:
+    """What an attack did to N images; numpy arrays, see perturbation_file for names, shapes and units.
+
+    tuning : what a tuned attack says of itself; empty for others.
+    """
+
+    perturbation: np.ndarray
+    image: np.ndarray
+    label: np.ndarray
+    clean_prediction: np.ndarray
+    adversarial_prediction: np.ndarray
+    clean_logits: np.ndarray
+    adversarial_logits: np.ndarray
+    success: np.ndarray
+    l1: np.ndarray
+    l2: np.ndarray
+    linf: np.ndarray
+    tuning: dict[str, float] = field(default_factory=dict)
+
+
+def build_attack(family: str, **options) -> Attack:
+    """Return the attack that the module advspectra.attacks.<family> builds from its options."""
+    return importlib.import_module(f"advspectra.attacks.{family}").build(**options)
+
+
+def balanced_subset(labels: np.ndarray, count: int) -> np.ndarray:
+    """Return the indices of `count` images, equally many of each class, (count,) int64 ascending.
+
+    They are the first images of each class in the order of the data set, so that every network sees the same ones;
+    when `count` is no multiple of the number of classes, the first classes give one more.
+    Raises ValueError when a class has too few images.
+    """
+    classes = np.unique(labels)
+    chosen = []
+    for position, label in enumerate(classes):
+        wanted = count // len(classes) + (position < count % len(classes))
+        members = np.flatnonzero(labels == label)
+        if len(members) < wanted:
+            raise ValueError(f"{count} test images need {wanted} of class {label}, which has {len(members)}")
+        chosen.append(members[:wanted])
+    return np.sort(np.concatenate(chosen))
+
+
+def perturb(
+    network: torch.nn.Module,
+    test: Split,
+    image: np.ndarray,
+    attack: Attack,
+    *,
+    batch_size: int,
+    simplify: bool,
+    precision: str,
+    seed: int,
+    label: str = "",
+    report: Callable[[str], None] = lambda line: None,
+    progress: Progress = NO_PROGRESS,
+) -> Perturbations:
+    """Attack the network on the test images with the indices `image` and measure what came of it.
+
+    The network's parameters are frozen and it is put in inference mode. simplify : let the attack see the network that
+    `simplified` makes of it. precision : see devices.precision; of the attack, unless it has its own. What came of it
+    is measured on the network itself, in float32. seed : of the attack's random start. progress : where finished
+    batches are kept, and what an attack keeps of one, and from where an attack that was killed goes on, to the same
+    result.
+    """
+    network.eval().requires_grad_(False)
+    attacked = simplified(network, tuple(test.images.shape[1:])) if simplify else network
+    device, used = test.labels.device, attack.precision or precision
+    collected: list[dict[str, torch.Tensor]] = []
+    tuning: dict[str, float] = {}
+    countdown = Countdown(len(image), label=label, unit="image", report=report)
+    with torch.random.fork_rng(), countdown:
+        if attack.tune is not None:
+            torch.manual_seed(seed)
+            with arithmetic(device, used):
+                attack, tuning = attack.tune(attacked, *test.batch(torch.from_numpy(image).to(device)))
+        torch.manual_seed(seed)
+        for number, index in enumerate(torch.from_numpy(image).split(batch_size)):
+            inputs, labels = test.batch(index.to(device))
+            finished = progress.part(f"batch={number}")
+            within = partial(countdown.reach_within, number * batch_size, len(index))
+            unfinished = progress.part(f"batch={number}.unfinished", tell=within)
+            if kept := finished.load():
+                adversarial = kept[0]["adversarial"].to(device)
+            else:
+                with arithmetic(device, used):
+                    adversarial = attack.run(attacked, inputs, labels, unfinished)
+                if finished.due():
+                    finished.save({"adversarial": adversarial})
+            bound = math.inf if attack.epsilon is None else attack.epsilon
+            collected.append(_measure(network, inputs, labels, adversarial - inputs, norm=attack.norm, epsilon=bound))
+            countdown.reach(number * batch_size + len(index))
+    found = _joined(collected)
+    _require_finite(found, image, what="the attack")
+    return Perturbations(image=image, tuning=tuning, **found)
+
+
+def transfer(
+    network: torch.nn.Module,
+    test: Split,
+    image: np.ndarray,
+    perturbation: np.ndarray,
+    *,
+    norm: float,
+    epsilon: float,
+    batch_size: int,
+) -> Perturbations:
+    """Try perturbations that were found on another network, or on another state of this one, and measure what comes.
+
+    Success is that of an attack, for the network given: it alone decides whether x is classified correctly.
+    image : (N,) index in the test set. perturbation : (N, C, H, W) float32, x_a - x. norm, epsilon : as in Attack, of
+    the attack that found them; epsilon is inf for none. The network's parameters are frozen and it is put in inference
+    mode.
+    """
+    network.eval().requires_grad_(False)
+    device = test.labels.device
+    collected = []
+    for rows in torch.arange(len(image)).split(batch_size):
+        inputs, labels = test.batch(torch.from_numpy(image)[rows].to(device))
+        found = torch.from_numpy(perturbation)[rows].to(device)
+        collected.append(_measure(network, inputs, labels, found, norm=norm, epsilon=epsilon))
+    measured = _joined(collected)
+    _require_finite(measured, image, what="the transfer")
+    return Perturbations(image=image, **measured)
+
+
+def _require_finite(arrays: dict[str, np.ndarray], image: np.ndarray, *, what: str) -> None:
+    """Raise ValueError if a number is NaN or infinite, naming the images, of which no result can be made."""
+    for name, advice in (
+        ("clean_logits", "the network's own answers are at fault: train it with a smaller learning rate"),
+        ("perturbation", "change the attack's parameters, take another attack, or other images"),
+        ("adversarial_logits", "the network's answers to them are at fault: train it with a smaller learning rate"),
+        ("l2", "the perturbation is too large: take a smaller epsilon"),
+    ):
+        wrong = ~np.isfinite(arrays[name].reshape(len(image), -1)).all(axis=1)
+        if wrong.any():
+            shown = ", ".join(map(str, image[wrong][:5])) + (", ..." if wrong.sum() > 5 else "")
+            raise ValueError(
+                f"{what} gave numbers that are not finite ({name}) for {wrong.sum()} of {len(image)} images "
+                f"(test images {shown}, counted from 0): {advice}"
+            )
+
+
+def _joined(parts: list[dict[str, torch.Tensor]]) -> dict[str, np.ndarray]:
+    return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
+
+
+@torch.no_grad()
+def _measure(
+    network: torch.nn.Module,
+    inputs: torch.Tensor,
+    labels: torch.Tensor,
+    perturbation: torch.Tensor,
+    *,
+    norm: float,
+    epsilon: float,
+) -> dict[str, torch.Tensor]:
+    clean, adversarial = network(inputs), network(inputs + perturbation)
+    flat = perturbation.flatten(1)
+    norms = {"l1": flat.norm(1, dim=1), "l2": flat.norm(2, dim=1), "linf": flat.norm(math.inf, dim=1)}
+    bounded = flat.norm(norm, dim=1) <= epsilon + ROUNDING
+    predictions = clean.argmax(dim=1), adversarial.argmax(dim=1)
+    return {
+        "perturbation": perturbation,
+        "label": labels,
+        "clean_prediction": predictions[0],
+        "adversarial_prediction": predictions[1],
+        "clean_logits": clean,
+        "adversarial_logits": adversarial,
+        "success": (predictions[0] == labels) & (predictions[1] != labels) & bounded,
+        **norms,
+    }

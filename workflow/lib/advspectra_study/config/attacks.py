@@ -1,0 +1,159 @@
+"""Checks of the options of attacks, for the functions `check` of their modules; Foolbox is read, not imported."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from advspectra import foolbox_classes
+from advspectra.foolbox_classes import REQUIRED, Argument, AttackClass
+from advspectra_study.config.faults import did_you_mean, found
+from advspectra_study.numbers import fraction
+
+Keys = tuple[str, ...]
+Faults = Iterator[tuple[Keys, str]]  # keys below `options`, and what is wrong there
+
+DISTANCES = ("l0", "l1", "l2", "linf")
+# classes of Foolbox that no study can use, and why
+UNUSABLE = {
+    "GenAttack": "looks for images of a class that is given, and studies attack without such a target",
+    "SpatialAttack": "moves and turns images, and has no norm that could be bounded or compared",
+    "DatasetAttack": "takes its images from others that a program must feed to it",
+    "BinarizationRefinementAttack": "refines what another attack has found, which a program must hand to it",
+}
+
+
+def argument_faults(name: str, parameters: dict[str, Any], keys: Keys = ("parameters",)) -> Faults:
+    """Yield what is wrong with the arguments of a class of Foolbox's; an integer written as 10.0 becomes 10 in place.
+
+    name : of the class, which Foolbox has. keys : where `parameters` stands.
+    """
+    if not foolbox_classes.installed():
+        return
+    about = foolbox_classes.attack_class(name)
+    arguments = dict(about.arguments)
+    if "FlexibleDistanceMinimizationAttack" in about.bases:
+        arguments.setdefault("distance", Argument(frozenset({"Distance"}), (), None))
+    for key, value in list(parameters.items()):
+        if key not in arguments:
+            nearest = did_you_mean(key, list(arguments))
+            hint = f"; did you mean {nearest!r}?" if nearest else ""
+            yield (
+                (*keys, key),
+                f"found {found(value)}, but {name} has no such argument; "
+                f"allowed: {', '.join(arguments) or 'none'}{hint}",
+            )
+            continue
+        argument = arguments[key]
+        if "MinimizationAttack" in argument.kinds:
+            yield from _start_faults(value, (*keys, key))
+            continue
+        if isinstance(value, float) and value.is_integer() and "int" in argument.kinds:
+            parameters[key] = value = int(value)
+        allowed, fits = _allowed(key, argument)
+        if not fits(value):
+            yield (*keys, key), f"found {found(value)}; allowed: {allowed}"
+    for key, argument in arguments.items():
+        if argument.default is REQUIRED and key not in parameters:
+            yield (*keys, key), f"missing; {name} requires {_allowed(key, argument)[0]}"
+
+
+def class_faults(options: dict[str, Any]) -> Faults:
+    """Yield what is wrong with `attack`, `epsilon` and `parameters` of the family foolbox."""
+    if not foolbox_classes.installed():
+        return
+    about, fault = _known(options["attack"])
+    if fault:
+        yield ("attack",), fault
+        return
+    epsilon = options["epsilon"]
+    if epsilon is None and "FixedEpsilonAttack" in about.bases:
+        yield ("epsilon",), f"found null; allowed: a number, as {options['attack']} does not look for the smallest one"
+    parameters = options["parameters"]
+    distance = about.distance
+    if "FlexibleDistanceMinimizationAttack" in about.bases:
+        distance = parameters.get("distance")
+        if distance is None:
+            yield (
+                ("parameters", "distance"),
+                f"missing; {options['attack']} requires what it is to make small: one of {', '.join(DISTANCES)}",
+            )
+    if parameters.get("constraint") == "linf":  # of HopSkipJumpAttack
+        distance = "linf"
+    if epsilon is not None and distance == "linf":
+        yield from bound_faults(epsilon)
+    if epsilon is not None and distance == "l0":
+        yield ("epsilon",), f"found {found(epsilon)}; allowed: null, as Foolbox cannot bound the distance l0"
+    yield from argument_faults(options["attack"], parameters)
+
+
+def bound_faults(epsilon: str | float) -> Faults:
+    """Yield a fault if an epsilon bounds no magnitude of a perturbation of pixels in [0, 1]."""
+    if fraction(epsilon) > 1:
+        hint = f"; did you mean {epsilon}/255?" if isinstance(epsilon, int) and epsilon <= 255 else ""
+        yield ("epsilon",), f"found {found(epsilon)}; allowed: at most 1, the largest change of a pixel in [0, 1]{hint}"
+
+
+def _known(name: Any) -> tuple[AttackClass | None, str]:
+    """Return a class of foolbox.attacks, or why it cannot be used."""
+    names = foolbox_classes.class_names()
+    if name not in names:
+        nearest = did_you_mean(name, list(names))
+        hint = f"; did you mean {nearest!r}?" if nearest else f": {', '.join(sorted(set(names) - set(UNUSABLE)))}"
+        return None, f"found {found(name)}; allowed: a class of foolbox.attacks{hint}"
+    about = foolbox_classes.attack_class(name)
+    reason = UNUSABLE.get(about.name)
+    if "BrendelBethgeAttack" in about.bases and find_spec("numba") is None:
+        reason = "needs the package numba, which is not installed"
+    return about, f"found {found(name)}, which {reason}; allowed: another class of foolbox.attacks" if reason else ""
+
+
+def _start_faults(value: Any, keys: Keys) -> Faults:
+    """Yield what is wrong with an attack that finds the starting points of another: {attack: ..., parameters: ...}."""
+    if value is None:
+        return
+    if not isinstance(value, dict) or "attack" not in value or set(value) - {"attack", "parameters"}:
+        yield keys, f"found {found(value)}; allowed: a mapping with the keys attack and parameters, or null"
+        return
+    about, fault = _known(value["attack"])
+    if not fault and "MinimizationAttack" not in about.bases:
+        fault = f"found {found(value['attack'])}; allowed: an attack that looks for the smallest perturbation"
+    if fault:
+        yield (*keys, "attack"), fault
+    elif isinstance(parameters := value.get("parameters", {}), dict):
+        yield from argument_faults(value["attack"], parameters, (*keys, "parameters"))
+    else:
+        yield (*keys, "parameters"), f"found {found(parameters)}; allowed: a mapping"
+
+
+def _allowed(key: str, argument: Argument):
+    """Return what an argument may be, in words, and a function that says whether a value is that."""
+    kinds = argument.kinds
+    choices = [*argument.literals]
+    if "Distance" in kinds:
+        choices += DISTANCES
+    words, checks = [], []
+    if choices:
+        words.append("one of " + ", ".join(map(found, choices)))
+        # by type too: 0 is equal to False
+        checks.append(lambda value: (type(value), value) in [(type(one), one) for one in choices])
+    if "bool" in kinds:
+        words.append("true or false")
+        checks.append(lambda value: isinstance(value, bool))
+    if "Tuple" in kinds:
+        words.append("a list of integers >= 1")
+        checks.append(lambda value: isinstance(value, list) and all(type(one) is int and one >= 1 for one in value))
+    elif "int" in kinds:
+        least = 1 if argument.default is not None else None  # an axis may be counted from the end
+        words.append("an integer" + (" >= 1" if least else ""))
+        checks.append(lambda value: type(value) is int and (least is None or value >= least))
+    elif "float" in kinds:
+        positive = key.endswith("stepsize")
+        words.append("a number" + (" > 0" if positive else ""))
+        checks.append(lambda value: type(value) in (int, float) and (not positive or value > 0))
+    if "str" in kinds:
+        words.append("text")
+        checks.append(lambda value: isinstance(value, str))
+    if "Optional" in kinds:
+        words.append("null")
+        checks.append(lambda value: value is None)
+    return ", or ".join(words) or "nothing that YAML can write", lambda value: any(check(value) for check in checks)

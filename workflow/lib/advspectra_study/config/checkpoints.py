@@ -1,0 +1,108 @@
+"""Checks of which checkpoints of which networks a study attacks, tries transfers on, follows lines from and shows."""
+
+from collections.abc import Iterator, Sequence
+
+from advspectra_study.config.checks import one_of
+from advspectra_study.config.faults import Fault, Keys, found, key_path
+from advspectra_study.study import Attack, Lines, Network, Study, Transfer
+
+Item = Attack | Transfer | Lines
+
+
+def checkpoint_faults(study: Study) -> list[Fault]:
+    """Return the faults of attacks, transfers, lines and what is shown of them; not of what builds on one at fault."""
+    faults: list[Fault] = []
+    sound: dict[str, Keys] = {}  # attacks and transfers in which nothing is wrong
+    known: dict[str, Keys] = {}
+    for section, items, sources in (
+        ("attacks", study.attacks, ()),
+        ("transfers", study.transfers, study.attacks),
+        ("lines", study.lines, (*study.attacks, *study.transfers)),
+    ):
+        for index, item in enumerate(items):
+            keys, names = (section, index), [source.name for source in sources]
+            new = []
+            if section != "lines" and known.setdefault(item.name, keys) != keys:
+                text = f"found {item.name!r}, also the name of {key_path(known[item.name])}; allowed: once"
+                new.append(Fault((*keys, "name"), text))
+            if section != "attacks" and item.attack not in names:
+                built_on = "attacks" if section == "transfers" else "attacks and transfers"
+                new.append(Fault((*keys, "attack"), one_of(item.attack, names, built_on)))
+            elif section == "attacks" or item.attack in sound:
+                new += _item_faults(study, keys, item, sound.get(getattr(item, "attack", None)))
+            else:
+                continue
+            faults += new
+            if not new and section != "lines":
+                sound[item.name] = keys
+    if not any(fault.keys[0] == "lines" for fault in faults):
+        faults += _doubled_lines(study, sound)
+    return faults + list(_shown_faults(study, sound))
+
+
+def _item_faults(study: Study, keys: Keys, item: Item, source: Keys | None) -> Iterator[Fault]:
+    """Checks an attack, or a transfer or lines with the keys of the item that it builds on."""
+    whose = key_path(source) if source else ""
+    there = [network for network in study.networks if study.choice_of(item, network)]
+    names = list(dict.fromkeys(network.name for network in there))
+    if item.networks != "all":
+        for index, name in enumerate(item.networks):
+            if name not in names:
+                text = one_of(name, names, f"networks of {whose}" if source else "networks")
+                yield Fault((*keys, "networks", index), text)
+        there = [network for network in there if network.name in item.networks]
+    kept = [(_kept_by(study, network), network.checkpoints) for network in there]
+    attacked = [(f"those of {whose} on {network.name}", study.choice_of(item, network)) for network in there]
+    if isinstance(item, Transfer):
+        yield from _lacking((*keys, "found_on"), item.found_on, attacked)
+    for index, checkpoint in enumerate(item.checkpoints if item.checkpoints != "all" else ()):
+        yield from _lacking((*keys, "checkpoints", index), checkpoint, attacked if isinstance(item, Lines) else kept)
+    if isinstance(item, Lines):
+        attack = study.attack_named[item.attack]
+        if item.images > attack.images:
+            text = f"found {item.images}; allowed: at most the {attack.images} images of {attack.name!r}"
+            yield Fault((*keys, "images"), text)
+        if item.samples % 2 == 0:  # convergence is judged by every second point, with both ends
+            yield Fault((*keys, "samples"), f"found {item.samples}; allowed: an odd number")
+
+
+def _kept_by(study: Study, network: Network) -> str:
+    index = study.networks.index(network)
+    own = "checkpoints" in study.config["networks"][index]
+    return f"what {key_path(('networks', index, 'checkpoints')) if own else 'training.checkpoints'} keeps"
+
+
+def _lacking(keys: Keys, checkpoint: str, choices: Sequence[tuple[str, Sequence[str]]]) -> Iterator[Fault]:
+    """Yield a fault if a network lacks a checkpoint; choices : for each, where its checkpoints come from, and these."""
+    for where, there in choices:
+        if checkpoint not in there:
+            yield Fault(keys, f"found {found(checkpoint)}; allowed: {where}: {', '.join(there)}")
+            return
+
+
+def _doubled_lines(study: Study, sound: dict[str, Keys]) -> Iterator[Fault]:
+    first: dict[tuple[str, str], Keys] = {}
+    for index, lines in enumerate(study.lines):
+        for network in study.networks if lines.attack in sound else ():
+            keys, pair = ("lines", index), (lines.attack, network.name)
+            if study.checkpoints_of(lines, network) and first.setdefault(pair, keys) != keys:
+                text = f"found {pair[0]!r} on {pair[1]}, as in {key_path(first[pair])}; allowed: once for each network"
+                yield Fault((*keys, "attack"), text)
+                break
+
+
+def _shown_faults(study: Study, sound: dict[str, Keys]) -> Iterator[Fault]:
+    """Checks that the attacks of the summary and of the audit are there for the checkpoint that is shown."""
+    shown = study.summary.checkpoint
+    attacks = {attack.name: attack for attack in study.attacks if attack.name in sound}
+    if attack := attacks.get(study.summary.attack):
+        for network in study.networks:  # of networks without it another attack is shown
+            if (there := study.checkpoints_of(attack, network)) and shown not in there:
+                where = f"{key_path(sound[attack.name])}.checkpoints"
+                yield Fault(("summary", "checkpoint"), one_of(shown, list(there), where))
+                break
+    for index, name in enumerate(study.claims.audit):
+        if name in attacks and attacks[name].checkpoints != "all" and shown not in attacks[name].checkpoints:
+            where = f"{key_path(sound[name])}.checkpoints lacks summary.checkpoint, {shown}"
+            text = f"found {name!r}, but {where}; allowed: an attack on that checkpoint"
+            yield Fault(("claims", "audit", index), text)
