@@ -65,7 +65,7 @@ def write_small_study() -> dict[str, dict]:
         network = build_network(
             **FORM, image_shape=SHAPE, classes=CLASSES, alpha=1.0, alpha_scaling="plain", seed=1 + step
         )
-        training.checkpoints[name] = checkpoint_file.State(step, step // 4, 0.5, dict(network.state_dict()))
+        training.checkpoints[name] = checkpoint_file.Checkpoint(step, step // 4, 0.5, dict(network.state_dict()))
     made = attributes(CHECKPOINTS, IMAGES, checkpoints={"steps": [0]})
     del expected[CHECKPOINTS]["parameters"]["checkpoints"]
     checkpoint_file.write_history(HISTORY, training)
