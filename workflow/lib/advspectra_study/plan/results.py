@@ -209,7 +209,7 @@ class Results(Views):
         path, caption = f"{self.results}/figures/{place}", self._caption(place.partition("/")[0])
         return self._step(
             name,
-            inputs={"runs": runs, "style": self.own("workflow/lib/advspectra/paper.mplstyle")},
+            inputs={"runs": runs, "style": self.own("workflow/lib/advspectra/drawing/paper.mplstyle")},
             outputs={
                 "pdf": f"{path}.pdf",
                 "png": in_snakemakes_report(f"{path}.png", caption=caption, category="Figures", labels=labels),
