@@ -34,7 +34,7 @@ class Part(NamedTuple):
 PARTS = {
     "right": Part("Right on this device: the library against the CPU in float64, and against itself", 60, 30),
     "rates": Part("Rates: images per second, and the share of the device's own matrix product", 85, 25),
-    "study": Part("The paper's ResNet18, and what time is left for", 320, 20),
+    "study": Part("ResNet18 as the authors ran it, five seeds", 320, 20),
     "demo": Part("Through Snakemake: the demo on this device, its tables against those of a CPU", 120, 45),
 }
 PACKING = 12  # seconds, to pack the study's files

@@ -8,13 +8,16 @@ import tarfile
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from study import ROOT
 
+from advspectra.perturb import balanced_subset
 from advspectra.results import read_runs
 from benchmarks.gpu import __main__ as run
 from benchmarks.gpu import pack
 from benchmarks.gpu.__main__ import Part
+from benchmarks.gpu.trained_run import images_of_lines
 
 FILES = {"right.csv", "rates.csv", "study.csv", "demo.csv", "table.md", "log.txt", "study.tar.xz.1"}
 
@@ -29,7 +32,7 @@ def out(tmp_path_factory):
     """What the command of docs/gpu.md leaves, without a GPU."""
     folder = tmp_path_factory.mktemp("gpu") / "out"
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHON": sys.executable}
-    command = ["bash", str(ROOT / "benchmarks/gpu/run.sh"), str(folder), "120"]
+    command = ["bash", str(ROOT / "benchmarks/gpu/run.sh"), str(folder), "180"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder.parent)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder / "table.md").read_text() in done.stdout
@@ -41,7 +44,7 @@ def test_every_part_leaves_its_files_and_a_table(out):
     table = (out / "table.md").read_text()
     assert table.count("It ended after") == 4
     assert all(part.title in table for part in run.PARTS.values())
-    assert sum(path.stat().st_size for path in out.iterdir()) < 2**20
+    assert sum(path.stat().st_size for path in out.iterdir()) < 2 * 2**20
 
 
 def test_the_tests_ran_and_a_training_is_the_same_twice(out):
@@ -62,17 +65,37 @@ def test_the_study_s_files_join_the_runs_of_a_study(out, tmp_path):
     (tmp_path / "study.tar.xz").write_bytes(archive)
     with tarfile.open(tmp_path / "study.tar.xz") as file:
         file.extractall(tmp_path, filter="data")
-    files = [path for path in (tmp_path / "study").rglob("*.h5")]
-    runs = {run.network: run for run in read_runs(files)}
-    assert set(runs) == {"resnet18", "vgg19"}
-    resnet = runs["resnet18"]
-    assert set(resnet.attacks) == {"pgd", "minimal_pgd", "pgd_transfer"}
-    states = resnet.attacked("pgd_transfer")
-    assert [state.step for state in states] == [0, 3]
-    assert all(state.lines() is not None and state.spectra("paper") is not None for state in states)
-    assert len(resnet.checkpoints().history["epoch"]) == 1
+    runs = read_runs((tmp_path / "study").rglob("*.h5"))
+    assert [(run.network, run.seed) for run in runs] == [("resnet18", 0), ("resnet18", 1)]
+    on_predicted = {f"{attack}_predicted{how}" for attack in ("pgd", "minimal_pgd") for how in ("", "_recalibrated")}
+    for trained in runs:
+        assert set(trained.attacks) == {"pgd", "minimal_pgd", "pgd_transfer", *on_predicted}
+        transfers = trained.attacked("pgd_transfer")
+        assert [attacked.step for attacked in transfers] == [0, 3]
+        early = [trained.attacked(f"pgd_predicted{how}")[0] for how in ("", "_recalibrated")]
+        for attacked in (*transfers, *early):
+            assert attacked.lines() is not None and attacked.spectra("paper") is not None
+        for attack in on_predicted:
+            (attacked,) = trained.attacked(attack)
+            assert attacked.step == 0 and attacked.perturbations().correct.all()
+        assert len(trained.checkpoints().history["epoch"]) == 1
     with h5py.File(tmp_path / "study" / "resnet18-relu/depth=17/alpha=1/seed=0/checkpoints.h5") as file:
         assert not list(file["states/best"])  # its weights are left out
+
+
+def test_no_task_of_the_study_fails_or_lacks_time(out):
+    assert not [row for row in rows(out / "study.csv") if "failed" in row["note"] or "no time" in row["note"]]
+
+
+def test_images_of_lines_are_balanced_by_true_class_where_predicted_classes_are_not():
+    """The network predicts class 3 for most images and class 1 for one, as early ones do."""
+    test_labels = np.arange(100) % 5
+    attacked = np.arange(50)
+    predicted = np.where(attacked == 7, 1, 3)
+    with pytest.raises(ValueError, match="10 test images need 5 of class 1, which has 1"):
+        balanced_subset(predicted, 10)
+    places = images_of_lines(test_labels, attacked, 10)
+    assert np.bincount(test_labels[attacked[places]]).tolist() == [2, 2, 2, 2, 2]
 
 
 def test_the_demo_has_the_tables_of_a_cpu(out):
