@@ -70,13 +70,13 @@ class Bench:
         self.split = on_device(images, labels, device)
 
     def seconds_for(self, steps: int, work: Callable[[int], object]) -> float:
-        """Return the time that twice `steps` steps take, of three times less of once: without what starts them."""
+        """The time of twice `steps` steps: that of three times, less that of once, so without what starts them."""
         work(3)
         once, thrice = (self.seconds(partial(work, times * steps), warm_up=False) for times in (1, 3))
         return max(thrice - once, 1e-9)
 
     def seconds(self, work: Callable[[], object], *, warm_up: bool = True) -> float:
-        """Return the time that `work` takes, after it has been done once."""
+        """The time that `work` takes, after it has been done once."""
         if warm_up:
             work()
         self._wait()
@@ -106,7 +106,7 @@ class Bench:
         self.rows.add(**row)
 
     def network(self, label: str, *, seed: int = 0) -> torch.nn.Module:
-        """Return a new network of the benchmarks, deep ones at full width (on a CPU at a sixteenth)."""
+        """A new network of the benchmarks, deep ones at full width (on a CPU at a sixteenth)."""
         entry = NETWORKS[label]
         options = entry.options | ({"width": self.size.width} if "width" in entry.options else {})
         form = {"options": options, "image_shape": SHAPE, "classes": CLASSES, "activation": entry.activation}
@@ -116,7 +116,7 @@ class Bench:
         return network.to(self.device)
 
     def flops(self, network: torch.nn.Module, *, training: bool) -> float:
-        """Return the operations for one image: forward and backward, to the weights or to the image.
+        """The operations for one image: forward and backward, to the weights or to the image.
 
         0 for networks whose operations do not count: an FFT, or an end-to-end map in place of the layers.
         """
