@@ -16,7 +16,7 @@ PEER_IMAGES = {"cpu": 128, "cuda": 2048}
 
 
 def arguments() -> argparse.Namespace:
-    """Return the options of the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     option = parser.add_argument
     option("--name", default="local", help="results go to benchmarks/results/<name>/")
@@ -52,14 +52,14 @@ def arguments() -> argparse.Namespace:
 
 
 def options_of(label: str, chosen: argparse.Namespace, found: Path | None) -> dict:
-    """Return the architecture's options: the width asked for; the small ones in a quick run without that network."""
+    """The architecture's options: with the width asked for; small ones in a quick run without that network."""
     network = networks.NETWORKS[label]
     options = network.options | (network.small if chosen.quick and found is None else {})
     return options | {"width": chosen.width} if chosen.width and "width" in options else options
 
 
 def main() -> None:
-    """Measure, case by case; the report is written anew after each."""
+    """Measure, case by case; write the report again after each."""
     chosen = arguments()
     device = prepare(chosen.device, threads=chosen.threads)
     folder = ROOT / "benchmarks/results" / chosen.name
