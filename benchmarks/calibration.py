@@ -3,7 +3,7 @@
 Studies with known truth are drawn from regimes that differ in the source of their variance.
 advspectra.statistics.inference gets each study as it does from advspectra.claims.evaluate, and we count how often the
 interval contains the truth. The same studies give families of claims whose truth lies exactly at their threshold or at
-the edge of their margin: every `supported` and every `contradicted` is false. They come from advspectra.claims, with its
+the edge of their margin: every `supported` and every `contradicted` is false. They come from advspectra.claims with its
 correction for the number of claims. A table goes to benchmarks/results/<name>/calibration.{csv,md}.
 """
 
