@@ -23,9 +23,9 @@ def arguments() -> argparse.Namespace:
     option("--parts", nargs="+", choices=PARTS, default=PARTS)
     option("--only", nargs="+", choices=networks.NETWORKS, help="networks; default all, three with --quick")
     option(
-        "--images", type=Path, help=f"images.h5; else that of {networks.STUDY.relative_to(ROOT)}, else embedded images"
+        "--images", type=Path, help=f"images.h5; default that of {networks.STUDY.relative_to(ROOT)}, or embedded ones"
     )
-    option("--networks", type=Path, help="folder of trained runs; else that of images.h5. What is not there is trained")
+    option("--networks", type=Path, help="folder of trained runs; default that of images.h5. Missing ones are trained")
     option("--checkpoint", nargs="+", default=[], metavar="NETWORK=FILE", help="checkpoints.h5 of single networks")
     option("--width", type=float, help="width of ResNet18 and VGG19 (1: 64 to 512 channels); default 0.25")
     option("--repeats", type=int, help="rounds; default 3, 2 with --quick")

@@ -322,8 +322,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     option = parser.add_argument
     option("--name", default="local", help="results go to benchmarks/results/<name>/")
-    option("--simulations", type=int, default=10_000, help="of each regime, and families of claims")
-    option("--resamples", type=int, default=inference.RESAMPLES, help="of the images")
+    option("--simulations", type=int, default=10_000, help="studies of each regime, and families of claims")
+    option("--resamples", type=int, default=inference.RESAMPLES, help="resamples of the images")
     option("--seed", type=int, default=0)
     chosen = parser.parse_args()
     inference.RESAMPLES = chosen.resamples
