@@ -15,8 +15,8 @@ from locales import ASCII, latin_1
 from PIL import Image
 
 from advspectra.datasets import image_folder
-from advspectra_study import data_identity
-from advspectra_study.data_identity import digest_of, images_params
+from advspectra_study.plan import data_identity
+from advspectra_study.plan.data_identity import digest_of, images_params
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_it_is_the_same_in_each_locale(folder, tmp_path, locale):
     (folder / "train/cat").rename(folder / "train/Größe α")
     folder = folder.rename(tmp_path / "Daten für α")
     ask = (
-        "from pathlib import Path; from advspectra_study.data_identity import digest_of; "
+        "from pathlib import Path; from advspectra_study.plan.data_identity import digest_of; "
         "print(ascii(digest_of('Daten f\\u00fcr \\u03b1', say=print, kept=Path('kept.json'))))"
     )
     places = {"PYTHONPATH": os.pathsep.join(sys.path), **(ASCII if locale == "ASCII" else latin_1(tmp_path))}

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from advspectra_study.job import origin
 from advspectra.files.hdf5 import create
-from advspectra_study import job, machine
+from advspectra_study import job
+from advspectra_study.run import machine
 
 
 def git(folder, *arguments):
@@ -28,7 +30,7 @@ def repository(tmp_path, monkeypatch):
     git(folder, "init")
     git(folder, "add", ".")
     git(folder, "commit", "-m", "start")
-    monkeypatch.setattr(job, "ROOT", folder)
+    monkeypatch.setattr(origin, "ROOT", folder)
     return folder
 
 
@@ -45,42 +47,42 @@ def test_uncommitted_files_are_named_as_they_are(repository):
         'a "quoted" -> name.txt',
         "kept.py",
     ]
-    assert set(job._commit()["uncommitted"]) == {f"workflow/{name}" for name in names}
+    assert set(origin._commit()["uncommitted"]) == {f"workflow/{name}" for name in names}
 
 
 def test_new_files_are_named_also_where_git_status_does_not_show_them(repository):
     git(repository, "config", "status.showUntrackedFiles", "no")
     (repository / "workflow/new.py").write_text("")
-    assert job._commit()["uncommitted"] == ["workflow/new.py"]
+    assert origin._commit()["uncommitted"] == ["workflow/new.py"]
 
 
 @pytest.mark.parametrize("tracked", [False, True])
 def test_the_commit_of_a_repository_around_the_workflow_is_not_its_own(tmp_path, repository, tracked):
-    assert len(job._commit()["commit"]) == 40
+    assert len(origin._commit()["commit"]) == 40
     (repository / ".git").rename(tmp_path / "removed")
     git(tmp_path, "init")
     (tmp_path / "other").write_text("")
     git(tmp_path, "add", "advspectra" if tracked else "other")
     git(tmp_path, "commit", "-m", "outer")
-    assert job._commit() == {"commit": "unknown", "uncommitted": "unknown"}
+    assert origin._commit() == {"commit": "unknown", "uncommitted": "unknown"}
 
 
 def test_the_commit_of_a_repository_that_does_not_hold_the_workflow_is_not_its_own(tmp_path, repository):
     (repository / ".git").rename(tmp_path / "removed")
     git(repository, "init")
     git(repository, "commit", "--allow-empty", "-m", "notes")
-    assert job._commit() == {"commit": "unknown", "uncommitted": "unknown"}
+    assert origin._commit() == {"commit": "unknown", "uncommitted": "unknown"}
 
 
 def test_a_hook_of_another_repository_does_not_change_the_commit(tmp_path, repository, monkeypatch):
-    own = job._commit()
+    own = origin._commit()
     other = tmp_path / "other"
     other.mkdir()
     git(other, "init")
     git(other, "commit", "--allow-empty", "-m", "other")
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
-    assert job._commit() == own
+    assert origin._commit() == own
 
 
 def test_a_record_names_all_versions_and_changes_of_all_that_it_rests_on(tmp_path):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from small_study import CHECKPOINTS, CSV, DELTA, HISTORY, IMAGES, MARKDOWN, SETTINGS, TABLE, rewrite, write_small_study
 
-from advspectra_study.job import sha256
+from advspectra_study.job import reader, sha256
 from advspectra.files.hdf5 import DIGEST, attributes_of
-from advspectra_study.verify import one_file, reader
+from advspectra_study.job.reader import Reader
+from advspectra_study.job.sealed import NoDigestError, read_sealed, sealed
+from advspectra_study.verify import one_file
 from advspectra_study.verify.one_file import digest, look
-from advspectra_study.verify.reader import Reader
-from advspectra_study.verify.sealed import NoDigestError, read_sealed, sealed
 
 
 @pytest.fixture(scope="module")

@@ -34,8 +34,9 @@ from small_study import (
     write_small_study,
 )
 
+from advspectra_study.job import reader
 from advspectra.files.hdf5 import DIGEST, content_sha256
-from advspectra_study.verify import one_file, reader, verification
+from advspectra_study.verify import one_file, verification
 from advspectra_study.verify.verification import verify
 
 GONE_OR_CHANGED = "which is gone or has changed since"
@@ -271,7 +272,7 @@ def test_a_list_and_a_tuple_are_the_same_setting_as_both_are_written_alike(expec
 
 
 def test_files_of_the_workflow_are_known_by_one_name_wherever_it_lies(expected):
-    from advspectra_study.job import ROOT, sha256
+    from advspectra_study.job.origin import ROOT, sha256
 
     name = "workflow/reference/paper.yaml"
     expected[REPORT]["inputs"] = [TABLE, str(ROOT / name)]

@@ -19,9 +19,9 @@ from advspectra_study.config.claims import read_claims
 from advspectra_study.config.load import load_config
 from advspectra_study.config.faults import escaped
 from advspectra_study.config.files import as_written
-from advspectra_study.machine import quote_python, share_library
+from advspectra_study.run.machine import quote_python, share_library
 from advspectra_study.plan.plan import Plan
-from advspectra_study.plan_log import PlanLog
+from advspectra_study.run.plan_log import PlanLog
 from advspectra_study.study import Study
 
 share_library(ROOT / "workflow/lib")

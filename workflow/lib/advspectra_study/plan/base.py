@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from advspectra_study.fingerprint import code_fingerprint
-from advspectra_study.machine import gpus
 from advspectra_study.plan.costs import Costs
 from advspectra_study.plan.step import Job, Paths, Step, Wildcards
+from advspectra_study.run.machine import gpus
 from advspectra_study.study import Study
 
 

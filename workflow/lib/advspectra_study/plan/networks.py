@@ -18,8 +18,8 @@ from typing import Any
 from snakemake.io import ancient, touch
 
 from advspectra_study.config.faults import escaped
-from advspectra_study.data_identity import images_params
 from advspectra_study.plan.base import Base
+from advspectra_study.plan.data_identity import images_params
 from advspectra_study.plan.step import Job, Step, Wildcards, jobs_by
 from advspectra_study.study import Run, Transfer, steps_and_epochs
 

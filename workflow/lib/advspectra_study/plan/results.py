@@ -12,7 +12,7 @@ from typing import Any
 from snakemake.io import report as in_snakemakes_report
 
 from advspectra.page.words import title
-from advspectra_study.conventions import audited_attacks, conventions_of
+from advspectra_study.plan.conventions import audited_attacks, conventions_of
 from advspectra_study.plan.step import Job, Paths, Step, Wildcards, jobs_by
 from advspectra_study.plan.views import Views
 

@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from advspectra_study.job import recorded_file, sha256
 from advspectra.files.checks import check_result
 from advspectra.files.hdf5 import DIGEST, content_sha256, open_file
 from advspectra.machine.memory import TooLarge
-from advspectra_study.verify.sealed import NoDigestError, read_sealed
+from advspectra_study.job.origin import recorded_file, sha256
+from advspectra_study.job.reader import DAMAGED, UNREAD
+from advspectra_study.job.sealed import NoDigestError, read_sealed
 
 # what is to be said of a file, besides what made it
-WHOLE, DAMAGED, OUTDATED, UNREAD = "whole", "damaged", "outdated", "unread"
+WHOLE, OUTDATED = "whole", "outdated"
 # what there is to know of what made a file
 FACTS = ("parameters", "code", "inputs_sha256")
 

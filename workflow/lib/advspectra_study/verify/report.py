@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from advspectra_study.disk import readable, size_on_disk
-from advspectra_study.kept import second_name
+from advspectra_study.run.disk import readable, size_on_disk
+from advspectra_study.run.kept import second_name
 
 
 @dataclass

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from advspectra_study.job import recorded_name
-from advspectra_study.verify.one_file import DAMAGED, OUTDATED, UNREAD, WHOLE, digest, look
-from advspectra_study.verify.reader import Reader
+from advspectra_study.job.origin import recorded_name
+from advspectra_study.job.reader import DAMAGED, UNREAD, Reader
+from advspectra_study.verify.one_file import OUTDATED, WHOLE, digest, look
 from advspectra_study.verify.report import Report
 
 # besides those of one_file

@@ -15,7 +15,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from advspectra_study.config.faults import escaped
-from advspectra_study.disk import full_disks, lacks_room
+from advspectra_study.run.disk import full_disks, lacks_room
 
 LONGEST_LIST = 3  # files that are named; of a longer list the first and the last
 LONGEST_VALUE = 40  # characters of a value that is shown as it is

@@ -14,7 +14,7 @@ from advspectra_study.config.channels import channel_faults
 from advspectra_study.config.faults import Fault
 from advspectra_study.config.load import ConfigError, load_config
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def require_fit(raw: Mapping[str, Any], path: str | Path) -> None:

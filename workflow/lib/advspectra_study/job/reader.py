@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from advspectra_study.verify.one_file import DAMAGED, UNREAD
-
+# of a file that a library cannot read, and of one that cannot be looked at now
+DAMAGED, UNREAD = "damaged", "unread"
 # of a processor, which may be used for one file: a digest takes a hundredth of that
 SECONDS = 8
 BYTES_PER_SECOND = 4e6

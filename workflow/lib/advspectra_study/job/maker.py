@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from advspectra.files import hdf5
-from advspectra_study.kept import keep
+from advspectra_study.run.kept import keep
 
 
 class Maker:
