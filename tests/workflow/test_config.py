@@ -669,7 +669,7 @@ def test_a_plugin_is_read_and_not_run(tmp_path):
 
 def test_loading_a_config_imports_neither_torch_nor_numpy():
     code = (
-        "import sys, yaml; from pathlib import Path; from advspectra_study.config import load_config\n"
+        "import sys, yaml; from pathlib import Path; from advspectra_study.config.load import load_config\n"
         f"load_config(yaml.safe_load(open({str(STUDIES[0])!r}, encoding='utf-8')),"
         f" schema_path=Path({str(SCHEMA)!r}), library=Path({str(LIBRARY)!r}))\n"
         "print(sorted({'torch', 'numpy'} & set(sys.modules)))"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from advspectra_study.numbers import number
-from advspectra_study.plugins import with_fractions
+from advspectra_study.plugins import attempts, spec, with_fractions
 
 Data = Mapping[str, Any]
 Chosen = Literal["all"] | tuple[str, ...]
@@ -74,7 +74,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Attack:
-    """An entry of `attacks`; family : the module of advspectra.attacks."""
+    """An entry of `attacks`.
+
+    family : the module of advspectra.attacks. attempts : how often it runs on each image, as plugins.attempts says.
+    """
 
     name: str
     family: str
@@ -84,6 +87,7 @@ class Attack:
     simplified: bool
     networks: Chosen
     checkpoints: Chosen
+    attempts: int
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,9 @@ class Study:
         written, config = config, json.loads(json.dumps(config, sort_keys=True))
 
         def numeric(attack: Data) -> Data:
-            return attack | {"options": with_fractions("attacks", attack["family"], attack["options"], library)}
+            about = spec("attacks", attack["family"], library)
+            options = with_fractions(about, attack["options"])
+            return attack | {"options": options, "attempts": attempts(about, options)}
 
         shared = {"seeds": config["seeds"], "checkpoints": config["training"]["checkpoints"]}
         networks = [shared | entry for entry in config["networks"]]

@@ -1,4 +1,4 @@
-"""Checks of the options of attacks, for the functions `check` of their modules; Foolbox is read, not imported."""
+"""Checks of the options of attacks, as the SPEC of their modules asks for them; Foolbox is read, not imported."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -20,6 +20,16 @@ UNUSABLE = {
     "DatasetAttack": "takes its images from others that a program must feed to it",
     "BinarizationRefinementAttack": "refines what another attack has found, which a program must hand to it",
 }
+
+
+def attack_faults(specification: dict[str, Any], options: dict[str, Any]) -> Faults:
+    """Yield what is wrong with options that their schema allows; specification : SPEC of the attack's module."""
+    if bisects := specification.get("bisects"):
+        largest, smallest = (options[name] for name in bisects)
+        if fraction(smallest) >= fraction(largest):
+            yield (bisects[1],), f"found {smallest}; allowed: less than {bisects[0]}, {largest}"
+    if name := specification.get("foolbox_class"):
+        yield from class_faults(options) if name in options else argument_faults(name, options["parameters"])
 
 
 def argument_faults(name: str, parameters: dict[str, Any], keys: Keys = ("parameters",)) -> Faults:

@@ -6,6 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from advspectra_study.config.attacks import attack_faults
 from advspectra_study.config.faults import (
     CONTROL,
     FRACTION_TEXT,
@@ -104,7 +105,11 @@ def _plugin_faults(
     named = {fault.keys for fault in wrong}
     wrong += [fault for fault in too_large if fault.keys not in named]
     yield from wrong
-    if not wrong and (check := own_check(kind, entry[by], library)):
+    if wrong:
+        return
+    if kind == "attacks":
+        yield from [Fault((*keys, "options", *deeper), text) for deeper, text in attack_faults(specification, given)]
+    if check := own_check(kind, entry[by], library):
         try:
             yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(given)]
         except Exception as error:
@@ -119,12 +124,11 @@ def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys
         if not (isinstance(value, str) and FRACTION_TEXT.fullmatch(value) and takes_fractions(allowed)):
             continue
         options[key] = "".join(value.split())
-        numbers = [branch for branch in allowed["anyOf"] if branch.get("type") == "number"]
         try:
-            size = fraction(value)
+            out_of_bounds = schema_faults(fraction(value), allowed)
         except ValueError:  # the schema says so
             continue
-        if all(schema_faults(size, branch) for branch in numbers):
+        if out_of_bounds:
             faults.append(Fault((*keys, key), f"found {found(value)}; allowed: {describe(allowed, schema)}"))
     return faults
 

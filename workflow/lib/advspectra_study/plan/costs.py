@@ -7,10 +7,9 @@ time.
 """
 
 from dataclasses import dataclass
-from math import ceil, log2, prod, sqrt
+from math import ceil, prod, sqrt
 from pathlib import Path
 
-from advspectra_study.numbers import fraction
 from advspectra_study.study import Attack, Network, Study
 
 
@@ -152,10 +151,6 @@ class Costs:
 
 
 def _steps(attack: Attack) -> int:
-    """Return how many steps an attack makes with one image, those for each epsilon that it tries counted."""
-    options = attack.options
-    parameters = options.get("parameters", {})
-    tried = parameters.get("binary_search_steps", 1)
-    if attack.family == "minimal_linf_pgd":
-        tried = 1 + ceil(log2(fraction(options["epsilon"]) / fraction(options["tolerance"])))
-    return parameters.get("steps", STEPS) * tried
+    """How many steps an attack makes with one image, those of each of its attempts counted."""
+    parameters = attack.options.get("parameters", {})
+    return parameters.get("steps", STEPS) * max(attack.attempts, parameters.get("binary_search_steps", 1))
