@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from advspectra_study.config.checks import one_of
 from advspectra_study.config.faults import Fault, Keys, found, key_path
-from advspectra_study.study import Attack, Lines, Network, Study, Transfer
+from advspectra_study.entries import Attack, Lines, Network, Transfer
+from advspectra_study.study import Study
 
 Item = Attack | Transfer | Lines
 

@@ -9,9 +9,10 @@ from advspectra_study.config.channels import channel_faults
 from advspectra_study.config.checkpoints import checkpoint_faults
 from advspectra_study.config.checks import one_of
 from advspectra_study.config.faults import Fault, Keys, found, key_path
+from advspectra_study.entries import Network
 from advspectra_study.numbers import number
 from advspectra_study.plugins import spec
-from advspectra_study.study import Network, Study
+from advspectra_study.study import Study
 
 # a path that a shell, and nothing else, would expand
 HOME = re.compile(r"~[^/]*/")

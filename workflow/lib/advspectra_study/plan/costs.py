@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from math import ceil, prod, sqrt
 from pathlib import Path
 
-from advspectra_study.study import Attack, Network, Study
+from advspectra_study.entries import Attack, Network
+from advspectra_study.study import Study
 
 
 @dataclass(frozen=True)
