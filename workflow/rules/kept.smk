@@ -1,4 +1,4 @@
-# Results that a run is about to make anew are kept until the new ones are whole: see advspectra_study/run/kept.py.
+# Results that a run is about to replace are kept until the new ones are complete: advspectra_study/run/kept.py
 from advspectra_study.run.kept import Kept
 from advspectra_study.run.machine import require_device
 
