@@ -1,4 +1,4 @@
-# Each target is one visible command inside the project's own environment, which is made once from the lock.
+# Each target is one visible command inside the project's own environment, which make builds once from the lock.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.made-from-lock
@@ -15,11 +15,11 @@ demo: $(READY)
 test: lint
 	$(RUN) pytest -n auto --maxprocesses 4
 
-# what takes many minutes: the demo killed at 20 moments, 2,000 damaged files
+# tests that take many minutes: the demo killed at 20 moments, 2,000 damaged files
 test-long: $(READY)
 	$(RUN) pytest tests/long -s
 
-# inputs that went wrong once, as their users give them: ADVSPECTRA_CASES names the folder that has them
+# inputs that once went wrong, as users gave them: ADVSPECTRA_CASES names their folder
 test-cases: $(READY)
 	$(RUN) pytest tests/cases
 
@@ -39,7 +39,7 @@ bench: $(READY)
 
 environment: $(READY)
 
-# How the lock is edited. For Linux torch's builds without CUDA have names of their own, and not every index has them.
+# Edits of the lock. On Linux, torch's builds without CUDA have their own names, and not every index has them.
 LOCK_cuda := -e ''
 LOCK_cpu := -e '/^(nvidia-|cuda-|triton=)/d' $(if $(filter Linux,$(shell uname)),-e 's/^(torch|torchvision)==[^ ]+/&+cpu/')
 HINT_cpu := echo "set PIP_EXTRA_INDEX_URL to the address of torch's CPU builds, which PyTorch's installation page gives" >&2;

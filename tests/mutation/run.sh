@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # bash tests/mutation/run.sh MODULE TEST ...: changes MODULE (advspectra/fourier.py) in many small ways, one at a time, and
-# runs the tests named (tests/unit/test_fourier.py) on each; prints how many of the changes they notice, and the rest.
+# runs the tests named (tests/unit/test_fourier.py) on each. It prints how many changes they notice, and the others.
 # It needs mutmut (mutmut==3.8.1), and an hour for a large module.
 set -euo pipefail
 module=$1
 shift
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
-# mutmut wants packages in src/; tests find the workflow's other files from where they lie
+# mutmut expects packages in src/; tests find the workflow's other files by their own place
 cp -r workflow tests benchmarks config.yaml pyproject.toml Snakefile "$work"
 cp -r workflow/lib "$work/src"
 cd "$work"
@@ -22,7 +22,7 @@ pytest_add_cli_args_test_selection = [$(printf '"%s", ' "$@")]
 pytest_add_cli_args = ["-p", "no:cacheprovider"]
 process_isolation = "fork"
 CONFIG
-# forked processes would share the lock of tqdm's bars, and one that is killed while it has it would stop all the others
+# forked processes would share the lock of tqdm's bars: one killed while it holds the lock would stop all the others
 cat >>tests/conftest.py <<LOCK
 import threading
 
