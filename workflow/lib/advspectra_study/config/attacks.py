@@ -6,7 +6,7 @@ from typing import Any
 
 from advspectra import foolbox_classes
 from advspectra.foolbox_classes import REQUIRED, Argument, AttackClass
-from advspectra_study.config.faults import did_you_mean, found
+from advspectra_study.config.faults import found, suggestion
 from advspectra_study.numbers import fraction
 
 Keys = tuple[str, ...]
@@ -45,13 +45,8 @@ def argument_faults(name: str, parameters: dict[str, Any], keys: Keys = ("parame
         arguments.setdefault("distance", Argument(frozenset({"Distance"}), (), None))
     for key, value in list(parameters.items()):
         if key not in arguments:
-            nearest = did_you_mean(key, list(arguments))
-            hint = f"; did you mean {nearest!r}?" if nearest else ""
-            yield (
-                (*keys, key),
-                f"found {found(value)}, but {name} has no such argument; "
-                f"allowed: {', '.join(arguments) or 'none'}{hint}",
-            )
+            known = f"{', '.join(arguments) or 'none'}{suggestion(key, arguments)}"
+            yield (*keys, key), f"found {found(value)}, but {name} has no such argument; allowed: {known}"
             continue
         argument = arguments[key]
         if "MinimizationAttack" in argument.kinds:
@@ -107,8 +102,7 @@ def _known(name: Any) -> tuple[AttackClass | None, str]:
     """Return a class of foolbox.attacks, or why it cannot be used."""
     names = foolbox_classes.class_names()
     if name not in names:
-        nearest = did_you_mean(name, list(names))
-        hint = f"; did you mean {nearest!r}?" if nearest else f": {', '.join(sorted(set(names) - set(UNUSABLE)))}"
+        hint = suggestion(name, names) or f": {', '.join(sorted(set(names) - set(UNUSABLE)))}"
         return None, f"found {found(name)}; allowed: a class of foolbox.attacks{hint}"
     about = foolbox_classes.attack_class(name)
     reason = UNUSABLE.get(about.name)

@@ -13,10 +13,10 @@ from advspectra_study.config.faults import (
     Fault,
     Keys,
     describe,
-    did_you_mean,
     fill_defaults,
-    found,
+    not_among,
     number_hint,
+    refused,
     schema_faults,
 )
 from advspectra_study.numbers import fraction
@@ -38,12 +38,8 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
         result = {}
         for key, item in value.items():
             if not isinstance(key, str):
-                faults.append(
-                    Fault(
-                        (*keys, str(key)),
-                        f"found the key {key!r}, which YAML does not read as text; quote it",
-                    )
-                )
+                text = f"found the key {key!r}, which YAML does not read as text; quote it"
+                faults.append(Fault((*keys, str(key)), text))
             elif UNSAFE.search(key):
                 faults.append(Fault((*keys, key), "allowed: keys without control characters and <"))
             inside = free or (key == "parameters" and len(keys) == 3 and keys[0] == "attacks")
@@ -53,15 +49,15 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
         return [plain(item, (*keys, index), faults, free=free) for index, item in enumerate(value)]
     if not isinstance(value, str | int | float | None):
         # Snakemake's YAML knows tags for dates, bytes and even functions
-        faults.append(Fault(keys, f"found {found(value)}; allowed: text, a number, true, false or null"))
+        faults.append(refused(keys, value, "text, a number, true, false or null"))
     if isinstance(value, float) and not isfinite(value):
         faults.append(Fault(keys, f"found {value}; allowed: a finite number"))
     elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53 and not free:
         return int(value)
     elif isinstance(value, str) and UNSAFE.search(value):
-        faults.append(Fault(keys, f"found {found(value)}; allowed: text without control characters and <"))
+        faults.append(refused(keys, value, "text without control characters and <"))
     elif free and isinstance(value, str) and (hint := number_hint(value)):
-        faults.append(Fault(keys, f"found {found(value)}; allowed: a number; {hint}"))
+        faults.append(refused(keys, value, f"a number; {hint}"))
     return value
 
 
@@ -89,7 +85,7 @@ def _plugin_faults(
 ) -> Iterator[Fault]:
     names = available(kind, library)
     if entry[by] not in names:
-        yield Fault((*keys, by), one_of(entry[by], names, f"modules of advspectra.{kind}"))
+        yield not_among((*keys, by), entry[by], names, f"modules of advspectra.{kind}")
         return
     try:
         specification = spec(kind, entry[by], library)
@@ -129,7 +125,7 @@ def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys
         except ValueError:  # the schema says so
             continue
         if out_of_bounds:
-            faults.append(Fault((*keys, key), f"found {found(value)}; allowed: {describe(allowed, schema)}"))
+            faults.append(refused((*keys, key), value, describe(allowed, schema)))
     return faults
 
 
@@ -138,10 +134,3 @@ def entries(config: dict[str, Any], key: str) -> list[tuple[Keys, dict[str, Any]
     if not isinstance(config.get(key), list):
         return []
     return [((key, index), entry) for index, entry in enumerate(config[key]) if isinstance(entry, dict)]
-
-
-def one_of(value: Any, allowed: list[Any], source: str) -> str:
-    """Return the text of a fault: a value that is none of those allowed, which `source` gives."""
-    nearest = did_you_mean(value, [item for item in allowed if isinstance(item, str)])
-    hint = f"; did you mean {nearest!r}?" if nearest else ""
-    return f"found {found(value)}; allowed: one of {', '.join(map(str, allowed)) or 'none'} ({source}){hint}"

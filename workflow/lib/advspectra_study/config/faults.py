@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -30,6 +30,24 @@ class Fault:
 
     def __str__(self) -> str:
         return escaped(f"{key_path(self.keys)}: {self.text}")
+
+
+def refused(keys: Keys, value: Any, allowed: str) -> Fault:
+    """The fault of a value that is not allowed; allowed : in words."""
+    return Fault(keys, f"found {found(value)}; allowed: {allowed}")
+
+
+def not_among(keys: Keys, value: Any, allowed: Iterable[Any], source: str) -> Fault:
+    """The fault of a value that is none of those allowed, which `source` gives."""
+    allowed = [*allowed]
+    names = ", ".join(map(str, allowed)) or "none"
+    return refused(keys, value, f"one of {names} ({source}){suggestion(value, allowed)}")
+
+
+def suggestion(value: Any, candidates: Iterable[Any]) -> str:
+    """The end of a fault's text that suggests the nearest text among the candidates; empty if none is near."""
+    nearest = did_you_mean(value, [item for item in candidates if isinstance(item, str)])
+    return f"; did you mean {nearest!r}?" if nearest else ""
 
 
 def escaped(text: str) -> str:
@@ -97,9 +115,8 @@ def describe(schema: dict[str, Any], root: dict[str, Any]) -> str:
         return found(schema["const"])
     if "enum" in schema:
         return "one of " + ", ".join(found(value) for value in schema["enum"])
-    for keyword in ("anyOf", "oneOf"):
-        if keyword in schema:
-            return ", or ".join(describe(branch, root) for branch in schema[keyword])
+    if "anyOf" in schema:
+        return ", or ".join(describe(branch, root) for branch in schema["anyOf"])
     types = schema.get("type", [])
     types = [types] if isinstance(types, str) else types
     return ", or ".join(_describe_type(kind, schema, root) for kind in types) or "another value"
@@ -173,11 +190,11 @@ def _explain(error: ValidationError, root: dict[str, Any], base: Keys) -> Iterat
             if key not in value and key not in misspelt:
                 allowed = describe(schema.get("properties", {}).get(key, {}), root)
                 yield Fault((*keys, key), f"missing; required: {allowed}")
-    elif error.validator in ("anyOf", "oneOf") and (inner := _meant_branch(error)):
+    elif error.validator == "anyOf" and (inner := _meant_branch(error)):
         for deeper in inner:
             yield from _explain(deeper, root, base)
     else:
-        yield Fault(keys, f"found {found(value)}; allowed: {describe(schema, root)}{_hint(error, schema, root)}")
+        yield refused(keys, value, f"{describe(schema, root)}{_hint(error, schema, root)}")
 
 
 def _unknown_keys(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, str | None]:
@@ -206,8 +223,8 @@ def _hint(error: ValidationError, schema: dict[str, Any], root: dict[str, Any]) 
     if error.validator == "uniqueItems":
         twice = next(item for place, item in enumerate(value) if item in value[:place])
         return f"; {found(twice)} is listed twice"
-    if isinstance(value, str) and (options := _texts(schema)) and (nearest := did_you_mean(value, options)):
-        return f"; did you mean {nearest!r}?"
+    if isinstance(value, str) and (hint := suggestion(value, _texts(schema))):
+        return hint
     if takes_fractions(schema) and isinstance(value, int) and 1 < value <= 255:  # true is 1
         return f"; did you mean {value}/255?"
     if takes_fractions(schema) and isinstance(value, str) and FRACTION_TEXT.fullmatch(value):
@@ -220,8 +237,6 @@ def _hint(error: ValidationError, schema: dict[str, Any], root: dict[str, Any]) 
 
 
 def _texts(schema: dict[str, Any]) -> list[str]:
-    """Return the texts that a schema names one by one (enum, const, also inside anyOf)."""
-    options = [*schema.get("enum", []), *([schema["const"]] if "const" in schema else [])]
-    for branch in [*schema.get("anyOf", []), *schema.get("oneOf", [])]:
-        options += _texts(branch)
-    return [option for option in options if isinstance(option, str)]
+    """The texts that a schema names one by one (enum, const, also inside anyOf)."""
+    own = [option for option in [*schema.get("enum", []), schema.get("const")] if isinstance(option, str)]
+    return own + [text for branch in schema.get("anyOf", []) for text in _texts(branch)]
