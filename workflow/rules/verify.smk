@@ -3,7 +3,7 @@
 # logs/verify.log, with the command that mends them. It changes no result.
 # `snakemake repair` is `snakemake` that also replaces what verify calls damaged or out of date, whatever Snakemake
 # itself remembers. The old results stay until the new ones are complete: kept.smk.
-from advspectra_study.verify.repair import command, make_anew
+from advspectra_study.verify.repair import command, to_replace
 
 
 rule verify:
@@ -23,4 +23,4 @@ rule repair:
     """Make the whole study; replace results that are damaged or out of date."""
     input:
         PLAN.targets,
-        lambda wildcards: make_anew(workflow, PLAN.results, PLAN.expected()),
+        lambda wildcards: to_replace(workflow, PLAN.results, PLAN.expected()),

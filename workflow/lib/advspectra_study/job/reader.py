@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-# of a file that a library cannot read, and of one that cannot be looked at now
+# the condition of a file that a library cannot read, and of one that the system cannot read now
 DAMAGED, UNREAD = "damaged", "unread"
 # of a processor, which may be used for one file: a digest takes a hundredth of that
 SECONDS = 8

@@ -1,4 +1,4 @@
-"""JSON files that state the digest of their own content, as HDF5 results do: a changed one is known by itself."""
+"""JSON files that state the digest of their own content, as HDF5 results do, so that a changed file is found out."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def read_sealed(path: str | Path) -> dict:
         text = Path(path).read_bytes().decode()
         facts = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: expected JSON, found what cannot be read as such ({error})") from error
+        raise ValueError(f"{path}: invalid JSON ({error})") from error
     if not isinstance(facts, dict):
         raise ValueError(f"{path}: expected a JSON object, found a {type(facts).__name__}")
     if facts.pop(DIGEST, None) is None:

@@ -1,7 +1,7 @@
 """What the files hold that a study's images are read from: digests that tell whether they have changed.
 
 A digest is of names and content, not of times: a touched file is the same. To read nothing twice, a digest is kept
-together with the sizes and times of the files that it is of, and computed anew only when one of those differs.
+together with the sizes and times of the files that it is of, and computed again only when one of those differs.
 Nothing here imports numpy or h5py: snakemake reads it each time. Paths are bytes here, UTF-8 in every locale, as they
 are for the jobs.
 """
@@ -36,7 +36,7 @@ def read_paths(dataset: Mapping, library: Path) -> list[str]:
 def images_params(dataset: Mapping, code: Mapping, *, images: Path, library: Path, say: Callable[[str], None]) -> dict:
     """Return what makes images.h5: `source`, `options`, `code`, and `data`, the digest of each path that is read.
 
-    Where the data are gone and images.h5 is there, that is what made it then, so that a study goes on from it.
+    Where the data are gone and images.h5 is there, that is what made it then, so that a study continues with it.
     images : images.h5, which need not exist. say : called with a line that a user should read.
     ValueError if the data are gone and images.h5 was made with another source or other options.
     """
@@ -46,10 +46,10 @@ def images_params(dataset: Mapping, code: Mapping, *, images: Path, library: Pat
     if gone and images.exists() and (made := _made_by(images)):
         if any(made["parameters"].get(name) != value for name, value in wanted.items()):
             raise ValueError(
-                f"{images} was made with another source or other options, and {gone[0]}, of which it would be made "
-                "anew, is not there or cannot be read: put that back, or the options"
+                f"{images} was made with another source or other options, and {gone[0]}, from which it would be made "
+                "again, is not there or cannot be read: put that back, or the options"
             )
-        say(f"{gone[0]} is not there or cannot be read: the study goes on from {images}, as that was made")
+        say(f"{gone[0]} is not there or cannot be read: the study continues with {images}, as that was made")
         return {**made["parameters"], "code": made["code"]}
     there = {path: digest for path, digest in data.items() if digest is not None}
     return {**wanted, **({"data": there} if there else {}), "code": code}

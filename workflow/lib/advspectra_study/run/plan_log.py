@@ -24,8 +24,8 @@ LONGEST_VALUE = 40  # characters of a value that is shown as it is
 class PlanLog(logging.Filter):
     """Shortens the records of jobs; adds the work of all jobs to their statistics, and what is left to the progress.
 
-    dag : returns the jobs of the workflow, once they are known. seconds : estimates a job on one core. What is left is
-    estimated anew from the jobs that are done: those of a rule took some multiple of their estimates.
+    dag : returns the jobs of the workflow, once they are known. seconds : estimates a job on one core. The rest is
+    estimated again from the jobs that are done: the jobs of a rule took some multiple of their estimates.
     """
 
     def __init__(
