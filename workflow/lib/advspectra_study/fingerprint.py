@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return a digest for the script and for every module of the package that it reaches by import, by file name.
+    """A digest for the script and for every module of the package that it reaches by import, by file name.
 
     package : folder of the package that computes; what a script imports from elsewhere does not count.
     plugins : dotted names of modules that the script finds by name, which no import statement shows.
@@ -30,7 +30,7 @@ def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = 
 
 
 def _files(module: str, package: Path) -> list[Path]:
-    """Return the files of the package that importing `module` runs: its own and those of the packages around it."""
+    """The files of the package that importing `module` runs: its own and those of the packages around it."""
     first, *parts = module.split(".")
     if first != package.name:
         return []
@@ -41,7 +41,7 @@ def _files(module: str, package: Path) -> list[Path]:
 
 @cache
 def _runs(path: Path, _modified: int) -> bool:
-    """Return whether importing a package runs code: more than a docstring and a `__getattr__`.
+    """Whether importing a package runs code beside a docstring and a `__getattr__`.
 
     That finds names when they are asked for (PEP 562), which no script of the workflow does.
     """
@@ -51,13 +51,13 @@ def _runs(path: Path, _modified: int) -> bool:
 
 
 def source_digest(source: bytes, name: str) -> str:
-    """Return the digest of Python source; `name` is the file's, for a SyntaxError."""
+    """The digest of Python source; `name` is the file's, for a SyntaxError."""
     return _digest(ast.parse(source, filename=name))
 
 
 @cache
 def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
-    """Return the digest of a file's syntax tree and the dotted names that it imports."""
+    """The digest of a file's syntax tree and the dotted names that it imports."""
     tree = ast.parse(path.read_bytes(), filename=str(path))
     imported = []
     for node in ast.walk(tree):
@@ -71,7 +71,7 @@ def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
 
 
 def _digest(tree: ast.Module) -> str:
-    """Return the digest of a syntax tree, from which it takes the docstrings."""
+    """The digest of a syntax tree, from which it takes the docstrings."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if ast.get_docstring(node, clean=False) is not None:
@@ -80,7 +80,7 @@ def _digest(tree: ast.Module) -> str:
 
 
 def _text(node: object) -> str:
-    """Return a syntax tree as text, as ast.dump does, without empty fields: Python's versions differ in them."""
+    """A syntax tree as text, as ast.dump does, without empty fields: Python's versions differ in them."""
     if isinstance(node, list):
         return f"[{', '.join(map(_text, node))}]"
     if not isinstance(node, ast.AST):

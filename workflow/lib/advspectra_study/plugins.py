@@ -37,20 +37,20 @@ TYPES = {
 
 
 def plugin_path(kind: str, name: str, library: Path) -> Path:
-    """Return the file of a plug-in; `library` is the source root that holds the package advspectra."""
+    """The file of a plug-in; `library` is the source root that holds the package advspectra."""
     if kind not in KINDS:
         raise ValueError(f"expected a kind of plug-in among {', '.join(KINDS)}, got {kind!r}")
     return Path(library) / "advspectra" / kind / f"{name}.py"
 
 
 def available(kind: str, library: Path) -> list[str]:
-    """Return the names of the plug-ins of one kind, sorted: each module that has no leading underscore."""
+    """The names of the plug-ins of one kind, sorted: each module that has no leading underscore."""
     folder = plugin_path(kind, "any", library).parent
     return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
 
 
 def literal(path: Path, name: str) -> Any:
-    """Return the value of the module-level constant `name` in a Python file, without running the file.
+    """The value of the module-level constant `name` in a Python file, without running the file.
 
     ValueError if the file is not Python, lacks the constant, or computes it (only literals can be read).
     """
@@ -75,7 +75,7 @@ def literal(path: Path, name: str) -> Any:
 
 
 def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
-    """Return the SPEC of a dataset, model or attack.
+    """The SPEC of a dataset, model or attack.
 
     options : JSON Schema properties, in which a reference to one of TYPES is replaced by what it refers to.
     required : options without a default.
@@ -112,7 +112,7 @@ def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def inputs(kind: str, name: str, library: Path) -> dict[str, Any]:
-    """Return the INPUTS of a figure or table, with what it leaves out: see advspectra_study/plan/views.py.
+    """The INPUTS of a figure or table, with what it leaves out: see advspectra_study/plan/views.py.
 
     ValueError, naming the file, if it is not of this form.
     """
@@ -127,7 +127,7 @@ def inputs(kind: str, name: str, library: Path) -> dict[str, Any]:
 
 
 def own_check(kind: str, name: str, library: Path) -> Callable[[dict], Iterator[tuple[tuple, str]]] | None:
-    """Return the function `check` of a plug-in, None if it has none.
+    """The function `check` of a plug-in, None if it has none.
 
     check(options) yields, for each thing wrong with options that their schema allows, its keys below `options` and a
     text: found, allowed. It is run alone, without the rest of the module, so it imports inside what it needs.
@@ -146,7 +146,7 @@ def own_check(kind: str, name: str, library: Path) -> Callable[[dict], Iterator[
 
 
 def options_schema(specification: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON Schema of a plug-in's whole `options`: closed, so that a misspelt option is refused."""
+    """The JSON Schema of a plug-in's whole `options`: closed, so that a misspelt option is refused."""
     return {
         "type": "object",
         "properties": specification["options"],

@@ -37,7 +37,7 @@ class Study:
 
     @classmethod
     def of(cls, config: Data, library: Path) -> "Study":
-        """Return the study of a configuration that config.load_config has validated.
+        """The study of a configuration that config.load_config has validated.
 
         Options that may be fractions are numbers in it. library : source root that holds the package advspectra.
         """
@@ -87,7 +87,7 @@ class Study:
         return attacks | {transfer.name: attacks[transfer.attack] for transfer in self.transfers}
 
     def checkpoints_of(self, item: Attack | Transfer | Lines, network: Network) -> tuple[str, ...]:
-        """Return the checkpoints of a network that an attack, transfer or entry of `lines` is about; () for none."""
+        """The checkpoints of a network that an attack, transfer or entry of `lines` is about; () for none."""
         there = self.choice_of(item, network)
         if not there or not (item.networks == "all" or network.name in item.networks):
             return ()
@@ -96,7 +96,7 @@ class Study:
         return there if isinstance(item, Lines) else network.checkpoints
 
     def choice_of(self, item: Attack | Transfer | Lines, network: Network) -> tuple[str, ...]:
-        """Return the checkpoints of a network among which an entry may choose: all of an attack; of a transfer and of
+        """The checkpoints of a network among which an entry may choose: all of an attack; of a transfer and of
         lines those of their attack.
         """
         if isinstance(item, Attack):
@@ -105,12 +105,12 @@ class Study:
         return next(self.checkpoints_of(other, network) for other in others if other.name == item.attack)
 
     def lines_of(self, attack: str, network: Network) -> Lines:
-        """Return the entry of `lines` about an attack, or transfer, on a network."""
+        """The entry of `lines` about an attack, or transfer, on a network."""
         entries = (entry for entry in self.lines if entry.attack == attack)
         return next(entry for entry in entries if self.checkpoints_of(entry, network))
 
     def jobs_of(self, items: Iterable[Attack | Transfer | Lines]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """Return, for every run, the checkpoints of each item by its name; of lines those of nonlinear runs alone."""
+        """For every run, the checkpoints of each item by its name; of lines those of nonlinear runs alone."""
         items = tuple(items)
         return {
             folder: {
@@ -124,12 +124,12 @@ class Study:
 
 
 def checkpoint_names(kept: Data) -> tuple[str, ...]:
-    """Return the names of the checkpoints that a training keeps. kept : {"steps": [...], "epochs": [...]}."""
+    """The names of the checkpoints that a training keeps. kept : {"steps": [...], "epochs": [...]}."""
     return ("best", *(f"step={n}" for n in kept["steps"]), *(f"epoch={n}" for n in kept["epochs"]))
 
 
 def steps_and_epochs(checkpoints: Iterable[str]) -> dict[str, list[int]]:
-    """Return the checkpoints but for "best" as `training.checkpoints` lists them, {"steps": [...], "epochs": [...]}."""
+    """The checkpoints except "best", as `training.checkpoints` lists them, {"steps": [...], "epochs": [...]}."""
     pairs = [name.split("=") for name in checkpoints if name != "best"]
     return {f"{unit}s": [int(n) for kind, n in pairs if kind == unit] for unit in ("step", "epoch")}
 

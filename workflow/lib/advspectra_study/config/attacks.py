@@ -99,7 +99,7 @@ def bound_faults(epsilon: str | float) -> Faults:
 
 
 def _known(name: Any) -> tuple[AttackClass | None, str]:
-    """Return a class of foolbox.attacks, or why it cannot be used."""
+    """A class of foolbox.attacks, or why it cannot be used."""
     names = foolbox_classes.class_names()
     if name not in names:
         hint = suggestion(name, names) or f": {', '.join(sorted(set(names) - set(UNUSABLE)))}"
@@ -130,7 +130,7 @@ def _start_faults(value: Any, keys: Keys) -> Faults:
 
 
 def _allowed(key: str, argument: Argument):
-    """Return what an argument may be, in words, and a function that says whether a value is that."""
+    """What an argument may be, in words, and a function that says whether a value is that."""
     kinds = argument.kinds
     choices = [*argument.literals]
     if "Distance" in kinds:

@@ -10,7 +10,7 @@ Item = Attack | Transfer | Lines
 
 
 def checkpoint_faults(study: Study) -> list[Fault]:
-    """Return the faults of attacks, transfers, lines and what is shown of them; not of what builds on one at fault."""
+    """The faults of attacks, transfers, lines and what is shown of them; not of what builds on one at fault."""
     faults: list[Fault] = []
     sound: dict[str, Keys] = {}  # attacks and transfers in which nothing is wrong
     known: dict[str, Keys] = {}

@@ -27,7 +27,7 @@ UNSAFE = re.compile(f"{CONTROL.pattern}|<")
 
 
 def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) -> Any:
-    """Return a copy made of dict, list and scalars, in which 1.0 became 1.
+    """A copy made of dict, list and scalars, in which 1.0 became 1.
 
     1 and 1.0 are one number and must not make two runs or a stale result. `faults` receives what no config may
     hold: nan, infinity, keys that are not text; in text control characters (a schema's pattern lets a last line break
@@ -113,7 +113,7 @@ def _plugin_faults(
 
 
 def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys) -> list[Fault]:
-    """Return the fractions that are out of the bounds of a number in their place; take the spaces out of all."""
+    """The fractions that are out of the bounds of a number in their place; take the spaces out of all."""
     faults = []
     for key, value in options.items():
         allowed = schema["properties"].get(key, {})
@@ -130,7 +130,7 @@ def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys
 
 
 def entries(config: dict[str, Any], key: str) -> list[tuple[Keys, dict[str, Any]]]:
-    """Return (keys, entry) of the mappings in a list of the config; empty if the list itself is broken."""
+    """The (keys, entry) of the mappings in a list of the config; empty if the list itself is broken."""
     if not isinstance(config.get(key), list):
         return []
     return [((key, index), entry) for index, entry in enumerate(config[key]) if isinstance(entry, dict)]

@@ -32,7 +32,7 @@ class Maker:
         self._standing = {path: _version(path) for path in map(Path, outputs)}
 
     def may_name(self, temporary: Path, path: Path) -> bool:
-        """Return whether a new file should take the name `path`: not if the same bytes stand there.
+        """Whether a new file should take the name `path`: not if a file of the same bytes has it.
 
         ValueError if another process has begun to make it since this one did, or has made it.
         """
@@ -80,7 +80,7 @@ def making(outputs) -> Iterator[None]:
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another one of the same name; None if there is none."""
+    """What tells a file from another one of the same name; None if there is none."""
     try:
         found = path.stat()
     except OSError:

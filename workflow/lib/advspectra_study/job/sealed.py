@@ -13,14 +13,14 @@ class NoDigestError(ValueError):
 
 
 def sealed(facts: Mapping) -> str:
-    """Return the text of a JSON file: the facts, and as DIGEST the SHA-256 of what it would be without."""
+    """The text of a JSON file: the facts, and as DIGEST the SHA-256 of what it would be without."""
     digest = hashlib.sha256(_text(facts).encode()).hexdigest()
     # as a file gives them back: keys are texts
     return _text({**json.loads(_text(facts)), DIGEST: digest})
 
 
 def read_sealed(path: str | Path) -> dict:
-    """Return the facts in a JSON file; ValueError, naming the file, unless it is to the letter what `sealed` made.
+    """The facts in a JSON file; ValueError, naming the file, unless it is to the letter what `sealed` made.
 
     NoDigestError if it states no digest. OSError if it cannot be read now.
     """

@@ -28,13 +28,13 @@ Entry = tuple[tuple[bytes, ...], bytes, os.stat_result]
 
 
 def read_paths(dataset: Mapping, library: Path) -> list[str]:
-    """Return the files and folders that a data set's source says that it reads, as the configuration writes them."""
+    """The files and folders that a data set's source says that it reads, as the configuration writes them."""
     names = spec("datasets", dataset["source"], library).get("reads", ())
     return [path for name in names if (path := dataset["options"][name]) is not None]
 
 
 def images_params(dataset: Mapping, code: Mapping, *, images: Path, library: Path, say: Callable[[str], None]) -> dict:
-    """Return what makes images.h5: `source`, `options`, `code`, and `data`, the digest of each path that is read.
+    """What makes images.h5: `source`, `options`, `code`, and `data`, the digest of each path that is read.
 
     Where the data are gone and images.h5 is there, that is what made it then, so that a study continues with it.
     images : images.h5, which need not exist. say : called with a line that a user should read.
@@ -56,7 +56,7 @@ def images_params(dataset: Mapping, code: Mapping, *, images: Path, library: Pat
 
 
 def _made_by(images: Path) -> dict[str, dict]:
-    """Return the parameters and the code that made images.h5; {} if it does not say so or cannot be read."""
+    """The parameters and the code that made images.h5; {} if it does not say so or cannot be read."""
     import h5py  # not above: half a second that is needed only where the data are gone
 
     try:
@@ -67,7 +67,7 @@ def _made_by(images: Path) -> dict[str, dict]:
 
 
 def digest_of(path: str, *, say: Callable[[str], None], kept: Path = KEPT) -> str | None:
-    """Return the SHA-256 of a file, or of the names and contents in a folder; None if there is nothing to read.
+    """The SHA-256 of a file, or of the names and contents in a folder; None if there is nothing to read.
 
     In a folder what is_litter says does not count. An empty folder is nothing: a file system that is not mounted
     looks like that. say : called with a line when the reading takes long. kept : where digests are kept.
@@ -123,7 +123,7 @@ def _inside(folder: bytes, parts: tuple[bytes, ...], around: set[tuple[int, int]
 
 
 def _state(entries: list[Entry]) -> str:
-    """Return a digest of names, sizes and times; that of the last change cannot be set back, unlike that of content."""
+    """A digest of names, sizes and times; that of the last change cannot be set back, unlike that of content."""
     digest = hashlib.sha256()
     for parts, _, about in entries:
         facts = about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino
@@ -132,7 +132,7 @@ def _state(entries: list[Entry]) -> str:
 
 
 def _content(entries: list[Entry]) -> str:
-    """Return the SHA-256 of a file; of a folder that of the names and digests of its files, as image_folder has it."""
+    """The SHA-256 of a file; of a folder that of the names and digests of its files, as image_folder has it."""
     whole = hashlib.sha256()
     for parts, path, _ in entries:
         with open(path, "rb") as file:

@@ -97,7 +97,7 @@ class Networks(Training):
         return self._of_run(f"{{attack}}/{{checkpoint}}/{name}")
 
     def _tried(self, wildcards: Wildcards) -> str:
-        """Return the perturbations that a transfer tries."""
+        """The perturbations that a transfer tries."""
         transfer: Transfer = next(one for one in self.study.transfers if one.name == wildcards.attack)
         return f"{self.dataset}/{wildcards.run}/{transfer.attack}/{transfer.found_on}/perturbations.h5"
 
@@ -108,7 +108,7 @@ class Networks(Training):
         return lambda wildcards: getattr(self.study.attack_named[wildcards.attack], name)
 
     def _lines_settings(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return how the lines of an attack, or transfer, on a run are followed."""
+        """How the lines of an attack, or transfer, on a run are followed."""
         lines = self.study.lines_of(wildcards.attack, self._run(wildcards).entry)
         return {name: getattr(lines, name) for name in ("exact_images", "images", "samples", "stretch_limit")}
 

@@ -27,7 +27,7 @@ class Plan(Results):
         return [f"{self.results}/{name}.{suffix}" for name, suffixes in made.items() for suffix in suffixes]
 
     def expected(self) -> dict[str, dict[str, Any]]:
-        """Return for each file of the study, in the order of making, the inputs, parameters and code that make it."""
+        """For each file of the study, in the order of making, the inputs, parameters and code that make it."""
         found = {}
         for step in self.steps:
             for outputs, inputs, params in step.files():

@@ -153,17 +153,17 @@ class Shown(Views):
         )
 
     def _noted_code(self, script: str, kind: str, noted: str) -> dict[str, str]:
-        """Return digests of the code that makes a table or figure with a note: that of its usual script, too."""
+        """The digests of the code that makes a table or figure with a note: that of its usual script, too."""
         plugin = f"advspectra.{kind}.{noted.partition('/')[0]}"
         return {**self.code(script, plugin), **self.code("with_note.py", plugin)}
 
     def _caption(self, name: str) -> str | None:
-        """Return the caption of a table or figure in Snakemake's report; one without a caption is shown bare."""
+        """The caption of a table or figure in Snakemake's report; one without a caption is shown bare."""
         name = name.strip("{}")  # of those with a note it is noted.rst
         return f"../report/{name}.rst" if (self.root / f"workflow/report/{name}.rst").exists() else None
 
     def _labels(self, name: str, attack: str = "all networks") -> Callable[[Wildcards], dict[str, str]]:
-        """Return what Snakemake's report calls a table or figure: its title, and whose development or which attack it
+        """What Snakemake's report calls a table or figure: its title, and whose development or which attack it
         shows.
         """
         return lambda wildcards: {

@@ -44,7 +44,7 @@ class Step:
     def constraints(self) -> dict[str, str]:
         """Patterns by wildcard: each takes the values of the jobs and no other, so any other target is an error.
 
-        `run` stands before an attack and a checkpoint in a path, and takes the runs that go on with these.
+        `run` stands before an attack and a checkpoint in a path; its pattern takes the runs that have these.
         """
         wildcards = dict.fromkeys(re.findall(r"{(\w+)}", " ".join(self._outputs())))
         patterns = {name: one_of(dict.fromkeys(job[name] for job in self.jobs)) for name in wildcards}
@@ -63,12 +63,12 @@ class Step:
 
 
 def jobs_by(wildcard: str, values: Iterable[str]) -> tuple[Job, ...]:
-    """Return a job for each value of the one wildcard that a rule has."""
+    """A job for each value of the one wildcard that a rule has."""
     return tuple({wildcard: value} for value in values)
 
 
 def one_of(names: Iterable[str]) -> str:
-    """Return a pattern that matches the names and nothing else."""
+    """A pattern that matches the names and nothing else."""
     return "|".join(re.escape(name) for name in names) or "(?!)"
 
 

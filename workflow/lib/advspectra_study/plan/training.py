@@ -33,9 +33,9 @@ class Training(Base):
     def images(self) -> Step:
         """The source of the data set -> images.h5.
 
-        What the source reads is no input: Snakemake compares inputs by their times first, knows no content of folders,
-        and refuses to go on without them. Its digest is a parameter, so that other content, and nothing else, is a
-        reason. ValueError if the data are gone and images.h5 was made with other options.
+        The data that the source reads are no input: Snakemake compares inputs by their times first, does not look into
+        folders, and refuses to run without them. Their digest is a parameter, so that other content, and nothing else,
+        is a reason to run. ValueError if the data are gone and images.h5 was made with other options.
         """
         dataset = self.study.config["dataset"]
         params = {"code": self.code("images.py", f"advspectra.datasets.{dataset['source']}")}
@@ -125,7 +125,7 @@ class Training(Base):
         return f"{self.dataset}/{{run}}/{name}"
 
     def _checkpoint(self, checkpoint: str, *, images: bool = True) -> dict[str, str]:
-        """Return the inputs of what is made of a checkpoint."""
+        """The inputs of what is made of a checkpoint."""
         return ({"images": self.images_file} if images else {}) | {
             "settings": self._of_run("training.json"),
             "checkpoints": ancient(self._of_run("checkpoints.h5")),
@@ -136,11 +136,11 @@ class Training(Base):
         return self.study.runs[wildcards.run]
 
     def _identity(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return what tells a run from the others: the attributes of each of its files."""
+        """What tells a run from the others: the attributes of each of its files."""
         return {"dataset": self.study.dataset.name} | self._run(wildcards).identity
 
     def _architecture(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return the arguments of networks.build_network, but for those that the data set gives."""
+        """The arguments of networks.build_network, but for those that the data set gives."""
         run = self._run(wildcards)
         about = {"architecture": run.entry.architecture, "options": run.entry.options}
         return about | {"activation": run.activation, "depth": run.depth}
@@ -149,13 +149,13 @@ class Training(Base):
         return f"advspectra.models.{self._run(wildcards).entry.architecture}"
 
     def _network_params(self, script: str, *modules: Callable[[Wildcards], str]) -> dict[str, Any]:
-        """Return the params of what is made of a network. modules : of plug-ins of the script beside the network's."""
+        """The params of what is made of a network. modules : of plug-ins of the script beside the network's."""
         found = (self._module, *modules)
         code = lambda wildcards: self.code(script, *(module(wildcards) for module in found))  # noqa: E731
         return {"identity": self._identity, "architecture": self._architecture, "code": code}
 
     def _training(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return what determines the checkpoints of a run, apart from the images and the code, whichever are kept."""
+        """What determines the checkpoints of a run, apart from the images and the code, whichever are kept."""
         rate, training = self._run(wildcards).entry.learning_rate, self.study.config["training"]
         return {
             "architecture": self._architecture(wildcards),

@@ -69,7 +69,7 @@ class Views(Networks):
     def files(
         self, kind: str, runs: Iterable[str], attacks: Iterable[str] = (), checkpoints: Collection[str] | None = None
     ) -> list[str]:
-        """Return the files of a kind that runs have: one each, or one for each attack and checkpoint (None: all)."""
+        """The files of a kind that runs have: one each, or one for each attack and checkpoint (None: all)."""
         if kind in ("checkpoints", "predictor"):
             those = [run for run in runs if kind == "checkpoints" or self.study.runs[run].linear]
             return [f"{self.dataset}/{run}/{kind}.h5" for run in those]
@@ -83,7 +83,7 @@ class Views(Networks):
         ]
 
     def shown(self, kind: str, name: str) -> list[str]:
-        """Return the files that a table or figure of the whole study reads, of the runs that it is about."""
+        """The files that a table or figure of the whole study reads, of the runs that it is about."""
         about, summary = self.about(kind, name), self.study.summary
         attacks, checkpoints = ([summary.attack], [summary.checkpoint])
         if about.get("per_state"):
@@ -92,7 +92,7 @@ class Views(Networks):
         return [file for part in about["files"] for file in self.files(part, runs, attacks, checkpoints)]
 
     def shown_of_claims(self, *attacks: str) -> list[str]:
-        """Return the files that claims are answered from: of attacks at the summary's checkpoint, and of those of the
+        """The files that claims are answered from: of attacks at the summary's checkpoint, and of those of the
         claims at all.
         """
         summary, runs = self.study.summary, self.study.runs
@@ -105,7 +105,7 @@ class Views(Networks):
         return list(dict.fromkeys(found))
 
     def developments_of(self, figure: str) -> list[str] | None:
-        """Return the developments that a figure is drawn for; None for a figure of the whole study."""
+        """The developments that a figure is drawn for; None for a figure of the whole study."""
         about = self.about("figures", figure)
         if "per" not in about:
             return None
@@ -129,7 +129,7 @@ class Views(Networks):
         return found
 
     def shown_of_development(self, figure: str, development: str) -> list[str]:
-        """Return the files that a figure reads of a development; `transfers` are what those of its attack made."""
+        """The files that a figure reads of a development; `transfers` are what those of its attack made."""
         about = self.about("figures", figure)
         runs, attack = self._developments[about["per"]][development]
         transfers = [transfer.name for transfer in self.study.transfers if transfer.attack == attack]
@@ -145,7 +145,7 @@ class Views(Networks):
         return found
 
     def shown_with_note(self, kind: str, noted: str) -> list[str]:
-        """Return the files that a table or figure with a note reads."""
+        """The files that a table or figure with a note reads."""
         name, _, attack = noted.partition("/")
         return [
             file
@@ -155,7 +155,7 @@ class Views(Networks):
         ]
 
     def note(self, kind: str, noted: str) -> dict[str, Any]:
-        """Return the arguments of attack_note.noted for a table or figure with a note."""
+        """The arguments of attack_note.noted for a table or figure with a note."""
         name, _, attack = noted.partition("/")
         if attack:
             return {"attack": attack, "others": "none"}
@@ -170,7 +170,7 @@ class Views(Networks):
         return activation in (about["activations"] or [activation]) and alpha in (about["alphas"] or [alpha])
 
     def _runs_shown(self, kind: str, name: str, attack: str = "") -> dict[str, str | None]:
-        """Return the runs that a table or figure of one attack is about, and the attack that it shows of each, at the
+        """The runs that a table or figure of one attack is about, and the attack that it shows of each, at the
         summary's checkpoint: `attack`, of runs that have it; without it the summary's or, where a run lacks that, its
         first, None without any. Empty for a table or figure of no attack, or of several.
         """
@@ -189,7 +189,7 @@ class Views(Networks):
         return any(found != self.study.summary.attack for found in self._runs_shown(kind, name).values())
 
     def _compares_several(self, figure: str, runs: Iterable[str]) -> bool:
-        """Return whether runs are of several alphas, if that is what the figure is about."""
+        """Whether runs are of several alphas, if that is what the figure is about."""
         if self.about("figures", figure)["alphas"] is not None:
             return True
         alphas: dict[tuple, set] = {}

@@ -18,7 +18,7 @@ FACTS = ("parameters", "code", "inputs_sha256")
 
 
 def look(path: str) -> tuple[str, dict | str]:
-    """Return WHOLE and what the file says, or DAMAGED, OUTDATED (made by an older version) or UNREAD, and why.
+    """WHOLE and what the file says, or DAMAGED, OUTDATED (made by an older version) or UNREAD, and why.
 
     What it says: `sha256`, by which results made from it know it, and
     of an HDF5 file FACTS, `sizes` by the letters of its SHAPES, `history_sha256` (None if it states none),
@@ -49,7 +49,7 @@ def look(path: str) -> tuple[str, dict | str]:
 
 
 def digest(name: str) -> tuple[str, str]:
-    """Return WHOLE and the digest of a file that results name as an input; or OUTDATED, UNREAD and why."""
+    """WHOLE and the digest of a file that results name as an input; or OUTDATED, UNREAD and why."""
     try:
         return WHOLE, sha256(recorded_file(name))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):

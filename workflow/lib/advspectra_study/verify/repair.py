@@ -43,7 +43,7 @@ def to_replace(workflow, folder: str, expected: Mapping[str, Mapping]) -> list[s
 
 
 def command(arguments: Sequence[str]) -> str:
-    """Return the call of Snakemake that repairs what one with these arguments verifies."""
+    """The call of Snakemake that repairs what one with these arguments verifies."""
     words = list(arguments)
     for index, word in enumerate(words):
         if re.fullmatch(r"(\w+_)?verify", word):

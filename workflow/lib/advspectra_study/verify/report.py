@@ -106,5 +106,5 @@ class Report:
 
 
 def _size(*paths: str) -> str:
-    """Return how much disk the files take, for a person."""
+    """How much disk the files take, for a person."""
     return readable(sum(Path(path).lstat().st_size for path in paths))

@@ -1,7 +1,7 @@
-"""Checks the results of a study against themselves, against each other and against the configuration.
+"""Checks all results of a study for damage and staleness.
 
-It needs nothing but the results and the configuration: not what Snakemake remembers in .snakemake/. Of a file that has
-been looked at there stays what the next ones need: its digest, and of a checkpoints.h5 those of its checkpoints.
+It needs only the results and the configuration, not what Snakemake remembers in .snakemake/. After a file is checked,
+what the next ones need stays in memory: its digest, and of a checkpoints.h5 those of its checkpoints.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ EMPTY = hashlib.sha256().hexdigest()  # of the files in checkpoints.kept
 
 
 def verify(folder: str, expected: Mapping[str, Mapping]) -> Report:
-    """Return what is to be said of the results of a study.
+    """A report on the results of a study.
 
     folder : results/<study>. expected : for each file of the study, in the order in which they are made, the
     `parameters`, the `code` and the `inputs` that make it; of a training.json `settings` for parameters.
@@ -71,7 +71,7 @@ class _Study:
         self._last: tuple[str, tuple] = ("", ())  # the last JSON file that was looked at, and what was found
 
     def judge(self, path: str) -> tuple[str, str]:
-        """Return WHOLE, or another status and why."""
+        """WHOLE, or another status and why."""
         status, why = self._judge(path)
         if status != WHOLE:
             self.statuses[path] = status
@@ -130,7 +130,7 @@ class _Study:
         return WHOLE, ""
 
     def _stated(self, made_with: str, path: str, facts: Mapping | None = None) -> str | None:
-        """Return the digest that a file states of another; None if it knows none."""
+        """The digest that a file states of another; None if it knows none."""
         facts = facts or self._trainings[made_with]
         if made_with.endswith(".json"):
             return facts["outputs_sha256"].get(path)
@@ -193,7 +193,7 @@ def _gravity(judgement: tuple[str, str]) -> int:
 
 
 def _made_with(path: str) -> str:
-    """Return the file, of the same job, that states the digest of this one; "" of a file that states its own."""
+    """The file, of the same job, that states the digest of this one; "" of a file that states its own."""
     file = Path(path)
     if file.suffix in (".h5", ".json"):
         return ""
@@ -203,7 +203,7 @@ def _made_with(path: str) -> str:
 
 
 def _difference(expected: Mapping, made_by: Mapping) -> str:
-    """Return in what a file differs from what the study would make; "" if in nothing."""
+    """In what a file differs from what the study would make; "" if in nothing."""
     expected = json.loads(json.dumps(expected))  # as it stands in a file
     inputs = {recorded_name(path) for path in expected["inputs"]}
     if changed := sorted(inputs ^ set(made_by["inputs_sha256"])):
@@ -218,5 +218,5 @@ def _difference(expected: Mapping, made_by: Mapping) -> str:
 
 
 def _differ(one: Mapping, other: Mapping, key: str) -> bool:
-    """Return whether a key is in one of the two alone, or has another value there: null is not the same as nothing."""
+    """Whether a key is in one of the two alone, or has another value there: null is not the same as nothing."""
     return (key in one) != (key in other) or one.get(key) != other.get(key)
