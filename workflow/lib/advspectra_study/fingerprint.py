@@ -47,7 +47,7 @@ def _runs(path: Path, _modified: int) -> bool:
     """
     body = ast.parse(path.read_bytes(), filename=str(path)).body
     body = body[1:] if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) else body
-    return any(not (isinstance(one, ast.FunctionDef) and one.name == "__getattr__") for one in body)
+    return any(not (isinstance(node, ast.FunctionDef) and node.name == "__getattr__") for node in body)
 
 
 def source_digest(source: bytes, name: str) -> str:
@@ -86,6 +86,6 @@ def _text(node: object) -> str:
     if not isinstance(node, ast.AST):
         return repr(node)
     if isinstance(node, ast.JoinedStr):  # 3.12 has empty texts in f-strings
-        node.values = [one for one in node.values if not (isinstance(one, ast.Constant) and one.value == "")]
+        node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
     fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
     return f"{type(node).__name__}({', '.join(f'{name}={_text(value)}' for name, value in fields)})"

@@ -91,19 +91,19 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
         raise ValueError(f"expected a kind of plug-in with a SPEC ({', '.join(SPEC_KEYS)}), got {kind!r}")
     if not path.is_file():
         raise ValueError(f"no {kind} named {name!r}; there are: {', '.join(available(kind, library)) or 'none'}")
-    found = literal(path, "SPEC")
-    if not isinstance(found, dict) or set(found) - OPTIONAL_KEYS.get(kind, set()) != SPEC_KEYS[kind]:
-        keys = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
+    written = literal(path, "SPEC")
+    if not isinstance(written, dict) or set(written) - OPTIONAL_KEYS.get(kind, set()) != SPEC_KEYS[kind]:
+        keys = ", ".join(map(str, written)) if isinstance(written, dict) else type(written).__name__
         raise ValueError(f"{path}: expected SPEC with the keys {', '.join(sorted(SPEC_KEYS[kind]))}, found {keys}")
-    for option, schema in found["options"].items():
-        if (option in found["required"]) == ("default" in schema):
+    for option, schema in written["options"].items():
+        if (option in written["required"]) == ("default" in schema):
             raise ValueError(
                 f"{path}: option {option!r} of SPEC must be in `required` or have a `default`, one of them"
             )
     for key, verb in (("required", "requires"), ("reads", "reads"), ("bisects", "bisects")):
-        if unknown := sorted(set(found.get(key, ())) - set(found["options"])):
+        if unknown := sorted(set(written.get(key, ())) - set(written["options"])):
             raise ValueError(f"{path}: SPEC {verb} {', '.join(unknown)}, which its options do not define")
-    return found | {"options": {option: _resolved(schema) for option, schema in found["options"].items()}}
+    return written | {"options": {option: _resolved(schema) for option, schema in written["options"].items()}}
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:

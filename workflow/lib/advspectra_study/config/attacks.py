@@ -139,13 +139,13 @@ def _allowed(key: str, argument: Argument):
     if choices:
         words.append("one of " + ", ".join(map(found, choices)))
         # by type too: 0 is equal to False
-        checks.append(lambda value: (type(value), value) in [(type(one), one) for one in choices])
+        checks.append(lambda value: (type(value), value) in [(type(choice), choice) for choice in choices])
     if "bool" in kinds:
         words.append("true or false")
         checks.append(lambda value: isinstance(value, bool))
     if "Tuple" in kinds:
         words.append("a list of integers >= 1")
-        checks.append(lambda value: isinstance(value, list) and all(type(one) is int and one >= 1 for one in value))
+        checks.append(lambda value: isinstance(value, list) and all(type(item) is int and item >= 1 for item in value))
     elif "int" in kinds:
         least = 1 if argument.default is not None else None  # an axis may be counted from the end
         words.append("an integer" + (" >= 1" if least else ""))

@@ -72,8 +72,8 @@ def _complete_part(part: Mapping[str, Any]) -> dict:
 
 
 def _part_faults(keys: tuple, claim: Mapping[str, Any]) -> Iterator[Fault]:
-    for place, part in enumerate(claim["parts"]):
-        here = (*keys, "parts", place)
+    for index, part in enumerate(claim["parts"]):
+        here = (*keys, "parts", index)
         given = {key for key in part if key in ("right", "within", "threshold")}
         needed = NEEDS[part["is"]]
         for key in sorted(needed - given):

@@ -221,7 +221,7 @@ def _hint(error: ValidationError, schema: dict[str, Any], root: dict[str, Any]) 
     value = error.instance
     allowed = describe(schema, root)
     if error.validator == "uniqueItems":
-        twice = next(item for place, item in enumerate(value) if item in value[:place])
+        twice = next(item for index, item in enumerate(value) if item in value[:index])
         return f"; {found(twice)} is listed twice"
     if isinstance(value, str) and (hint := suggestion(value, _texts(schema))):
         return hint

@@ -82,7 +82,7 @@ def making(outputs) -> Iterator[None]:
 def _version(path: Path) -> tuple[int, int] | None:
     """What tells a file from another one of the same name; None if there is none."""
     try:
-        found = path.stat()
+        about = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return about.st_mtime_ns, about.st_size

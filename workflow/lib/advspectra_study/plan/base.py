@@ -55,7 +55,7 @@ class Base:
         inputs: Mapping[str, Paths | Callable],
         outputs: Mapping[str, Paths],
         params: Mapping[str, Any],
-        place: str,
+        stem: str,
         jobs: tuple[Job, ...] = ({},),
         limits: str | None = None,
         gpus: int = 0,
@@ -63,7 +63,7 @@ class Base:
         """A step. limits : the name that `costs` has for jobs of a cluster. gpus : how many each takes."""
         resources = self._resources(limits, gpus) if limits else {}
         group = self._group(limits, gpus) if limits else None
-        return Step(name, inputs, outputs, params, self.results, place, jobs, resources, group)
+        return Step(name, inputs, outputs, params, self.results, stem, jobs, resources, group)
 
     def priority(self, wildcards: Wildcards) -> int:
         """A number, larger for longer jobs, so that no core is left idle in the end."""

@@ -73,11 +73,11 @@ def digest_of(path: str, *, say: Callable[[str], None], kept: Path = KEPT) -> st
     looks like that. say : called with a line when the reading takes long. kept : where digests are kept.
     """
     try:
-        place = path.encode("utf-8", "surrogateescape")
-        entries = list(_entries(place))
+        encoded = path.encode("utf-8", "surrogateescape")
+        entries = list(_entries(encoded))
         if not entries:
             return None
-        key, state = os.path.abspath(place).decode("utf-8", "surrogateescape"), _state(entries)
+        key, state = os.path.abspath(encoded).decode("utf-8", "surrogateescape"), _state(entries)
         known = _known(kept)
         match known.get(key):
             case [before, digest] if before == state:
@@ -88,7 +88,7 @@ def digest_of(path: str, *, say: Callable[[str], None], kept: Path = KEPT) -> st
         start = time.time()
         digest = _content(entries)
         changed = max(about.st_ctime for _, _, about in entries)
-        if start - changed > SAME_TIME and _state(list(_entries(place))) == state:
+        if start - changed > SAME_TIME and _state(list(_entries(encoded))) == state:
             _keep(kept, known | {key: [state, digest]})
         return digest
     except OSError:
@@ -118,8 +118,8 @@ def _inside(folder: bytes, parts: tuple[bytes, ...], around: set[tuple[int, int]
             continue
         if stat.S_ISREG(about.st_mode):
             yield (*parts, entry.name), entry.path, about
-        elif stat.S_ISDIR(about.st_mode) and (place := (about.st_dev, about.st_ino)) not in around:
-            yield from _inside(entry.path, (*parts, entry.name), around | {place})
+        elif stat.S_ISDIR(about.st_mode) and (folder_id := (about.st_dev, about.st_ino)) not in around:
+            yield from _inside(entry.path, (*parts, entry.name), around | {folder_id})
 
 
 def _state(entries: list[Entry]) -> str:
@@ -145,10 +145,10 @@ def _content(entries: list[Entry]) -> str:
 
 def _known(kept: Path) -> dict[str, list[str]]:
     try:
-        found = json.loads(kept.read_text(encoding="utf-8"))
+        known = json.loads(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return known if isinstance(known, dict) else {}
 
 
 def _keep(kept: Path, known: Mapping[str, list[str]]) -> None:

@@ -42,7 +42,7 @@ class Networks(Training):
             params=self._network_params("attack.py", self._attack_module)
             | {name: self._of_attack(name) for name in ("family", "options", "images", "batch_size", "simplified")}
             | {"precision": self.study.compute.precision},
-            place="{attack}/{run}/{checkpoint}",
+            stem="{attack}/{run}/{checkpoint}",
             jobs=_checkpoints(self.attacked),
             limits="attack",
             gpus=self.gpus,
@@ -56,7 +56,7 @@ class Networks(Training):
             inputs={**self._checkpoint("{checkpoint}"), "perturbations": self._tried},
             outputs={"perturbations": self._of_checkpoint("perturbations.h5")},
             params=self._network_params("transfer.py") | {"batch_size": self._of_attack("batch_size")},
-            place="{attack}/{run}/{checkpoint}",
+            stem="{attack}/{run}/{checkpoint}",
             jobs=_checkpoints(self.transferred),
             limits="transfer",
             gpus=self.gpus,
@@ -74,7 +74,7 @@ class Networks(Training):
                 "spectra": self.study.config["spectra"],
                 "code": self.code("spectra.py"),
             },
-            place="spectra/{run}/{attack}/{checkpoint}",
+            stem="spectra/{run}/{attack}/{checkpoint}",
             jobs=_checkpoints(self.perturbed),
             limits="spectra",
         )
@@ -87,7 +87,7 @@ class Networks(Training):
             inputs={**self._checkpoint("{checkpoint}"), "perturbations": self._of_checkpoint("perturbations.h5")},
             outputs={"lines": self._of_checkpoint("lines.h5")},
             params=self._network_params("lines.py") | {"lines": self._lines_settings},
-            place="lines/{run}/{attack}/{checkpoint}",
+            stem="lines/{run}/{attack}/{checkpoint}",
             jobs=_checkpoints(self.lined),
             limits="lines",
             gpus=self.gpus,
@@ -98,7 +98,7 @@ class Networks(Training):
 
     def _tried(self, wildcards: Wildcards) -> str:
         """The perturbations that a transfer tries."""
-        transfer: Transfer = next(one for one in self.study.transfers if one.name == wildcards.attack)
+        transfer: Transfer = next(entry for entry in self.study.transfers if entry.name == wildcards.attack)
         return f"{self.dataset}/{wildcards.run}/{transfer.attack}/{transfer.found_on}/perturbations.h5"
 
     def _attack_module(self, wildcards: Wildcards) -> str:

@@ -25,7 +25,7 @@ class Results(Shown):
             inputs={"runs": [file for kind in kinds for file in self.files(kind, self.study.runs, self.all_attacks)]},
             outputs={"csv": f"{self.results}/measures.csv", "provenance": f"{self.results}/measures.json"},
             params={"convention": self.study.summary.convention, "code": self.code("measures.py")},
-            place="measures",
+            stem="measures",
         )
 
     @cached_property
@@ -52,7 +52,7 @@ class Results(Shown):
                 "conventions": conventions_of(self.study),
                 "code": self.code("claims.py"),
             },
-            place="claims",
+            stem="claims",
         )
 
     @cached_property
@@ -77,7 +77,7 @@ class Results(Shown):
                 "beside": beside,
                 "code": self.code("audit.py"),
             },
-            place="audit",
+            stem="audit",
         )
 
     def _verdicts(self, name: str, label: str) -> dict[str, str]:
@@ -125,5 +125,5 @@ class Results(Shown):
                 "tables": self.table_names,
                 "code": self.code("report.py"),
             },
-            place="report",
+            stem="report",
         )

@@ -57,7 +57,7 @@ class Shown(Views):
     def _table(
         self,
         name: str,
-        place: str,
+        stem: str,
         runs: Any,
         params: dict[str, Any],
         labels: Callable,
@@ -65,7 +65,7 @@ class Shown(Views):
         images: Paths,
         jobs: tuple[Job, ...] = ({},),
     ) -> Step:
-        path, caption = f"{self.results}/tables/{place}", self._caption(place)
+        path, caption = f"{self.results}/tables/{stem}", self._caption(stem)
         return self._step(
             name,
             inputs={"runs": runs, "images": images, "reference": self.own(REFERENCE)},
@@ -75,7 +75,7 @@ class Shown(Views):
                 "provenance": f"{path}.json",
             },
             params=params,
-            place=f"tables/{place}",
+            stem=f"tables/{stem}",
             jobs=jobs,
         )
 
@@ -131,9 +131,9 @@ class Shown(Views):
         )
 
     def _figure(
-        self, name: str, place: str, runs: Any, params: dict[str, Any], labels: Callable, jobs: tuple[Job, ...] = ({},)
+        self, name: str, stem: str, runs: Any, params: dict[str, Any], labels: Callable, jobs: tuple[Job, ...] = ({},)
     ) -> Step:
-        path, caption = f"{self.results}/figures/{place}", self._caption(place.partition("/")[0])
+        path, caption = f"{self.results}/figures/{stem}", self._caption(stem.partition("/")[0])
         return self._step(
             name,
             inputs={"runs": runs, "style": self.own("workflow/lib/advspectra/drawing/paper.mplstyle")},
@@ -148,7 +148,7 @@ class Shown(Views):
                 "convention": self.study.summary.convention,
                 **params,
             },
-            place=f"figures/{place}",
+            stem=f"figures/{stem}",
             jobs=jobs,
         )
 

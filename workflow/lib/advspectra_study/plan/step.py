@@ -19,7 +19,7 @@ class Step:
     inputs, outputs : paths by name, with wildcards in braces; of inputs also functions of the wildcards.
     params : by name values, or functions of the wildcards; `code` are digests of the code that the script runs.
     jobs : the wildcards of each job of the study.
-    place : of the log below logs/ and of the benchmark below benchmarks/.
+    stem : path, without a suffix, of the log below logs/ and of the benchmark below benchmarks/.
     """
 
     name: str
@@ -27,18 +27,18 @@ class Step:
     outputs: Mapping[str, Paths]
     params: Mapping[str, Any]
     results: str
-    place: str
+    stem: str
     jobs: tuple[Job, ...] = ({},)
     resources: Mapping[str, Any] = field(default_factory=dict)
     group: Callable[[Wildcards], str | None] | None = None
 
     @property
     def log(self) -> str:
-        return f"{self.results}/logs/{self.place}.log"
+        return f"{self.results}/logs/{self.stem}.log"
 
     @property
     def benchmark(self) -> str:
-        return f"{self.results}/benchmarks/{self.place}.tsv"
+        return f"{self.results}/benchmarks/{self.stem}.tsv"
 
     @property
     def constraints(self) -> dict[str, str]:

@@ -43,7 +43,7 @@ class Training(Base):
             say = lambda line: print(escaped(line), file=sys.stderr)  # noqa: E731
             path = Path(self.images_file)
             params = images_params(dataset, params["code"], images=path, library=self.library, say=say)
-        return self._step("images", inputs={}, outputs={"images": self.images_file}, params=params, place="images")
+        return self._step("images", inputs={}, outputs={"images": self.images_file}, params=params, stem="images")
 
     @cached_property
     def settings(self) -> Step:
@@ -57,7 +57,7 @@ class Training(Base):
                 "training_code": lambda wildcards: self.code("train.py", self._module(wildcards)),
                 "code": self.code("settings.py"),
             },
-            place="settings/{run}",
+            stem="settings/{run}",
             jobs=jobs_by("run", self.study.runs),
         )
 
@@ -102,7 +102,7 @@ class Training(Base):
                 "checkpoints": lambda wildcards, output: steps_and_epochs(Path(path).name for path in output.kept),
                 "code": lambda wildcards: self.code("train.py", self._module(wildcards)),
             },
-            place="train/{run}",
+            stem="train/{run}",
             jobs=jobs_by("run", (folder for folder, run in self.study.runs.items() if run.entry.checkpoints == kept)),
             limits="train",
             gpus=self.gpus,
@@ -116,7 +116,7 @@ class Training(Base):
             inputs=self._checkpoint("best", images=False),
             outputs={"predictor": self._of_run("predictor.h5")},
             params=self._network_params("predictor.py"),
-            place="predictor/{run}",
+            stem="predictor/{run}",
             jobs=jobs_by("run", (folder for folder, run in self.study.runs.items() if run.linear)),
             limits="predictor",
         )
@@ -150,8 +150,8 @@ class Training(Base):
 
     def _network_params(self, script: str, *modules: Callable[[Wildcards], str]) -> dict[str, Any]:
         """The params of what is made of a network. modules : of plug-ins of the script beside the network's."""
-        found = (self._module, *modules)
-        code = lambda wildcards: self.code(script, *(module(wildcards) for module in found))  # noqa: E731
+        plugins = (self._module, *modules)
+        code = lambda wildcards: self.code(script, *(module(wildcards) for module in plugins))  # noqa: E731
         return {"identity": self._identity, "architecture": self._architecture, "code": code}
 
     def _training(self, wildcards: Wildcards) -> dict[str, Any]:

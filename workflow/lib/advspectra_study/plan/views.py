@@ -47,7 +47,11 @@ class Views(Networks):
         """All figures of the study, below figures/, without their suffix."""
         of = {figure: self.developments_of(figure) for figure in self.figure_names}
         alone = [figure for figure in self.figure_names if of[figure] is None]
-        return [*alone, *self._attack_figures, *(f"{name}/{one}" for name in of for one in of[name] or ())]
+        return [
+            *alone,
+            *self._attack_figures,
+            *(f"{name}/{development}" for name in of for development in of[name] or ()),
+        ]
 
     @cached_property
     def _attack_figures(self) -> list[str]:
@@ -97,20 +101,20 @@ class Views(Networks):
         """
         summary, runs = self.study.summary, self.study.runs
         developing = self.study.claims.developing.values()
-        found = [file for kind in ("checkpoints", "predictor") for file in self.files(kind, runs)]
+        files = [file for kind in ("checkpoints", "predictor") for file in self.files(kind, runs)]
         for kind in ("perturbations", "spectra"):
-            found += self.files(kind, runs, [summary.attack, *attacks], [summary.checkpoint])
+            files += self.files(kind, runs, [summary.attack, *attacks], [summary.checkpoint])
         for kind in ("perturbations", "spectra", "lines"):
-            found += self.files(kind, runs, developing)
-        return list(dict.fromkeys(found))
+            files += self.files(kind, runs, developing)
+        return list(dict.fromkeys(files))
 
     def developments_of(self, figure: str) -> list[str] | None:
         """The developments that a figure is drawn for; None for a figure of the whole study."""
         about = self.about("figures", figure)
         if "per" not in about:
             return None
-        there = self._developments[about["per"]]
-        return [place for place, (runs, _) in there.items() if self._is_about(about, runs[0])]
+        every = self._developments[about["per"]].items()
+        return [development for development, (runs, _) in every if self._is_about(about, runs[0])]
 
     @cached_property
     def _developments(self) -> dict[str, dict[str, tuple[list[str], str]]]:
@@ -119,39 +123,39 @@ class Views(Networks):
         By attack or lines, <network>-<activation>/depth=<d>/alpha=<a>/<attack> -> the runs, one for each seed, and the
         attack.
         """
-        found: dict[str, dict[str, tuple[list[str], str]]] = {"attack": {}, "lines": {}}
+        developments: dict[str, dict[str, tuple[list[str], str]]] = {"attack": {}, "lines": {}}
         for per, there in (("attack", self.attacked), ("lines", self.lined)):
             for run, attacks in there.items():
                 for attack, checkpoints in attacks.items():
                     if len(checkpoints) > 1:
-                        place = f"{run.rpartition('/')[0]}/{attack}"
-                        found[per].setdefault(place, ([], attack))[0].append(run)
-        return found
+                        development = f"{run.rpartition('/')[0]}/{attack}"
+                        developments[per].setdefault(development, ([], attack))[0].append(run)
+        return developments
 
     def shown_of_development(self, figure: str, development: str) -> list[str]:
         """The files that a figure reads of a development; `transfers` are what those of its attack made."""
         about = self.about("figures", figure)
         runs, attack = self._developments[about["per"]][development]
         transfers = [transfer.name for transfer in self.study.transfers if transfer.attack == attack]
-        found = []
+        files = []
         for kind in about["files"]:
             if kind == "transfers":
                 for part in ("perturbations", "spectra"):
-                    found += self.files(part, runs, transfers)
+                    files += self.files(part, runs, transfers)
             elif kind == "lines" and about["per"] == "attack":
-                found += self.files("lines", runs, [attack, *transfers])
+                files += self.files("lines", runs, [attack, *transfers])
             else:
-                found += self.files(kind, runs, [attack])
-        return found
+                files += self.files(kind, runs, [attack])
+        return files
 
     def shown_with_note(self, kind: str, noted: str) -> list[str]:
         """The files that a table or figure with a note reads."""
         name, _, attack = noted.partition("/")
         return [
             file
-            for run, found in self._runs_shown(kind, name, attack).items()
+            for run, shown in self._runs_shown(kind, name, attack).items()
             for part in self.about(kind, name)["files"]
-            for file in self.files(part, [run] if found else [], [found], [self.study.summary.checkpoint])
+            for file in self.files(part, [run] if shown else [], [shown], [self.study.summary.checkpoint])
         ]
 
     def note(self, kind: str, noted: str) -> dict[str, Any]:
@@ -160,9 +164,9 @@ class Views(Networks):
         if attack:
             return {"attack": attack, "others": "none"}
         shown = self._runs_shown(kind, name)
-        lacking = [self.study.runs[run].identity for run, found in shown.items() if found is None]
+        lacking = [self.study.runs[run].identity for run, attack in shown.items() if attack is None]
         networks = [{key: value for key, value in run.items() if key != "seed"} for run in lacking]
-        others = [network for place, network in enumerate(networks) if network not in networks[:place]]
+        others = [network for index, network in enumerate(networks) if network not in networks[:index]]
         return {"attack": self.study.summary.attack, "others": others}
 
     def _is_about(self, about: dict[str, Any], run: str) -> bool:
@@ -177,16 +181,16 @@ class Views(Networks):
         about, summary = self.about(kind, name), self.study.summary
         if "per" in about or about.get("per_state") or not {"perturbations", "spectra"} & {*about["files"]}:
             return {}
-        wanted = [attack] if attack else [summary.attack, *(one.name for one in self.study.attacks)]
+        wanted = [attack] if attack else [summary.attack, *(other.name for other in self.study.attacks)]
         shown = {
-            run: next((one for one in wanted if summary.checkpoint in self.attacked[run].get(one, ())), None)
+            run: next((name for name in wanted if summary.checkpoint in self.attacked[run].get(name, ())), None)
             for run in self.study.runs
             if self._is_about(about, run)
         }
-        return {run: found for run, found in shown.items() if found or not attack}
+        return {run: name for run, name in shown.items() if name or not attack}
 
     def _falls_back(self, kind: str, name: str) -> bool:
-        return any(found != self.study.summary.attack for found in self._runs_shown(kind, name).values())
+        return any(shown != self.study.summary.attack for shown in self._runs_shown(kind, name).values())
 
     def _compares_several(self, figure: str, runs: Iterable[str]) -> bool:
         """Whether runs are of several alphas, if that is what the figure is about."""
@@ -195,4 +199,4 @@ class Views(Networks):
         alphas: dict[tuple, set] = {}
         for run in map(self.study.runs.get, runs):
             alphas.setdefault((run.entry.name, run.activation, run.depth), set()).add(run.alpha)
-        return any(len(found) > 1 for found in alphas.values())
+        return any(len(several) > 1 for several in alphas.values())
