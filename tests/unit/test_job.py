@@ -108,6 +108,25 @@ def test_a_record_names_all_versions_and_changes_of_all_that_it_rests_on(tmp_pat
     assert len(job.origins([Output.provenance])) == 4
 
 
+def test_each_input_is_opened_once_for_its_digest_and_its_origin(tmp_path, monkeypatch):
+    inputs = [str(tmp_path / f"{name}.h5") for name in ("a", "b")]
+    for path in inputs:
+        with create(path, kind="spectra", version=1, attributes={"versions": "{}", "commit": "a", "uncommitted": "[]"}):
+            pass
+    opened = []
+    original = origin.open_foreign
+    monkeypatch.setattr(origin, "open_foreign", lambda path: opened.append(path) or original(path))
+
+    class Output(list):
+        provenance = str(tmp_path / "claims.json")
+
+    snakemake = SimpleNamespace(input=inputs, output=Output([Output.provenance]), params={"code": {}})
+    job.write_provenance(snakemake, job.made_by(snakemake))
+    stated = json.loads((tmp_path / "claims.json").read_text())
+    assert opened == inputs and set(stated["inputs_sha256"]) == set(inputs)
+    assert stated["inputs_made_by"] == [{"versions": {}, "commit": "a", "uncommitted": []}]
+
+
 def test_an_input_whose_time_is_yet_to_come_gets_that_of_now_and_others_keep_theirs(tmp_path):
     ahead, old, log = tmp_path / "ahead", tmp_path / "old", io.StringIO()
     for path, seconds in ((ahead, 3600), (old, -3600)):
