@@ -1,4 +1,4 @@
-"""How fast the library is beside what one would use otherwise: `make bench`, or `python -m benchmarks --help`."""
+"""How fast the library is compared with other libraries: `make bench`, or `python -m benchmarks --help`."""
 
 import os
 import sys

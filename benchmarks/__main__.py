@@ -16,16 +16,16 @@ PEER_IMAGES = {"cpu": 128, "cuda": 2048}
 
 
 def arguments() -> argparse.Namespace:
-    """Return the options of the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     option = parser.add_argument
     option("--name", default="local", help="results go to benchmarks/results/<name>/")
     option("--parts", nargs="+", choices=PARTS, default=PARTS)
     option("--only", nargs="+", choices=networks.NETWORKS, help="networks; default all, three with --quick")
     option(
-        "--images", type=Path, help=f"images.h5; else that of {networks.STUDY.relative_to(ROOT)}, else embedded images"
+        "--images", type=Path, help=f"images.h5; default that of {networks.STUDY.relative_to(ROOT)}, or embedded ones"
     )
-    option("--networks", type=Path, help="folder of trained runs; else that of images.h5. What is not there is trained")
+    option("--networks", type=Path, help="folder of trained runs; default that of images.h5. Missing ones are trained")
     option("--checkpoint", nargs="+", default=[], metavar="NETWORK=FILE", help="checkpoints.h5 of single networks")
     option("--width", type=float, help="width of ResNet18 and VGG19 (1: 64 to 512 channels); default 0.25")
     option("--repeats", type=int, help="rounds; default 3, 2 with --quick")
@@ -52,14 +52,14 @@ def arguments() -> argparse.Namespace:
 
 
 def options_of(label: str, chosen: argparse.Namespace, found: Path | None) -> dict:
-    """Return the architecture's options: the width asked for; the small ones in a quick run without that network."""
+    """The architecture's options: with the width asked for; small ones in a quick run without that network."""
     network = networks.NETWORKS[label]
     options = network.options | (network.small if chosen.quick and found is None else {})
     return options | {"width": chosen.width} if chosen.width and "width" in options else options
 
 
 def main() -> None:
-    """Measure, case by case; the report is written anew after each."""
+    """Measure, case by case; write the report again after each."""
     chosen = arguments()
     device = prepare(chosen.device, threads=chosen.threads)
     folder = ROOT / "benchmarks/results" / chosen.name

@@ -34,7 +34,7 @@ def start_convolution(*, spatial: bool, count: int, device: str, threads: int):
 
 
 def start_spectra(*, loop: bool, count: int):
-    """All that a spectra.h5 holds of each image, ours with the file written."""
+    """Everything that spectra.h5 holds for each image; ours includes writing the file."""
     images = np.random.default_rng(0).standard_normal((count, *IMAGE)).astype(np.float32)
     folder = tempfile.TemporaryDirectory()
 
@@ -57,7 +57,7 @@ def start_spectra(*, loop: bool, count: int):
 
 
 def spectrum_of(image: np.ndarray, *, convention: str) -> dict[str, np.ndarray | float]:
-    """Return what spectra.h5 holds of one image (C, H, W), written down as one reads it in the paper."""
+    """Everything that spectra.h5 holds for one image (C, H, W), coded as the paper states it."""
     channels = image.astype(np.float64)
     if convention != "rgb":
         channels = (0.299 * channels[0] + 0.587 * channels[1] + 0.114 * channels[2])[None]
@@ -90,7 +90,7 @@ def spectrum_of(image: np.ndarray, *, convention: str) -> dict[str, np.ndarray |
 
 
 def convolution_contenders(*, count: int, device: str, threads: int) -> list[Contender]:
-    """Return the FFT and the spatial convolution; count : images at once."""
+    """The FFT and the spatial convolution; count : images at once."""
     start = partial(start_convolution, count=count, device=device, threads=threads)
     starts = {OURS: partial(start, spatial=False), "spatial": partial(start, spatial=True)}
     return [
@@ -107,7 +107,7 @@ def convolution_contenders(*, count: int, device: str, threads: int) -> list[Con
 
 
 def spectra_contenders(*, count: int, loop_count: int) -> list[Contender]:
-    """Return our spectra of `count` images and the loop over `loop_count`."""
+    """Our spectra of `count` images, and the loop over `loop_count`."""
     starts = {
         OURS: partial(start_spectra, loop=False, count=count),
         "numpy loop": partial(start_spectra, loop=True, count=loop_count),

@@ -1,7 +1,7 @@
 """PGD with 1000 steps: ours, Foolbox, Torchattacks, ART, and the passes through the network that none can avoid.
 
-A unit of work is one image attacked by 1000 steps. Ours does all of them. Of the others each step costs the same, so
-they are timed on fewer steps; that this is so is measured in the same run, by Foolbox with more steps.
+A unit of work is one image attacked by 1000 steps. Ours takes all of them. For the others each step costs the same, so
+they are timed on fewer steps; Foolbox with more steps checks this in the same run.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ IMPORTS = {"Torchattacks": ("torchattacks",), "ART": (ART,)}
 
 
 def _load(checkpoint: Path, images: Path, count: int, device: torch.device):
-    """Return the trained network, in inference mode, and `count` test images with their labels, on the device."""
+    """Load the trained network, in inference mode, and `count` test images with their labels, onto the device."""
     network, _ = load_network(checkpoint, name="best", expected={})
     stored = read_images(images)
     index = balanced_subset(stored.test_labels, count)
@@ -191,10 +191,10 @@ def contenders(
     device: torch.device,
     threads: int,
 ) -> list[Contender]:
-    """Return the contenders on one network.
+    """The contenders on one network.
 
-    count : images of our attack; peer_images, peer_steps : of the others, and the passes of the floor.
-    proportionality : whether Foolbox runs with four times as many steps too.
+    count : images of our attack; peer_images, peer_steps : of the other attacks and of the passes of the floor.
+    proportionality : whether Foolbox also runs with four times as many steps.
     """
     where = {"device": device.type, "threads": threads}
     ours = partial(start_ours, checkpoint, images, count=count, steps=STEPS, **where)

@@ -1,11 +1,10 @@
-"""Do intervals and verdicts keep what they promise, on simulated data? `python -m benchmarks.calibration`, see --help.
+"""Do intervals and verdicts keep their promise, on simulated data? `python -m benchmarks.calibration`, see --help.
 
-Studies whose truth is known are drawn from regimes that differ in where the variance comes from, each is given to
-advspectra.statistics.inference as advspectra.claims.evaluate does it, and it is counted how often the truth lies in the
-interval. From the same studies families of claims are made whose truth is exactly at their threshold, or at the edge
-of their margin:
-every `supported` and every `contradicted` is false, and comes from advspectra.claims with its correction for the number
-of claims. A table goes to benchmarks/results/<name>/calibration.{csv,md}.
+Studies with known truth are drawn from regimes that differ in the source of their variance.
+advspectra.statistics.inference gets each study as it does from advspectra.claims.evaluate, and we count how often the
+interval contains the truth. The same studies give families of claims whose truth lies exactly at their threshold or at
+the edge of their margin: every `supported` and every `contradicted` is false. They come from advspectra.claims with its
+correction for the number of claims. A table goes to benchmarks/results/<name>/calibration.{csv,md}.
 """
 
 import argparse
@@ -36,12 +35,12 @@ Statistic = Callable[..., np.ndarray]
 
 
 def mean(of_images: np.ndarray) -> np.ndarray:
-    """Return the mean."""
+    """The mean."""
     return of_images
 
 
 def ratio(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the ratio of two means, less 1."""
+    """The ratio of two means, minus 1."""
     return left / right - 1
 
 
@@ -58,7 +57,7 @@ class Regime:
 
 
 def additive(a: float, b: float, e: float, *, skew: float = 0.0) -> Draw:
-    """Return studies a A_s + b B_i + e E_si with normal A and E; B is normal, or log-normal of variance 1, mean 0."""
+    """Studies a A_s + b B_i + e E_si with normal A and E; B is normal, or log-normal with mean 0, variance 1."""
 
     def draw(generator, seeds, images):
         of_images = generator.normal(size=(1, images))
@@ -72,13 +71,13 @@ def additive(a: float, b: float, e: float, *, skew: float = 0.0) -> Draw:
 
 
 def rates(rate: float, a: float, b: float, e: float) -> Draw:
-    """Return studies of successes, 0 or 1: whether a number drawn as by `additive` is below the quantile of `rate`."""
+    """Studies of successes, 0 or 1: whether a number drawn as in `additive` is below the quantile of `rate`."""
     numbers, limit = additive(a, b, e), special.ndtri(rate) * np.sqrt(a**2 + b**2 + e**2)
     return lambda *study: ((numbers(*study)[0] < limit).astype(float),)
 
 
 def pairs(a: float, b: float, e: float) -> Draw:
-    """Return studies of two positive numbers: log-normal, with the same images, and seeds of the first alone."""
+    """Studies of two positive numbers: log-normal, with the same images; only the first varies over seeds."""
 
     def draw(generator, seeds, images):
         shared = b * generator.normal(size=(1, images))
@@ -195,13 +194,13 @@ class Remembered(Inference):
 
 
 def samples(regime: Regime, generator: np.random.Generator) -> list[Sample]:
-    """Return a study: a sample for each seed."""
+    """A study: one sample for each seed."""
     arrays = regime.draw(generator, regime.seeds, regime.images)
     return [Sample(tuple(array[seed] for array in arrays), regime.statistic) for seed in range(regime.seeds)]
 
 
 def studies(regime: Regime, count: int, *, seed: int) -> list[Inference]:
-    """Return what infer says of `count` studies."""
+    """What infer says of `count` studies."""
     generator = np.random.default_rng(seed)
     found = []
     for study in range(count):
@@ -211,7 +210,7 @@ def studies(regime: Regime, count: int, *, seed: int) -> list[Inference]:
 
 
 def coverage(regime: Regime, found: Sequence[Inference]) -> dict:
-    """Return a row of COLUMNS: how often the interval has the truth. Its ends are where p-values are 0.025."""
+    """A row of COLUMNS: how often the interval contains the truth. Its ends are where p-values are 0.025."""
     above = np.array([one.p_above(regime.truth) for one in found])
     below = np.array([one.p_below(regime.truth) for one in found])
     tail = (1 - inference.LEVEL) / 2
@@ -229,7 +228,7 @@ def coverage(regime: Regime, found: Sequence[Inference]) -> dict:
 
 
 def coverage_of_bca(regime: Regime, count: int, *, seed: int) -> dict:
-    """Return how often scipy's BCa interval of one seed has the truth, of the studies of `studies`."""
+    """How often scipy's BCa interval of one seed contains the truth, for the studies of `studies`."""
     generator = np.random.default_rng(seed)
     inside = np.empty(count, dtype=bool)
     for study in range(count):
@@ -250,9 +249,9 @@ def coverage_of_bca(regime: Regime, count: int, *, seed: int) -> dict:
 def verdicts(
     regimes: Sequence[Regime], found: Sequence[Sequence[Inference]], *, parts: int, family: bool
 ) -> list[dict]:
-    """Return rows of COLUMNS for the claims at a threshold, at a margin, and all, of as many families as studies.
+    """Rows of COLUMNS for claims at a threshold, at a margin, and for all; one family for each study.
 
-    family : correct for all claims of one; else each claim for itself.
+    family : whether to correct for all claims of a family; if not, each claim is tested by itself.
     """
     count = len(found[0])
     reach = [FAR * float(np.std([one.value for one in each])) for each in found]
@@ -301,7 +300,7 @@ def _rate(name: str, is_true: np.ndarray) -> dict[str, float]:
 
 
 def _percent(name: str, times: int, of: int) -> dict[str, float]:
-    """Return a rate and its standard error in %."""
+    """A rate and its standard error in %."""
     rate = times / of
     return {name: 100 * rate, f"{name}_error": 100 * float(np.sqrt(rate * (1 - rate) / of))}
 
@@ -319,12 +318,12 @@ def write(folder, rows: Sequence[Mapping], about: Mapping[str, str]) -> None:
 
 
 def main() -> None:
-    """Simulate; the table is written anew after each regime."""
+    """Simulate; write the table again after each regime."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     option = parser.add_argument
     option("--name", default="local", help="results go to benchmarks/results/<name>/")
-    option("--simulations", type=int, default=10_000, help="of each regime, and families of claims")
-    option("--resamples", type=int, default=inference.RESAMPLES, help="of the images")
+    option("--simulations", type=int, default=10_000, help="studies of each regime, and families of claims")
+    option("--resamples", type=int, default=inference.RESAMPLES, help="resamples of the images")
     option("--seed", type=int, default=0)
     chosen = parser.parse_args()
     inference.RESAMPLES = chosen.resamples

@@ -1,4 +1,4 @@
-"""What does a cluster cost a study of hundreds of small jobs, submitted in groups and one by one? See --help.
+"""What does a cluster cost a study of hundreds of small jobs, submitted in groups or one by one? See --help.
 
     python -m benchmarks.cluster
 
@@ -50,7 +50,7 @@ NOTES = (
 
 
 def study(seeds: int) -> dict:
-    """Return the study of the workflow's tests with one linear network, two attacks and so many seeds."""
+    """The study of the workflow's tests, with one linear network, two attacks and `seeds` seeds."""
     config = copy.deepcopy(tiny_study())
     config |= {"seeds": list(range(seeds)), "networks": config["networks"][:1], "transfers": [], "lines": []}
     config["training"]["checkpoints"] = {"steps": [], "epochs": []}
@@ -106,7 +106,7 @@ def _is_on_nodes(path: Path) -> bool:
 
 
 def _seconds(text: str) -> float:
-    """Return the seconds of SLURM's [[days-]hours:]minutes:seconds."""
+    """SLURM's [[days-]hours:]minutes:seconds in seconds."""
     days, _, clock = text.rpartition("-")
     seconds = 0.0
     for part in clock.split(":"):
@@ -115,7 +115,7 @@ def _seconds(text: str) -> float:
 
 
 def main() -> None:
-    """Run both; the table is written after each."""
+    """Run both; write the table after each."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.cluster", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

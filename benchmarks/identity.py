@@ -1,8 +1,8 @@
 """Are our perturbations those of plain Foolbox? `python -m benchmarks.identity`, see --help.
 
 For each network: our attack against Foolbox with the same seed and images, and Foolbox against itself in batches of
-another size, from the same random start. Where the second pair differs, so may the first: a sum that is rounded
-differently turns the sign of a gradient near zero, and a step goes the other way.
+another size, from the same random start. Where the second pair differs, the first may differ too: a sum that is rounded
+differently flips the sign of a gradient near zero, and a step goes the other way.
 """
 
 import argparse
@@ -74,7 +74,7 @@ class Job:
     device: torch.device
 
     def perturb(self, attack: Attack, *, batch_size: int, simplify: bool) -> dict[str, np.ndarray]:
-        """Return ARRAYS of the perturbations by `attack`."""
+        """ARRAYS of the perturbations by `attack`."""
         network, _ = load_network(self.checkpoint, name="best", expected={})
         stored = read_images(self.images)
         test = on_device(stored.test_images, stored.test_labels, self.device)
@@ -83,12 +83,12 @@ class Job:
         return {name: getattr(found, name) for name in ARRAYS}
 
     def ours(self, *, batch_size: int, simplify: bool) -> dict[str, np.ndarray]:
-        """Return the perturbations of our attack."""
+        """The perturbations of our attack."""
         attack = build_attack("linf_pgd", epsilon=EPSILON, parameters=self._parameters())
         return self.perturb(attack, batch_size=batch_size, simplify=simplify)
 
     def foolbox(self, *, batch_size: int) -> dict[str, np.ndarray]:
-        """Return the perturbations of Foolbox as one meets it: the layers as trained, asking for all gradients."""
+        """The perturbations of Foolbox as it is: the layers as trained, with gradients of all parameters."""
         attack = build_attack("foolbox", attack="LinfPGD", epsilon=EPSILON, parameters=self._parameters())
 
         def run(network, inputs, labels):
@@ -106,13 +106,13 @@ class Job:
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Return ARRAYS of a perturbations.h5, or of an .npz file with the same names."""
+    """ARRAYS of a perturbations.h5, or of an .npz file with the same names."""
     stored = np.load(path) if path.suffix == ".npz" else read_perturbations(path)[0]
     return {name: stored[name] for name in ARRAYS}
 
 
 def compare(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict:
-    """Return a row of COLUMNS: what two sets of perturbations of the same images have in common.
+    """A row of COLUMNS: what two sets of perturbations of the same images have in common.
 
     Raises ValueError for sets of different images.
     """
@@ -140,7 +140,7 @@ def compare(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict:
 
 
 def _mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean over images and its standard error."""
+    """The mean over images and its standard error."""
     values = values.astype(np.float64)
     return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
@@ -159,7 +159,7 @@ def _markdown(rows: list[dict], about: dict[str, str]) -> str:
 
 
 def same_start(device: torch.device, shape: tuple[int, ...], sizes: tuple[int, int]) -> bool:
-    """Return whether random numbers drawn in batches of two sizes are the same; they are on a CPU."""
+    """Whether random numbers drawn in batches of two sizes are the same; on a CPU they are."""
     drawn = []
     for size in sizes:
         torch.manual_seed(0)
@@ -169,7 +169,7 @@ def same_start(device: torch.device, shape: tuple[int, ...], sizes: tuple[int, i
 
 
 def arguments() -> argparse.Namespace:
-    """Return the options of the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.identity", description=__doc__)
     option = parser.add_argument
     option("--name", default="local", help="results go to benchmarks/results/<name>/")
@@ -179,13 +179,13 @@ def arguments() -> argparse.Namespace:
     option("--checkpoint", nargs="+", default=[], metavar="NETWORK=FILE", help="checkpoints.h5 of single networks")
     option("--reference", nargs="+", default=[], metavar="NETWORK=FILE", help="Foolbox's perturbations, not computed")
     option("--compare", nargs=2, action="append", default=[], type=Path, metavar="FILE", help="two sets as they are")
-    option("--count", type=int, default=1000, help="images; those of the reference where one is given")
+    option("--count", type=int, default=1000, help="images; a reference brings its own")
     option("--steps", type=int, default=1000)
     option("--batch-size", type=int, default=100)
-    option("--other-batch-size", type=int, default=25, help="of Foolbox against itself; 0: leave that out")
-    option("--other-count", type=int, default=200, help="images of that, the first ones")
+    option("--other-batch-size", type=int, default=25, help="batch size of Foolbox against itself; 0: skip it")
+    option("--other-count", type=int, default=200, help="images of that comparison, the first ones")
     option("--layers", action="store_true", help="also compare our attack on the layers as trained, not simplified")
-    option("--seed", type=int, default=0, help="of the random start")
+    option("--seed", type=int, default=0, help="seed of the random start")
     option("--threads", type=int, default=1)
     option("--device", default="cpu", choices=["cpu", "cuda"], help="cuda is not yet tested")
     chosen = parser.parse_args()
@@ -196,7 +196,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Compare, network by network; the table is written anew after each comparison."""
+    """Compare, network by network; write the table again after each comparison."""
     chosen = arguments()
     device = prepare(chosen.device, threads=chosen.threads)
     folder = ROOT / "benchmarks/results" / chosen.name

@@ -1,4 +1,4 @@
-"""How long does it take to follow a network exactly along a line, and how near does sampling come? See --help.
+"""How long does it take to follow a network exactly along a line, and how close does sampling come? See --help.
 
     python -m benchmarks.lines --images images.h5 --checkpoints checkpoints.h5 --perturbations perturbations.h5
 
@@ -44,7 +44,7 @@ NOTES = (
 
 
 def follow(follower: PiecewiseLinear, ends: torch.Tensor, *, most: int) -> Iterator[dict]:
-    """Yield the rows of one line, but for its name: the exact course, and sampled ones of up to `most` points."""
+    """Yield the rows of one line, without its name: the exact course, then sampled ones of up to `most` points."""
     start = time.perf_counter()
     exact = follower.exact(*ends)
     taken = time.perf_counter() - start
@@ -67,7 +67,7 @@ def follow(follower: PiecewiseLinear, ends: torch.Tensor, *, most: int) -> Itera
 
 
 def main() -> None:
-    """Follow the lines; the table is written anew after each of them."""
+    """Follow the lines; write the table again after each."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lines", description=__doc__)
     option = parser.add_argument
     option("--name", default="local", help="results go to benchmarks/results/<name>/")

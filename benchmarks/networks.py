@@ -1,4 +1,4 @@
-"""The networks and images that are benchmarked: those of a finished study, or short-trained ones made here."""
+"""The networks and images of the benchmarks: those of a finished study, or briefly trained ones made here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,9 +36,9 @@ EMBEDDED = {  # the images when none are given: those of the demo study
 class Network:
     """An architecture of the paper's Table 3, or ResNet18 and VGG19.
 
-    learning_rate : at which it trains on the embedded images and on CIFAR-10.
-    attack_images : images that our attack is timed on, 1000 steps each; 0: its attack is not timed.
-    peers : whether Torchattacks and ART are timed beside Foolbox.
+    learning_rate : works on the embedded images and on CIFAR-10.
+    attack_images : images of our timed attack, 1000 steps each; 0: the attack is not timed.
+    peers : whether to time Torchattacks and ART beside Foolbox.
     train_images : images of one timed epoch of training, in batches of 128.
     """
 
@@ -53,7 +53,7 @@ class Network:
     small: dict = field(default_factory=dict)  # options of a network that trains and runs in seconds, for --quick
 
     def form(self, options: dict) -> dict:
-        """Return the arguments of build_network that fix the network's form, but for the images'."""
+        """The arguments of build_network that fix the network's form, without those of the images."""
         return {
             "architecture": self.architecture,
             "options": options,
@@ -98,19 +98,19 @@ class Trained:
 
 
 def embedded_images(path: Path) -> Path:
-    """Return `path`, where the embedded images stand afterwards."""
+    """Make the embedded images at `path`, and return it."""
     if not path.exists():
         write_images(path, band_features.load(**EMBEDDED))
     return path
 
 
 def form_of(images: ImageSet) -> dict:
-    """Return image_shape and classes of an image set."""
+    """image_shape and classes of an image set."""
     return {"image_shape": images.test_images.shape[1:], "classes": len(images.class_names)}
 
 
 def find(label: str, *, folder: Path | None, given: Mapping[str, Path]) -> Path | None:
-    """Return the file of the trained network `label`: the one given, or that of a study, None without either.
+    """The file of the trained network `label`: the one given, or that of a study; None without either.
 
     folder : results/<study>/<dataset>; given : label -> file.
     """
@@ -121,10 +121,10 @@ def find(label: str, *, folder: Path | None, given: Mapping[str, Path]) -> Path 
 def prepared(
     label: str, options: dict, *, found: Path | None, images: ImageSet, cache: Path, device: torch.device
 ) -> Trained:
-    """Return the network `label` in the file `found`, or for None one that is trained here for a few epochs.
+    """The network `label` in the file `found`; for None a network trained here for a few epochs.
 
-    cache : folder where networks trained here stand.
-    Raises ValueError when it does no better than chance: whether PGD cycles depends on training.
+    cache : folder of the networks trained here.
+    ValueError if it does no better than chance: whether PGD cycles depends on training.
     """
     form = NETWORKS[label].form(options) | form_of(images)
     path = found or cache / f"{label}.h5"

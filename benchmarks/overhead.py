@@ -1,4 +1,4 @@
-"""What share of a study's wall time is not computing, and where it goes.
+"""Which share of a study's wall time is not computing, and where that time goes.
 
     python -m benchmarks.overhead --cores 2 results/demo snakemake --configfile workflow/presets/demo.yaml --cores 2
 
@@ -34,7 +34,7 @@ class Job:
 def finished_jobs(results: Path, *, threads: int) -> list[Job]:
     """Return the jobs of the study in `results`, those that compute on `threads` threads (train and attack) with them.
 
-    ValueError for a job whose log does not end with the time for which it computed.
+    ValueError for a job whose log does not end with its computing time.
     """
     jobs = []
     for benchmark in sorted((results / "benchmarks").rglob("*.tsv")):
@@ -53,7 +53,7 @@ def finished_jobs(results: Path, *, threads: int) -> list[Job]:
 
 
 def table(jobs: list[Job], *, seconds: float, cores: int) -> str:
-    """Return the Markdown table of a run of `seconds` s on `cores` cores: core seconds by kind of job, and the rest."""
+    """The Markdown table of a run of `seconds` s on `cores` cores: core seconds by kind of job, and the rest."""
     total = seconds * cores
     kinds: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:

@@ -1,4 +1,4 @@
-"""The plot of a run: how fast each contender is beside the plain way of its part."""
+"""The plot of a run: how fast each contender is, relative to the plain way of its part."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,7 +27,7 @@ GAP = 1.2  # between the groups of bars, in bars
 
 
 def plot(found: Sequence[Mapping]):
-    """Return a figure with a bar for each contender: its speed, relative to the plain way of its part, log scale."""
+    """A figure with a bar for each contender: its speed relative to the plain way of its part, on a log scale."""
     groups = [
         (part, case, _bars(part, [row for row in found if (row["part"], row["case"]) == (part, case)]))
         for part, case in dict.fromkeys((row["part"], row["case"]) for row in found if PARTS[row["part"]])
@@ -44,7 +44,7 @@ def plot(found: Sequence[Mapping]):
 
 
 def _bars(part: str, chosen: Sequence[Mapping]) -> list[tuple[str, float, float, float]]:
-    """Return (contender, speed relative to the plain way, its quartiles) in the order of the table."""
+    """(contender, speed relative to the plain way, its quartiles) in the order of the table."""
     plain = next(row for row in chosen if row["contender"] == PARTS[part])
     one = plain["seconds_per_unit"]
     return [

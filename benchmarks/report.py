@@ -52,9 +52,9 @@ COLUMNS = (
 
 
 def rows(measurements: Sequence[Measurement]) -> list[dict]:
-    """Return a row (key of COLUMNS -> value) for each measurement: medians and quartiles over the repeats.
+    """A row (key of COLUMNS -> value) for each measurement: medians and quartiles over the repeats.
 
-    times_ours : of the same round, so that what slows down the machine for a while falls out.
+    times_ours : compared within the same round, so that a temporary slowdown of the machine cancels out.
     """
     ours = {(one.contender.part, one.contender.case): one for one in measurements if one.contender.name == "ours"}
     return [_row(one, ours.get((one.contender.part, one.contender.case))) for one in measurements]
@@ -102,7 +102,7 @@ def write(folder: Path, measurements: Sequence[Measurement], *, about: Mapping[s
 
 
 def machine(device: torch.device, threads: int) -> dict[str, str]:
-    """Return what the run's speed depends on: processor, device, threads, versions."""
+    """What the run's speed depends on: processor, device, threads, versions."""
     versions = []
     for name in PACKAGES:
         try:
@@ -117,7 +117,7 @@ def machine(device: torch.device, threads: int) -> dict[str, str]:
 
 
 def with_conditions(table: Table, about: Mapping[str, str]) -> str:
-    """Return the table in Markdown below the conditions of its run, name -> text."""
+    """The table in Markdown, below the conditions of its run, name -> text."""
     return "".join(f"- {name}: {text}\n" for name, text in about.items()) + f"\n{table.to_markdown()}"
 
 
@@ -128,7 +128,7 @@ def _processor() -> str:
 
 
 def markdown(found: Sequence[Mapping], about: Mapping[str, str]) -> str:
-    """Return the report."""
+    """The report."""
     parts = ["# Benchmarks", "", *(f"- {name}: {text}" for name, text in about.items()), "", *EXPLANATION]
     for one in PARTS:
         chosen = [row for row in found if row["part"] == one]

@@ -1,6 +1,6 @@
-"""Timing things against each other, taking turns, so that what disturbs the machine disturbs all.
+"""Times contenders in turns, so that a disturbance of the machine affects all of them.
 
-Each contender works in a process of its own, so that none runs with the settings, the memory or the caches of another.
+Each contender works in its own process, so that none runs with the settings, the memory or the caches of another.
 """
 
 import gc
@@ -25,10 +25,10 @@ class Contender:
 
     part, case, name : what is measured, on what, in which way.
     start : picklable; loads what it needs and returns (run, facts): `run()` does the work and returns its result,
-        `facts(result)` says what else is to be known of it, name -> value, untimed.
-    amount : units of work that one run does: images, or images attacked by 1000 steps.
-    imports : modules whose import belongs to the baseline of memory.
-    about : what stands in the table: images, steps.
+        `facts(result)` gives further facts about it, name -> value, untimed.
+    amount : units of work in one run: images, or images attacked by 1000 steps.
+    imports : modules whose import counts as baseline memory.
+    about : for the table: images, steps.
     """
 
     part: str
@@ -42,9 +42,9 @@ class Contender:
 
 @dataclass
 class Measurement:
-    """What was measured of a contender: seconds and processor seconds of each run, peak memory in MiB, facts.
+    """Measurements of a contender: seconds and processor seconds of each run, peak memory in MiB, facts.
 
-    memory : above that after the imports; resident memory of its process on a CPU, allocated memory of a GPU.
+    memory : above the memory after the imports; resident memory of its process on a CPU, allocated memory on a GPU.
     """
 
     contender: Contender
@@ -55,7 +55,7 @@ class Measurement:
 
 
 class _Worker:
-    """The process of a contender: it starts at once, runs when it is asked to, and then tells its facts."""
+    """The process of a contender: it starts at once, runs when asked, and then reports its facts."""
 
     def __init__(self, contender: Contender, device: torch.device):
         self.name = f"{contender.case}: {contender.name}"
@@ -64,7 +64,7 @@ class _Worker:
         self.ask((contender.imports, contender.start, device.type))
 
     def ask(self, question: object):
-        """Return the answer of the process; ValueError when it has ended."""
+        """The answer of the process; ValueError if it has ended."""
         try:
             pickle.dump(question, self.process.stdin)
             self.process.stdin.flush()
@@ -80,9 +80,9 @@ class _Worker:
 def take_turns(
     contenders: Sequence[Contender], *, repeats: int, device: torch.device, warm_up: bool
 ) -> list[Measurement]:
-    """Return the measurements of contenders that run one after the other, `repeats` rounds of it.
+    """Measure contenders that run one after the other, for `repeats` rounds.
 
-    warm_up : a round before these that is not counted.
+    warm_up : whether an uncounted round comes first.
     """
     found = [Measurement(contender) for contender in contenders]
     workers: list[_Worker] = []
@@ -104,7 +104,7 @@ def take_turns(
 
 
 def fastest(runs: Sequence[Callable[[], object]], device: torch.device, *, rounds: int = 2) -> int:
-    """Return the index of the run that does the same work in the least time.
+    """The index of the run that does the same work in the least time.
 
     Its best round counts; a round that is not counted comes before.
     """
@@ -116,7 +116,7 @@ def fastest(runs: Sequence[Callable[[], object]], device: torch.device, *, round
 
 
 def _timed(run: Callable[[], object], device: torch.device) -> tuple[float, float, object]:
-    """Return wall seconds, processor seconds of this process, and the result of a run."""
+    """Wall seconds, processor seconds of this process, and the result of a run."""
     gc.collect()
     _wait(device)
     start, processor = time.perf_counter(), time.process_time()
@@ -173,7 +173,7 @@ def _wait(device: torch.device) -> None:
 
 
 def plain_torch(device: str, *, threads: int) -> torch.device:
-    """Return the device, with PyTorch as without our library, but for its threads and the precision, which is ours."""
+    """The device, with PyTorch's own settings, except for threads and precision, which are ours."""
     torch.set_num_threads(threads)
     torch.backends.cudnn.conv.fp32_precision = torch.backends.cuda.matmul.fp32_precision = "ieee"
     return torch.device(device)

@@ -35,7 +35,7 @@ OURS, LAYERED, PLAIN, SPATIAL = "ours", "ours, layer by layer", "DataLoader", "D
 
 
 class SpatialCircularConv2d(nn.Module):
-    """The same layer as CircularConv2d, computed in the space of the image: padding, then PyTorch's convolution."""
+    """The same layer as CircularConv2d, computed in image space: padding, then PyTorch's convolution."""
 
     def __init__(self, layer: CircularConv2d):
         super().__init__()
@@ -82,7 +82,7 @@ def start_ours(label: str, options: dict, images: Path, *, count: int, simplifie
 
 
 def start_plain(label: str, options: dict, images: Path, *, count: int, spatial: bool, device: str, threads: int):
-    """The loop of PyTorch's tutorials over a TensorDataset of floats."""
+    """The loop of PyTorch's tutorials, over a TensorDataset of floats."""
     place = plain_torch(device, threads=threads)
     stored = read_images(images)
     network = _network(label, options, form_of(stored), plain=True, spatial=spatial).to(place)
@@ -104,7 +104,7 @@ def start_plain(label: str, options: dict, images: Path, *, count: int, spatial:
 
 
 def contenders(label: str, options: dict, images: Path, *, count: int, device: str, threads: int) -> list[Contender]:
-    """Return the contenders for one architecture; count : images of an epoch."""
+    """The contenders for one architecture; count : images of an epoch."""
     where = {"device": device, "threads": threads}
     ours = partial(start_ours, label, options, images, **where)
     plain = partial(start_plain, label, options, images, **where)

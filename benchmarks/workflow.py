@@ -1,4 +1,4 @@
-"""Snakemake where nothing is to be computed: a finished study, and the plan of the paper's whole study."""
+"""Snakemake with nothing to compute: a finished study, and the plan of the paper's whole study."""
 
 import re
 import shutil
@@ -50,9 +50,9 @@ def start_plan():
 
 
 def start_finished(folder: Path | None, config: str | None):
-    """A run of a study whose results are all there: the one given, or a small one that is run first.
+    """A run of a study that has all its results: the one given, or a small one that is run first.
 
-    Raises ValueError when the study given is not finished.
+    ValueError if the study given is not finished.
     """
     held = None
     if folder is None:
@@ -79,7 +79,7 @@ def copy_of_workflow() -> tempfile.TemporaryDirectory:
 
 
 def tiny_study() -> dict:
-    """Return the study of the workflow's own tests."""
+    """The study of the workflow's own tests."""
     sys.path.insert(0, str(ROOT / "tests" / "workflow"))
     from study import CONFIG
 
@@ -87,7 +87,7 @@ def tiny_study() -> dict:
 
 
 def contenders(finished: tuple[Path, str] | None) -> list[list[Contender]]:
-    """Return the dry run of config.yaml and the no-op run of a small study, and of `finished`: (folder, configfile)."""
+    """The dry run of config.yaml, and the no-op run of a small study and of `finished`: (folder, configfile)."""
     starts = {
         "dry run of config.yaml": partial(start_plan),
         "finished small study": partial(start_finished, None, None),

@@ -1,7 +1,7 @@
-"""Inputs that went wrong once, as their users would give them: the folder ADVSPECTRA_CASES has one folder for each.
+"""Inputs that once went wrong, as users would give them: the folder ADVSPECTRA_CASES has one folder for each.
 
-Each is run in a copy of the repository, as its README.txt says. Their kinds are unit tests elsewhere; this is the whole
-way of a user. Without the folder everything here is skipped.
+Each case runs in a copy of the repository, as its README.txt says. Unit tests elsewhere cover the kinds of faults;
+these tests go the whole way of a user. Without the folder all of them are skipped.
 """
 
 import os
