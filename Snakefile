@@ -26,7 +26,7 @@ include: "workflow/rules/kept.smk"
 
 
 rule all:
-    """The whole study."""
+    """Make the whole study: all results, tables, figures, verdicts and the report."""
     default_target: True
     input:
         PLAN.targets,

@@ -17,7 +17,7 @@ def test_after_the_printed_command_a_study_is_whole_again_with_the_same_bytes(tm
         if number % 2:  # what Snakemake remembers is not needed
             shutil.rmtree(study.folder / ".snakemake", ignore_errors=True)
         _, lists, _ = verified(study)
-        alone = paths(lists["damaged, or missing though there is what was made from it"]) == {path}
+        alone = paths(lists["damaged, or missing although results made from them exist"]) == {path}
         repaired(study, lists)
         whole = verified(study)[0] == 0 and bytes_of(study) == before
         (healed if alone and whole else failed).append(f"{kind}, {damage}")

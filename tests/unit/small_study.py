@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 
-from advspectra_study.job import sha256
 from advspectra.files import checkpoints as checkpoint_file
 from advspectra.files.hdf5 import DIGEST, content_sha256
 from advspectra.files.images import ImageSet, write_images
@@ -15,8 +14,9 @@ from advspectra.files.perturbations import write_perturbations
 from advspectra.files.predictors import write_predictor
 from advspectra.files.spectra import write_spectra
 from advspectra.networks.build import build_network
-from advspectra_study.verify.sealed import DIGEST as JSON_DIGEST
-from advspectra_study.verify.sealed import sealed
+from advspectra_study.job.origin import sha256
+from advspectra_study.job.sealed import DIGEST as JSON_DIGEST
+from advspectra_study.job.sealed import sealed
 
 FOLDER = "results/s"
 RUN = f"{FOLDER}/d/n"

@@ -15,8 +15,8 @@ from locales import ASCII, latin_1
 from PIL import Image
 
 from advspectra.datasets import image_folder
-from advspectra_study import data_identity
-from advspectra_study.data_identity import digest_of, images_params
+from advspectra_study.plan import data_identity
+from advspectra_study.plan.data_identity import digest_of, images_params
 
 
 @pytest.fixture
@@ -162,9 +162,9 @@ def test_where_the_data_are_gone_the_study_goes_on_and_it_is_said(library, tmp_p
     made(tmp_path / "images.h5", first, {"a.py": "0"})
     said = []
     assert params(dataset, library, tmp_path / "images.h5", say=said.append) == {**first, "code": {"a.py": "0"}}
-    assert said == [
-        f"{tmp_path}/gone is not there or cannot be read: the study goes on from {tmp_path}/images.h5, as that was made"
-    ]
+    (line,) = said
+    continues = f"the study continues with {tmp_path}/images.h5, as that was made"
+    assert line == f"{tmp_path}/gone is not there or cannot be read: {continues}"
     # images.h5 of other options, which cannot be made again, is not removed for a try
     with pytest.raises(ValueError, match="was made with another source or other options, and .*gone, .*put that back"):
         params({**dataset, "options": {**dataset["options"], "channels": 1}}, library, tmp_path / "images.h5")
@@ -177,7 +177,7 @@ def test_it_is_the_same_in_each_locale(folder, tmp_path, locale):
     (folder / "train/cat").rename(folder / "train/Größe α")
     folder = folder.rename(tmp_path / "Daten für α")
     ask = (
-        "from pathlib import Path; from advspectra_study.data_identity import digest_of; "
+        "from pathlib import Path; from advspectra_study.plan.data_identity import digest_of; "
         "print(ascii(digest_of('Daten f\\u00fcr \\u03b1', say=print, kept=Path('kept.json'))))"
     )
     places = {"PYTHONPATH": os.pathsep.join(sys.path), **(ASCII if locale == "ASCII" else latin_1(tmp_path))}

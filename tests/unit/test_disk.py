@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from advspectra_study.disk import full_disks, lacks_room, readable, size_on_disk
+from advspectra_study.run.disk import full_disks, lacks_room, readable, size_on_disk
 
 
 def test_the_size_is_that_of_all_files_and_small_kinds_are_not_named(tmp_path):

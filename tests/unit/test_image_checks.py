@@ -9,9 +9,9 @@ from study import CONFIG, ROOT
 
 from advspectra.files.images import ImageSet, write_images
 from advspectra.perturb import balanced_subset
+from advspectra_study.config.images import image_faults, require_fit
 from advspectra_study.config.load import ConfigError, load_config
-from advspectra_study.image_checks import image_faults, require_fit
-from advspectra_study.machine import lacks
+from advspectra_study.run.machine import lacks
 
 RESNET = {"name": "resnet18", "architecture": "resnet18", "options": {"width": 1 / 64}, "activations": ["relu"]}
 RESNET |= {"depths": [17], "learning_rate": 0.01}

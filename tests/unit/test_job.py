@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from advspectra_study.job import origin
 from advspectra.files.hdf5 import create
-from advspectra_study import job, machine
+from advspectra_study import job
+from advspectra_study.run import machine
 
 
 def git(folder, *arguments):
@@ -28,7 +30,7 @@ def repository(tmp_path, monkeypatch):
     git(folder, "init")
     git(folder, "add", ".")
     git(folder, "commit", "-m", "start")
-    monkeypatch.setattr(job, "ROOT", folder)
+    monkeypatch.setattr(origin, "ROOT", folder)
     return folder
 
 
@@ -45,42 +47,42 @@ def test_uncommitted_files_are_named_as_they_are(repository):
         'a "quoted" -> name.txt',
         "kept.py",
     ]
-    assert set(job._commit()["uncommitted"]) == {f"workflow/{name}" for name in names}
+    assert set(origin._commit()["uncommitted"]) == {f"workflow/{name}" for name in names}
 
 
 def test_new_files_are_named_also_where_git_status_does_not_show_them(repository):
     git(repository, "config", "status.showUntrackedFiles", "no")
     (repository / "workflow/new.py").write_text("")
-    assert job._commit()["uncommitted"] == ["workflow/new.py"]
+    assert origin._commit()["uncommitted"] == ["workflow/new.py"]
 
 
 @pytest.mark.parametrize("tracked", [False, True])
 def test_the_commit_of_a_repository_around_the_workflow_is_not_its_own(tmp_path, repository, tracked):
-    assert len(job._commit()["commit"]) == 40
+    assert len(origin._commit()["commit"]) == 40
     (repository / ".git").rename(tmp_path / "removed")
     git(tmp_path, "init")
     (tmp_path / "other").write_text("")
     git(tmp_path, "add", "advspectra" if tracked else "other")
     git(tmp_path, "commit", "-m", "outer")
-    assert job._commit() == {"commit": "unknown", "uncommitted": "unknown"}
+    assert origin._commit() == {"commit": "unknown", "uncommitted": "unknown"}
 
 
 def test_the_commit_of_a_repository_that_does_not_hold_the_workflow_is_not_its_own(tmp_path, repository):
     (repository / ".git").rename(tmp_path / "removed")
     git(repository, "init")
     git(repository, "commit", "--allow-empty", "-m", "notes")
-    assert job._commit() == {"commit": "unknown", "uncommitted": "unknown"}
+    assert origin._commit() == {"commit": "unknown", "uncommitted": "unknown"}
 
 
 def test_a_hook_of_another_repository_does_not_change_the_commit(tmp_path, repository, monkeypatch):
-    own = job._commit()
+    own = origin._commit()
     other = tmp_path / "other"
     other.mkdir()
     git(other, "init")
     git(other, "commit", "--allow-empty", "-m", "other")
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
-    assert job._commit() == own
+    assert origin._commit() == own
 
 
 def test_a_record_names_all_versions_and_changes_of_all_that_it_rests_on(tmp_path):
@@ -104,6 +106,25 @@ def test_a_record_names_all_versions_and_changes_of_all_that_it_rests_on(tmp_pat
     found = stated["inputs_made_by"]
     assert len(found) == 3 and all(one in found for one in (old, new, unknown))
     assert len(job.origins([Output.provenance])) == 4
+
+
+def test_each_input_is_opened_once_for_its_digest_and_its_origin(tmp_path, monkeypatch):
+    inputs = [str(tmp_path / f"{name}.h5") for name in ("a", "b")]
+    for path in inputs:
+        with create(path, kind="spectra", version=1, attributes={"versions": "{}", "commit": "a", "uncommitted": "[]"}):
+            pass
+    opened = []
+    original = origin.open_foreign
+    monkeypatch.setattr(origin, "open_foreign", lambda path: opened.append(path) or original(path))
+
+    class Output(list):
+        provenance = str(tmp_path / "claims.json")
+
+    snakemake = SimpleNamespace(input=inputs, output=Output([Output.provenance]), params={"code": {}})
+    job.write_provenance(snakemake, job.made_by(snakemake))
+    stated = json.loads((tmp_path / "claims.json").read_text())
+    assert opened == inputs and set(stated["inputs_sha256"]) == set(inputs)
+    assert stated["inputs_made_by"] == [{"versions": {}, "commit": "a", "uncommitted": []}]
 
 
 def test_an_input_whose_time_is_yet_to_come_gets_that_of_now_and_others_keep_theirs(tmp_path):

@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from advspectra.files.hdf5 import create, replacing
-from advspectra_study.kept import second_name
-from advspectra_study.maker import making
+from advspectra_study.job.maker import making
+from advspectra_study.run.kept import second_name
 
 OTHER = """
 import os, pathlib, sys
 from advspectra.files.hdf5 import replacing
-from advspectra_study.maker import making
+from advspectra_study.job.maker import making
 with making(sys.argv[2:]):
     if sys.argv[1] == "dies":
         os._exit(0)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from small_study import CHECKPOINTS, CSV, DELTA, HISTORY, IMAGES, MARKDOWN, SETTINGS, TABLE, rewrite, write_small_study
 
-from advspectra_study.job import sha256
+from advspectra_study.job import reader, sha256
 from advspectra.files.hdf5 import DIGEST, attributes_of
-from advspectra_study.verify import one_file, reader
+from advspectra_study.job.reader import Reader
+from advspectra_study.job.sealed import NoDigestError, read_sealed, sealed
+from advspectra_study.verify import one_file
 from advspectra_study.verify.one_file import digest, look
-from advspectra_study.verify.reader import Reader
-from advspectra_study.verify.sealed import NoDigestError, read_sealed, sealed
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +45,10 @@ def test_a_result_says_what_made_it_and_what_it_is_known_by(here):
         "sha256": attributes[DIGEST],
         "sizes": {"N": 4, "C": 3, "H": 8, "W": 8, "K": 2},
         "history_sha256": None,
-        "state": ("best", states["best"]),
+        "checkpoint": ("best", states["best"]),
     }
     found = look(CHECKPOINTS)[1]
-    assert found["states"] == states and found["history_sha256"] == sha256(HISTORY) and found["state"] is None
+    assert found["checkpoints"] == states and found["history_sha256"] == sha256(HISTORY) and not found["checkpoint"]
     assert found["parameters"] == {"identity": {"dataset": "d", "network": "n", "seed": 0}}
     assert look(HISTORY) == ("whole", {"sha256": sha256(HISTORY)})
     status, found = look(TABLE)
@@ -140,9 +140,9 @@ def test_a_json_file_with_another_letter_is_refused(tmp_path, change):
 def test_what_is_no_json_object_or_states_no_digest_is_refused(tmp_path):
     path = tmp_path / "a.json"
     for content, message in (
-        (b"", "expected JSON, found what cannot be read as such"),
-        (b"\xff", "expected JSON, found what cannot be read as such"),
-        (b"[" * 100_000, "expected JSON, found what cannot be read as such"),
+        (b"", "invalid JSON"),
+        (b"\xff", "invalid JSON"),
+        (b"[" * 100_000, "invalid JSON"),
         (b"[1]", "expected a JSON object, found a list"),
         (b'{"a": 1}', "states no digest of its own; an older version of the workflow has made it"),
     ):

@@ -34,8 +34,9 @@ from small_study import (
     write_small_study,
 )
 
+from advspectra_study.job import reader
 from advspectra.files.hdf5 import DIGEST, content_sha256
-from advspectra_study.verify import one_file, reader, verification
+from advspectra_study.verify import one_file, verification
 from advspectra_study.verify.verification import verify
 
 GONE_OR_CHANGED = "which is gone or has changed since"
@@ -105,7 +106,7 @@ def test_missing_checkpoints_are_damage_and_what_was_made_of_them_waits(expected
     assert found(expected) == {
         "damaged": {CHECKPOINTS: f"missing, though {HISTORY} is there"},
         "waiting": waiting("vouched for by", CHECKPOINTS, "is missing", HISTORY, BEST, START)
-        | waiting("made of a state in", CHECKPOINTS, "is missing", PREDICTOR, DELTA, DELTA_START)
+        | waiting("made from a checkpoint in", CHECKPOINTS, "is missing", PREDICTOR, DELTA, DELTA_START)
         | waiting("made from", CHECKPOINTS, "is missing", SPECTRA, TABLE, REPORT),
     }
 
@@ -115,7 +116,7 @@ def test_damaged_checkpoints_alone_are_named_damaged(expected):
     said = found(expected)
     assert list(said["damaged"]) == [CHECKPOINTS] and "outdated" not in said and "missing" not in said
     assert said["waiting"][BEST] == f"vouched for by {CHECKPOINTS}, which is damaged"
-    assert said["waiting"][DELTA] == f"made of a state in {CHECKPOINTS}, which is damaged"
+    assert said["waiting"][DELTA] == f"made from a checkpoint in {CHECKPOINTS}, which is damaged"
     assert set(said["waiting"]) == {HISTORY, BEST, START, PREDICTOR, DELTA, DELTA_START, SPECTRA, TABLE, REPORT}
 
 
@@ -213,8 +214,8 @@ def test_a_json_file_of_an_older_version_is_out_of_date(expected):
     Path(TABLE).write_text(json.dumps(facts))
     said = found(expected)
     assert said["outdated"] == {TABLE: "states no digest of its own; an older version of the workflow has made it"}
-    assert said["waiting"][CSV] == f"vouched for by {TABLE}, which is made otherwise than the study would now"
-    assert said["waiting"][REPORT] == f"made from {TABLE}, which is made otherwise than the study would now"
+    assert said["waiting"][CSV] == f"vouched for by {TABLE}, which is out of date"
+    assert said["waiting"][REPORT] == f"made from {TABLE}, which is out of date"
 
 
 # what the study would make otherwise -> what is said of the file
@@ -271,7 +272,7 @@ def test_a_list_and_a_tuple_are_the_same_setting_as_both_are_written_alike(expec
 
 
 def test_files_of_the_workflow_are_known_by_one_name_wherever_it_lies(expected):
-    from advspectra_study.job import ROOT, sha256
+    from advspectra_study.job.origin import ROOT, sha256
 
     name = "workflow/reference/paper.yaml"
     expected[REPORT]["inputs"] = [TABLE, str(ROOT / name)]
@@ -284,7 +285,7 @@ def test_files_of_the_workflow_are_known_by_one_name_wherever_it_lies(expected):
 
 def test_an_input_that_is_no_result_is_named_when_it_changes_or_goes(expected):
     table = {"outdated": {TABLE: f"made from {NOTES}, {GONE_OR_CHANGED}"}}
-    rest = {"waiting": waiting("made from", TABLE, "is made otherwise than the study would now", REPORT)}
+    rest = {"waiting": waiting("made from", TABLE, "is out of date", REPORT)}
     Path(NOTES).write_text("other")
     assert found(expected) == table | rest
     Path(NOTES).unlink()
@@ -306,10 +307,10 @@ def test_other_images_are_named_by_all_that_was_made_from_the_first(expected):
     direct = (SETTINGS, CHECKPOINTS, DELTA, DELTA_START)
     assert said["outdated"] == dict.fromkeys(direct, f"made from {IMAGES}, {GONE_OR_CHANGED}")
     assert said["waiting"] == {
-        PREDICTOR: f"made from {SETTINGS}, which is made otherwise than the study would now",
-        SPECTRA: f"made from {DELTA}, which is made otherwise than the study would now",
-        TABLE: f"made from {DELTA}, which is made otherwise than the study would now",
-        REPORT: f"made from {DELTA}, which is made otherwise than the study would now",
+        PREDICTOR: f"made from {SETTINGS}, which is out of date",
+        SPECTRA: f"made from {DELTA}, which is out of date",
+        TABLE: f"made from {DELTA}, which is out of date",
+        REPORT: f"made from {DELTA}, which is out of date",
     }
 
 
@@ -325,7 +326,7 @@ def retrained():
 
 def test_what_was_made_of_another_state_is_out_of_date_and_what_of_the_same_is_not(expected):
     retrained()
-    why = f"made of another state 'best' than the one in {CHECKPOINTS}"
+    why = f"made from another checkpoint 'best' than the one in {CHECKPOINTS}"
     said = found(expected)
     assert said["outdated"] == {PREDICTOR: why, DELTA: why, SPECTRA: why} and "damaged" not in said
     assert DELTA_START not in said["waiting"]
@@ -335,7 +336,7 @@ def test_a_state_of_a_training_that_the_study_does_not_have_is_not_vouched_for(e
     for path in (CHECKPOINTS, HISTORY, BEST, START):
         del expected[path]
     said = found(expected)["waiting"]
-    assert said[DELTA] == "made of a state in a checkpoints.h5, which is missing"
+    assert said[DELTA] == "made from a checkpoint in a checkpoints.h5, which is missing"
     assert said[SPECTRA] == "made from a checkpoints.h5, which is missing"
 
 
@@ -345,7 +346,9 @@ def test_a_predictor_is_of_the_best_state_whatever_it_says(expected):
     with h5py.File(CHECKPOINTS) as file:
         start = file["states/step=0"].attrs[DIGEST]
     rewrite(PREDICTOR, state_sha256=start)
-    assert found(expected)["outdated"][PREDICTOR] == f"made of another state 'best' than the one in {CHECKPOINTS}"
+    assert (
+        found(expected)["outdated"][PREDICTOR] == f"made from another checkpoint 'best' than the one in {CHECKPOINTS}"
+    )
 
 
 def test_a_state_that_its_group_misstates_is_known_by_its_weights(expected):
@@ -408,7 +411,7 @@ def test_what_another_program_has_open_is_unread_with_all_that_was_made_from_it(
         said = found(expected)
     opened = "cannot be read now, as another program has it open for writing; close it there"
     assert said == {
-        "unread": {DELTA: opened, **waiting("made from", DELTA, "cannot be looked at now", SPECTRA, TABLE, REPORT)}
+        "unread": {DELTA: opened, **waiting("made from", DELTA, "cannot be read now", SPECTRA, TABLE, REPORT)}
     }
     with locked(CHECKPOINTS):
         said = found(expected)
@@ -425,7 +428,7 @@ def test_what_another_program_has_open_is_unread_with_all_that_was_made_from_it(
         REPORT,
     }
     assert "waiting" not in said and said["unread"][HISTORY] == (
-        f"vouched for by {CHECKPOINTS}, which cannot be looked at now"
+        f"vouched for by {CHECKPOINTS}, which cannot be read now"
     )
 
 
@@ -437,8 +440,8 @@ def test_an_unreadable_table_file_is_unread_with_what_it_vouches_for(expected, m
     monkeypatch.setattr(verification, "look", look)
     assert found(expected) == {
         "unread": {TABLE: "the disk failed"}
-        | waiting("vouched for by", TABLE, "cannot be looked at now", CSV, MARKDOWN)
-        | waiting("made from", TABLE, "cannot be looked at now", REPORT)
+        | waiting("vouched for by", TABLE, "cannot be read now", CSV, MARKDOWN)
+        | waiting("made from", TABLE, "cannot be read now", REPORT)
     }
 
 

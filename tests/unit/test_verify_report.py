@@ -28,7 +28,7 @@ def folder(tmp_path, monkeypatch):
 def test_of_a_whole_study_verify_says_how_many_files_and_how_large(folder):
     (folder / "images.h5").write_bytes(bytes(1500))
     assert said(Report(good=["results/s/images.h5"])) == [
-        "results/s: 1 files are whole, and as the configuration and the code say",
+        "results/s: 1 files are complete and up to date",
         "  1.5 kB on disk: images 1.5 kB",
     ]
 
@@ -48,23 +48,23 @@ def test_each_list_has_its_title_and_the_command_follows_what_it_mends(folder):
         removable=["results/s/f", "results/s/a b"],
     )
     assert said(report)[2:] == [
-        "1 damaged, or missing though there is what was made from it:",
+        "1 damaged, or missing although results made from them exist:",
         "  a: broken",
-        "1 made otherwise than the study would now:",
+        "1 out of date:",
         "  b: other code: x.py",
-        "1 made from such files; as good as before if those come out the same again:",
+        "1 made from such files; still valid if those come out the same:",
         "  c: made from a, which is damaged",
-        "to make them anew, and what follows from them; each file stays until the new one is whole:",
+        "to make them again, with the results made from them; each file stays until the new one is complete:",
         "  snakemake repair",
-        "1 cannot be looked at now; nothing is known to be wrong with them:",
+        "1 cannot be read now; nothing is known to be wrong with them:",
         "  d: locked",
         "1 not made yet; snakemake makes them:",
         "  e",
-        "1 unfinished, or kept from before; snakemake goes on from there:",
+        "1 unfinished, or kept from before; snakemake resumes from them:",
         "  results/s/l (1 B)",
-        "1 no part of the study as it is configured:",
+        "1 not part of the study as configured:",
         "  results/s/f (1 kB)",
-        "1 left by jobs that were killed; of no use any more:",
+        "1 left by killed jobs; no longer used:",
         "  results/s/l (1 B)",
         "to remove those, 1 kB in all:",
         "  rm -r -- results/s/f 'results/s/a b'",
@@ -76,7 +76,7 @@ def test_of_many_files_that_wait_the_first_are_named_and_the_log_has_all(folder)
     report = Report(damaged={"a": "broken"}, waiting=dict.fromkeys("bcdef", "made from a"))
     lines = said(report, waiting=3)
     assert lines[4:9] == [
-        "5 made from such files; as good as before if those come out the same again:",
+        "5 made from such files; still valid if those come out the same:",
         "  b: made from a",
         "  c: made from a",
         "  d: made from a",
@@ -137,7 +137,7 @@ def test_what_to_repair_is_found_by_a_process_of_its_own(folder, monkeypatch):
     (folder / "b.h5").write_bytes(b"no")
     assert to_repair("results/s", expected) == ["results/s/b.h5"]
     monkeypatch.setattr(sys, "executable", "false")
-    with pytest.raises(RuntimeError, match="results/s: what is damaged could not be found out: exit status 1"):
+    with pytest.raises(RuntimeError, match="results/s: the search for damaged results failed: exit status 1"):
         to_repair("results/s", expected)
 
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from study import CONFIG, Study
 
-from advspectra_study.machine import lacks
+from advspectra_study.run.machine import lacks
 
 
 @pytest.fixture

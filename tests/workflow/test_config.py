@@ -14,7 +14,7 @@ from advspectra_study.config.faults import resolve
 from advspectra_study.config.files import repeated_keys, with_numbers
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.numbers import fraction, number
-from advspectra_study.plugins import available, inputs, literal, own_check, spec
+from advspectra_study.plugins import available, inputs, literal, options_schema, own_check, spec, takes_fractions
 from advspectra_study.study import Study, steps_and_epochs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -613,6 +613,21 @@ def test_every_plugin_has_a_readable_spec_whose_options_are_described(kind):
             assert schema.get("description"), (name, option)
 
 
+@pytest.mark.parametrize(
+    ("epsilon", "tolerance", "expected"), [("8/255", "1/255", 4), ("8/255", 1 / 300, 5), (1, 0.3, 3)]
+)
+def test_an_attack_that_bisects_tries_each_image_until_the_distance_is_reached(epsilon, tolerance, expected):
+    options = {"epsilon": epsilon, "tolerance": tolerance}
+    study = study_of(changed(("attacks.0", MINIMAL | {"options": options}), ("attacks.1", EARLY)))
+    assert [attack.attempts for attack in study.attacks] == [expected, 1]
+
+
+@pytest.mark.parametrize("family", ["linf_pgd", "linf_pgd_until_converged", "minimal_linf_pgd", "foolbox"])
+def test_epsilon_is_a_fraction_in_every_family_of_attacks(family):
+    schema = options_schema(spec("attacks", family, LIBRARY))["properties"]["epsilon"]
+    assert takes_fractions(schema) and "$ref" not in str(schema)
+
+
 def plugin(library: Path, name: str, source: str) -> None:
     folder = library / "advspectra" / "models"
     folder.mkdir(parents=True, exist_ok=True)
@@ -669,7 +684,7 @@ def test_a_plugin_is_read_and_not_run(tmp_path):
 
 def test_loading_a_config_imports_neither_torch_nor_numpy():
     code = (
-        "import sys, yaml; from pathlib import Path; from advspectra_study.config import load_config\n"
+        "import sys, yaml; from pathlib import Path; from advspectra_study.config.load import load_config\n"
         f"load_config(yaml.safe_load(open({str(STUDIES[0])!r}, encoding='utf-8')),"
         f" schema_path=Path({str(SCHEMA)!r}), library=Path({str(LIBRARY)!r}))\n"
         "print(sorted({'torch', 'numpy'} & set(sys.modules)))"

@@ -67,7 +67,7 @@ def test_other_content_makes_the_images_anew_and_is_named(study, kind):
     assert "Params have changed since last execution: data\n" in output  # the folder or archive, by its path
     good, output = verify(study)
     assert not good and f"{IMAGES}: made from other data than there are now in data\n" in output
-    assert f"{SETTINGS}: made from {IMAGES}, which is made otherwise than the study would now\n" in output
+    assert f"{SETTINGS}: made from {IMAGES}, which is out of date\n" in output
 
     study.run()
     assert study.planned() == [] and verify(study)[0]
@@ -96,7 +96,7 @@ def test_what_was_put_back_is_no_other_data(study, kind):
 def test_a_study_whose_data_are_gone_goes_on(study):
     data = study.folder / "data"
     data.rename(study.folder / "elsewhere")
-    said = f"data is not there or cannot be read: the study goes on from {IMAGES}, as that was made"
+    said = f"data is not there or cannot be read: the study continues with {IMAGES}, as that was made"
     (study.folder / SETTINGS).unlink()
     with open(study.folder / "workflow/lib/advspectra/datasets/image_folder.py", "a") as module:
         module.write("\nADDED = 1\n")  # images.h5 cannot be made anew

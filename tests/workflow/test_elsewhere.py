@@ -84,7 +84,7 @@ def test_a_study_in_another_folder_has_the_same_results_and_they_are_whole(finis
     assert_the_same_files(finished_study, tmp_path / "here")
     assert "Nothing to be done" in succeeded(elsewhere.snakemake(*given, directory="here"))
     told = succeeded(elsewhere.snakemake("verify", *given, directory="here"))
-    assert "files are whole" in told and "made otherwise" not in told and "not made yet" not in told
+    assert "files are complete" in told and "out of date" not in told and "not made yet" not in told
 
 
 def test_a_file_of_the_workflow_that_changed_is_known_in_another_folder(finished_study, tmp_path):
@@ -109,7 +109,7 @@ def test_as_a_module_of_another_workflow_it_has_the_same_results(finished_study,
     given = ["--configfile", "study.yaml"]
     succeeded(elsewhere.snakemake(*targets, *given))
     assert_the_same_files(finished_study, tmp_path)
-    assert "files are whole" in succeeded(elsewhere.snakemake(verify, *given))
+    assert "files are complete" in succeeded(elsewhere.snakemake(verify, *given))
     succeeded(elsewhere.snakemake(*given))
     assert (tmp_path / "own.csv").read_bytes() == (finished_study.folder / "results/tiny/claims.csv").read_bytes()
 

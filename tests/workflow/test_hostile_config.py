@@ -295,7 +295,7 @@ def test_claims_that_would_fill_the_memory_or_are_no_values_are_refused_at_once_
     path = tmp_path / "claims.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     # in a process of its own: the parser may end it
-    code = "import sys; from advspectra_study.claim_files import read_claims\n"
+    code = "import sys; from advspectra_study.config.claims import read_claims\n"
     code += "try: read_claims([sys.argv[1]], schema_path=sys.argv[2])\nexcept ValueError as error: print(error)"
     command = [sys.executable, "-c", code, str(path), str(LIBRARY.parent / "schemas/claims.schema.yaml")]
     limited = ["sh", "-c", 'ulimit -v 4194304; exec timeout 10 "$@"', "sh", *command]

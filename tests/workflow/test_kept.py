@@ -106,7 +106,7 @@ def test_after_an_attack_that_was_stopped_the_old_configuration_has_its_result_a
 
 
 def test_a_result_is_kept_where_there_are_no_hard_links(tmp_path, monkeypatch):
-    from advspectra_study import kept
+    from advspectra_study.run import kept
 
     def refuse(*_):
         raise PermissionError(1, "Operation not permitted")

@@ -78,7 +78,7 @@ def test_a_copy_of_a_whole_study_is_up_to_date_or_one_command_makes_it_so(finish
         shutil.rmtree(tmp_path / ".snakemake")
     if len(lost) == 2:
         assert study.planned() != []
-        assert "files are whole" in study.run("verify").stdout
+        assert "files are complete" in study.run("verify").stdout
         study.run("--touch")
     assert study.planned() == []
     logs = tmp_path / "results/tiny/logs"

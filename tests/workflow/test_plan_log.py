@@ -12,7 +12,7 @@ from snakemake.persistence import ParamsChange
 from snakemake_interface_logger_plugins.common import LogEvent
 from study import CONFIG, ROOT, Study
 
-from advspectra_study.plan_log import PlanLog, params_in_words, reason_in_words, shortened, work
+from advspectra_study.run.plan_log import PlanLog, params_in_words, reason_in_words, shortened, work
 
 
 def test_long_lists_of_files_are_shortened():
@@ -128,7 +128,7 @@ def test_names_that_turn_the_direction_of_writing_are_shown_escaped(tmp_path):
 
 
 def test_of_a_full_disk_the_place_is_added_to_what_snakemake_says(tmp_path, monkeypatch):
-    monkeypatch.setattr("advspectra_study.plan_log.full_disks", lambda places: f"full: {places[0]}")
+    monkeypatch.setattr("advspectra_study.run.plan_log.full_disks", lambda places: f"full: {places[0]}")
     log = PlanLog(SimpleNamespace(), lambda: None, lambda job: 0, plan=lambda: False)
     for level, text, said in (
         (logging.ERROR, "OSError: [Errno 28] No space left on device\n", "on device\nfull: .snakemake"),

@@ -59,11 +59,11 @@ def verified(study):
     return done.returncode, lists, done.stdout
 
 
-DAMAGED = "damaged, or missing though there is what was made from it"
-OUTDATED, WAITING = "made otherwise than the study would now", "made from such files"
-MISSING, FOREIGN, LEFT = "not made yet", "no part of the study as it is configured", "left by jobs that were killed"
-REPAIR = "to make them anew, and what follows from them"
-UNREAD, UNFINISHED = "cannot be looked at now", "unfinished, or kept from before"
+DAMAGED = "damaged, or missing although results made from them exist"
+OUTDATED, WAITING = "out of date", "made from such files"
+MISSING, FOREIGN, LEFT = "not made yet", "not part of the study as configured", "left by killed jobs"
+REPAIR = "to make them again, with the results made from them"
+UNREAD, UNFINISHED = "cannot be read now", "unfinished, or kept from before"
 
 
 def flip(path):
@@ -90,7 +90,7 @@ def test_a_finished_study_is_good_and_every_file_of_it_is_looked_at(finished_stu
         for path in results.rglob("*")
         if path.is_file() and path.relative_to(results).parts[0] not in ("logs", "benchmarks")
     ]
-    assert status == 0 and f"results/tiny: {len(there)} files are whole" in output
+    assert status == 0 and f"results/tiny: {len(there)} files are complete" in output
     ((size,),) = lists.values()
     assert re.match(r"\d\.\d+ MB on disk: .*perturbations \d+ kB", size), size
     assert (results / "logs/verify.log").read_text().startswith("results/tiny: ")
@@ -315,7 +315,7 @@ def test_what_was_made_of_another_state_is_named(finished_study, tmp_path):
     named = "\n".join(lists[OUTDATED])
     assert status == 1 and DAMAGED not in lists and f"{RELU}/checkpoints.h5:" not in named, output
     for path in (f"{RELU}/pgd/best/perturbations.h5", f"{RELU}/minimal/best/lines.h5"):
-        assert f"{path}: made of another state 'best'" in named, output
+        assert f"{path}: made from another checkpoint 'best'" in named, output
     assert "minimal/step=0" not in named
     repaired(study, lists)
     assert verified(study)[0] == 0

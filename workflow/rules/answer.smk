@@ -1,8 +1,10 @@
-# Verdicts and the report. What these rules take and make: advspectra_study/plan/results.py
+# Verdicts and the report.
+# Reads the results of all networks and the claims; makes claims.csv, audit.csv and report.html. Inputs and params:
+# advspectra_study/plan/results.py
 
 
 rule claims:
-    """Files of the runs, the claims -> claims.csv: what the results say of each claim."""
+    """Test each claim on the results: claims.csv, and claims.json with the evidence."""
     input: **PLAN.claims.inputs
     output: **PLAN.claims.outputs
     params: **PLAN.claims.params
@@ -14,7 +16,7 @@ rule claims:
 
 
 rule audit:
-    """The same under each convention that the paper leaves open -> audit.csv."""
+    """Test the claims again under each convention that the paper leaves open; compare with other studies."""
     input: **PLAN.audit.inputs
     output: **PLAN.audit.outputs
     params: **PLAN.audit.params
@@ -26,7 +28,7 @@ rule audit:
 
 
 rule report:
-    """Verdicts, tables, figures -> report.html."""
+    """Put verdicts, tables and figures on one page: report.html, and report.md."""
     input: **PLAN.report.inputs
     output: **PLAN.report.outputs
     params: **PLAN.report.params

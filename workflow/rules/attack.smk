@@ -1,8 +1,10 @@
-# Perturbations. What these rules take and make: advspectra_study/plan/networks.py
+# Attacks.
+# Reads images.h5 and checkpoints.h5; makes perturbations.h5. Inputs and params:
+# advspectra_study/plan/networks.py
 
 
 rule attack:
-    """images.h5, checkpoints.h5 -> perturbations.h5: an attack on one checkpoint."""
+    """Attack one checkpoint of a network on the chosen test images; write perturbations.h5."""
     input: **PLAN.attack.inputs
     output: **PLAN.attack.outputs
     wildcard_constraints: **PLAN.attack.constraints
@@ -18,7 +20,7 @@ rule attack:
 
 
 rule transfer:
-    """Perturbations of one checkpoint -> perturbations.h5 of another: do they fool it, too?"""
+    """Try perturbations that an attack found on one checkpoint on another of the same network."""
     input: **PLAN.transfer.inputs
     output: **PLAN.transfer.outputs
     wildcard_constraints: **PLAN.transfer.constraints

@@ -1,4 +1,5 @@
-# The study and the plan that all rules are written from: see advspectra_study/study.py and advspectra_study/plan/.
+# The study and its plan, from which all rules take their inputs, outputs and params: advspectra_study/study.py and
+# advspectra_study/plan/
 import os
 import sys
 from functools import cache
@@ -19,9 +20,9 @@ from advspectra_study.config.claims import read_claims
 from advspectra_study.config.load import load_config
 from advspectra_study.config.faults import escaped
 from advspectra_study.config.files import as_written
-from advspectra_study.machine import quote_python, share_library
+from advspectra_study.run.machine import quote_python, share_library
 from advspectra_study.plan.plan import Plan
-from advspectra_study.plan_log import PlanLog
+from advspectra_study.run.plan_log import PlanLog
 from advspectra_study.study import Study
 
 share_library(ROOT / "workflow/lib")
@@ -29,7 +30,7 @@ quote_python()
 if not config:
     raise WorkflowError("no configuration: a workflow that imports advspectra as a module hands one on, `config: config`")
 if workflow.modifier.modify_path("results") != "results":
-    raise WorkflowError("module advspectra: expected neither `prefix` nor `replace_prefix`: results/<study> has its place")
+    raise WorkflowError("module advspectra: expected neither `prefix` nor `replace_prefix`: results stay in results/<study>")
 try:
     config.update(as_written(config, workflow.configfiles, workflow.config_settings.config))
     schema = ROOT / "workflow/schemas/config.schema.yaml"
@@ -49,7 +50,7 @@ except ValueError as error:
 ENVIRONMENT = "../../envs/environment.yaml"
 
 
-# of `--software-deployment-method apptainer`, made from the definition beside it
+# for `--software-deployment-method apptainer`; its definition lies beside it
 container: PLAN.own("envs/advspectra.sif")
 
 

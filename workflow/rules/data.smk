@@ -1,8 +1,9 @@
-# The images. What these rules take and make: advspectra_study/plan/networks.py
+# Images.
+# Makes <dataset>/images.h5 from the source of the data set. Inputs, params and costs: advspectra_study/plan/training.py
 
 
 rule images:
-    """The source of the data set -> images.h5."""
+    """Write the images of the data set, for training and for tests: images.h5."""
     input: **PLAN.images.inputs
     output: **PLAN.images.outputs
     params: **PLAN.images.params

@@ -1,6 +1,6 @@
-# Results that a run is about to make anew are kept until the new ones are whole: see advspectra_study/kept.py.
-from advspectra_study.kept import Kept
-from advspectra_study.machine import require_device
+# Results that a run is about to replace are kept until the new ones are complete: advspectra_study/run/kept.py
+from advspectra_study.run.kept import Kept
+from advspectra_study.run.machine import require_device
 
 KEPT_RESULTS = Kept()
 

@@ -1,8 +1,10 @@
-# What is measured on perturbations. What these rules take and make: advspectra_study/plan/networks.py
+# Measurements.
+# Reads perturbations.h5; makes spectra.h5, lines.h5 and measures.csv. Inputs, params and costs:
+# advspectra_study/plan/networks.py and, of measures, advspectra_study/plan/results.py
 
 
 rule spectra:
-    """perturbations.h5 -> spectra.h5."""
+    """Compute the Fourier spectra of one file of perturbations: spectra.h5."""
     input: **PLAN.spectra.inputs
     output: **PLAN.spectra.outputs
     wildcard_constraints: **PLAN.spectra.constraints
@@ -16,7 +18,7 @@ rule spectra:
 
 
 rule lines:
-    """images.h5, checkpoints.h5, perturbations.h5 -> lines.h5, of nonlinear networks."""
+    """Follow a nonlinear network on the lines from images to adversarial images and controls: lines.h5."""
     input: **PLAN.lines.inputs
     output: **PLAN.lines.outputs
     wildcard_constraints: **PLAN.lines.constraints
@@ -32,7 +34,7 @@ rule lines:
 
 
 rule measures:
-    """All files of the runs -> measures.csv: every measure of every network, attack and checkpoint."""
+    """Collect every measure of every network, attack and checkpoint in one table: measures.csv."""
     input: **PLAN.measures.inputs
     output: **PLAN.measures.outputs
     params: **PLAN.measures.params

@@ -1,10 +1,13 @@
-# Tables and figures. What these rules take and make: advspectra_study/plan/results.py
+# Tables and figures.
+# Reads the results of all networks; makes tables/ and figures/. Each module in advspectra/tables and
+# advspectra/figures has its own rule, which reads what the module's INPUTS name. Figures of how one attack develops on
+# one network lie in figures/<figure>/. Inputs and params: advspectra_study/plan/shown.py and views.py
 
 
 for step in PLAN.tables.values():
 
     rule:
-        """Files of the runs -> tables/<table>.csv."""
+        """Write one table as CSV and as Markdown, the paper's numbers beside ours: tables/<table>.csv and .md."""
         name: step.name
         input: **step.inputs
         output: **step.outputs
@@ -20,7 +23,7 @@ for step in PLAN.tables.values():
 for step in PLAN.figures.values():
 
     rule:
-        """Files of the runs -> figures/<figure>.pdf; of a development below figures/<figure>/."""
+        """Draw one figure as PDF and PNG, with its caption."""
         name: step.name
         input: **step.inputs
         output: **step.outputs
@@ -34,7 +37,7 @@ for step in PLAN.figures.values():
 
 
 rule table_with_note:
-    """The same, of a study in which networks lack the attack of the summary: the table says so."""
+    """Write a table that says which attack it shows: some network of this study lacks the attack of the summary."""
     input: **PLAN.table_with_note.inputs
     output: **PLAN.table_with_note.outputs
     wildcard_constraints: **PLAN.table_with_note.constraints
@@ -47,7 +50,7 @@ rule table_with_note:
 
 
 rule figure_with_note:
-    """A figure that says of which attack it is: another than that of the summary."""
+    """Draw a figure that says which attack it shows: another one than that of the summary."""
     input: **PLAN.figure_with_note.inputs
     output: **PLAN.figure_with_note.outputs
     wildcard_constraints: **PLAN.figure_with_note.constraints

@@ -1,8 +1,10 @@
-# Training, and the maps of linear networks. What these rules take and make: advspectra_study/plan/networks.py
+# Training.
+# Reads images.h5; makes the checkpoints of each network and, of linear ones, their map. A checkpoint that is added to a
+# study retrains its network (same weights), and other results stay: advspectra_study/plan/training.py says how.
 
 
 rule settings:
-    """images.h5 -> training.json: what determines the checkpoints of a run."""
+    """Write training.json: architecture, settings, code and images, which determine a network's weights."""
     input: **PLAN.settings.inputs
     output: **PLAN.settings.outputs
     params: **PLAN.settings.params
@@ -13,10 +15,11 @@ rule settings:
     script: "../scripts/settings.py"
 
 
+# one rule for each list of checkpoints that some network keeps
 for step in PLAN.trainings:
 
     rule:
-        """images.h5 -> checkpoints.h5, history.csv: one rule for each list of checkpoints that is kept."""
+        """Train one network on images.h5; write its checkpoints and its learning curve (history.csv)."""
         name: step.name
         input: **step.inputs
         output: **step.outputs
@@ -33,7 +36,7 @@ for step in PLAN.trainings:
 
 
 rule predictor:
-    """checkpoints.h5 -> predictor.h5: the end-to-end map of a linear network."""
+    """Compute the end-to-end map of a linear network, and its spectrum: predictor.h5."""
     input: **PLAN.predictor.inputs
     output: **PLAN.predictor.outputs
     wildcard_constraints: **PLAN.predictor.constraints

@@ -1,12 +1,13 @@
-# `snakemake verify` says what is damaged, out of date, missing or foreign, on the screen and in logs/verify.log, with the
-# command that mends it. It makes nothing and asks for nothing to be made.
-# `snakemake repair` is `snakemake`, but makes anew what verify calls damaged or out of date, whatever Snakemake itself
-# remembers. Results from before stay until the new ones are whole: kept.smk.
-from advspectra_study.verify.repair import command, make_anew
+# Checks of results.
+# `snakemake verify` reads all results and says which are damaged, out of date, missing or foreign, on the screen and in
+# logs/verify.log, with the command that mends them. It changes no result.
+# `snakemake repair` is `snakemake` that also replaces what verify calls damaged or out of date, whatever Snakemake
+# itself remembers. The old results stay until the new ones are complete: kept.smk.
+from advspectra_study.verify.repair import command, to_replace
 
 
 rule verify:
-    """All results of the study -> a report of what is wrong with them."""
+    """Check all results of the study for damage and staleness."""
     params:
         folder=PLAN.results,
         expected=lambda wildcards: PLAN.expected(),
@@ -19,7 +20,7 @@ rule verify:
 
 
 rule repair:
-    """The whole study, with what is damaged or out of date made anew."""
+    """Make the whole study; replace results that are damaged or out of date."""
     input:
         PLAN.targets,
-        lambda wildcards: make_anew(workflow, PLAN.results, PLAN.expected()),
+        lambda wildcards: to_replace(workflow, PLAN.results, PLAN.expected()),

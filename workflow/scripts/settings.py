@@ -4,7 +4,7 @@ import json
 
 from advspectra_study.job import job, provenance
 from advspectra.files.hdf5 import replacing
-from advspectra_study.verify.sealed import sealed
+from advspectra_study.job.sealed import sealed
 
 with job(snakemake):
     params = snakemake.params

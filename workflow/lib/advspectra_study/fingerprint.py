@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return a digest for the script and for every module of the package that it reaches by import, by file name.
+    """A digest for the script and for every module of the package that it reaches by import, by file name.
 
     package : folder of the package that computes; what a script imports from elsewhere does not count.
     plugins : dotted names of modules that the script finds by name, which no import statement shows.
@@ -30,7 +30,7 @@ def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = 
 
 
 def _files(module: str, package: Path) -> list[Path]:
-    """Return the files of the package that importing `module` runs: its own and those of the packages around it."""
+    """The files of the package that importing `module` runs: its own and those of the packages around it."""
     first, *parts = module.split(".")
     if first != package.name:
         return []
@@ -41,23 +41,23 @@ def _files(module: str, package: Path) -> list[Path]:
 
 @cache
 def _runs(path: Path, _modified: int) -> bool:
-    """Return whether importing a package runs code: more than a docstring and a `__getattr__`.
+    """Whether importing a package runs code beside a docstring and a `__getattr__`.
 
     That finds names when they are asked for (PEP 562), which no script of the workflow does.
     """
     body = ast.parse(path.read_bytes(), filename=str(path)).body
     body = body[1:] if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) else body
-    return any(not (isinstance(one, ast.FunctionDef) and one.name == "__getattr__") for one in body)
+    return any(not (isinstance(node, ast.FunctionDef) and node.name == "__getattr__") for node in body)
 
 
 def source_digest(source: bytes, name: str) -> str:
-    """Return the digest of Python source; `name` is the file's, for a SyntaxError."""
+    """The digest of Python source; `name` is the file's, for a SyntaxError."""
     return _digest(ast.parse(source, filename=name))
 
 
 @cache
 def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
-    """Return the digest of a file's syntax tree and the dotted names that it imports."""
+    """The digest of a file's syntax tree and the dotted names that it imports."""
     tree = ast.parse(path.read_bytes(), filename=str(path))
     imported = []
     for node in ast.walk(tree):
@@ -71,7 +71,7 @@ def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
 
 
 def _digest(tree: ast.Module) -> str:
-    """Return the digest of a syntax tree, from which it takes the docstrings."""
+    """The digest of a syntax tree, from which it takes the docstrings."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if ast.get_docstring(node, clean=False) is not None:
@@ -80,12 +80,12 @@ def _digest(tree: ast.Module) -> str:
 
 
 def _text(node: object) -> str:
-    """Return a syntax tree as text, as ast.dump does, without empty fields: Python's versions differ in them."""
+    """A syntax tree as text, as ast.dump does, without empty fields: Python's versions differ in them."""
     if isinstance(node, list):
         return f"[{', '.join(map(_text, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
     if isinstance(node, ast.JoinedStr):  # 3.12 has empty texts in f-strings
-        node.values = [one for one in node.values if not (isinstance(one, ast.Constant) and one.value == "")]
+        node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
     fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
     return f"{type(node).__name__}({', '.join(f'{name}={_text(value)}' for name, value in fields)})"

@@ -51,7 +51,7 @@ def run_script(path: Path, **names) -> None:
 
 
 def changed(planned: Mapping[str, str]) -> list[str]:
-    """Return the files of a code fingerprint of which this process runs other code; its modules are imported by now.
+    """The files of a code fingerprint of which this process runs other code; its modules are imported by now.
 
     RuntimeError if one was imported before this module.
     """

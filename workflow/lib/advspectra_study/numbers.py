@@ -5,7 +5,7 @@ from math import isfinite
 
 
 def number(x: int | float) -> str:
-    """Return a number as it stands in a path: no exponent, no trailing zeros, nothing rounded.
+    """A number as it stands in a path: no exponent, no trailing zeros, nothing rounded.
 
     1 and 1.0 give "1", 0.0004 gives "0.0004". ValueError for a bool, nan, infinity, and what is not a number.
     """
@@ -19,7 +19,7 @@ def number(x: int | float) -> str:
 
 
 def fraction(value: str | int | float) -> float:
-    """Return the float that a number or a fraction written as text, such as "8/255", stands for.
+    """The float that a number or a fraction written as text, such as "8/255", stands for.
 
     ValueError for other text, a zero denominator, a bool, nan and infinity.
     """

@@ -2,12 +2,12 @@
 
 A plug-in is a file <library>/advspectra/<kind>/<name>.py. Datasets, models and attacks open with a literal
 SPEC, figures and tables with a literal INPUTS. Reading it costs milliseconds; importing would import torch.
-A function `check` beside SPEC says what no schema can: see `own_check`.
+A function `check` beside SPEC refuses what no schema can: see `own_check`.
 """
 
 import ast
-import re
 from collections.abc import Callable, Iterator, Mapping
+from math import ceil, log2
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +24,33 @@ SPEC_KEYS = {
     "models": {"options", "required", "activations", "depths", "alpha"},
     "attacks": {"options", "required"},
 }
-OPTIONAL_KEYS = {"datasets": {"reads"}}
+OPTIONAL_KEYS = {"datasets": {"reads"}, "attacks": {"foolbox_class", "bisects"}}
+# what the schema of an option may refer to, as {"$ref": "#/$defs/fraction", "maximum": 1}
+TYPES = {
+    "#/$defs/fraction": {
+        "type": ["number", "string"],
+        "exclusiveMinimum": 0,
+        "pattern": "^[1-9][0-9]*/[1-9][0-9]*$",
+        "examples": ["8/255"],
+    }
+}
 
 
 def plugin_path(kind: str, name: str, library: Path) -> Path:
-    """Return the file of a plug-in; `library` is the source root that holds the package advspectra."""
+    """The file of a plug-in; `library` is the source root that holds the package advspectra."""
     if kind not in KINDS:
         raise ValueError(f"expected a kind of plug-in among {', '.join(KINDS)}, got {kind!r}")
     return Path(library) / "advspectra" / kind / f"{name}.py"
 
 
 def available(kind: str, library: Path) -> list[str]:
-    """Return the names of the plug-ins of one kind, sorted: each module that has no leading underscore."""
+    """The names of the plug-ins of one kind, sorted: each module that has no leading underscore."""
     folder = plugin_path(kind, "any", library).parent
     return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
 
 
 def literal(path: Path, name: str) -> Any:
-    """Return the value of the module-level constant `name` in a Python file, without running the file.
+    """The value of the module-level constant `name` in a Python file, without running the file.
 
     ValueError if the file is not Python, lacks the constant, or computes it (only literals can be read).
     """
@@ -66,11 +75,15 @@ def literal(path: Path, name: str) -> Any:
 
 
 def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
-    """Return the SPEC of a dataset, model or attack.
+    """The SPEC of a dataset, model or attack.
 
-    options : JSON Schema properties; required : options without a default. Of models also activations (list),
-    depths (list, or None for any number of hidden layers), alpha (whether alpha other than 1 is supported). A dataset
-    may have reads: its options that are paths of files or folders; other content of those makes its images anew.
+    options : JSON Schema properties, in which a reference to one of TYPES is replaced by what it refers to.
+    required : options without a default.
+    Models : activations (list), depths (list, or None for any number of hidden layers), alpha (whether alpha other than
+    1 is supported). Datasets may have reads: options that are paths of files or folders; if their content changes, the
+    images are made again. Attacks may have foolbox_class: the class of Foolbox that takes `parameters`, or the option
+    that names it; and bisects: the options of the largest bound that a bisection tries, and of the distance at which it
+    ends.
     ValueError if the plug-in does not exist or its SPEC is not of this form.
     """
     path = plugin_path(kind, name, library)
@@ -78,23 +91,28 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
         raise ValueError(f"expected a kind of plug-in with a SPEC ({', '.join(SPEC_KEYS)}), got {kind!r}")
     if not path.is_file():
         raise ValueError(f"no {kind} named {name!r}; there are: {', '.join(available(kind, library)) or 'none'}")
-    found = literal(path, "SPEC")
-    if not isinstance(found, dict) or set(found) - OPTIONAL_KEYS.get(kind, set()) != SPEC_KEYS[kind]:
-        keys = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
+    written = literal(path, "SPEC")
+    if not isinstance(written, dict) or set(written) - OPTIONAL_KEYS.get(kind, set()) != SPEC_KEYS[kind]:
+        keys = ", ".join(map(str, written)) if isinstance(written, dict) else type(written).__name__
         raise ValueError(f"{path}: expected SPEC with the keys {', '.join(sorted(SPEC_KEYS[kind]))}, found {keys}")
-    for option, schema in found["options"].items():
-        if (option in found["required"]) == ("default" in schema):
+    for option, schema in written["options"].items():
+        if (option in written["required"]) == ("default" in schema):
             raise ValueError(
                 f"{path}: option {option!r} of SPEC must be in `required` or have a `default`, one of them"
             )
-    for key, verb in (("required", "requires"), ("reads", "reads")):
-        if unknown := sorted(set(found.get(key, ())) - set(found["options"])):
+    for key, verb in (("required", "requires"), ("reads", "reads"), ("bisects", "bisects")):
+        if unknown := sorted(set(written.get(key, ())) - set(written["options"])):
             raise ValueError(f"{path}: SPEC {verb} {', '.join(unknown)}, which its options do not define")
-    return found
+    return written | {"options": {option: _resolved(schema) for option, schema in written["options"].items()}}
+
+
+def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    whole = TYPES.get(schema.get("$ref"), {}) | {key: value for key, value in schema.items() if key != "$ref"}
+    return whole | ({"anyOf": [*map(_resolved, whole["anyOf"])]} if "anyOf" in whole else {})
 
 
 def inputs(kind: str, name: str, library: Path) -> dict[str, Any]:
-    """Return the INPUTS of a figure or table, with what it leaves out: see advspectra_study/plan/views.py.
+    """The INPUTS of a figure or table, with what it leaves out: see advspectra_study/plan/views.py.
 
     ValueError, naming the file, if it is not of this form.
     """
@@ -109,7 +127,7 @@ def inputs(kind: str, name: str, library: Path) -> dict[str, Any]:
 
 
 def own_check(kind: str, name: str, library: Path) -> Callable[[dict], Iterator[tuple[tuple, str]]] | None:
-    """Return the function `check` of a plug-in, None if it has none.
+    """The function `check` of a plug-in, None if it has none.
 
     check(options) yields, for each thing wrong with options that their schema allows, its keys below `options` and a
     text: found, allowed. It is run alone, without the rest of the module, so it imports inside what it needs.
@@ -128,7 +146,7 @@ def own_check(kind: str, name: str, library: Path) -> Callable[[dict], Iterator[
 
 
 def options_schema(specification: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON Schema of a plug-in's whole `options`: closed, so that a misspelt option is refused."""
+    """The JSON Schema of a plug-in's whole `options`: closed, so that a misspelt option is refused."""
     return {
         "type": "object",
         "properties": specification["options"],
@@ -138,12 +156,21 @@ def options_schema(specification: dict[str, Any]) -> dict[str, Any]:
 
 
 def takes_fractions(schema: dict[str, Any]) -> bool:
-    """Return whether an option may be a fraction such as 8/255 in the place of a number."""
-    return any(re.search(branch.get("pattern", "(?!)"), "8/255") for branch in schema.get("anyOf", ()))
+    """Whether an option may be a fraction such as 8/255 in the place of a number."""
+    pattern = TYPES["#/$defs/fraction"]["pattern"]
+    return any(branch.get("pattern") == pattern for branch in (schema, *schema.get("anyOf", ())))
 
 
-def with_fractions(kind: str, name: str, options: Mapping[str, Any], library: Path) -> dict[str, Any]:
-    """Return the options of a plug-in with those that may be fractions as floats."""
-    schemas = spec(kind, name, library)["options"]
+def with_fractions(specification: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a plug-in, with those that may be fractions as floats."""
+    schemas = specification["options"]
     given = {key: value for key, value in options.items() if value is not None and takes_fractions(schemas[key])}
     return {**options, **{key: fraction(value) for key, value in given.items()}}
+
+
+def attempts(specification: dict[str, Any], options: Mapping[str, Any]) -> int:
+    """How often an attack with these options, fractions as floats, runs on each image: more than once if it bisects."""
+    if "bisects" not in specification:
+        return 1
+    largest, smallest = (options[name] for name in specification["bisects"])
+    return 1 + ceil(log2(largest / smallest))

@@ -1,155 +1,17 @@
 """A study, as its configuration describes it: typed, complete, and not to be changed.
 
-A checkpoint of a network's training has a name: "best", "step=<n>" or "epoch=<n>". Nothing here imports numpy or torch:
-snakemake reads it each time.
+Nothing here imports numpy or torch: snakemake reads it each time.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from advspectra_study.numbers import number
-from advspectra_study.plugins import with_fractions
-
-Data = Mapping[str, Any]
-Chosen = Literal["all"] | tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """The images: what they are called, the module of advspectra.datasets that has them, and its options."""
-
-    name: str
-    source: str
-    options: Data
-
-
-@dataclass(frozen=True)
-class Network:
-    """An entry of `networks`: one architecture, in each of its activations, depths, alphas and seeds.
-
-    checkpoints : the names of those that its training keeps.
-    """
-
-    name: str
-    architecture: str
-    options: Data
-    activations: tuple[str, ...]
-    depths: tuple[int, ...]
-    alphas: tuple[int | float, ...]
-    seeds: tuple[int, ...]
-    learning_rate: float | Literal["search"]
-    checkpoints: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One trained network: an entry of `networks` with one activation, depth, alpha and seed."""
-
-    entry: Network
-    activation: str
-    depth: int
-    alpha: int | float
-    seed: int
-
-    @cached_property
-    def folder(self) -> str:
-        """Its folder below results/<study>/<dataset>/, without a slash at either end."""
-        scale = f"depth={number(self.depth)}/alpha={number(self.alpha)}"
-        return f"{self.entry.name}-{self.activation}/{scale}/seed={number(self.seed)}"
-
-    @property
-    def identity(self) -> dict[str, str | int | float]:
-        """What tells it from the other runs of a study on the same images: attributes of each of its files."""
-        names = ("activation", "depth", "alpha", "seed")
-        return {"network": self.entry.name} | {name: getattr(self, name) for name in names}
-
-    @property
-    def linear(self) -> bool:
-        return self.activation == "linear"
-
-
-@dataclass(frozen=True)
-class Attack:
-    """An entry of `attacks`; family : the module of advspectra.attacks."""
-
-    name: str
-    family: str
-    options: Data
-    images: int
-    batch_size: int
-    simplified: bool
-    networks: Chosen
-    checkpoints: Chosen
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """An entry of `transfers`: perturbations that an attack found on one checkpoint, tried on others."""
-
-    name: str
-    attack: str
-    found_on: str
-    networks: Chosen
-    checkpoints: Chosen
-
-
-@dataclass(frozen=True)
-class Lines:
-    """An entry of `lines`: about an attack or a transfer, from each of its checkpoints or from some."""
-
-    attack: str
-    networks: Chosen
-    checkpoints: Chosen
-    images: int
-    exact_images: int
-    samples: int
-    stretch_limit: int | float
-
-    @property
-    def name(self) -> str:
-        return self.attack
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The attack, checkpoint and convention of tables and figures that show one."""
-
-    attack: str
-    checkpoint: str
-    convention: str
-
-
-@dataclass(frozen=True)
-class Compute:
-    """How jobs compute; save_every : seconds between two times that unfinished work is saved."""
-
-    device: str
-    threads: int
-    save_every: int
-    precision: str
-
-
-@dataclass(frozen=True)
-class Claims:
-    """What claims are answered from: by the names of attacks and transfers, None for none."""
-
-    snapshots: str | None
-    transfer: str | None
-    minimal: str | None
-    audit: tuple[str, ...]
-    beside: tuple[str, ...]
-    remarks: tuple[str, ...]
-    files: tuple[str, ...] | None
-
-    @property
-    def developing(self) -> dict[str, str]:
-        """The attacks and transfers that are shown on several checkpoints, by their part in the claims."""
-        parts = {part: getattr(self, part) for part in ("snapshots", "transfer", "minimal")}
-        return {part: attack for part, attack in parts.items() if attack}
+from advspectra_study.entries import Attack, Claims, Compute, Data, Dataset, Lines, Network, Run, Summary, Transfer
+from advspectra_study.plugins import attempts, spec, with_fractions
 
 
 @dataclass(frozen=True)
@@ -175,7 +37,7 @@ class Study:
 
     @classmethod
     def of(cls, config: Data, library: Path) -> "Study":
-        """Return the study of a configuration that config.load_config has validated.
+        """The study of a configuration that config.load_config has validated.
 
         Options that may be fractions are numbers in it. library : source root that holds the package advspectra.
         """
@@ -183,7 +45,9 @@ class Study:
         written, config = config, json.loads(json.dumps(config, sort_keys=True))
 
         def numeric(attack: Data) -> Data:
-            return attack | {"options": with_fractions("attacks", attack["family"], attack["options"], library)}
+            about = spec("attacks", attack["family"], library)
+            options = with_fractions(about, attack["options"])
+            return attack | {"options": options, "attempts": attempts(about, options)}
 
         shared = {"seeds": config["seeds"], "checkpoints": config["training"]["checkpoints"]}
         networks = [shared | entry for entry in config["networks"]]
@@ -223,7 +87,7 @@ class Study:
         return attacks | {transfer.name: attacks[transfer.attack] for transfer in self.transfers}
 
     def checkpoints_of(self, item: Attack | Transfer | Lines, network: Network) -> tuple[str, ...]:
-        """Return the checkpoints of a network that an attack, transfer or entry of `lines` is about; () for none."""
+        """The checkpoints of a network that an attack, transfer or entry of `lines` is about; () for none."""
         there = self.choice_of(item, network)
         if not there or not (item.networks == "all" or network.name in item.networks):
             return ()
@@ -232,7 +96,7 @@ class Study:
         return there if isinstance(item, Lines) else network.checkpoints
 
     def choice_of(self, item: Attack | Transfer | Lines, network: Network) -> tuple[str, ...]:
-        """Return the checkpoints of a network among which an entry may choose: all of an attack; of a transfer and of
+        """The checkpoints of a network among which an entry may choose: all of an attack; of a transfer and of
         lines those of their attack.
         """
         if isinstance(item, Attack):
@@ -241,12 +105,12 @@ class Study:
         return next(self.checkpoints_of(other, network) for other in others if other.name == item.attack)
 
     def lines_of(self, attack: str, network: Network) -> Lines:
-        """Return the entry of `lines` about an attack, or transfer, on a network."""
+        """The entry of `lines` about an attack, or transfer, on a network."""
         entries = (entry for entry in self.lines if entry.attack == attack)
         return next(entry for entry in entries if self.checkpoints_of(entry, network))
 
     def jobs_of(self, items: Iterable[Attack | Transfer | Lines]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """Return, for every run, the checkpoints of each item by its name; of lines those of nonlinear runs alone."""
+        """For every run, the checkpoints of each item by its name; of lines those of nonlinear runs alone."""
         items = tuple(items)
         return {
             folder: {
@@ -260,12 +124,12 @@ class Study:
 
 
 def checkpoint_names(kept: Data) -> tuple[str, ...]:
-    """Return the names of the checkpoints that a training keeps. kept : {"steps": [...], "epochs": [...]}."""
+    """The names of the checkpoints that a training keeps. kept : {"steps": [...], "epochs": [...]}."""
     return ("best", *(f"step={n}" for n in kept["steps"]), *(f"epoch={n}" for n in kept["epochs"]))
 
 
 def steps_and_epochs(checkpoints: Iterable[str]) -> dict[str, list[int]]:
-    """Return the checkpoints but for "best" as `training.checkpoints` lists them, {"steps": [...], "epochs": [...]}."""
+    """The checkpoints except "best", as `training.checkpoints` lists them, {"steps": [...], "epochs": [...]}."""
     pairs = [name.split("=") for name in checkpoints if name != "best"]
     return {f"{unit}s": [int(n) for kind, n in pairs if kind == unit] for unit in ("step", "epoch")}
 

@@ -22,11 +22,7 @@ SPEC = {
             "docs/configuration.md says which cannot be used",
         },
         "epsilon": {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "examples": ["8/255"], "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
-                {"type": "null"},
-            ],
+            "anyOf": [{"$ref": "#/$defs/fraction"}, {"type": "null"}],
             "description": "largest norm of a perturbation, in units of the pixel range [0, 1], such as 8/255 "
             "(Table 6); null for an attack that looks for the smallest perturbation without a bound",
         },
@@ -38,14 +34,8 @@ SPEC = {
         },
     },
     "required": ["attack", "epsilon"],
+    "foolbox_class": "attack",
 }
-
-
-def check(options):
-    """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
-    from advspectra_study.config.attacks import class_faults
-
-    yield from class_faults(options)
 
 
 def build(*, attack: str, epsilon: float | None, parameters: dict) -> Attack:

@@ -20,10 +20,8 @@ from advspectra.perturb import Attack
 SPEC = {
     "options": {
         "epsilon": {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-                {"type": "string", "examples": ["8/255"], "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
-            ],
+            "$ref": "#/$defs/fraction",
+            "maximum": 1,
             "description": "largest magnitude of a perturbation, in units of the pixel range [0, 1]",
         },
         "parameters": {
@@ -45,14 +43,8 @@ SPEC = {
         },
     },
     "required": ["epsilon"],
+    "foolbox_class": "LinfPGD",
 }
-
-
-def check(options):
-    """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
-    from advspectra_study.config.attacks import argument_faults
-
-    yield from argument_faults("LinfPGD", options["parameters"])
 
 
 def build(*, epsilon: float, parameters: dict, tolerance: float, control_images: int) -> Attack:

@@ -23,17 +23,14 @@ from advspectra.perturb import Attack
 SPEC = {
     "options": {
         "epsilon": {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-                {"type": "string", "examples": ["32/255"], "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
-            ],
+            "$ref": "#/$defs/fraction",
+            "maximum": 1,
+            "examples": ["32/255"],
             "description": "largest epsilon that is tried, in units of the pixel range [0, 1]",
         },
         "tolerance": {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "examples": ["1/2550"], "pattern": "^[1-9][0-9]*/[1-9][0-9]*$"},
-            ],
+            "$ref": "#/$defs/fraction",
+            "examples": ["1/2550"],
             "description": "largest distance between the epsilon found and one at which PGD fails, below epsilon, in "
             "units of the pixel range",
         },
@@ -52,17 +49,9 @@ SPEC = {
         },
     },
     "required": ["epsilon", "tolerance"],
+    "foolbox_class": "LinfPGD",
+    "bisects": ["epsilon", "tolerance"],
 }
-
-
-def check(options):
-    """Yield what is wrong with options that their schema allows: keys, text. It is run alone, see plugins.own_check."""
-    from advspectra_study.config.attacks import argument_faults
-    from advspectra_study.numbers import fraction
-
-    if fraction(options["tolerance"]) >= fraction(options["epsilon"]):
-        yield ("tolerance",), f"found {options['tolerance']}; allowed: less than epsilon, {options['epsilon']}"
-    yield from argument_faults("LinfPGD", options["parameters"])
 
 
 def build(*, epsilon: float, tolerance: float, loss: str, parameters: dict) -> Attack:

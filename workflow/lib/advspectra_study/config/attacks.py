@@ -1,4 +1,4 @@
-"""Checks of the options of attacks, for the functions `check` of their modules; Foolbox is read, not imported."""
+"""Checks of the options of attacks, as the SPEC of their modules asks for them; Foolbox is read, not imported."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -6,7 +6,7 @@ from typing import Any
 
 from advspectra import foolbox_classes
 from advspectra.foolbox_classes import REQUIRED, Argument, AttackClass
-from advspectra_study.config.faults import did_you_mean, found
+from advspectra_study.config.faults import found, suggestion
 from advspectra_study.numbers import fraction
 
 Keys = tuple[str, ...]
@@ -22,6 +22,16 @@ UNUSABLE = {
 }
 
 
+def attack_faults(specification: dict[str, Any], options: dict[str, Any]) -> Faults:
+    """Yield what is wrong with options that their schema allows; specification : SPEC of the attack's module."""
+    if bisects := specification.get("bisects"):
+        largest, smallest = (options[name] for name in bisects)
+        if fraction(smallest) >= fraction(largest):
+            yield (bisects[1],), f"found {smallest}; allowed: less than {bisects[0]}, {largest}"
+    if name := specification.get("foolbox_class"):
+        yield from class_faults(options) if name in options else argument_faults(name, options["parameters"])
+
+
 def argument_faults(name: str, parameters: dict[str, Any], keys: Keys = ("parameters",)) -> Faults:
     """Yield what is wrong with the arguments of a class of Foolbox's; an integer written as 10.0 becomes 10 in place.
 
@@ -35,13 +45,8 @@ def argument_faults(name: str, parameters: dict[str, Any], keys: Keys = ("parame
         arguments.setdefault("distance", Argument(frozenset({"Distance"}), (), None))
     for key, value in list(parameters.items()):
         if key not in arguments:
-            nearest = did_you_mean(key, list(arguments))
-            hint = f"; did you mean {nearest!r}?" if nearest else ""
-            yield (
-                (*keys, key),
-                f"found {found(value)}, but {name} has no such argument; "
-                f"allowed: {', '.join(arguments) or 'none'}{hint}",
-            )
+            known = f"{', '.join(arguments) or 'none'}{suggestion(key, arguments)}"
+            yield (*keys, key), f"found {found(value)}, but {name} has no such argument; allowed: {known}"
             continue
         argument = arguments[key]
         if "MinimizationAttack" in argument.kinds:
@@ -94,11 +99,10 @@ def bound_faults(epsilon: str | float) -> Faults:
 
 
 def _known(name: Any) -> tuple[AttackClass | None, str]:
-    """Return a class of foolbox.attacks, or why it cannot be used."""
+    """A class of foolbox.attacks, or why it cannot be used."""
     names = foolbox_classes.class_names()
     if name not in names:
-        nearest = did_you_mean(name, list(names))
-        hint = f"; did you mean {nearest!r}?" if nearest else f": {', '.join(sorted(set(names) - set(UNUSABLE)))}"
+        hint = suggestion(name, names) or f": {', '.join(sorted(set(names) - set(UNUSABLE)))}"
         return None, f"found {found(name)}; allowed: a class of foolbox.attacks{hint}"
     about = foolbox_classes.attack_class(name)
     reason = UNUSABLE.get(about.name)
@@ -126,7 +130,7 @@ def _start_faults(value: Any, keys: Keys) -> Faults:
 
 
 def _allowed(key: str, argument: Argument):
-    """Return what an argument may be, in words, and a function that says whether a value is that."""
+    """What an argument may be, in words, and a function that says whether a value is that."""
     kinds = argument.kinds
     choices = [*argument.literals]
     if "Distance" in kinds:
@@ -135,13 +139,13 @@ def _allowed(key: str, argument: Argument):
     if choices:
         words.append("one of " + ", ".join(map(found, choices)))
         # by type too: 0 is equal to False
-        checks.append(lambda value: (type(value), value) in [(type(one), one) for one in choices])
+        checks.append(lambda value: (type(value), value) in [(type(choice), choice) for choice in choices])
     if "bool" in kinds:
         words.append("true or false")
         checks.append(lambda value: isinstance(value, bool))
     if "Tuple" in kinds:
         words.append("a list of integers >= 1")
-        checks.append(lambda value: isinstance(value, list) and all(type(one) is int and one >= 1 for one in value))
+        checks.append(lambda value: isinstance(value, list) and all(type(item) is int and item >= 1 for item in value))
     elif "int" in kinds:
         least = 1 if argument.default is not None else None  # an axis may be counted from the end
         words.append("an integer" + (" >= 1" if least else ""))

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from advspectra_study.config.checks import one_of
-from advspectra_study.config.faults import Fault, Keys, found, key_path
-from advspectra_study.study import Attack, Lines, Network, Study, Transfer
+from advspectra_study.config.faults import Fault, Keys, key_path, not_among, refused
+from advspectra_study.entries import Attack, Lines, Network, Transfer
+from advspectra_study.study import Study
 
 Item = Attack | Transfer | Lines
 
 
 def checkpoint_faults(study: Study) -> list[Fault]:
-    """Return the faults of attacks, transfers, lines and what is shown of them; not of what builds on one at fault."""
+    """The faults of attacks, transfers, lines and what is shown of them; not of what builds on one at fault."""
     faults: list[Fault] = []
     sound: dict[str, Keys] = {}  # attacks and transfers in which nothing is wrong
     known: dict[str, Keys] = {}
@@ -27,7 +27,7 @@ def checkpoint_faults(study: Study) -> list[Fault]:
                 new.append(Fault((*keys, "name"), text))
             if section != "attacks" and item.attack not in names:
                 built_on = "attacks" if section == "transfers" else "attacks and transfers"
-                new.append(Fault((*keys, "attack"), one_of(item.attack, names, built_on)))
+                new.append(not_among((*keys, "attack"), item.attack, names, built_on))
             elif section == "attacks" or item.attack in sound:
                 new += _item_faults(study, keys, item, sound.get(getattr(item, "attack", None)))
             else:
@@ -48,8 +48,9 @@ def _item_faults(study: Study, keys: Keys, item: Item, source: Keys | None) -> I
     if item.networks != "all":
         for index, name in enumerate(item.networks):
             if name not in names:
-                text = one_of(name, names, f"networks of {whose}" if source else "networks")
-                yield Fault((*keys, "networks", index), text)
+                yield not_among(
+                    (*keys, "networks", index), name, names, f"networks of {whose}" if source else "networks"
+                )
         there = [network for network in there if network.name in item.networks]
     kept = [(_kept_by(study, network), network.checkpoints) for network in there]
     attacked = [(f"those of {whose} on {network.name}", study.choice_of(item, network)) for network in there]
@@ -60,10 +61,9 @@ def _item_faults(study: Study, keys: Keys, item: Item, source: Keys | None) -> I
     if isinstance(item, Lines):
         attack = study.attack_named[item.attack]
         if item.images > attack.images:
-            text = f"found {item.images}; allowed: at most the {attack.images} images of {attack.name!r}"
-            yield Fault((*keys, "images"), text)
+            yield refused((*keys, "images"), item.images, f"at most the {attack.images} images of {attack.name!r}")
         if item.samples % 2 == 0:  # convergence is judged by every second point, with both ends
-            yield Fault((*keys, "samples"), f"found {item.samples}; allowed: an odd number")
+            yield refused((*keys, "samples"), item.samples, "an odd number")
 
 
 def _kept_by(study: Study, network: Network) -> str:
@@ -76,7 +76,7 @@ def _lacking(keys: Keys, checkpoint: str, choices: Sequence[tuple[str, Sequence[
     """Yield a fault if a network lacks a checkpoint; choices : for each, where its checkpoints come from, and these."""
     for where, there in choices:
         if checkpoint not in there:
-            yield Fault(keys, f"found {found(checkpoint)}; allowed: {where}: {', '.join(there)}")
+            yield refused(keys, checkpoint, f"{where}: {', '.join(there)}")
             return
 
 
@@ -98,8 +98,7 @@ def _shown_faults(study: Study, sound: dict[str, Keys]) -> Iterator[Fault]:
     if attack := attacks.get(study.summary.attack):
         for network in study.networks:  # of networks without it another attack is shown
             if (there := study.checkpoints_of(attack, network)) and shown not in there:
-                where = f"{key_path(sound[attack.name])}.checkpoints"
-                yield Fault(("summary", "checkpoint"), one_of(shown, list(there), where))
+                yield not_among(("summary", "checkpoint"), shown, there, f"{key_path(sound[attack.name])}.checkpoints")
                 break
     for index, name in enumerate(study.claims.audit):
         if name in attacks and attacks[name].checkpoints != "all" and shown not in attacks[name].checkpoints:

@@ -6,16 +6,17 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from advspectra_study.config.attacks import attack_faults
 from advspectra_study.config.faults import (
     CONTROL,
     FRACTION_TEXT,
     Fault,
     Keys,
     describe,
-    did_you_mean,
     fill_defaults,
-    found,
+    not_among,
     number_hint,
+    refused,
     schema_faults,
 )
 from advspectra_study.numbers import fraction
@@ -26,7 +27,7 @@ UNSAFE = re.compile(f"{CONTROL.pattern}|<")
 
 
 def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) -> Any:
-    """Return a copy made of dict, list and scalars, in which 1.0 became 1.
+    """A copy made of dict, list and scalars, in which 1.0 became 1.
 
     1 and 1.0 are one number and must not make two runs or a stale result. `faults` receives what no config may
     hold: nan, infinity, keys that are not text; in text control characters (a schema's pattern lets a last line break
@@ -37,12 +38,8 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
         result = {}
         for key, item in value.items():
             if not isinstance(key, str):
-                faults.append(
-                    Fault(
-                        (*keys, str(key)),
-                        f"found the key {key!r}, which YAML does not read as text; quote it",
-                    )
-                )
+                text = f"found the key {key!r}, which YAML does not read as text; quote it"
+                faults.append(Fault((*keys, str(key)), text))
             elif UNSAFE.search(key):
                 faults.append(Fault((*keys, key), "allowed: keys without control characters and <"))
             inside = free or (key == "parameters" and len(keys) == 3 and keys[0] == "attacks")
@@ -52,15 +49,15 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
         return [plain(item, (*keys, index), faults, free=free) for index, item in enumerate(value)]
     if not isinstance(value, str | int | float | None):
         # Snakemake's YAML knows tags for dates, bytes and even functions
-        faults.append(Fault(keys, f"found {found(value)}; allowed: text, a number, true, false or null"))
+        faults.append(refused(keys, value, "text, a number, true, false or null"))
     if isinstance(value, float) and not isfinite(value):
         faults.append(Fault(keys, f"found {value}; allowed: a finite number"))
     elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53 and not free:
         return int(value)
     elif isinstance(value, str) and UNSAFE.search(value):
-        faults.append(Fault(keys, f"found {found(value)}; allowed: text without control characters and <"))
+        faults.append(refused(keys, value, "text without control characters and <"))
     elif free and isinstance(value, str) and (hint := number_hint(value)):
-        faults.append(Fault(keys, f"found {found(value)}; allowed: a number; {hint}"))
+        faults.append(refused(keys, value, f"a number; {hint}"))
     return value
 
 
@@ -88,7 +85,7 @@ def _plugin_faults(
 ) -> Iterator[Fault]:
     names = available(kind, library)
     if entry[by] not in names:
-        yield Fault((*keys, by), one_of(entry[by], names, f"modules of advspectra.{kind}"))
+        yield not_among((*keys, by), entry[by], names, f"modules of advspectra.{kind}")
         return
     try:
         specification = spec(kind, entry[by], library)
@@ -104,7 +101,11 @@ def _plugin_faults(
     named = {fault.keys for fault in wrong}
     wrong += [fault for fault in too_large if fault.keys not in named]
     yield from wrong
-    if not wrong and (check := own_check(kind, entry[by], library)):
+    if wrong:
+        return
+    if kind == "attacks":
+        yield from [Fault((*keys, "options", *deeper), text) for deeper, text in attack_faults(specification, given)]
+    if check := own_check(kind, entry[by], library):
         try:
             yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(given)]
         except Exception as error:
@@ -112,32 +113,24 @@ def _plugin_faults(
 
 
 def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys) -> list[Fault]:
-    """Return the fractions that are out of the bounds of a number in their place; take the spaces out of all."""
+    """The fractions that are out of the bounds of a number in their place; take the spaces out of all."""
     faults = []
     for key, value in options.items():
         allowed = schema["properties"].get(key, {})
         if not (isinstance(value, str) and FRACTION_TEXT.fullmatch(value) and takes_fractions(allowed)):
             continue
         options[key] = "".join(value.split())
-        numbers = [branch for branch in allowed["anyOf"] if branch.get("type") == "number"]
         try:
-            size = fraction(value)
+            out_of_bounds = schema_faults(fraction(value), allowed)
         except ValueError:  # the schema says so
             continue
-        if all(schema_faults(size, branch) for branch in numbers):
-            faults.append(Fault((*keys, key), f"found {found(value)}; allowed: {describe(allowed, schema)}"))
+        if out_of_bounds:
+            faults.append(refused((*keys, key), value, describe(allowed, schema)))
     return faults
 
 
 def entries(config: dict[str, Any], key: str) -> list[tuple[Keys, dict[str, Any]]]:
-    """Return (keys, entry) of the mappings in a list of the config; empty if the list itself is broken."""
+    """The (keys, entry) of the mappings in a list of the config; empty if the list itself is broken."""
     if not isinstance(config.get(key), list):
         return []
     return [((key, index), entry) for index, entry in enumerate(config[key]) if isinstance(entry, dict)]
-
-
-def one_of(value: Any, allowed: list[Any], source: str) -> str:
-    """Return the text of a fault: a value that is none of those allowed, which `source` gives."""
-    nearest = did_you_mean(value, [item for item in allowed if isinstance(item, str)])
-    hint = f"; did you mean {nearest!r}?" if nearest else ""
-    return f"found {found(value)}; allowed: one of {', '.join(map(str, allowed)) or 'none'} ({source}){hint}"

@@ -22,7 +22,7 @@ NEEDS = {
 
 
 def read_claims(paths: Iterable[str | Path], *, schema_path: str | Path) -> dict[str, dict]:
-    """Return the claims of the files by name, each part with its sides complete: what it says of both is in each.
+    """The claims of the files by name, each part with its sides complete: what it says of both is in each.
 
     schema_path : workflow/schemas/claims.schema.yaml. ConfigError names every fault, and its file.
     """
@@ -61,7 +61,7 @@ def _complete(claim: Mapping[str, Any], schema: Mapping[str, Any]) -> dict:
 
 
 def _complete_part(part: Mapping[str, Any]) -> dict:
-    """Return relation and numbers of a part, and its sides with all that is said of each."""
+    """The relation and numbers of a part, and its sides with all that is said of each."""
     own = {key: value for key, value in part.items() if key in ("is", "within", "threshold")}
     shared = {key: value for key, value in part.items() if key not in own and key not in SIDES}
     for side in SIDES:
@@ -72,8 +72,8 @@ def _complete_part(part: Mapping[str, Any]) -> dict:
 
 
 def _part_faults(keys: tuple, claim: Mapping[str, Any]) -> Iterator[Fault]:
-    for place, part in enumerate(claim["parts"]):
-        here = (*keys, "parts", place)
+    for index, part in enumerate(claim["parts"]):
+        here = (*keys, "parts", index)
         given = {key for key in part if key in ("right", "within", "threshold")}
         needed = NEEDS[part["is"]]
         for key in sorted(needed - given):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -13,9 +13,9 @@ from advspectra_study.plugins import takes_fractions
 
 Keys = tuple[str | int, ...]
 NUMBER_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-# of a terminal (C0 and C1), and halves of characters: nothing can show them as they are
+# control characters (C0 and C1), and halves of characters: nothing can show them as they are
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-# of an object in memory, which YAML can name; another one each time
+# the address of an object in memory, which YAML can name; it differs each time
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)")
 FRACTION_TEXT = re.compile(r"\s*[-+]?[\d.]+\s*/\s*[\d.]+\s*")
 
@@ -32,8 +32,26 @@ class Fault:
         return escaped(f"{key_path(self.keys)}: {self.text}")
 
 
+def refused(keys: Keys, value: Any, allowed: str) -> Fault:
+    """The fault of a value that is not allowed; allowed : in words."""
+    return Fault(keys, f"found {found(value)}; allowed: {allowed}")
+
+
+def not_among(keys: Keys, value: Any, allowed: Iterable[Any], source: str) -> Fault:
+    """The fault of a value that is none of those allowed, which `source` gives."""
+    allowed = [*allowed]
+    names = ", ".join(map(str, allowed)) or "none"
+    return refused(keys, value, f"one of {names} ({source}){suggestion(value, allowed)}")
+
+
+def suggestion(value: Any, candidates: Iterable[Any]) -> str:
+    """The end of a fault's text that suggests the nearest text among the candidates; empty if none is near."""
+    nearest = did_you_mean(value, [item for item in candidates if isinstance(item, str)])
+    return f"; did you mean {nearest!r}?" if nearest else ""
+
+
 def escaped(text: str) -> str:
-    """Return a text of which a terminal shows all and obeys nothing, in one line: it, or a part of it, is a stranger's.
+    """A text in one line, all of which a terminal shows and none of which it obeys: parts of it may be a stranger's.
 
     What cannot be printed becomes an escape as in Python: control characters, line breaks, what turns the direction of
     writing (U+202E) or has no width.
@@ -42,7 +60,7 @@ def escaped(text: str) -> str:
 
 
 def joined(faults: list[Fault], more: list[Fault]) -> list[Fault]:
-    """Return all faults, but of those at the same keys the earlier one; it then means what the later one means."""
+    """All faults, but only the earlier of two at the same keys; it takes `meant` from the later one."""
     meant = {fault.keys: fault.meant for fault in more}
     known = {fault.keys for fault in faults}
     return [
@@ -52,26 +70,26 @@ def joined(faults: list[Fault], more: list[Fault]) -> list[Fault]:
 
 
 def key_path(keys: Keys) -> str:
-    """Return the keys as one reads them: networks[2].options.hidden_units."""
+    """The keys as one reads them: networks[2].options.hidden_units."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
     return text.removeprefix(".") or "config"
 
 
 def found(value: Any) -> str:
-    """Return a value as its YAML would read, shortened to 70 characters."""
+    """A value as its YAML would read, shortened to 70 characters."""
     text = ADDRESS.sub("", json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 70 else text[:67] + "..."
 
 
 def did_you_mean(name: Any, candidates: list[str]) -> str | None:
-    """Return the nearest candidate, case and hyphens ignored, or None if none is near."""
+    """The nearest candidate, case and hyphens ignored, or None if none is near."""
     folded = {candidate.lower(): candidate for candidate in candidates}
     nearest = get_close_matches(str(name).lower().replace("-", "_"), list(folded), n=1, cutoff=0.6)
     return folded[nearest[0]] if nearest else None
 
 
 def number_hint(value: Any) -> str:
-    """Return how to write a number that YAML read as text or as a boolean; empty if the value is neither."""
+    """How to write a number that YAML read as text or as a boolean; empty if the value is neither."""
     if isinstance(value, bool):
         return "true and false (in YAML also yes, no, on, off) are not numbers"
     if not isinstance(value, str):
@@ -91,15 +109,14 @@ def number_hint(value: Any) -> str:
 
 
 def describe(schema: dict[str, Any], root: dict[str, Any]) -> str:
-    """Return what a schema allows, in words; `root` is the schema that its $ref start from."""
+    """What a schema allows, in words; `root` is the schema that its $ref start from."""
     schema = resolve(schema, root)
     if "const" in schema:
         return found(schema["const"])
     if "enum" in schema:
         return "one of " + ", ".join(found(value) for value in schema["enum"])
-    for keyword in ("anyOf", "oneOf"):
-        if keyword in schema:
-            return ", or ".join(describe(branch, root) for branch in schema[keyword])
+    if "anyOf" in schema:
+        return ", or ".join(describe(branch, root) for branch in schema["anyOf"])
     types = schema.get("type", [])
     types = [types] if isinstance(types, str) else types
     return ", or ".join(_describe_type(kind, schema, root) for kind in types) or "another value"
@@ -128,7 +145,7 @@ def _describe_type(kind: str, schema: dict[str, Any], root: dict[str, Any]) -> s
 
 
 def resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema with its $ref (into $defs of `root`) replaced by what it refers to."""
+    """The schema with its $ref (into $defs of `root`) replaced by what it refers to."""
     if "$ref" not in schema:
         return schema
     target = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
@@ -136,7 +153,7 @@ def resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
-    """Return the value with every absent key that has a default in the schema filled in, at every level."""
+    """The value with every absent key that has a default in the schema filled in, at every level."""
     schema = resolve(schema, root)
     if isinstance(value, dict):
         properties = schema.get("properties", {})
@@ -151,7 +168,7 @@ def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> A
 
 
 def schema_faults(value: Any, schema: dict[str, Any], keys: Keys = ()) -> list[Fault]:
-    """Return every violation of the schema by the value, which stands at `keys` in the config."""
+    """Every violation of the schema by the value, which stands at `keys` in the config."""
     errors = Draft202012Validator(schema).iter_errors(value)
     faults = [fault for error in errors for fault in _explain(error, schema, keys)]
     return list(dict.fromkeys(faults))
@@ -173,22 +190,22 @@ def _explain(error: ValidationError, root: dict[str, Any], base: Keys) -> Iterat
             if key not in value and key not in misspelt:
                 allowed = describe(schema.get("properties", {}).get(key, {}), root)
                 yield Fault((*keys, key), f"missing; required: {allowed}")
-    elif error.validator in ("anyOf", "oneOf") and (inner := _meant_branch(error)):
+    elif error.validator == "anyOf" and (inner := _meant_branch(error)):
         for deeper in inner:
             yield from _explain(deeper, root, base)
     else:
-        yield Fault(keys, f"found {found(value)}; allowed: {describe(schema, root)}{_hint(error, schema, root)}")
+        yield refused(keys, value, f"{describe(schema, root)}{_hint(error, schema, root)}")
 
 
 def _unknown_keys(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, str | None]:
-    """Return the keys that the schema does not know, each with the nearest known one."""
+    """The keys that the schema does not know, each with the nearest known one."""
     known = list(schema.get("properties", {}))
     free = [key for key in known if key not in value]
     return {key: did_you_mean(key, free) or did_you_mean(key, known) for key in value if key not in known}
 
 
 def _meant_branch(error: ValidationError) -> list[ValidationError]:
-    """Return the errors of the one alternative whose faults lie deeper than the value itself, else none."""
+    """The errors of the one alternative whose faults lie deeper than the value itself, else none."""
     branches: dict[Any, list[ValidationError]] = {}
     for inner in error.context:
         branches.setdefault(inner.schema_path[0], []).append(inner)
@@ -204,10 +221,10 @@ def _hint(error: ValidationError, schema: dict[str, Any], root: dict[str, Any]) 
     value = error.instance
     allowed = describe(schema, root)
     if error.validator == "uniqueItems":
-        twice = next(item for place, item in enumerate(value) if item in value[:place])
+        twice = next(item for index, item in enumerate(value) if item in value[:index])
         return f"; {found(twice)} is listed twice"
-    if isinstance(value, str) and (options := _texts(schema)) and (nearest := did_you_mean(value, options)):
-        return f"; did you mean {nearest!r}?"
+    if isinstance(value, str) and (hint := suggestion(value, _texts(schema))):
+        return hint
     if takes_fractions(schema) and isinstance(value, int) and 1 < value <= 255:  # true is 1
         return f"; did you mean {value}/255?"
     if takes_fractions(schema) and isinstance(value, str) and FRACTION_TEXT.fullmatch(value):
@@ -220,8 +237,6 @@ def _hint(error: ValidationError, schema: dict[str, Any], root: dict[str, Any]) 
 
 
 def _texts(schema: dict[str, Any]) -> list[str]:
-    """Return the texts that a schema names one by one (enum, const, also inside anyOf)."""
-    options = [*schema.get("enum", []), *([schema["const"]] if "const" in schema else [])]
-    for branch in [*schema.get("anyOf", []), *schema.get("oneOf", [])]:
-        options += _texts(branch)
-    return [option for option in options if isinstance(option, str)]
+    """The texts that a schema names one by one (enum, const, also inside anyOf)."""
+    own = [option for option in [*schema.get("enum", []), schema.get("const")] if isinstance(option, str)]
+    return own + [text for branch in schema.get("anyOf", []) for text in _texts(branch)]

@@ -17,7 +17,7 @@ DEEPEST = 100  # mappings and lists in each other; the parser in C ends in a seg
 
 
 def parsed(text: str) -> Any:
-    """Return what a YAML text says. ValueError, in one line, if it says nothing, or more than MOST_VALUES values."""
+    """What a YAML text says. ValueError, in one line, if it says nothing, or more than MOST_VALUES values."""
     depth = 0
     try:
         for event in yaml.parse(text, LOADER):
@@ -41,7 +41,7 @@ def parsed(text: str) -> Any:
 
 
 def written_out(value: Any, inside: Callable[[Any], Iterable | None], sizes: dict[int, float] | None = None) -> float:
-    """Return how many values there are when each alias of YAML, also of a merge (<<), is written out.
+    """How many values there are when each alias of YAML, also of a merge (<<), is written out.
 
     inside : returns what a value holds, None of one that holds nothing. Infinity if a value holds itself.
     sizes : what is known already, by identity, so that each value that is there is looked at once.
@@ -56,21 +56,21 @@ def written_out(value: Any, inside: Callable[[Any], Iterable | None], sizes: dic
 
 
 def inside_node(node: yaml.Node) -> Iterable | None:
-    """Return what a node of YAML holds; see written_out."""
+    """What a node of YAML holds; see written_out."""
     if isinstance(node, yaml.MappingNode):
         return [part for pair in node.value for part in pair]
     return node.value if isinstance(node, yaml.SequenceNode) else None
 
 
 def inside_value(value: Any) -> Iterable | None:
-    """Return what a value that YAML gave holds; see written_out."""
+    """What a value that YAML gave holds; see written_out."""
     if isinstance(value, Mapping):
         return value.values()
     return value if isinstance(value, list | tuple) else None
 
 
 def repeated_keys(path: str | Path) -> list[Fault]:
-    """Return a fault for each key that stands twice in one mapping of a file, of which YAML silently takes the last.
+    """A fault for each key that stands twice in one mapping of a file, of which YAML silently takes the last.
 
     A file that is no YAML has none: Snakemake says what is wrong with it. Neither has a template (`__use_yte__`), which
     is another language.
@@ -86,7 +86,7 @@ def repeated_keys(path: str | Path) -> list[Fault]:
 
 
 def _entries(node: yaml.Node) -> list[tuple[str, int, yaml.Node]]:
-    """Return (key, line, value) of the entries of a mapping; of another node none."""
+    """The (key, line, value) of the entries of a mapping; of another node none."""
     if not isinstance(node, yaml.MappingNode):
         return []
     return [(str(key.value), key.start_mark.line + 1, value) for key, value in node.value]
@@ -108,7 +108,7 @@ def _repeated(node: yaml.Node, keys: Keys, name: str, seen: set[int]) -> Iterato
 
 
 def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration that Snakemake has made of its files and of --config, as these were meant.
+    """The configuration that Snakemake has made of its files and of --config, as these were meant.
 
     With the numbers that --config gave in lists and mappings, and with no `dataset.options` of another source than the
     last one named: Snakemake mixes them.
@@ -131,7 +131,7 @@ def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line
 
 
 def with_numbers(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what --config gave, in whose lists and mappings Snakemake makes text of all numbers, true, false and null.
+    """What --config gave, in whose lists and mappings Snakemake makes text of all numbers, true, false and null.
 
     given : by key. Each text in a list or mapping becomes what it is in a YAML file; one that stands alone stays.
     """
@@ -153,7 +153,7 @@ def _typed(value: Any) -> Any:
 
 
 def options_of_source(layers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return `dataset.options` as the layers say, the later winning, without those that were given for another source.
+    """`dataset.options` as the layers say, the later winning, without those that were given for another source.
 
     None where the options of some layer are no mapping: a fault that is named elsewhere.
     layers : the configuration files in their order, then what --config gave.
@@ -174,7 +174,7 @@ def options_of_source(layers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] 
 
 
 def _merged(below: Any, above: Any) -> Any:
-    """Return what Snakemake makes of two values for one key: mappings are merged, anything else is replaced."""
+    """What Snakemake makes of two values for one key: mappings are merged, anything else is replaced."""
     if not (isinstance(below, Mapping) and isinstance(above, Mapping)):
         return above
     return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}

@@ -28,7 +28,7 @@ class ConfigError(ValueError):
 def load_config(
     raw: Mapping[str, Any], *, schema_path: Path, library: Path, files: Iterable[str | Path] = ()
 ) -> dict[str, Any]:
-    """Return the config as plain dicts, lists and scalars, complete with defaults; `raw` stays as it is.
+    """The config as plain dicts, lists and scalars, complete with defaults; `raw` stays as it is.
 
     Integral floats become integers (1.0 and 1 make the same run). Fractions such as "8/255" stay text; in study.Study
     they are numbers.

@@ -1,4 +1,4 @@
-"""Checks of what one part of a study demands of another. The study is sound in each of its parts: see config_checks."""
+"""Checks of what one part of a study demands of another, once each part by itself is sound."""
 
 import os
 import re
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from advspectra_study.config.channels import channel_faults
 from advspectra_study.config.checkpoints import checkpoint_faults
-from advspectra_study.config.checks import one_of
-from advspectra_study.config.faults import Fault, Keys, found, key_path
+from advspectra_study.config.faults import Fault, Keys, found, key_path, not_among, refused
+from advspectra_study.entries import Network
 from advspectra_study.numbers import number
 from advspectra_study.plugins import spec
-from advspectra_study.study import Network, Study
+from advspectra_study.study import Study
 
 # a path that a shell, and nothing else, would expand
 HOME = re.compile(r"~[^/]*/")
@@ -27,7 +27,7 @@ def study_faults(study: Study, library: Path) -> Iterator[Fault]:
     if isinstance(channels := study.dataset.options.get("channels"), int):
         yield from channel_faults(study.config, channels)
     yield from checkpoint_faults(study)
-    yield from _summary_faults(study)
+    yield from _name_faults(study)
 
 
 def _dataset_faults(study: Study) -> Iterator[Fault]:
@@ -38,22 +38,21 @@ def _dataset_faults(study: Study) -> Iterator[Fault]:
             yield Fault(keys, text)
         # rings of equal cycles/image, over which spectra are summed, would be ellipses in cycles/pixel
         if name == "image_size" and isinstance(value, list) and len(value) == 2 and value[0] != value[1]:
-            least = min(value)
-            text = f"found {found(value)}; allowed: as many rows as columns, as [{least}, {least}], since spectra"
-            yield Fault(keys, f"{text} are summed over rings of equal cycles/image")
+            square = [min(value)] * 2
+            why = "since spectra are summed over rings of equal cycles/image"
+            yield refused(keys, value, f"as many rows as columns, as {square}, {why}")
 
 
 def _architecture_faults(keys: Keys, network: Network, library: Path) -> Iterator[Fault]:
     """Checks what the architecture of a network allows."""
-    able = spec("models", network.architecture, library)
+    able, source = spec("models", network.architecture, library), f"architecture {network.architecture}"
     for name in ("activations", "depths"):
         for index, value in enumerate(getattr(network, name)):
             if able[name] is not None and value not in able[name]:
-                yield Fault((*keys, name, index), one_of(value, able[name], f"architecture {network.architecture}"))
+                yield not_among((*keys, name, index), value, able[name], source)
     for index, alpha in enumerate(network.alphas):
         if alpha != 1 and not able["alpha"]:
-            text = f"found {number(alpha)}; allowed: 1 (architecture {network.architecture} has no scale alpha)"
-            yield Fault((*keys, "alphas", index), text)
+            yield refused((*keys, "alphas", index), alpha, f"1 ({source} has no scale alpha)")
 
 
 def _run_faults(study: Study) -> Iterator[Fault]:
@@ -79,48 +78,45 @@ def _run_faults(study: Study) -> Iterator[Fault]:
 
 
 def _training_faults(study: Study) -> Iterator[Fault]:
-    training, networks = study.config["training"], study.config["networks"]
-    epochs, selection, search = training["epochs"], training["selection"], training["search"]
-    if (reset := training["schedule"]["reset_at"]) is not None and reset >= epochs:
-        text = f"found {reset}; allowed: less than training.epochs ({epochs}), or null for no reset"
-        yield Fault(("training", "schedule", "reset_at"), text)
-    kept = [(("training",), training), *((("networks", index), entry) for index, entry in enumerate(networks))]
-    for keys, entry in kept:
+    training, keys = study.config["training"], ("training",)
+    epochs, search, selection = training["epochs"], training["search"], training["selection"]
+    reset, patience, divisors = training["schedule"]["reset_at"], search["patience"], search["divisors"]
+    at_most = f"at most training.epochs ({epochs})"
+    if reset is not None and reset >= epochs:
+        allowed = f"less than training.epochs ({epochs}), or null for no reset"
+        yield refused((*keys, "schedule", "reset_at"), reset, allowed)
+    entries = [
+        (keys, training),
+        *((("networks", index), entry) for index, entry in enumerate(study.config["networks"])),
+    ]
+    for place, entry in entries:
         for index, epoch in enumerate(entry.get("checkpoints", {}).get("epochs", [])):
             if epoch > epochs:
-                text = f"found {epoch}; allowed: at most training.epochs ({epochs})"
-                yield Fault((*keys, "checkpoints", "epochs", index), text)
-    if search["patience"] > epochs and any(network.learning_rate == "search" for network in study.networks):
-        text = f"found {search['patience']}; allowed: at most training.epochs ({epochs})"
-        yield Fault(("training", "search", "patience"), text)
-    if search["divisors"] != sorted(search["divisors"]):
-        text = f"found {found(search['divisors'])}; allowed: increasing numbers, the first >= 1"
-        yield Fault(("training", "search", "divisors"), text)
+                yield refused((*place, "checkpoints", "epochs", index), epoch, at_most)
+    if patience > epochs and any(network.learning_rate == "search" for network in study.networks):
+        yield refused((*keys, "search", "patience"), patience, at_most)
+    if divisors != sorted(divisors):
+        yield refused((*keys, "search", "divisors"), divisors, "increasing numbers, the first >= 1")
     if selection["by"] == "held_out" and selection["held_out_fraction"] == 0:
-        text = "found 0; allowed: a number > 0 and < 1, as training.selection.by is held_out"
-        yield Fault(("training", "selection", "held_out_fraction"), text)
+        allowed = "a number > 0 and < 1, as training.selection.by is held_out"
+        yield refused((*keys, "selection", "held_out_fraction"), 0, allowed)
 
 
-def _summary_faults(study: Study) -> Iterator[Fault]:
-    """Checks what tables, figures and claims show."""
-    attacks, transfers = [attack.name for attack in study.attacks], [transfer.name for transfer in study.transfers]
-    if study.summary.attack not in attacks:
-        yield Fault(("summary", "attack"), one_of(study.summary.attack, attacks, "the attacks"))
+def _name_faults(study: Study) -> Iterator[Fault]:
+    """Checks that what tables, figures and claims name is there."""
+    claims, summary = study.claims, study.summary
+    attacks, transfers = ([item.name for item in items] for items in (study.attacks, study.transfers))
     conventions = study.config["spectra"]["conventions"]
-    if study.summary.convention not in conventions:
-        text = one_of(study.summary.convention, conventions, "spectra.conventions")
-        yield Fault(("summary", "convention"), text)
-    for key, names, section in (
-        ("snapshots", attacks, "attacks"),
-        ("transfer", transfers, "transfers"),
-        ("minimal", attacks, "attacks"),
+    for keys, name, names, source in (
+        (("summary", "attack"), summary.attack, attacks, "the attacks"),
+        (("summary", "convention"), summary.convention, conventions, "spectra.conventions"),
+        (("claims", "snapshots"), claims.snapshots, attacks, "attacks"),
+        (("claims", "transfer"), claims.transfer, transfers, "transfers"),
+        (("claims", "minimal"), claims.minimal, attacks, "attacks"),
+        *((("claims", "audit", index), name, attacks, "attacks") for index, name in enumerate(claims.audit)),
     ):
-        name = getattr(study.claims, key)
         if name is not None and name not in names:
-            yield Fault(("claims", key), one_of(name, names, section))
-    for index, name in enumerate(study.claims.audit):
-        if name not in attacks:
-            yield Fault(("claims", "audit", index), one_of(name, attacks, "attacks"))
-    if study.name in study.claims.beside:
-        keys = ("claims", "beside", study.claims.beside.index(study.name))
+            yield not_among(keys, name, names, source)
+    if study.name in claims.beside:
+        keys = ("claims", "beside", claims.beside.index(study.name))
         yield Fault(keys, f"found {study.name!r}; allowed: another study than this one")

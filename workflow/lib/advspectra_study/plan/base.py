@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from advspectra_study.fingerprint import code_fingerprint
-from advspectra_study.machine import gpus
 from advspectra_study.plan.costs import Costs
 from advspectra_study.plan.step import Job, Paths, Step, Wildcards
+from advspectra_study.run.machine import gpus
 from advspectra_study.study import Study
 
 
@@ -35,16 +35,16 @@ class Base:
         return Costs(self.study, images=Path(self.images_file))
 
     def own(self, path: str) -> str:
-        """Return the path of a file of the workflow: relative, as results name it, if the study runs in its folder."""
+        """The path of a file of the workflow: relative, as results name it, if the study runs in its folder."""
         return path if Path.cwd() == self.root else str(self.root / path)
 
     def own_files(self, folder: str, pattern: str) -> list[str]:
-        """Return the files of a folder of the workflow, in order."""
+        """The files of a folder of the workflow, in order."""
         paths = (self.root / folder).glob(pattern)
         return sorted(self.own(path.relative_to(self.root).as_posix()) for path in paths)
 
     def _code(self, script: str, *plugins: str) -> dict[str, str]:
-        """Return digests of a script and of all library code that it reaches, by file."""
+        """The digests of a script and of all library code that it reaches, by file."""
         package = self.library / "advspectra"
         return code_fingerprint(self.root / "workflow/scripts" / script, package=package, plugins=plugins)
 
@@ -55,23 +55,23 @@ class Base:
         inputs: Mapping[str, Paths | Callable],
         outputs: Mapping[str, Paths],
         params: Mapping[str, Any],
-        place: str,
+        stem: str,
         jobs: tuple[Job, ...] = ({},),
         limits: str | None = None,
         gpus: int = 0,
     ) -> Step:
-        """Return a step. limits : the name that `costs` has for jobs of a cluster. gpus : how many each takes."""
+        """A step. limits : the name that `costs` has for jobs of a cluster. gpus : how many each takes."""
         resources = self._resources(limits, gpus) if limits else {}
         group = self._group(limits, gpus) if limits else None
-        return Step(name, inputs, outputs, params, self.results, place, jobs, resources, group)
+        return Step(name, inputs, outputs, params, self.results, stem, jobs, resources, group)
 
     def priority(self, wildcards: Wildcards) -> int:
-        """Return a number, larger for longer jobs, so that no core is left idle in the end."""
+        """A number, larger for longer jobs, so that no core is left idle in the end."""
         run = self.study.runs[wildcards.run]
         return run.depth + (0 if run.linear else 100)
 
     def _resources(self, kind: str, gpus: int) -> dict[str, Any]:
-        """Return what jobs take. A cluster places them by it and ends those that take more; the first three count here.
+        """What jobs take. A cluster places them by it and ends those that take more; the first three count here.
 
         `turn`: jobs of a group take turns. Snakemake wants one device in all of them: so spectra and predictors, which
         compute on the CPU, have it too.
@@ -92,7 +92,7 @@ class Base:
         }
 
     def _group(self, kind: str, gpus: int) -> Callable[[Wildcards], str | None]:
-        """Return the group of jobs on a cluster: all of a light run are one submission, but those on a GPU go alone.
+        """The group of jobs on a cluster: all of a light run are one submission, but those on a GPU go alone.
 
         Of other runs only jobs of seconds have a group, since a group must not wait for a job that waits for the group.
         """

@@ -1,17 +1,17 @@
-"""What a job may take at most, for the scheduler of a cluster, and which runs are light; from the configuration alone.
+"""Estimates of each job's time and memory for the scheduler, from the configuration alone.
 
-A job that comes to its limits is run again with twice as much (`attempt`), so estimates need not be good, only rarely
-too low. They are calibrated on CIFAR-10 (shallow networks at full size, VGG19 and ResNet18 at a quarter of their width
+A job that reaches its limits runs again with twice as much (`attempt`), so estimates need not be good, only rarely too
+low. They are calibrated on CIFAR-10 (shallow networks at full size, VGG19 and ResNet18 at a quarter of their width
 and at all of it) on cores of an AVX-512 server processor. Nothing here imports numpy or torch: snakemake reads it each
 time.
 """
 
 from dataclasses import dataclass
-from math import ceil, log2, prod, sqrt
+from math import ceil, prod, sqrt
 from pathlib import Path
 
-from advspectra_study.numbers import fraction
-from advspectra_study.study import Attack, Network, Study
+from advspectra_study.entries import Attack, Network
+from advspectra_study.study import Study
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ LAYERS = {
 }
 UNKNOWN = Layer(1e-3)  # an architecture that is not among them
 SMALLEST_LAYER = 3e-5  # seconds: what a layer takes however narrow it is
-CIFAR10 = {"images": 60_000, "image_size": (32, 32)}  # a data set is taken for it where its options do not say
+CIFAR10 = {"images": 60_000, "image_size": (32, 32)}  # assumed for a data set whose options do not say
 
-STEPS = 1000  # of an attack that does not say; Table 6
+STEPS = 1000  # assumed for an attack whose options do not say; Table 6
 PASSES_PER_POINT = 6  # forward and backward passes for a point of a line
 PASSES_PER_EXACT_IMAGE = 15_000  # for the lines of an image that are followed from breakpoint to breakpoint
 FEW_SECONDS = 10  # spectra, predictors
@@ -74,21 +74,21 @@ class Costs:
         self._light: dict[str, bool] = {}
 
     def megabytes(self, rule: str, *, attempt: int) -> int:
-        """Return the memory limit of a job of a rule."""
+        """The memory limit of a job of a rule."""
         needed = MEMORY[rule] * max(1.0, self._image_bytes / 3072)
         if rule == "train":
             needed += MEMORY_PER_MB_OF_IMAGES * self._images_bytes(measured=True) / 1e6
         return ceil(needed) * 2 ** (attempt - 1)
 
     def minutes(self, rule: str, run: str, attack: str | None = None, *, threads: int, gpus: int, attempt: int) -> int:
-        """Return the time limit of a job."""
+        """The time limit of a job."""
         # threads beyond the first are worth less than the first
         speed = GPU_CORES if gpus else sqrt(threads)
         estimate = self.seconds(rule, run, attack, measured=True)
         return ceil((START + MARGIN * estimate / speed) / 60) * 2 ** (attempt - 1)
 
     def is_light(self, run: str) -> bool:
-        """Return whether all jobs of a run together are estimated to take less than LIGHT seconds of one core.
+        """Whether all jobs of a run together are estimated to take less than LIGHT seconds of one core.
 
         It does not change when images.h5 is made: Snakemake asks in several processes, before and after.
         """
@@ -100,7 +100,7 @@ class Costs:
         return self._light[run]
 
     def of_job(self, rule: str, run: str | None, attack: str | None) -> float:
-        """Return the seconds that a job of any rule takes on one core, its start included; 0 for the rule `all`.
+        """The seconds that a job of any rule takes on one core, its start included; 0 for the rule `all`.
 
         rule : by its name, of a training train or train_<...>.
         """
@@ -111,7 +111,7 @@ class Costs:
         return STARTING + (self.seconds(rule, run, attack, measured=True) if computes else 0)
 
     def seconds(self, rule: str, run: str, attack: str | None = None, *, measured: bool = False) -> float:
-        """Return the seconds that a job is estimated to take on one core.
+        """The seconds that a job is estimated to take on one core.
 
         measured : whether the size of images.h5 counts, if it exists.
         """
@@ -152,10 +152,6 @@ class Costs:
 
 
 def _steps(attack: Attack) -> int:
-    """Return how many steps an attack makes with one image, those for each epsilon that it tries counted."""
-    options = attack.options
-    parameters = options.get("parameters", {})
-    tried = parameters.get("binary_search_steps", 1)
-    if attack.family == "minimal_linf_pgd":
-        tried = 1 + ceil(log2(fraction(options["epsilon"]) / fraction(options["tolerance"])))
-    return parameters.get("steps", STEPS) * tried
+    """How many steps an attack makes with one image, those of each of its attempts counted."""
+    parameters = attack.options.get("parameters", {})
+    return parameters.get("steps", STEPS) * max(attack.attempts, parameters.get("binary_search_steps", 1))

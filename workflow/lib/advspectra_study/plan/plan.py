@@ -27,12 +27,12 @@ class Plan(Results):
         return [f"{self.results}/{name}.{suffix}" for name, suffixes in made.items() for suffix in suffixes]
 
     def expected(self) -> dict[str, dict[str, Any]]:
-        """Return for each file of the study, in the order of making, the inputs, parameters and code that make it."""
-        found = {}
+        """For each file of the study, in the order of making, the inputs, parameters and code that make it."""
+        files = {}
         for step in self.steps:
             for outputs, inputs, params in step.files():
                 made_by = {"parameters": params, "code": params.pop("code")}
                 if step is self.settings:
                     made_by = {"settings": params["settings"], "code": params["training_code"]}
-                found |= dict.fromkeys(outputs, made_by | {"inputs": inputs})
-        return found
+                files |= dict.fromkeys(outputs, made_by | {"inputs": inputs})
+        return files

@@ -1,26 +1,19 @@
-"""What the rules about all networks take and make: tables, figures, measures, verdicts and the report.
+"""What the rules about the whole study read, take and make: measures, verdicts and the report."""
 
-Tables and figures "with a note" say of which attack they are: figures of each attack other than the summary's, and of
-studies in which networks lack the summary's attack all those that it concerns.
-"""
-
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from snakemake.io import report as in_snakemakes_report
 
-from advspectra.page.words import title
-from advspectra_study.conventions import audited_attacks, conventions_of
-from advspectra_study.plan.step import Job, Paths, Step, Wildcards, jobs_by
-from advspectra_study.plan.views import Views
+from advspectra_study.plan.conventions import audited_attacks, conventions_of
+from advspectra_study.plan.shown import REFERENCE, Shown
+from advspectra_study.plan.step import Step
 
-REFERENCE = "workflow/reference/paper.yaml"
 CLAIMS_SCHEMA = "workflow/schemas/claims.schema.yaml"
 
 
-class Results(Views):
+class Results(Shown):
     """The steps from the results of networks to the report."""
 
     @cached_property
@@ -32,7 +25,7 @@ class Results(Views):
             inputs={"runs": [file for kind in kinds for file in self.files(kind, self.study.runs, self.all_attacks)]},
             outputs={"csv": f"{self.results}/measures.csv", "provenance": f"{self.results}/measures.json"},
             params={"convention": self.study.summary.convention, "code": self.code("measures.py")},
-            place="measures",
+            stem="measures",
         )
 
     @cached_property
@@ -59,7 +52,7 @@ class Results(Views):
                 "conventions": conventions_of(self.study),
                 "code": self.code("claims.py"),
             },
-            place="claims",
+            stem="claims",
         )
 
     @cached_property
@@ -84,7 +77,7 @@ class Results(Views):
                 "beside": beside,
                 "code": self.code("audit.py"),
             },
-            place="audit",
+            stem="audit",
         )
 
     def _verdicts(self, name: str, label: str) -> dict[str, str]:
@@ -92,143 +85,6 @@ class Results(Views):
             f"{self.results}/{name}.csv", caption=self._caption(name), category="Verdicts", labels={"verdicts": label}
         )
         return {"csv": shown, "provenance": f"{self.results}/{name}.json"}
-
-    @cached_property
-    def tables(self) -> dict[str, Step]:
-        """Files of the runs -> tables/<table>.{csv,md,json}: a rule for each table without a note."""
-        return {
-            table: self._table(
-                f"table_{table}",
-                table,
-                self.shown("tables", table),
-                self._table_params(table),
-                self._labels(table),
-                # a table without results is of settings, whatever the images are
-                images=self.images_file if self.about("tables", table)["files"] else [],
-            )
-            for table in self.table_names
-            if table not in self.noted["tables"]
-        }
-
-    @cached_property
-    def table_with_note(self) -> Step:
-        of = lambda name: lambda wildcards: self._table_params(wildcards.noted)[name]  # noqa: E731
-        return self._table(
-            "table_with_note",
-            "{noted}",
-            lambda wildcards: self.shown_with_note("tables", wildcards.noted),
-            {
-                **{name: of(name) for name in ("module", "config", "dataset", "convention")},
-                "note": lambda wildcards: self.note("tables", wildcards.noted),
-                "code": lambda wildcards: self._noted_code("table.py", "tables", wildcards.noted),
-            },
-            lambda wildcards: self._labels(wildcards.noted)(wildcards),
-            images=self.images_file,
-            jobs=jobs_by("noted", self.noted["tables"]),
-        )
-
-    def _table(
-        self,
-        name: str,
-        place: str,
-        runs: Any,
-        params: dict[str, Any],
-        labels: Callable,
-        *,
-        images: Paths,
-        jobs: tuple[Job, ...] = ({},),
-    ) -> Step:
-        path, caption = f"{self.results}/tables/{place}", self._caption(place)
-        return self._step(
-            name,
-            inputs={"runs": runs, "images": images, "reference": self.own(REFERENCE)},
-            outputs={
-                "csv": in_snakemakes_report(f"{path}.csv", caption=caption, category="Tables", labels=labels),
-                "markdown": f"{path}.md",
-                "provenance": f"{path}.json",
-            },
-            params=params,
-            place=f"tables/{place}",
-            jobs=jobs,
-        )
-
-    def _table_params(self, table: str) -> dict[str, Any]:
-        config, dataset = self.study.config, self.study.dataset
-        return {
-            "module": f"advspectra.tables.{table}",
-            "config": {key: config[key] for key in self.about("tables", table)["config"]},
-            "dataset": {"name": dataset.name, "source": dataset.source},
-            "convention": self.study.summary.convention,
-            "code": self.code("table.py", f"advspectra.tables.{table}"),
-        }
-
-    @cached_property
-    def figures(self) -> dict[str, Step]:
-        """Files of the runs -> figures/<figure>.{pdf,png,md,json}, and of figures that show how an attack on a network
-        develops, figures/<figure>/<network>-<activation>/depth=<d>/alpha=<a>/<attack>.{...}: a rule for each figure.
-        """
-        return {
-            figure: self._figure_rule(figure) for figure in self.figure_names if figure not in self.noted["figures"]
-        }
-
-    def _figure_rule(self, figure: str) -> Step:
-        developments = self.developments_of(figure)
-        params = {
-            "module": f"advspectra.figures.{figure}",
-            "code": self.code("figure.py", f"advspectra.figures.{figure}"),
-        }
-        if developments is None:
-            return self._figure(f"figure_{figure}", figure, self.shown("figures", figure), params, self._labels(figure))
-        return self._figure(
-            f"figure_{figure}",
-            f"{figure}/{{development}}",
-            lambda wildcards: self.shown_of_development(figure, wildcards.development),
-            params,
-            self._labels(figure),
-            jobs=jobs_by("development", developments),
-        )
-
-    @cached_property
-    def figure_with_note(self) -> Step:
-        return self._figure(
-            "figure_with_note",
-            "{noted}",
-            lambda wildcards: self.shown_with_note("figures", wildcards.noted),
-            {
-                "module": lambda wildcards: f"advspectra.figures.{wildcards.noted.partition('/')[0]}",
-                "note": lambda wildcards: self.note("figures", wildcards.noted),
-                "code": lambda wildcards: self._noted_code("figure.py", "figures", wildcards.noted),
-            },
-            lambda wildcards: self._labels(*wildcards.noted.split("/"))(wildcards),
-            jobs=jobs_by("noted", self.noted["figures"]),
-        )
-
-    def _figure(
-        self, name: str, place: str, runs: Any, params: dict[str, Any], labels: Callable, jobs: tuple[Job, ...] = ({},)
-    ) -> Step:
-        path, caption = f"{self.results}/figures/{place}", self._caption(place.partition("/")[0])
-        return self._step(
-            name,
-            inputs={"runs": runs, "style": self.own("workflow/lib/advspectra/drawing/paper.mplstyle")},
-            outputs={
-                "pdf": f"{path}.pdf",
-                "png": in_snakemakes_report(f"{path}.png", caption=caption, category="Figures", labels=labels),
-                "caption": f"{path}.md",
-                "provenance": f"{path}.json",
-            },
-            params={
-                "figures": self.study.config["figures"],
-                "convention": self.study.summary.convention,
-                **params,
-            },
-            place=f"figures/{place}",
-            jobs=jobs,
-        )
-
-    def _noted_code(self, script: str, kind: str, noted: str) -> dict[str, str]:
-        """Return digests of the code that makes a table or figure with a note: that of its usual script, too."""
-        plugin = f"advspectra.{kind}.{noted.partition('/')[0]}"
-        return {**self.code(script, plugin), **self.code("with_note.py", plugin)}
 
     @cached_property
     def report(self) -> Step:
@@ -269,20 +125,5 @@ class Results(Views):
                 "tables": self.table_names,
                 "code": self.code("report.py"),
             },
-            place="report",
+            stem="report",
         )
-
-    def _caption(self, name: str) -> str | None:
-        """Return the caption of a table or figure in Snakemake's report; one without a caption is shown bare."""
-        name = name.strip("{}")  # of those with a note it is noted.rst
-        return f"../report/{name}.rst" if (self.root / f"workflow/report/{name}.rst").exists() else None
-
-    def _labels(self, name: str, attack: str = "all networks") -> Callable[[Wildcards], dict[str, str]]:
-        """Return what Snakemake's report calls a table or figure: its title, and whose development or which attack it
-        shows.
-        """
-        return lambda wildcards: {
-            "name": title(name),
-            "of": wildcards.get("development", attack),
-            "file": name,
-        }

@@ -19,7 +19,7 @@ class Step:
     inputs, outputs : paths by name, with wildcards in braces; of inputs also functions of the wildcards.
     params : by name values, or functions of the wildcards; `code` are digests of the code that the script runs.
     jobs : the wildcards of each job of the study.
-    place : of the log below logs/ and of the benchmark below benchmarks/.
+    stem : path, without a suffix, of the log below logs/ and of the benchmark below benchmarks/.
     """
 
     name: str
@@ -27,24 +27,24 @@ class Step:
     outputs: Mapping[str, Paths]
     params: Mapping[str, Any]
     results: str
-    place: str
+    stem: str
     jobs: tuple[Job, ...] = ({},)
     resources: Mapping[str, Any] = field(default_factory=dict)
     group: Callable[[Wildcards], str | None] | None = None
 
     @property
     def log(self) -> str:
-        return f"{self.results}/logs/{self.place}.log"
+        return f"{self.results}/logs/{self.stem}.log"
 
     @property
     def benchmark(self) -> str:
-        return f"{self.results}/benchmarks/{self.place}.tsv"
+        return f"{self.results}/benchmarks/{self.stem}.tsv"
 
     @property
     def constraints(self) -> dict[str, str]:
         """Patterns by wildcard: each takes the values of the jobs and no other, so any other target is an error.
 
-        `run` stands before an attack and a checkpoint in a path, and takes the runs that go on with these.
+        `run` stands before an attack and a checkpoint in a path; its pattern takes the runs that have these.
         """
         wildcards = dict.fromkeys(re.findall(r"{(\w+)}", " ".join(self._outputs())))
         patterns = {name: one_of(dict.fromkeys(job[name] for job in self.jobs)) for name in wildcards}
@@ -63,12 +63,12 @@ class Step:
 
 
 def jobs_by(wildcard: str, values: Iterable[str]) -> tuple[Job, ...]:
-    """Return a job for each value of the one wildcard that a rule has."""
+    """A job for each value of the one wildcard that a rule has."""
     return tuple({wildcard: value} for value in values)
 
 
 def one_of(names: Iterable[str]) -> str:
-    """Return a pattern that matches the names and nothing else."""
+    """A pattern that matches the names and nothing else."""
     return "|".join(re.escape(name) for name in names) or "(?!)"
 
 

@@ -47,7 +47,11 @@ class Views(Networks):
         """All figures of the study, below figures/, without their suffix."""
         of = {figure: self.developments_of(figure) for figure in self.figure_names}
         alone = [figure for figure in self.figure_names if of[figure] is None]
-        return [*alone, *self._attack_figures, *(f"{name}/{one}" for name in of for one in of[name] or ())]
+        return [
+            *alone,
+            *self._attack_figures,
+            *(f"{name}/{development}" for name in of for development in of[name] or ()),
+        ]
 
     @cached_property
     def _attack_figures(self) -> list[str]:
@@ -69,7 +73,7 @@ class Views(Networks):
     def files(
         self, kind: str, runs: Iterable[str], attacks: Iterable[str] = (), checkpoints: Collection[str] | None = None
     ) -> list[str]:
-        """Return the files of a kind that runs have: one each, or one for each attack and checkpoint (None: all)."""
+        """The files of a kind that runs have: one each, or one for each attack and checkpoint (None: all)."""
         if kind in ("checkpoints", "predictor"):
             those = [run for run in runs if kind == "checkpoints" or self.study.runs[run].linear]
             return [f"{self.dataset}/{run}/{kind}.h5" for run in those]
@@ -83,7 +87,7 @@ class Views(Networks):
         ]
 
     def shown(self, kind: str, name: str) -> list[str]:
-        """Return the files that a table or figure of the whole study reads, of the runs that it is about."""
+        """The files that a table or figure of the whole study reads, of the runs that it is about."""
         about, summary = self.about(kind, name), self.study.summary
         attacks, checkpoints = ([summary.attack], [summary.checkpoint])
         if about.get("per_state"):
@@ -92,25 +96,25 @@ class Views(Networks):
         return [file for part in about["files"] for file in self.files(part, runs, attacks, checkpoints)]
 
     def shown_of_claims(self, *attacks: str) -> list[str]:
-        """Return the files that claims are answered from: of attacks at the summary's checkpoint, and of those of the
+        """The files that claims are answered from: of attacks at the summary's checkpoint, and of those of the
         claims at all.
         """
         summary, runs = self.study.summary, self.study.runs
         developing = self.study.claims.developing.values()
-        found = [file for kind in ("checkpoints", "predictor") for file in self.files(kind, runs)]
+        files = [file for kind in ("checkpoints", "predictor") for file in self.files(kind, runs)]
         for kind in ("perturbations", "spectra"):
-            found += self.files(kind, runs, [summary.attack, *attacks], [summary.checkpoint])
+            files += self.files(kind, runs, [summary.attack, *attacks], [summary.checkpoint])
         for kind in ("perturbations", "spectra", "lines"):
-            found += self.files(kind, runs, developing)
-        return list(dict.fromkeys(found))
+            files += self.files(kind, runs, developing)
+        return list(dict.fromkeys(files))
 
     def developments_of(self, figure: str) -> list[str] | None:
-        """Return the developments that a figure is drawn for; None for a figure of the whole study."""
+        """The developments that a figure is drawn for; None for a figure of the whole study."""
         about = self.about("figures", figure)
         if "per" not in about:
             return None
-        there = self._developments[about["per"]]
-        return [place for place, (runs, _) in there.items() if self._is_about(about, runs[0])]
+        every = self._developments[about["per"]].items()
+        return [development for development, (runs, _) in every if self._is_about(about, runs[0])]
 
     @cached_property
     def _developments(self) -> dict[str, dict[str, tuple[list[str], str]]]:
@@ -119,50 +123,50 @@ class Views(Networks):
         By attack or lines, <network>-<activation>/depth=<d>/alpha=<a>/<attack> -> the runs, one for each seed, and the
         attack.
         """
-        found: dict[str, dict[str, tuple[list[str], str]]] = {"attack": {}, "lines": {}}
+        developments: dict[str, dict[str, tuple[list[str], str]]] = {"attack": {}, "lines": {}}
         for per, there in (("attack", self.attacked), ("lines", self.lined)):
             for run, attacks in there.items():
                 for attack, checkpoints in attacks.items():
                     if len(checkpoints) > 1:
-                        place = f"{run.rpartition('/')[0]}/{attack}"
-                        found[per].setdefault(place, ([], attack))[0].append(run)
-        return found
+                        development = f"{run.rpartition('/')[0]}/{attack}"
+                        developments[per].setdefault(development, ([], attack))[0].append(run)
+        return developments
 
     def shown_of_development(self, figure: str, development: str) -> list[str]:
-        """Return the files that a figure reads of a development; `transfers` are what those of its attack made."""
+        """The files that a figure reads of a development; `transfers` are what those of its attack made."""
         about = self.about("figures", figure)
         runs, attack = self._developments[about["per"]][development]
         transfers = [transfer.name for transfer in self.study.transfers if transfer.attack == attack]
-        found = []
+        files = []
         for kind in about["files"]:
             if kind == "transfers":
                 for part in ("perturbations", "spectra"):
-                    found += self.files(part, runs, transfers)
+                    files += self.files(part, runs, transfers)
             elif kind == "lines" and about["per"] == "attack":
-                found += self.files("lines", runs, [attack, *transfers])
+                files += self.files("lines", runs, [attack, *transfers])
             else:
-                found += self.files(kind, runs, [attack])
-        return found
+                files += self.files(kind, runs, [attack])
+        return files
 
     def shown_with_note(self, kind: str, noted: str) -> list[str]:
-        """Return the files that a table or figure with a note reads."""
+        """The files that a table or figure with a note reads."""
         name, _, attack = noted.partition("/")
         return [
             file
-            for run, found in self._runs_shown(kind, name, attack).items()
+            for run, shown in self._runs_shown(kind, name, attack).items()
             for part in self.about(kind, name)["files"]
-            for file in self.files(part, [run] if found else [], [found], [self.study.summary.checkpoint])
+            for file in self.files(part, [run] if shown else [], [shown], [self.study.summary.checkpoint])
         ]
 
     def note(self, kind: str, noted: str) -> dict[str, Any]:
-        """Return the arguments of attack_note.noted for a table or figure with a note."""
+        """The arguments of attack_note.noted for a table or figure with a note."""
         name, _, attack = noted.partition("/")
         if attack:
             return {"attack": attack, "others": "none"}
         shown = self._runs_shown(kind, name)
-        lacking = [self.study.runs[run].identity for run, found in shown.items() if found is None]
+        lacking = [self.study.runs[run].identity for run, attack in shown.items() if attack is None]
         networks = [{key: value for key, value in run.items() if key != "seed"} for run in lacking]
-        others = [network for place, network in enumerate(networks) if network not in networks[:place]]
+        others = [network for index, network in enumerate(networks) if network not in networks[:index]]
         return {"attack": self.study.summary.attack, "others": others}
 
     def _is_about(self, about: dict[str, Any], run: str) -> bool:
@@ -170,29 +174,29 @@ class Views(Networks):
         return activation in (about["activations"] or [activation]) and alpha in (about["alphas"] or [alpha])
 
     def _runs_shown(self, kind: str, name: str, attack: str = "") -> dict[str, str | None]:
-        """Return the runs that a table or figure of one attack is about, and the attack that it shows of each, at the
+        """The runs that a table or figure of one attack is about, and the attack that it shows of each, at the
         summary's checkpoint: `attack`, of runs that have it; without it the summary's or, where a run lacks that, its
         first, None without any. Empty for a table or figure of no attack, or of several.
         """
         about, summary = self.about(kind, name), self.study.summary
         if "per" in about or about.get("per_state") or not {"perturbations", "spectra"} & {*about["files"]}:
             return {}
-        wanted = [attack] if attack else [summary.attack, *(one.name for one in self.study.attacks)]
+        wanted = [attack] if attack else [summary.attack, *(other.name for other in self.study.attacks)]
         shown = {
-            run: next((one for one in wanted if summary.checkpoint in self.attacked[run].get(one, ())), None)
+            run: next((name for name in wanted if summary.checkpoint in self.attacked[run].get(name, ())), None)
             for run in self.study.runs
             if self._is_about(about, run)
         }
-        return {run: found for run, found in shown.items() if found or not attack}
+        return {run: name for run, name in shown.items() if name or not attack}
 
     def _falls_back(self, kind: str, name: str) -> bool:
-        return any(found != self.study.summary.attack for found in self._runs_shown(kind, name).values())
+        return any(shown != self.study.summary.attack for shown in self._runs_shown(kind, name).values())
 
     def _compares_several(self, figure: str, runs: Iterable[str]) -> bool:
-        """Return whether runs are of several alphas, if that is what the figure is about."""
+        """Whether runs are of several alphas, if that is what the figure is about."""
         if self.about("figures", figure)["alphas"] is not None:
             return True
         alphas: dict[tuple, set] = {}
         for run in map(self.study.runs.get, runs):
             alphas.setdefault((run.entry.name, run.activation, run.depth), set()).add(run.alpha)
-        return any(len(found) > 1 for found in alphas.values())
+        return any(len(several) > 1 for several in alphas.values())

@@ -1,27 +1,29 @@
-"""What one result says of itself and of what made it, once it is known to be whole; see reader for how it is called."""
+"""What one result says of itself and of what made it, after a check that it is undamaged; job.reader calls it."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from advspectra_study.job import recorded_file, sha256
 from advspectra.files.checks import check_result
 from advspectra.files.hdf5 import DIGEST, content_sha256, open_file
 from advspectra.machine.memory import TooLarge
-from advspectra_study.verify.sealed import NoDigestError, read_sealed
+from advspectra_study.job.origin import recorded_file, sha256
+from advspectra_study.job.reader import DAMAGED, UNREAD
+from advspectra_study.job.sealed import NoDigestError, read_sealed
 
-# what is to be said of a file, besides what made it
-WHOLE, DAMAGED, OUTDATED, UNREAD = "whole", "damaged", "outdated", "unread"
-# what there is to know of what made a file
+# the condition of a file
+WHOLE, OUTDATED = "whole", "outdated"
+# what a result states of its making
 FACTS = ("parameters", "code", "inputs_sha256")
 
 
 def look(path: str) -> tuple[str, dict | str]:
-    """Return WHOLE and what the file says, or DAMAGED, OUTDATED (made by an older version) or UNREAD, and why.
+    """WHOLE and what the file says, or DAMAGED, OUTDATED (made by an older version) or UNREAD, and why.
 
     What it says: `sha256`, by which results made from it know it, and
-    of an HDF5 file FACTS, `sizes` by the letters of its SHAPES, `history_sha256` (None if it states none), `state`, the
-    name and digest of the state that it was made of (None if of none), and of a checkpoints.h5 `states`, its digests;
+    of an HDF5 file FACTS, `sizes` by the letters of its SHAPES, `history_sha256` (None if it states none),
+    `checkpoint`, the name and digest of the checkpoint that it was made from (None if of none), and of a
+    checkpoints.h5 `checkpoints`, its digests;
     of a JSON file FACTS, `settings` for `parameters` in a training.json, and `outputs_sha256`.
     """
     try:
@@ -47,7 +49,7 @@ def look(path: str) -> tuple[str, dict | str]:
 
 
 def digest(name: str) -> tuple[str, str]:
-    """Return WHOLE and the digest of a file that results name as an input; or OUTDATED, UNREAD and why."""
+    """WHOLE and the digest of a file that results name as an input; or OUTDATED, UNREAD and why."""
     try:
         return WHOLE, sha256(recorded_file(name))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -65,18 +67,18 @@ def _of_hdf5(path: str) -> dict:
     for name, value in facts["parameters"].get("identity", {}).items():
         if attributes.get(name) != value:
             raise ValueError(f"{path}: expected the attribute {name} {value}, found {attributes.get(name)}")
-    facts["parameters"].pop("checkpoints", None)  # checkpoints.kept says which states there are
-    state = attributes.get("state_sha256")
-    facts |= {"states": _states(path)} if kind == "checkpoints" else {}
+    facts["parameters"].pop("checkpoints", None)  # checkpoints.kept says which checkpoints there are
+    digest = attributes.get("state_sha256")
+    facts |= {"checkpoints": _checkpoints(path)} if kind == "checkpoints" else {}
     return facts | {
         "sha256": str(attributes[DIGEST]),
         "sizes": {letter: int(size) for letter, size in sizes.items()},
         "history_sha256": attributes.get("history_sha256"),
-        "state": None if state is None else (str(attributes.get("checkpoint", "best")), str(state)),
+        "checkpoint": None if digest is None else (str(attributes.get("checkpoint", "best")), str(digest)),
     }
 
 
-def _states(path: str) -> dict[str, str]:
+def _checkpoints(path: str) -> dict[str, str]:
     with open_file(path) as file:
         return {name: content_sha256(group) for name, group in file["states"].items()}
 

@@ -1,6 +1,6 @@
-"""Which results `snakemake repair` makes anew: those that verify calls damaged or out of date, at that moment.
+"""Which results `snakemake repair` replaces: those that verify calls damaged or out of date at that moment.
 
-They are looked for in a process of its own, which loads what Snakemake's does without: `python -m
+A process of its own looks for them and loads what Snakemake's process does without: `python -m
 advspectra_study.verify.repair` reads the arguments of `verify` as a pickle and writes the files as JSON.
 """
 
@@ -17,7 +17,7 @@ from snakemake.exceptions import WorkflowError
 
 
 def to_repair(folder: str, expected: Mapping[str, Mapping]) -> list[str]:
-    """Return the files of a study to make anew; those made from them follow. RuntimeError if they cannot be found."""
+    """The files of a study to replace; Snakemake adds those made from them. RuntimeError if they cannot be found."""
     command = [*shlex.split(sys.executable), "-m", "advspectra_study.verify.repair"]
     # where Snakemake imports from, too
     paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -25,12 +25,12 @@ def to_repair(folder: str, expected: Mapping[str, Mapping]) -> list[str]:
         command, input=pickle.dumps((folder, dict(expected))), stdout=subprocess.PIPE, env=os.environ | paths
     )
     if done.returncode:
-        raise RuntimeError(f"{folder}: what is damaged could not be found out: exit status {done.returncode}")
+        raise RuntimeError(f"{folder}: the search for damaged results failed: exit status {done.returncode}")
     return json.loads(done.stdout)
 
 
-def make_anew(workflow, folder: str, expected: Mapping[str, Mapping]) -> list[str]:
-    """Have Snakemake make the files of to_repair anew, and return them: `--forcerun` may not take so many.
+def to_replace(workflow, folder: str, expected: Mapping[str, Mapping]) -> list[str]:
+    """Have Snakemake replace the files of to_repair, and return them: they may be too many for `--forcerun`.
 
     workflow : of Snakemake. WorkflowError if they cannot be found.
     """
@@ -43,7 +43,7 @@ def make_anew(workflow, folder: str, expected: Mapping[str, Mapping]) -> list[st
 
 
 def command(arguments: Sequence[str]) -> str:
-    """Return the call of Snakemake that repairs what one with these arguments verifies."""
+    """The call of Snakemake that repairs what one with these arguments verifies."""
     words = list(arguments)
     for index, word in enumerate(words):
         if re.fullmatch(r"(\w+_)?verify", word):

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from advspectra_study.disk import readable, size_on_disk
-from advspectra_study.kept import second_name
+from advspectra_study.run.disk import readable, size_on_disk
+from advspectra_study.run.kept import second_name
 
 
 @dataclass
 class Report:
-    """What was found: paths by what there is to say of them; a dict has a line for each path.
+    """The files of a study by their condition; a dict has a line of text for each path.
 
     `damaged`: also what is missing though something made from it is there. `waiting`: made from what is damaged or
-    outdated. `unread`: what cannot be looked at now, or was made from what cannot. `removable`: all foreign files and
+    outdated. `unread`: what cannot be read now, or was made from what cannot. `removable`: all foreign files and
     leftovers, where a folder holds nothing else the folder.
     """
 
@@ -31,48 +31,48 @@ class Report:
 
     @property
     def to_repair(self) -> list[str]:
-        """The files that must be made anew; Snakemake adds what is made from them."""
+        """The files that must be made again; Snakemake adds the results made from them."""
         return [*self.damaged, *self.outdated]
 
     @property
     def whole(self) -> bool:
-        """Whether there is no file of which anything is wrong, or unknown."""
+        """Whether no file has a known or possible fault."""
         return not (self.damaged or self.outdated or self.waiting or self.unread)
 
     def lines(self, folder: str, repair: str, waiting: int | None = None) -> Iterator[str]:
         """Yield what a person should read.
 
-        repair : the command that makes anew what is damaged or out of date. waiting : name so many files, at most, of
+        repair : the command that replaces what is damaged or out of date. waiting : name so many files, at most, of
         those that wait for others; None for all.
         """
-        yield f"{folder}: {len(self.good)} files are whole, and as the configuration and the code say"
+        yield f"{folder}: {len(self.good)} files are complete and up to date"
         yield f"  {size_on_disk(folder)}"
         for title, found in (
-            ("damaged, or missing though there is what was made from it:", self.damaged),
-            ("made otherwise than the study would now:", self.outdated),
+            ("damaged, or missing although results made from them exist:", self.damaged),
+            ("out of date:", self.outdated),
         ):
             if found:
                 yield f"{len(found)} {title}"
                 yield from (f"  {path}: {why}" for path, why in found.items())
         if self.waiting:
-            yield f"{len(self.waiting)} made from such files; as good as before if those come out the same again:"
+            yield f"{len(self.waiting)} made from such files; still valid if those come out the same:"
             shown = list(self.waiting)[:waiting]
             yield from (f"  {path}: {self.waiting[path]}" for path in shown)
             if len(shown) < len(self.waiting):
                 yield f"  and {len(self.waiting) - len(shown)} more: {folder}/logs/verify.log names them"
         if self.to_repair:
-            yield "to make them anew, and what follows from them; each file stays until the new one is whole:"
+            yield "to make them again, with the results made from them; each file stays until the new one is complete:"
             yield f"  {repair}"
         if self.unread:
-            yield f"{len(self.unread)} cannot be looked at now; nothing is known to be wrong with them:"
+            yield f"{len(self.unread)} cannot be read now; nothing is known to be wrong with them:"
             yield from (f"  {path}: {why}" for path, why in self.unread.items())
         if self.missing:
             yield f"{len(self.missing)} not made yet; snakemake makes them:"
             yield from (f"  {path}" for path in self.missing)
         for title, paths in (
-            ("unfinished, or kept from before; snakemake goes on from there:", self.unfinished),
-            ("no part of the study as it is configured:", self.foreign),
-            ("left by jobs that were killed; of no use any more:", self.leftovers),
+            ("unfinished, or kept from before; snakemake resumes from them:", self.unfinished),
+            ("not part of the study as configured:", self.foreign),
+            ("left by killed jobs; no longer used:", self.leftovers),
         ):
             if paths:
                 yield f"{len(paths)} {title}"
@@ -84,14 +84,14 @@ class Report:
     def add_others(self, folder: str, known: set[str]) -> None:
         """Add the files of the folder that are no results of the study."""
         to_come = [*self.missing, *self.damaged]
-        goes_on = {str(Path(path).with_suffix(".unfinished")) for path in to_come}
+        resumable = {str(Path(path).with_suffix(".unfinished")) for path in to_come}
         kept = {second_name(path) for path in to_come}
         files = sorted(file for file in Path(folder).rglob("*") if not file.is_dir())
         for file in files:
             inside = file.relative_to(folder)
             if str(file) in known or inside.parts[0] in ("logs", "benchmarks"):
                 continue
-            if goes_on & {str(parent) for parent in file.parents} or file in kept:
+            if resumable & {str(parent) for parent in file.parents} or file in kept:
                 self.unfinished.append(str(file))
             elif any(part.startswith(".") or part.endswith(".unfinished") for part in inside.parts):
                 self.leftovers.append(str(file))
@@ -106,5 +106,5 @@ class Report:
 
 
 def _size(*paths: str) -> str:
-    """Return how much disk the files take, for a person."""
+    """How much disk the files take, for a person."""
     return readable(sum(Path(path).lstat().st_size for path in paths))

@@ -1,7 +1,7 @@
-"""Checks the results of a study against themselves, against each other and against the configuration.
+"""Checks all results of a study for damage and staleness.
 
-It needs nothing but the results and the configuration: not what Snakemake remembers in .snakemake/. Of a file that has
-been looked at there stays what the next ones need: its digest, and of a checkpoints.h5 those of its states.
+It needs only the results and the configuration, not what Snakemake remembers in .snakemake/. After a file is checked,
+what the next ones need stays in memory: its digest, and of a checkpoints.h5 those of its checkpoints.
 """
 
 import hashlib
@@ -11,30 +11,30 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from advspectra_study.job import recorded_name
-from advspectra_study.verify.one_file import DAMAGED, OUTDATED, UNREAD, WHOLE, digest, look
-from advspectra_study.verify.reader import Reader
+from advspectra_study.job.origin import recorded_name
+from advspectra_study.job.reader import DAMAGED, UNREAD, Reader
+from advspectra_study.verify.one_file import OUTDATED, WHOLE, digest, look
 from advspectra_study.verify.report import Report
 
-# besides those of one_file
+# conditions besides those of one_file
 WAITING, MISSING = "waiting", "missing"
-# of inputs that may be newer than what was made of them: a state of the network is known by its own digest
+# of inputs that may be newer than what was made of them: each checkpoint has a digest of its own
 REPLACEABLE = ("checkpoints.h5", "checkpoints.kept")
 # sizes that all files of a study share, by the letters that a kind of file has for them
 FORM = {"images": "CHWK", "perturbations": "CHWK", "spectra": "HW", "predictor": "CHW"}
-# what is to be said of a file by its input, the worst first; and what of that input
+# the condition of a file by that of its input, the worst first; and that of the input in words
 GRAVITY = (OUTDATED, UNREAD, WAITING, WHOLE)
 IN_WORDS = {
     DAMAGED: "is damaged",
-    OUTDATED: "is made otherwise than the study would now",
+    OUTDATED: "is out of date",
     MISSING: "is missing",
-    UNREAD: "cannot be looked at now",
+    UNREAD: "cannot be read now",
 }
 EMPTY = hashlib.sha256().hexdigest()  # of the files in checkpoints.kept
 
 
 def verify(folder: str, expected: Mapping[str, Mapping]) -> Report:
-    """Return what is to be said of the results of a study.
+    """A report on the results of a study.
 
     folder : results/<study>. expected : for each file of the study, in the order in which they are made, the
     `parameters`, the `code` and the `inputs` that make it; of a training.json `settings` for parameters.
@@ -66,12 +66,12 @@ class _Study:
         self.needed: dict[str, str] = {}  # a missing file -> what was made from it, or with it
         self._roots: dict[str, str] = {}  # a file -> the one to blame for what is said of it, if that is another one
         self._digests: dict[str, str] = {}
-        self._trainings: dict[str, dict] = {}  # a checkpoints.h5 -> its states and history_sha256
+        self._trainings: dict[str, dict] = {}  # a checkpoints.h5 -> its checkpoints and history_sha256
         self._form: dict[str, int] = {}
         self._last: tuple[str, tuple] = ("", ())  # the last JSON file that was looked at, and what was found
 
     def judge(self, path: str) -> tuple[str, str]:
-        """Return WHOLE, or another status and why."""
+        """WHOLE, or another status and why."""
         status, why = self._judge(path)
         if status != WHOLE:
             self.statuses[path] = status
@@ -92,15 +92,15 @@ class _Study:
             return self._as_stated(path, found["sha256"], made_with)
         if why := self._other_form(path, found.get("sizes", {})):
             return DAMAGED, why
-        if "states" in found:
-            self._trainings[path] = {name: found[name] for name in ("states", "history_sha256")}
+        if "checkpoints" in found:
+            self._trainings[path] = {name: found[name] for name in ("checkpoints", "history_sha256")}
         self._digests[path] = found["sha256"]
         for other in (*found["inputs_sha256"], *found.get("outputs_sha256", ())):
             if self.statuses.get(other) == MISSING:
                 self.needed.setdefault(other, path)
         if why := _difference(self._expected[path], found):
             return OUTDATED, why
-        return min(self._inputs(path, found["inputs_sha256"]), self._state(path, found), key=_gravity)
+        return min(self._inputs(path, found["inputs_sha256"]), self._checkpoint(path, found), key=_gravity)
 
     def _look(self, path: str) -> tuple:
         if not path.endswith(".json"):
@@ -130,13 +130,13 @@ class _Study:
         return WHOLE, ""
 
     def _stated(self, made_with: str, path: str, facts: Mapping | None = None) -> str | None:
-        """Return the digest that a file states of another; None if it knows none."""
+        """The digest that a file states of another; None if it knows none."""
         facts = facts or self._trainings[made_with]
         if made_with.endswith(".json"):
             return facts["outputs_sha256"].get(path)
         if Path(path).name == "history.csv":
             return facts["history_sha256"]
-        return EMPTY if Path(path).name in facts["states"] else None
+        return EMPTY if Path(path).name in facts["checkpoints"] else None
 
     def _other_form(self, path: str, sizes: Mapping[str, int]) -> str:
         for letter in FORM.get(Path(path).stem, "") if path.endswith(".h5") else "":
@@ -173,19 +173,19 @@ class _Study:
             self._digests[name] = found if status == WHOLE else status
         return self._digests[name]
 
-    def _state(self, path: str, found: Mapping) -> tuple[str, str]:
-        """Judge a file by the state of the network that it was made of: is it the one that there is now?"""
-        if found.get("state") is None:
+    def _checkpoint(self, path: str, found: Mapping) -> tuple[str, str]:
+        """Judge a file by the checkpoint that it was made from: is it the present one?"""
+        if found.get("checkpoint") is None:
             return WHOLE, ""
-        state, made_of = found["state"]
+        checkpoint, made_from = found["checkpoint"]
         names = [f"{parent}/checkpoints.h5" for parent in Path(path).parents]
         checkpoints = next((name for name in names if name in self._expected), "a checkpoints.h5")
         if checkpoints in self._trainings:
-            if self._trainings[checkpoints]["states"].get(state) == made_of:
+            if self._trainings[checkpoints]["checkpoints"].get(checkpoint) == made_from:
                 return WHOLE, ""
-            return OUTDATED, f"made of another state {state!r} than the one in {checkpoints}"
+            return OUTDATED, f"made from another checkpoint {checkpoint!r} than the one in {checkpoints}"
         status = self.statuses.get(checkpoints, MISSING)
-        return self._blame(path, checkpoints, "made of a state in", status)
+        return self._blame(path, checkpoints, "made from a checkpoint in", status)
 
 
 def _gravity(judgement: tuple[str, str]) -> int:
@@ -193,7 +193,7 @@ def _gravity(judgement: tuple[str, str]) -> int:
 
 
 def _made_with(path: str) -> str:
-    """Return the file, of the same job, that states the digest of this one; "" of a file that states its own."""
+    """The file, of the same job, that states the digest of this one; "" of a file that states its own."""
     file = Path(path)
     if file.suffix in (".h5", ".json"):
         return ""
@@ -203,7 +203,7 @@ def _made_with(path: str) -> str:
 
 
 def _difference(expected: Mapping, made_by: Mapping) -> str:
-    """Return in what a file differs from what the study would make; "" if in nothing."""
+    """In what a file differs from what the study would make; "" if in nothing."""
     expected = json.loads(json.dumps(expected))  # as it stands in a file
     inputs = {recorded_name(path) for path in expected["inputs"]}
     if changed := sorted(inputs ^ set(made_by["inputs_sha256"])):
@@ -218,5 +218,5 @@ def _difference(expected: Mapping, made_by: Mapping) -> str:
 
 
 def _differ(one: Mapping, other: Mapping, key: str) -> bool:
-    """Return whether a key is in one of the two alone, or has another value there: null is not the same as nothing."""
+    """Whether a key is in one of the two alone, or has another value there: null is not the same as nothing."""
     return (key in one) != (key in other) or one.get(key) != other.get(key)

@@ -25,7 +25,7 @@ def quote_python() -> None:
 
 
 def gpus(device: str) -> int:
-    """Return how many GPUs a job on `device` (auto, cuda, mps, cpu) takes: one, or none on the CPU."""
+    """How many GPUs a job on `device` (auto, cuda, mps, cpu) takes: one, or none on the CPU."""
     nvidia = Path("/dev/nvidiactl").exists()  # without importing torch, which takes seconds
     return int(device in ("cuda", "mps") or (device == "auto" and nvidia))
 
@@ -47,7 +47,7 @@ def require_device(device: str, workflow) -> None:
 
 
 def lacks(device: str) -> bool:
-    """Return whether this machine certainly lacks a device (auto, cuda, mps, cpu): its system has no driver of it."""
+    """Whether this machine certainly lacks a device (auto, cuda, mps, cpu): its system has no driver of it."""
     # NVIDIA, AMD (which PyTorch calls cuda too), Windows' subsystem for Linux, Jetson
     drivers = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "/dev/nvmap")
     if device == "cuda":

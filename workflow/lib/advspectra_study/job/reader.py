@@ -1,4 +1,4 @@
-"""Reads files in a process of its own, so that one on which a library crashes, or never ends, costs one line.
+"""Reads files in a process of its own, so that a file on which a library crashes, or never ends, costs one line.
 
 A damaged HDF5 file can send the HDF5 library into a loop in which it heeds nothing, or end its process.
 """
@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from advspectra_study.verify.one_file import DAMAGED, UNREAD
-
+# the condition of a file that a library cannot read, and of one that the system cannot read now
+DAMAGED, UNREAD = "damaged", "unread"
 # of a processor, which may be used for one file: a digest takes a hundredth of that
 SECONDS = 8
 BYTES_PER_SECOND = 4e6
@@ -22,7 +22,7 @@ PATIENCE = 60
 
 
 class Reader:
-    """Calls functions of a path, which return what is to be said of the file and more of it, in a child process.
+    """Calls functions of a path, which return the condition of the file and facts about it, in a child process.
 
     A context manager. The child is started with the first call, and again after one that it did not survive.
     """
@@ -39,7 +39,7 @@ class Reader:
         self._stop()
 
     def __call__(self, function: Callable[[str], tuple], path: str) -> tuple:
-        """Return function(path); DAMAGED or UNREAD, and why, if that does not come to an end."""
+        """The value of function(path); DAMAGED or UNREAD, and why, if that does not come to an end."""
         if self._child is None:
             self._start()
         size = os.stat(path).st_size if os.path.exists(path) else 0

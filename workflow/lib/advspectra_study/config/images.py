@@ -14,7 +14,7 @@ from advspectra_study.config.channels import channel_faults
 from advspectra_study.config.faults import Fault
 from advspectra_study.config.load import ConfigError, load_config
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def require_fit(raw: Mapping[str, Any], path: str | Path) -> None:
@@ -25,7 +25,7 @@ def require_fit(raw: Mapping[str, Any], path: str | Path) -> None:
 
 
 def image_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
-    """Return what a valid config asks of its images that they cannot give."""
+    """What a valid config asks of its images that they cannot give."""
     count = _trained_on(config, len(images.train_labels))
     if count is None:
         text = f"found {config['training']['selection']['held_out_fraction']}, which leaves one part of "
@@ -38,7 +38,7 @@ def image_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
 
 
 def _trained_on(config: Mapping[str, Any], count: int) -> int | None:
-    """Return how many images are left to train on, None if none is left or none is held out that should be."""
+    """How many images are left to train on, None if none is left or none is held out that should be."""
     selection = config["training"]["selection"]
     if selection["by"] != "held_out":
         return count
@@ -94,7 +94,7 @@ def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> 
 
 
 def _forward_fault(architecture: str, about: dict[str, Any], count: int) -> str:
-    """Return why a network cannot be trained on batches of `count` images; empty if it can."""
+    """Why a network cannot be trained on batches of `count` images; empty if it can."""
 
     def forward() -> None:
         network = build_network(architecture, alpha=1, alpha_scaling="plain", seed=0, **about)

@@ -1,7 +1,7 @@
 """What the files hold that a study's images are read from: digests that tell whether they have changed.
 
 A digest is of names and content, not of times: a touched file is the same. To read nothing twice, a digest is kept
-together with the sizes and times of the files that it is of, and computed anew only when one of those differs.
+together with the sizes and times of the files that it is of, and computed again only when one of those differs.
 Nothing here imports numpy or h5py: snakemake reads it each time. Paths are bytes here, UTF-8 in every locale, as they
 are for the jobs.
 """
@@ -28,15 +28,15 @@ Entry = tuple[tuple[bytes, ...], bytes, os.stat_result]
 
 
 def read_paths(dataset: Mapping, library: Path) -> list[str]:
-    """Return the files and folders that a data set's source says that it reads, as the configuration writes them."""
+    """The files and folders that a data set's source says that it reads, as the configuration writes them."""
     names = spec("datasets", dataset["source"], library).get("reads", ())
     return [path for name in names if (path := dataset["options"][name]) is not None]
 
 
 def images_params(dataset: Mapping, code: Mapping, *, images: Path, library: Path, say: Callable[[str], None]) -> dict:
-    """Return what makes images.h5: `source`, `options`, `code`, and `data`, the digest of each path that is read.
+    """What makes images.h5: `source`, `options`, `code`, and `data`, the digest of each path that is read.
 
-    Where the data are gone and images.h5 is there, that is what made it then, so that a study goes on from it.
+    Where the data are gone and images.h5 is there, that is what made it then, so that a study continues with it.
     images : images.h5, which need not exist. say : called with a line that a user should read.
     ValueError if the data are gone and images.h5 was made with another source or other options.
     """
@@ -46,17 +46,17 @@ def images_params(dataset: Mapping, code: Mapping, *, images: Path, library: Pat
     if gone and images.exists() and (made := _made_by(images)):
         if any(made["parameters"].get(name) != value for name, value in wanted.items()):
             raise ValueError(
-                f"{images} was made with another source or other options, and {gone[0]}, of which it would be made "
-                "anew, is not there or cannot be read: put that back, or the options"
+                f"{images} was made with another source or other options, and {gone[0]}, from which it would be made "
+                "again, is not there or cannot be read: put that back, or the options"
             )
-        say(f"{gone[0]} is not there or cannot be read: the study goes on from {images}, as that was made")
+        say(f"{gone[0]} is not there or cannot be read: the study continues with {images}, as that was made")
         return {**made["parameters"], "code": made["code"]}
     there = {path: digest for path, digest in data.items() if digest is not None}
     return {**wanted, **({"data": there} if there else {}), "code": code}
 
 
 def _made_by(images: Path) -> dict[str, dict]:
-    """Return the parameters and the code that made images.h5; {} if it does not say so or cannot be read."""
+    """The parameters and the code that made images.h5; {} if it does not say so or cannot be read."""
     import h5py  # not above: half a second that is needed only where the data are gone
 
     try:
@@ -67,17 +67,17 @@ def _made_by(images: Path) -> dict[str, dict]:
 
 
 def digest_of(path: str, *, say: Callable[[str], None], kept: Path = KEPT) -> str | None:
-    """Return the SHA-256 of a file, or of the names and contents in a folder; None if there is nothing to read.
+    """The SHA-256 of a file, or of the names and contents in a folder; None if there is nothing to read.
 
     In a folder what is_litter says does not count. An empty folder is nothing: a file system that is not mounted
     looks like that. say : called with a line when the reading takes long. kept : where digests are kept.
     """
     try:
-        place = path.encode("utf-8", "surrogateescape")
-        entries = list(_entries(place))
+        encoded = path.encode("utf-8", "surrogateescape")
+        entries = list(_entries(encoded))
         if not entries:
             return None
-        key, state = os.path.abspath(place).decode("utf-8", "surrogateescape"), _state(entries)
+        key, state = os.path.abspath(encoded).decode("utf-8", "surrogateescape"), _state(entries)
         known = _known(kept)
         match known.get(key):
             case [before, digest] if before == state:
@@ -88,7 +88,7 @@ def digest_of(path: str, *, say: Callable[[str], None], kept: Path = KEPT) -> st
         start = time.time()
         digest = _content(entries)
         changed = max(about.st_ctime for _, _, about in entries)
-        if start - changed > SAME_TIME and _state(list(_entries(place))) == state:
+        if start - changed > SAME_TIME and _state(list(_entries(encoded))) == state:
             _keep(kept, known | {key: [state, digest]})
         return digest
     except OSError:
@@ -118,12 +118,12 @@ def _inside(folder: bytes, parts: tuple[bytes, ...], around: set[tuple[int, int]
             continue
         if stat.S_ISREG(about.st_mode):
             yield (*parts, entry.name), entry.path, about
-        elif stat.S_ISDIR(about.st_mode) and (place := (about.st_dev, about.st_ino)) not in around:
-            yield from _inside(entry.path, (*parts, entry.name), around | {place})
+        elif stat.S_ISDIR(about.st_mode) and (folder_id := (about.st_dev, about.st_ino)) not in around:
+            yield from _inside(entry.path, (*parts, entry.name), around | {folder_id})
 
 
 def _state(entries: list[Entry]) -> str:
-    """Return a digest of names, sizes and times; that of the last change cannot be set back, unlike that of content."""
+    """A digest of names, sizes and times; that of the last change cannot be set back, unlike that of content."""
     digest = hashlib.sha256()
     for parts, _, about in entries:
         facts = about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino
@@ -132,7 +132,7 @@ def _state(entries: list[Entry]) -> str:
 
 
 def _content(entries: list[Entry]) -> str:
-    """Return the SHA-256 of a file; of a folder that of the names and digests of its files, as image_folder has it."""
+    """The SHA-256 of a file; of a folder that of the names and digests of its files, as image_folder has it."""
     whole = hashlib.sha256()
     for parts, path, _ in entries:
         with open(path, "rb") as file:
@@ -145,10 +145,10 @@ def _content(entries: list[Entry]) -> str:
 
 def _known(kept: Path) -> dict[str, list[str]]:
     try:
-        found = json.loads(kept.read_text(encoding="utf-8"))
+        known = json.loads(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return known if isinstance(known, dict) else {}
 
 
 def _keep(kept: Path, known: Mapping[str, list[str]]) -> None:

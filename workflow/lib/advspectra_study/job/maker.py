@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from advspectra.files import hdf5
-from advspectra_study.kept import keep
+from advspectra_study.run.kept import keep
 
 
 class Maker:
@@ -32,7 +32,7 @@ class Maker:
         self._standing = {path: _version(path) for path in map(Path, outputs)}
 
     def may_name(self, temporary: Path, path: Path) -> bool:
-        """Return whether a new file should take the name `path`: not if the same bytes stand there.
+        """Whether a new file should take the name `path`: not if a file of the same bytes has it.
 
         ValueError if another process has begun to make it since this one did, or has made it.
         """
@@ -80,9 +80,9 @@ def making(outputs) -> Iterator[None]:
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another one of the same name; None if there is none."""
+    """What tells a file from another one of the same name; None if there is none."""
     try:
-        found = path.stat()
+        about = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return about.st_mtime_ns, about.st_size

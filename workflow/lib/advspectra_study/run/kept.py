@@ -1,8 +1,9 @@
-"""Results that a run is about to make anew: kept until the new ones are whole, and given back if they never are.
+"""Results that a run is about to replace: kept until the new ones are complete, and given back if they never are.
 
 Snakemake (9.27) removes the outputs of a job before it starts it, and remembers one that failed as if it had made
 them. So each output gets a second name beside its own, a hard link, which takes no room: `.<name>.kept`. The job that
-has made it anew removes that name. In the end what was not made anew gets its own name back, and Snakemake its memory.
+has replaced it removes that name. In the end each output that was not replaced gets its own name back, and Snakemake
+its memory.
 """
 
 import os
@@ -11,13 +12,13 @@ from pathlib import Path
 
 
 def second_name(path: str | Path) -> Path:
-    """Return the name under which a result is kept while it is made anew."""
+    """The name under which a result is kept while a job replaces it."""
     path = Path(path)
     return path.with_name(f".{path.name}.kept")
 
 
 def forget(paths) -> None:
-    """Remove the second names of results: they have been made anew, or were not touched."""
+    """Remove the second names of results that were replaced or not touched."""
     for path in paths:
         second_name(path).unlink(missing_ok=True)
 
@@ -31,7 +32,7 @@ def take_back(paths) -> None:
 
 
 class Kept:
-    """The results that the jobs of one run of Snakemake are about to make anew."""
+    """The results that the jobs of one run of Snakemake are about to replace."""
 
     def __init__(self):
         self._jobs = []
@@ -47,7 +48,7 @@ class Kept:
                     self._records[output] = workflow.persistence.metadata(output)
 
     def give_back(self, workflow) -> None:
-        """Give what was not made anew its name back, and drop the second names of the rest. After the last job."""
+        """Give results that were not replaced their names back; remove all other second names. After the last job."""
         memory = workflow.persistence
         for job in self._jobs:
             if all(Path(output).exists() for output in job.output):

@@ -11,7 +11,7 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def size_on_disk(folder: str | Path) -> str:
-    """Return the size of all files in results/<study>, and of each kind that is a hundredth or more of it, in words.
+    """The size of all files in results/<study>, and of each kind that is a hundredth or more of it, in words.
 
     An HDF5 file goes by its name, one in a folder of FOLDERS by that, all else is `others`.
     """
@@ -27,7 +27,7 @@ def size_on_disk(folder: str | Path) -> str:
 
 
 def readable(size: float) -> str:
-    """Return a number of bytes with three digits and a decimal unit, "41.2 MB"."""
+    """A number of bytes with three digits and a decimal unit, "41.2 MB"."""
     for unit in UNITS:
         if size < 999.5 or unit == UNITS[-1]:
             return f"{size:.3g} {unit}"
@@ -35,12 +35,12 @@ def readable(size: float) -> str:
 
 
 def lacks_room(text: str) -> bool:
-    """Return whether an error says that a disk is full."""
+    """Whether an error says that a disk is full."""
     return any(os.strerror(number) in text for number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def full_disks(folders: Iterable[str | Path]) -> str:
-    """Return which disks of the folders have no room, in words: less than 1 MB, or no number for another file."""
+    """Which disks of the folders have no room, in words: less than 1 MB, or no number for another file."""
     absolute = [Path(folder).absolute() for folder in folders]
     places = [next(path for path in (folder, *folder.parents) if path.exists()) for folder in absolute]
     said = []

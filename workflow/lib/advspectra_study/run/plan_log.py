@@ -15,7 +15,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from advspectra_study.config.faults import escaped
-from advspectra_study.disk import full_disks, lacks_room
+from advspectra_study.run.disk import full_disks, lacks_room
 
 LONGEST_LIST = 3  # files that are named; of a longer list the first and the last
 LONGEST_VALUE = 40  # characters of a value that is shown as it is
@@ -24,8 +24,8 @@ LONGEST_VALUE = 40  # characters of a value that is shown as it is
 class PlanLog(logging.Filter):
     """Shortens the records of jobs; adds the work of all jobs to their statistics, and what is left to the progress.
 
-    dag : returns the jobs of the workflow, once they are known. seconds : estimates a job on one core. What is left is
-    estimated anew from the jobs that are done: those of a rule took some multiple of their estimates.
+    dag : returns the jobs of the workflow, once they are known. seconds : estimates a job on one core. The rest is
+    estimated again from the jobs that are done: the jobs of a rule took some multiple of their estimates.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class PlanLog(logging.Filter):
         return True
 
     def _jobs(self) -> dict[int, Any]:
-        """Return the jobs that run, or have run, by their numbers."""
+        """The jobs that run, or have run, by their numbers."""
         if self.dag() is None:
             return {}
         return {self.dag().jobid(job): job for job in self.dag().needrun_jobs(exclude_finished=False)}
@@ -97,13 +97,13 @@ def _kind(job: Any) -> str:
 
 
 def shortened(files: Collection[str]) -> list[str]:
-    """Return a list of files; of a long one the first, how many there are more, and the last."""
+    """A list of files; of a long one the first, how many there are more, and the last."""
     files = list(files)
     return files if len(files) <= LONGEST_LIST else [files[0], f"({len(files) - 2} more)", files[-1]]
 
 
 def reason_in_words(reason: str, change: Any, output: Collection[str]) -> str:
-    """Return why a job runs, with short lists of files and, of params, the names of what changed.
+    """Why a job runs, with short lists of files and, of params, the names of what changed.
 
     reason : of Snakemake. change : its ParamsChange, which stands in the reason; None or false without one. output :
     what the job makes: if all of it is missing, neither it nor what is made before it is named again.
@@ -124,7 +124,7 @@ def reason_in_words(reason: str, change: Any, output: Collection[str]) -> str:
 
 
 def params_in_words(old: Collection[str], new: Collection[str]) -> list[str]:
-    """Return what differs between values of params, as Snakemake keeps them: text that Python can read.
+    """What differs between values of params, as Snakemake keeps them: text that Python can read.
 
     A mapping is compared with the one that has most of its keys, and what differs goes by its innermost key.
     """
@@ -173,7 +173,7 @@ def _shown(value: Any) -> str:
 
 
 def work(seconds: float) -> str:
-    """Return seconds of one core in words: "50 core-seconds", "40 core-minutes", "3.2 or 120 core-hours"."""
+    """Seconds of one core in words: "50 core-seconds", "40 core-minutes", "3.2 or 120 core-hours"."""
     for unit, size in (("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             number = seconds / size

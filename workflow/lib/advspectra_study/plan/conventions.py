@@ -8,13 +8,13 @@ from advspectra_study.study import Study
 
 
 def conventions_of(study: Study) -> dict[str, Any]:
-    """Return the convention of the spectra, and the attack or transfer for each part that one has in claims."""
+    """The convention of the spectra, and the attack or transfer for each part that one has in claims."""
     parts = {"final": study.summary.attack} | study.claims.developing
     return {"spectra": study.summary.convention, "attacks": parts}
 
 
 def audited_attacks(study: Study) -> dict[str, str]:
-    """Return, for each attack of claims.audit, in which settings it differs from summary.attack."""
+    """For each attack of claims.audit, in which settings it differs from summary.attack."""
     entries = {attack["name"]: dict(_settings(attack)) for attack in study.config["attacks"]}
     own = entries[study.summary.attack]
     return {

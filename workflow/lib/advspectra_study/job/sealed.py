@@ -1,4 +1,4 @@
-"""JSON files that state the digest of their own content, as HDF5 results do: a changed one is known by itself."""
+"""JSON files that state the digest of their own content, as HDF5 results do, so that a changed file is found out."""
 
 import hashlib
 import json
@@ -13,14 +13,14 @@ class NoDigestError(ValueError):
 
 
 def sealed(facts: Mapping) -> str:
-    """Return the text of a JSON file: the facts, and as DIGEST the SHA-256 of what it would be without."""
+    """The text of a JSON file: the facts, and as DIGEST the SHA-256 of what it would be without."""
     digest = hashlib.sha256(_text(facts).encode()).hexdigest()
     # as a file gives them back: keys are texts
     return _text({**json.loads(_text(facts)), DIGEST: digest})
 
 
 def read_sealed(path: str | Path) -> dict:
-    """Return the facts in a JSON file; ValueError, naming the file, unless it is to the letter what `sealed` made.
+    """The facts in a JSON file; ValueError, naming the file, unless it is to the letter what `sealed` made.
 
     NoDigestError if it states no digest. OSError if it cannot be read now.
     """
@@ -28,7 +28,7 @@ def read_sealed(path: str | Path) -> dict:
         text = Path(path).read_bytes().decode()
         facts = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: expected JSON, found what cannot be read as such ({error})") from error
+        raise ValueError(f"{path}: invalid JSON ({error})") from error
     if not isinstance(facts, dict):
         raise ValueError(f"{path}: expected a JSON object, found a {type(facts).__name__}")
     if facts.pop(DIGEST, None) is None:

@@ -1,0 +1,153 @@
+"""The entries of a study's configuration, typed and not to be changed.
+
+A checkpoint of a network's training has a name: "best", "step=<n>" or "epoch=<n>". Nothing here imports numpy or torch:
+snakemake reads it each time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from advspectra_study.numbers import number
+
+Data = Mapping[str, Any]
+Chosen = Literal["all"] | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The images: what they are called, the module of advspectra.datasets that has them, and its options."""
+
+    name: str
+    source: str
+    options: Data
+
+
+@dataclass(frozen=True)
+class Network:
+    """An entry of `networks`: one architecture, in each of its activations, depths, alphas and seeds.
+
+    checkpoints : the names of those that its training keeps.
+    """
+
+    name: str
+    architecture: str
+    options: Data
+    activations: tuple[str, ...]
+    depths: tuple[int, ...]
+    alphas: tuple[int | float, ...]
+    seeds: tuple[int, ...]
+    learning_rate: float | Literal["search"]
+    checkpoints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained network: an entry of `networks` with one activation, depth, alpha and seed."""
+
+    entry: Network
+    activation: str
+    depth: int
+    alpha: int | float
+    seed: int
+
+    @cached_property
+    def folder(self) -> str:
+        """Its folder below results/<study>/<dataset>/, without a slash at either end."""
+        scale = f"depth={number(self.depth)}/alpha={number(self.alpha)}"
+        return f"{self.entry.name}-{self.activation}/{scale}/seed={number(self.seed)}"
+
+    @property
+    def identity(self) -> dict[str, str | int | float]:
+        """What tells it from the other runs of a study on the same images: attributes of each of its files."""
+        names = ("activation", "depth", "alpha", "seed")
+        return {"network": self.entry.name} | {name: getattr(self, name) for name in names}
+
+    @property
+    def linear(self) -> bool:
+        return self.activation == "linear"
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An entry of `attacks`.
+
+    family : the module of advspectra.attacks. attempts : how often it runs on each image, as plugins.attempts says.
+    """
+
+    name: str
+    family: str
+    options: Data
+    images: int
+    batch_size: int
+    simplified: bool
+    networks: Chosen
+    checkpoints: Chosen
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """An entry of `transfers`: perturbations that an attack found on one checkpoint, tried on others."""
+
+    name: str
+    attack: str
+    found_on: str
+    networks: Chosen
+    checkpoints: Chosen
+
+
+@dataclass(frozen=True)
+class Lines:
+    """An entry of `lines`: about an attack or a transfer, from each of its checkpoints or from some."""
+
+    attack: str
+    networks: Chosen
+    checkpoints: Chosen
+    images: int
+    exact_images: int
+    samples: int
+    stretch_limit: int | float
+
+    @property
+    def name(self) -> str:
+        return self.attack
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The attack, checkpoint and convention of tables and figures that show one."""
+
+    attack: str
+    checkpoint: str
+    convention: str
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How jobs compute; save_every : seconds between two times that unfinished work is saved."""
+
+    device: str
+    threads: int
+    save_every: int
+    precision: str
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What claims are answered from: by the names of attacks and transfers, None for none."""
+
+    snapshots: str | None
+    transfer: str | None
+    minimal: str | None
+    audit: tuple[str, ...]
+    beside: tuple[str, ...]
+    remarks: tuple[str, ...]
+    files: tuple[str, ...] | None
+
+    @property
+    def developing(self) -> dict[str, str]:
+        """The attacks and transfers that are shown on several checkpoints, by their part in the claims."""
+        parts = {part: getattr(self, part) for part in ("snapshots", "transfer", "minimal")}
+        return {part: attack for part, attack in parts.items() if attack}
