@@ -4,17 +4,14 @@ import os
 
 import numpy as np
 import pytest
+from synthetic_results import random_line, write_lines, write_perturbations, write_predictor, write_spectra
 
 from advspectra.files import results as result_files
 from advspectra.files.checkpoints import Checkpoint, Training, load_network, read_origin, write_checkpoints
 from advspectra.files.hdf5 import open_checked
 from advspectra.files.images import ImageSet, read_images, write_images
-from advspectra.files.lines import ABOUT, write_lines
-from advspectra.files.perturbations import read_perturbations, write_perturbations
-from advspectra.files.predictors import write_predictor
-from advspectra.files.spectra import write_spectra
+from advspectra.files.perturbations import read_perturbations
 from advspectra.networks.build import build_network
-from advspectra.perturb import Perturbations
 
 FORM = {
     "architecture": "fully_connected",
@@ -39,14 +36,6 @@ class Evil:
         return os.mkdir, (str(self.folder),)
 
 
-def perturbations() -> Perturbations:
-    whole = {name: np.arange(6) % 4 for name in ("image", "label", "clean_prediction", "adversarial_prediction")}
-    logits = {name: RNG.normal(size=(6, 4)).astype(np.float32) for name in ("clean_logits", "adversarial_logits")}
-    norms = {name: RNG.random(6) for name in ("l1", "l2", "linf")}
-    delta = RNG.normal(size=(6, 3, 8, 8)).astype(np.float32)
-    return Perturbations(perturbation=delta, success=np.ones(6, dtype=bool), **whole, **logits, **norms)
-
-
 def make_images(path):
     pixels, labels = RNG.integers(0, 256, (4, 3, 8, 8), dtype=np.uint8), np.array([0, 1, 0, 1])
     write_images(path, ImageSet(pixels, labels, pixels, labels, ("cat", "dog"), {"source": "made up"}))
@@ -60,22 +49,21 @@ def make_checkpoints(path):
     write_checkpoints(path, training, architecture=FORM, attributes=IDENTITY)
 
 
+def make_perturbations(path):
+    delta = RNG.normal(size=(6, 3, 8, 8)).astype(np.float32)
+    write_perturbations(path, STATE, delta, np.ones(6, dtype=bool), classes=4)
+
+
 def make_spectra(path):
-    settings = {"conventions": ["paper"], "images": "all", "angular_bins": 12}
-    arrays = {name: getattr(perturbations(), name) for name in ("perturbation", "success", "image")}
-    write_spectra(path, **arrays, **settings, attributes=STATE)
+    write_spectra(path, STATE, delta=RNG.normal(size=(6, 3, 8, 8)).astype(np.float32))
 
 
 def make_predictor(path):
-    beta = RNG.normal(size=(4, 3, 8, 8))
-    write_predictor(path, beta=beta, rescaled=beta, intercept=np.zeros(4), attributes=IDENTITY)
+    write_predictor(path, IDENTITY, RNG.normal(size=(4, 3, 8, 8)))
 
 
 def make_lines(path):
-    ends = dict.fromkeys(("adversarial", "random", "boundary"), dict.fromkeys(ABOUT, np.zeros(3)))
-    images = dict.fromkeys(("image", "label", "correct", "success"), np.zeros(3))
-    settings = {"exact_images": 3, "samples": 201, "stretch_limit": 2.0}
-    write_lines(path, images=images, lines=ends, attributes=STATE | settings)
+    write_lines(path, STATE, {end: random_line(RNG, 3, 1.0) for end in ("adversarial", "random", "boundary")})
 
 
 def in_a_table(kind, *arguments):
@@ -91,7 +79,7 @@ def in_a_table(kind, *arguments):
 MAKE = {
     "images": make_images,
     "checkpoints": make_checkpoints,
-    "perturbations": lambda path: write_perturbations(path, perturbations(), attributes=STATE),
+    "perturbations": make_perturbations,
     "spectra": make_spectra,
     "predictor": make_predictor,
     "lines": make_lines,
