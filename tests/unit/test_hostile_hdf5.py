@@ -18,7 +18,7 @@ from advspectra.machine import memory
 @every_reader
 def test_good_files_are_read(tmp_path, reader):
     path, read, _ = write(tmp_path, reader)
-    read(path)
+    assert read(path) is not None
 
 
 def another_file(file):
