@@ -81,10 +81,10 @@ def test_faults_of_attacks_are_found_before_any_job(case):
 
 
 @of("batch-norm-one-image")
-def test_a_last_batch_of_one_image_trains_or_is_named(case):
+def test_a_last_batch_of_one_image_is_named(case):
     target = f"{case.results}/resnet18-relu/depth=17/alpha=1/seed=0/checkpoints.h5"
     status, output = case.make(target)
-    assert status == 0 or re.search(r"last batch of 9 training images has 1\b", output), output
+    assert status == 1 and re.search(r"last batch of 9 training images has 1\b", output), output
 
 
 @of("chmod-not-permitted")
@@ -95,10 +95,10 @@ def test_a_file_system_that_refuses_chmod_holds_results(case):
 
 
 @of("config-on-command-line")
-def test_a_list_on_the_command_line_is_a_list_or_refused_as_one(case):
+def test_a_list_on_the_command_line_is_a_list(case):
     status, output = case.snakemake("-n", "--config", "seeds=[0,1]")
     planned = {seed for seed in "01" if f"seed={seed}" in output}
-    assert (status == 0 and planned == {"0", "1"}) or re.search(r"--config\b.*--configfile", output, re.S), output
+    assert status == 0 and planned == {"0", "1"}, output
 
 
 @of("cuda-visible-mig")
@@ -116,7 +116,7 @@ def test_images_that_were_changed_in_place_are_seen(case):
     assert case.make(target)[0] == 0
     archive.touch()
     _, output = case.snakemake("-n", target)
-    assert "Nothing to be done" in output or "rule images" not in output, output
+    assert "Nothing to be done" in output, output
     shutil.copy(case.folder / "data_changed_in_place_second.tar", archive)
     _, output = case.snakemake("-n", target)
     assert "rule images" in output, output
@@ -133,6 +133,7 @@ def test_an_epsilon_of_8_is_refused(case):
 
 FOOLBOX = ("BoundaryAttack", "HopSkipJumpAttack", "SpatialAttack", "PointwiseAttack", "GaussianBlurAttack")
 FOOLBOX += ("InversionAttack", "GenAttack", "L2BrendelBethgeAttack")
+RUNS = ("BoundaryAttack", "HopSkipJumpAttack")
 
 
 @of("foolbox-attacks")
@@ -141,10 +142,9 @@ def test_an_attack_of_foolbox_runs_or_is_refused_before_the_training(case, attac
     config = case.folder / f"{case.file}_{attack}.yaml"
     config.write_text((case.folder / f"{case.file}.yaml").read_text().replace("ATTACK", attack))
     status, output = case.make(case.attacked, config=config.name)
-    if status:
-        assert attack in output and "Rule: train" not in output, output
-    else:
-        assert (case.folder / case.attacked).exists()
+    assert (status == 0) == (case.folder / case.attacked).exists() == (attack in RUNS), output
+    if attack not in RUNS:
+        assert attack in output and "rule train:" not in output, output
 
 
 @of("input-from-the-future")
@@ -160,18 +160,14 @@ def test_an_input_from_a_machine_whose_clock_is_ahead(case):
 @of("more-images-than-a-class-has")
 def test_too_few_images_of_a_class_are_found_before_the_training(case):
     status, output = case.make(case.attacked)
-    assert status == 1 and "cat" in output and "Rule: train" not in output, output
+    assert status == 1 and "cat" in output and "rule train:" not in output, output
 
 
 @of("nan-perturbations")
 def test_nan_reaches_no_result(case):
     status, output = case.make(case.attacked)
-    if status == 0:
-        code = f"print(np.isfinite(h5py.File('{case.attacked}')['perturbation'][()]).all())"
-        assert case.python(code) == "True"
-        assert case.snakemake("verify")[0] == 0 or "damaged" not in output
-    else:
-        assert re.search("NaN|not finite", output), output
+    assert status == 1 and re.search("NaN|not finite", output), output
+    assert not (case.folder / case.attacked).exists()
 
 
 @of("notebook-mplbackend")
@@ -188,17 +184,16 @@ def test_a_file_that_is_no_image_is_named_the_same_each_time(case):
 
 
 @of("pgd-steps-0")
-def test_no_steps_are_refused_or_the_random_start(case):
+def test_no_steps_are_refused(case):
     status, output = case.make(case.attacked)
-    assert (case.folder / case.attacked).exists() or (
-        "attacks[0].options.parameters.steps" in output and "Finished jobid" not in output
-    ), output
+    assert status == 1
+    refused(output, r"attacks\[0\]\.options\.parameters\.steps")
 
 
 @of("phone-jpeg-mpo")
 def test_a_jpeg_with_further_pictures(case):
     status, output = case.make(f"{case.results}/images.h5")
-    assert status == 0 or "MPO" in output, output
+    assert status == 0, output
 
 
 @of("png-16-bit-rgb")
@@ -215,10 +210,7 @@ def test_a_path_with_a_space(case, tmp_path_factory):
     command = [str(folder / ".venv/bin/python"), "-m", "snakemake", "--cores", "1", f"{case.results}/images.h5"]
     command += ["--configfile", f"{case.file}.yaml"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    output = done.stdout + done.stderr
-    assert (folder / case.results / "images.h5").exists() or (
-        "space" in output and "Finished jobid" not in output and "No such file" not in output
-    ), output
+    assert done.returncode == 0 and (folder / case.results / "images.h5").exists(), done.stdout + done.stderr
 
 
 @of("slurm-account-open")
@@ -234,15 +226,15 @@ def test_another_working_directory(case, tmp_path_factory):
     for path in case.folder.glob("snakemake_directory*"):
         shutil.copy(path, folder)
     status, output = case.snakemake("-n", "--directory", str(folder))
-    assert status == 0 or re.search("repository's folder", output), output
+    assert status == 0, output
 
 
 @of("steps-as-advised")
 def test_the_advice_on_steps_works(case):
     _, output = case.snakemake("-n")
-    assert re.search(r"write 10\b", output) or "write 1.0e+1" in output or "rule attack" in output, output
+    assert re.search(r"write 10\b", output), output
     path = case.folder / f"{case.file}.yaml"
-    path.write_text(path.read_text().replace("1e1", "10" if re.search(r"write 10\b", output) else "1.0e+1"))
+    path.write_text(path.read_text().replace("1e1", "10"))
     status, output = case.make(case.attacked)
     assert status == 0 and (case.folder / case.attacked).exists(), output
 
@@ -250,11 +242,7 @@ def test_the_advice_on_steps_works(case):
 @of("tar-concatenated")
 def test_an_archive_that_goes_on_after_its_end(case):
     status, output = case.make(f"{case.results}/images.h5")
-    if status == 0:
-        code = f"f = h5py.File('{case.results}/images.h5'); print(len(f['train/labels']), len(f['test/labels']))"
-        assert case.python(code) == "8 8"
-    else:
-        assert "after its end" in output, output
+    assert status == 1 and "after its end" in output, output
 
 
 @of("tilde-in-path")
@@ -263,7 +251,7 @@ def test_a_path_from_the_home_folder(case):
     home.mkdir()
     shutil.copy(case.folder / "tilde_in_path.tar", home)
     status, output = case.make(f"{case.results}/images.h5", HOME=str(home))
-    assert status == 0 or re.search("~.*not expanded", output), output
+    assert status == 1 and re.search("~.*not expanded", output), output
 
 
 @of("uncommitted-names")

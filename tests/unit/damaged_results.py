@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import torch
 from damaged_files import Kind, values_of
-from test_hostile_input import MAKE
+from hostile_files import MAKE
 
 from advspectra.files.checkpoints import load_network
 from advspectra.files.checks import check_result

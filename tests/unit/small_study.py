@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
+from synthetic_results import perturbations
 
 from advspectra.files import checkpoints as checkpoint_file
 from advspectra.files.hdf5 import DIGEST, content_sha256
@@ -84,22 +84,16 @@ def write_small_study() -> dict[str, dict]:
     write_predictor(PREDICTOR, beta=beta, rescaled=beta, intercept=np.zeros(CLASSES), attributes=made)
 
     delta = rng.standard_normal((4, *SHAPE)).astype(np.float32) / 100
-    arrays = {
-        "perturbation": delta,
-        **dict.fromkeys(("image", "label", "clean_prediction", "adversarial_prediction"), np.arange(4)),
-        **dict.fromkeys(("clean_logits", "adversarial_logits"), np.ones((4, CLASSES), dtype=np.float32)),
-        "success": np.ones(4, dtype=bool),
-        **dict.fromkeys(("l1", "l2", "linf"), np.ones(4)),
-    }
+    found = perturbations(delta, np.ones(4, dtype=bool), CLASSES)
     for path, name in ((DELTA, "best"), (DELTA_START, "step=0")):
         inputs = (IMAGES, SETTINGS, CHECKPOINTS, f"{RUN}/checkpoints.kept/{name}")
         about = {"attack": "pgd", "checkpoint": name, **checkpoint_file.read_origin(CHECKPOINTS, name=name)}
         made = attributes(path, *inputs, options={"steps": 3}) | about
-        write_perturbations(path, SimpleNamespace(**arrays, tuning={}), attributes=made)
+        write_perturbations(path, found, attributes=made)
 
     spectra = {"conventions": ["paper"], "images": "all", "angular_bins": 4}
     made = attributes(SPECTRA, DELTA) | {"attack": "pgd", "checkpoint": "best", "state_sha256": state["state_sha256"]}
-    given = {name: arrays[name] for name in ("perturbation", "success", "image")}
+    given = {name: getattr(found, name) for name in ("perturbation", "success", "image")}
     write_spectra(SPECTRA, **given, **spectra, attributes=made)
 
     for path in (CSV, MARKDOWN):

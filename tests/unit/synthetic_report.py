@@ -1,5 +1,7 @@
 """What a report is made from, with numbers made up: claims, an audit, tables, figures and a configuration."""
 
+from study import CONFIG as STUDY
+
 from advspectra.page.pictures import Picture
 from advspectra.page.report import Material
 
@@ -102,10 +104,9 @@ CLAIMS = [
     ),
 ]
 
-CONFIG = {
-    "study": "tiny",
+PGD = STUDY["attacks"][0]
+CONFIG = STUDY | {
     "seeds": [0, 1, 2],
-    "dataset": {"name": "bands", "source": "band_features", "options": {"band": {"low": 2, "high": 4}, "seed": 0}},
     "networks": [
         {
             "name": "full_width",
@@ -117,29 +118,19 @@ CONFIG = {
             "learning_rate": 0.00005,
         }
     ],
-    "initialization": {"alpha_scaling": "function_preserving"},
-    "training": {
-        "epochs": 20,
-        "batch_size": 128,
-        "momentum": 0.9,
-        "weight_decay": 0,
-        "schedule": {"factor": 0.3, "every": 4, "reset_at": None},
-        "selection": {"by": "test", "held_out_fraction": 0},
-    },
+    "training": STUDY["training"]
+    | {"epochs": 20, "batch_size": 128, "selection": {"by": "test", "held_out_fraction": 0}},
     "attacks": [
-        {
-            "name": "pgd",
-            "family": "linf_pgd",
-            "options": {"epsilon": "8/255", "parameters": {"steps": 1000, "random_start": True}},
+        PGD
+        | {
+            "options": PGD["options"] | {"parameters": {"steps": 1000, "random_start": True}},
             "images": 1000,
             "networks": "all",
-            "checkpoints": ["best"],
         }
     ],
     "transfers": [{"name": "moved", "attack": "pgd", "found_on": "best"}],
     "lines": [{"attack": "moved", "images": 10, "exact_images": 1, "samples": 101, "stretch_limit": 8}],
     "spectra": {"conventions": ["paper"], "images": "successful", "angular_bins": 12},
-    "summary": {"attack": "pgd", "checkpoint": "best", "convention": "paper"},
     "claims": {"snapshots": None, "transfer": None, "minimal": None, "audit": [], "beside": [], "remarks": []},
     "precision": "float32",
 }

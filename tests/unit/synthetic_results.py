@@ -1,13 +1,23 @@
-"""Result files of networks that were never trained: filtered noise in place of perturbations and predictors."""
+"""Result files of networks that were never trained: filtered noise in place of perturbations and predictors.
+
+The workflow's own writers make them, so that they have what its results have.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
+import torch
 
 from advspectra import fourier
+from advspectra.files import checkpoints as checkpoint_file
 from advspectra.files import lines as line_file
-from advspectra.files.hdf5 import DIGEST, add, create, set_attributes
+from advspectra.files import perturbations as perturbation_file
+from advspectra.files import predictors as predictor_file
+from advspectra.files import spectra as spectra_file
+from advspectra.networks.end_to_end import rescaled
+from advspectra.perturb import Perturbations
 
 EPSILON = 8 / 255
 STEPS_PER_EPOCH = 100
@@ -27,7 +37,7 @@ STATES = {
 
 
 def ring_noise(rng: np.random.Generator, shape: tuple[int, ...], *, centre: float, width: float) -> np.ndarray:
-    """Return noise (N, C, H, W), largest magnitude 1, with its energy around `centre` cycles/image."""
+    """Noise (N, C, H, W), largest magnitude 1, with its energy around `centre` cycles/image."""
     height, width_pixels = shape[-2:]
     distance = np.hypot(fourier.frequencies(height)[:, None], fourier.frequencies(width_pixels)[None, :])
     amplitude = np.fft.ifftshift(0.05 + np.exp(-0.5 * ((distance - centre) / width) ** 2))
@@ -36,7 +46,7 @@ def ring_noise(rng: np.random.Generator, shape: tuple[int, ...], *, centre: floa
 
 
 def identity(network="fully_connected", activation="linear", depth=1, alpha=1, seed=0, dataset="cifar10") -> dict:
-    """Return the root attributes that identify a run."""
+    """The root attributes that identify a run."""
     return dict(
         dataset=dataset,
         network=network,
@@ -47,6 +57,11 @@ def identity(network="fully_connected", activation="linear", depth=1, alpha=1, s
         attack="pgd",
         checkpoint="best",
     )
+
+
+def name_of(who: Mapping) -> str:
+    """A name for each run; its letters are the seed of the run's noise."""
+    return "-".join(f"{who[key]}" for key in ("network", "activation", "depth", "alpha", "seed"))
 
 
 def write_run(
@@ -69,7 +84,7 @@ def write_run(
     who : from identity(); failed : indices of the images that the attack did not change the class of.
     kinds : of files; None for all that the network has.
     """
-    name = "-".join(f"{who[key]}" for key in ("network", "activation", "depth", "alpha", "seed"))
+    name = name_of(who)
     rng = np.random.default_rng([ord(letter) for letter in name])
     if kinds is None:
         kinds = ["checkpoints", "perturbations", "spectra", *(["predictor"] if who["activation"] == "linear" else [])]
@@ -119,7 +134,7 @@ def write_development(
     which falls otherwise. Names of one step have the same arrays. At step 0 no attack succeeds and the lines of the
     three kinds are alike; later ones have more success, higher frequencies and more breakpoints towards x_a.
     """
-    name = "-".join(f"{who[key]}" for key in ("network", "activation", "depth", "alpha", "seed"))
+    name = name_of(who)
     epochs = max(1, epoch_of(max(states.values())))
     paths = []
     for checkpoint, step in states.items():
@@ -189,46 +204,58 @@ def write_checkpoints(
     epochs: int = 3,
     states: Mapping[str, int] | None = None,
 ) -> Path:
-    """Write a checkpoints.h5 whose states (name -> step) are without weights."""
-    about = {
-        "learning_rate": learning_rate,
-        "best_epoch": 2,
-        "test_accuracy": accuracy,
-        "train_accuracy": accuracy + 0.05,
-    }
-    numbers = np.arange(1, epochs + 1)
-    history = {
-        "epoch": numbers,
-        "step": numbers * STEPS_PER_EPOCH,
-        "train_accuracy": [accuracy * progress(step, epochs) + 0.05 for step in numbers * STEPS_PER_EPOCH],
-        "test_accuracy": [accuracy * progress(step, epochs) for step in numbers * STEPS_PER_EPOCH],
-    }
-    with create(path, kind="checkpoints", version=1, attributes={**who, **about}) as file:
-        for name, values in history.items():
-            add(file, f"history/{name}", np.array(values), units="1", long_name=name)
-        for name, step in (states or {"best": 2 * STEPS_PER_EPOCH}).items():
-            group = file.create_group(f"states/{name}")
-            group.attrs.update(step=step, epoch=epoch_of(step), test_accuracy=accuracy * progress(step, epochs))
-            set_attributes(group, {DIGEST: f"weights of {sorted(who.items())}"})
+    """Write a checkpoints.h5 of a training whose accuracy rises up to the best epoch and stays.
+
+    states : checkpoints, name -> step; each has a few numbers in place of weights, the same for the same step.
+    """
+    states = states or {"best": 2 * STEPS_PER_EPOCH}
+    best_epoch = epoch_of(states["best"])
+    training = checkpoint_file.Training(best_epoch=best_epoch, learning_rate=learning_rate)
+
+    def reached(step: int) -> float:
+        return accuracy * min(1, progress(step, best_epoch))
+
+    for epoch in range(1, epochs + 1):
+        step = epoch * STEPS_PER_EPOCH
+        accuracies = {"train_accuracy": reached(step) + 0.05, "test_accuracy": reached(step)}
+        training.history.append({"epoch": epoch, "step": step, "learning_rate": learning_rate, **accuracies})
+    for name, step in states.items():
+        weights = np.random.default_rng([*map(ord, name_of(who)), step]).standard_normal(4)
+        tensors = {"readout.weight": torch.from_numpy(weights)}
+        training.checkpoints[name] = checkpoint_file.Checkpoint(step, epoch_of(step), reached(step), tensors)
+    form = {"architecture": "fully_connected", "options": {}, "image_shape": [3, 16, 16], "classes": 10}
+    form |= {key: who[key] for key in ("activation", "depth")}
+    checkpoint_file.write_checkpoints(path, training, architecture=form, attributes=who)
     return path
+
+
+def perturbations(
+    delta: np.ndarray, success: np.ndarray, classes: int, correct: np.ndarray | None = None
+) -> Perturbations:
+    """What an attack that found `delta` left; correct : (N,) bool before the attack, None for all."""
+    index = np.arange(len(delta))
+    clean = (index + (0 if correct is None else ~correct)) % classes
+    adversarial = np.where(success, (index + 1) % classes, clean)
+    flat = delta.reshape(len(delta), -1)
+    return Perturbations(
+        perturbation=delta,
+        image=index * 3,
+        label=index % classes,
+        clean_prediction=clean,
+        adversarial_prediction=adversarial,
+        clean_logits=np.eye(classes, dtype=np.float32)[clean],
+        adversarial_logits=np.eye(classes, dtype=np.float32)[adversarial],
+        success=success,
+        **{name: np.linalg.norm(flat, order, axis=1) for name, order in (("l1", 1), ("l2", 2), ("linf", np.inf))},
+    )
 
 
 def write_perturbations(
     path: Path, who: dict, delta: np.ndarray, success: np.ndarray, classes: int, correct: np.ndarray | None = None
 ) -> Path:
-    """Write a perturbations.h5 with what the figures read; correct : (N,) bool before the attack, None for all."""
-    index = np.arange(len(delta))
-    with create(path, kind="perturbations", version=1, attributes={**who, "epsilon": EPSILON}) as file:
-        for name, array in {
-            "perturbation": delta,
-            "image": index * 3,
-            "label": index % classes,
-            "success": success,
-            "clean_prediction": (index + (0 if correct is None else ~correct)) % classes,
-            "l2": np.linalg.norm(delta.reshape(len(delta), -1), axis=1),
-            "linf": np.abs(delta).max(axis=(1, 2, 3)),
-        }.items():
-            add(file, name, array, units="1", long_name=name)
+    """Write a perturbations.h5; see `perturbations`."""
+    made = perturbations(delta, success, classes, correct)
+    perturbation_file.write_perturbations(path, made, attributes={**who, "epsilon": EPSILON})
     return path
 
 
@@ -242,58 +269,26 @@ def write_spectra(
     conventions: Sequence[str] = ("paper",),
     norms: tuple | None = None,
 ) -> Path:
-    """Write a spectra.h5 of the perturbations `delta`, or of the power (N, 1, H, W) itself.
+    """Write a spectra.h5 of the perturbations `delta`, or of the power (N, 1, H, W) itself, of successful ones.
 
     norms : (1-norms, 2-norms) to stand in the file instead of those of the spectra.
     """
-    source = delta if power is None else power
-    success = np.ones(len(source), dtype=bool) if success is None else success
-    size = source.shape[-1]
-    counts = {"images": "successful", "attacked": len(source), "selected": int(success.sum())}
-    with create(path, kind="spectra", version=1, attributes={**who, **counts}) as file:
-        _add_scales(file, size)
-        add(file, "angle", np.arange(36) * 5.0, units="degree", long_name="angle")
-        add(file, "image", 3 * np.flatnonzero(success), units="1", long_name="index in the test set")
-        for convention in conventions:
-            group = file.create_group(convention)
-            shown = fourier.power_spectrum(delta[success], convention=convention) if power is None else power[success]
-            _add_power(group, shown, norms)
-            angular = fourier.angular_energy(shown, bins=36)
-            add(group, "angular_energy", angular, units="1", long_name="angular energy")
+    given = {"power_spectrum": fourier.power_spectrum, "norms": fourier.norms}
+    if power is not None:
+        given["power_spectrum"] = lambda images, convention: power
+        delta = np.zeros(power.shape, dtype=np.float32)
+    if norms is not None:
+        given["norms"] = lambda power: norms
+    success = np.ones(len(delta), dtype=bool) if success is None else success
+    arrays = {"perturbation": delta, "success": success, "image": 3 * np.arange(len(delta))}
+    settings = {"conventions": conventions, "images": "successful", "angular_bins": 36}
+    with patch.multiple(fourier, **given):
+        spectra_file.write_spectra(path, **arrays, **settings, attributes=who)
     return path
 
 
 def write_predictor(path: Path, who: dict, beta: np.ndarray) -> Path:
-    """Write a predictor.h5; rescaled is each class's map brought to [0, 1]."""
-    low, high = beta.min(axis=(1, 2, 3), keepdims=True), beta.max(axis=(1, 2, 3), keepdims=True)
-    with create(path, kind="predictor", version=1, attributes=who) as file:
-        _add_scales(file, beta.shape[-1])
-        add(file, "beta", beta, units="logit", long_name="beta")
-        add(file, "intercept", np.zeros(len(beta)), units="logit", long_name="intercept")
-        for form, maps in {"raw": beta, "rescaled": (beta - low) / (high - low)}.items():
-            _add_power(file.create_group(form), fourier.power_spectrum(maps, convention="paper"), None)
+    """Write a predictor.h5 of the end-to-end map `beta` (K, C, H, W)."""
+    intercept = np.zeros(len(beta))
+    predictor_file.write_predictor(path, beta=beta, rescaled=rescaled(beta), intercept=intercept, attributes=who)
     return path
-
-
-def _add_scales(file, size: int) -> None:
-    radii = np.arange(fourier.radius(size, size).max() + 1)
-    for name, values in {
-        "radial_frequency": radii,
-        "frequency_y": fourier.frequencies(size),
-        "frequency_x": fourier.frequencies(size),
-    }.items():
-        add(file, name, values, units="cycles/image", long_name=name)
-
-
-def _add_power(group, power: np.ndarray, norms: tuple | None) -> None:
-    l1, l2 = norms or fourier.norms(power)
-    for name, array in {
-        "norm_l1": l1,
-        "norm_l2": l2,
-        "radial_energy": fourier.radial_energy(power),
-        "flatness": fourier.flatness(power),
-        "half_power_frequency": fourier.half_power_frequency(fourier.radial_energy(power)),
-    }.items():
-        add(group, name, np.asarray(array, dtype=np.float64), units="1", long_name=name)
-    if len(power):
-        add(group, "mean_power", power.sum(axis=1).mean(axis=0), units="1", long_name="mean power")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from damaged_files import BAD, GOOD, Reader, judged, outcomes
 from damaged_results import KINDS
-from test_hostile_input import MAKE, READERS
+from hostile_files import MAKE, READERS
 
 from advspectra.files.checks import check_result
 from advspectra.files.guard import ADDRESSES, COLLECTION, TEXT_BYTES

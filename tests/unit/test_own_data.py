@@ -102,7 +102,7 @@ def test_tables_have_no_word_of_the_paper_on_other_images(runs, module):
     text = module.table(runs, **about).to_markdown()
     rows = text.split("\n\n")[1]
     assert "paper" not in rows and "Shallow ResNet" not in text
-    assert module is table2 or "Fully Connected (linear)" in rows
+    assert "Fully Connected (linear)" in rows
 
 
 def own_report(claims=(*CLAIMS[:-1], *INAPPLICABLE), **about):
@@ -143,7 +143,7 @@ def test_claims_that_were_not_tested_and_those_that_do_not_apply_are_folded_away
     assert "Not applicable here: TABLE-1 and TABLE-2. The data set is leaves" in folded
     assert 'id="TABLE-1"' not in page and 'id="FNB-1"' in page
     assert "Of 4 claims that it can test" in markdown and "; 1 claim could not be tested." in markdown
-    assert "TABLE-1 | Every" in markdown or "| TABLE-1 |" in markdown
+    assert "| TABLE-1 |" in markdown
     # in a study on the paper's data too, and no figure is hidden in what is folded
     papers = report(material())[0]
     assert "also at FNB-1" not in papers and "claims not tested: FNB-1, TABLE-1</summary>" in papers

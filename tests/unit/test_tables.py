@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from study import CONFIG as STUDY
 from synthetic_results import (
     STATES,
     identity,
@@ -25,28 +26,18 @@ from advspectra.statistics.summaries import Estimate, Spread, statistics
 from advspectra.table import Column, Table
 from advspectra.tables import development, distances, success_accuracy, table1, table2, table3, table4, table5, table6
 
-CONFIG = {
+FULLY_CONNECTED, BOUNDED_WIDTH = STUDY["networks"]
+CONFIG = STUDY | {
     "dataset": {"name": "cifar10"},
     "networks": [
-        {
-            "name": "fully_connected", "architecture": "fully_connected", "options": {"hidden_units": 2700},
-            "activations": ["linear", "relu"], "depths": [1, 3], "alphas": [1], "learning_rate": 0.01,
-        },
-        {
-            "name": "bounded_width_3", "architecture": "bounded_width_convolution",
-            "options": {"channels": 3, "kernel_size": 3},
-            "activations": ["linear"], "depths": [1], "alphas": [0.1, 1], "learning_rate": "search",
-        },
-        {
-            "name": "toy", "architecture": "toy", "options": {}, "activations": ["relu"], "depths": [2],
-            "alphas": [1], "learning_rate": 0.1,
-        },
+        FULLY_CONNECTED | {"options": {"hidden_units": 2700}, "activations": ["linear", "relu"], "depths": [1, 3]},
+        BOUNDED_WIDTH | {"activations": ["linear"], "alphas": [0.1, 1], "learning_rate": "search"},
+        FULLY_CONNECTED
+        | {"name": "toy", "architecture": "toy", "options": {}}
+        | {"activations": ["relu"], "depths": [2], "learning_rate": 0.1},
     ],
-    "training": {
-        "epochs": 40, "batch_size": 128, "momentum": 0.9, "weight_decay": 0,
-        "schedule": {"factor": 0.3, "every": 4, "reset_at": 20},
-        "selection": {"by": "test", "held_out_fraction": 0.1},
-    },
+    "training": STUDY["training"]
+    | {"epochs": 40, "batch_size": 128, "schedule": {"factor": 0.3, "every": 4, "reset_at": 20}},
     "attacks": [
         {
             "name": "pgd", "family": "foolbox", "images": 2000, "networks": "all", "checkpoints": ["best"],
@@ -65,7 +56,6 @@ CONFIG = {
             "options": {"epsilon": "32/255", "tolerance": "1/2550", "loss": "cross_entropy", "parameters": {}},
         },
     ],
-    "summary": {"attack": "pgd", "checkpoint": "best", "convention": "paper"},
 }  # fmt: skip
 
 

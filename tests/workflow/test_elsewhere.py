@@ -8,6 +8,7 @@ import sys
 import pytest
 import yaml
 from study import CONFIG, copied
+from test_verify import MISSING, OUTDATED
 
 TARGETS = [
     "results/tiny/tables/table1.csv",
@@ -84,7 +85,7 @@ def test_a_study_in_another_folder_has_the_same_results_and_they_are_whole(finis
     assert_the_same_files(finished_study, tmp_path / "here")
     assert "Nothing to be done" in succeeded(elsewhere.snakemake(*given, directory="here"))
     told = succeeded(elsewhere.snakemake("verify", *given, directory="here"))
-    assert "files are complete" in told and "out of date" not in told and "not made yet" not in told
+    assert "files are complete" in told and OUTDATED not in told and MISSING not in told
 
 
 def test_a_file_of_the_workflow_that_changed_is_known_in_another_folder(finished_study, tmp_path):
