@@ -1,7 +1,7 @@
 """Do intervals and verdicts keep what they promise, on simulated data? `python -m benchmarks.calibration`, see --help.
 
 Studies whose truth is known are drawn from regimes that differ in where the variance comes from, each is given to
-advspectra.statistics.inference as advspectra.claims.evaluate does it, and it is counted how often the truth lies in the
+advspectra.statistics.crossed as advspectra.claims.evaluate does it, and it is counted how often the truth lies in the
 interval. From the same studies families of claims are made whose truth is exactly at their threshold, or at the edge
 of their margin:
 every `supported` and every `contradicted` is false, and comes from advspectra.claims with its correction for the number
@@ -21,8 +21,8 @@ from scipy import special, stats
 
 from advspectra.claims.evaluate import CONTRADICTED, PARTLY, SUPPORTED, Claim, Part, corrected
 from advspectra.machine.devices import prepare
-from advspectra.statistics import inference
-from advspectra.statistics.inference import Inference, Sample, infer
+from advspectra.statistics import crossed
+from advspectra.statistics.crossed import Inference, Sample, infer
 from advspectra.table import Column, Table
 from benchmarks import report
 from benchmarks.timing import ROOT
@@ -214,7 +214,7 @@ def coverage(regime: Regime, found: Sequence[Inference]) -> dict:
     """Return a row of COLUMNS: how often the interval has the truth. Its ends are where p-values are 0.025."""
     above = np.array([one.p_above(regime.truth) for one in found])
     below = np.array([one.p_below(regime.truth) for one in found])
-    tail = (1 - inference.LEVEL) / 2
+    tail = (1 - crossed.LEVEL) / 2
     seeds, images = (np.mean([getattr(one, name) for one in found]) for name in ("seeds", "images"))
     return {
         "part": SEVERAL,
@@ -238,8 +238,8 @@ def coverage_of_bca(regime: Regime, count: int, *, seed: int) -> dict:
             one.arrays,
             lambda *arrays, axis: regime.statistic(*(array.mean(axis) for array in arrays)),
             paired=True,
-            n_resamples=inference.RESAMPLES,
-            confidence_level=inference.LEVEL,
+            n_resamples=crossed.RESAMPLES,
+            confidence_level=crossed.LEVEL,
             method="BCa",
             rng=np.random.default_rng(study % STATES),
         ).confidence_interval
@@ -324,10 +324,10 @@ def main() -> None:
     option = parser.add_argument
     option("--name", default="local", help="results go to benchmarks/results/<name>/")
     option("--simulations", type=int, default=10_000, help="of each regime, and families of claims")
-    option("--resamples", type=int, default=inference.RESAMPLES, help="of the images")
+    option("--resamples", type=int, default=crossed.RESAMPLES, help="of the images")
     option("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    inference.RESAMPLES = chosen.resamples
+    crossed.RESAMPLES = chosen.resamples
     folder = ROOT / "benchmarks/results" / chosen.name
     folder.mkdir(parents=True, exist_ok=True)
     about = report.machine(prepare("cpu", threads=1), 1) | {

@@ -28,10 +28,9 @@ from advspectra.claims.measures import MEASURES, Conventions, NotThere, Values
 from advspectra.claims.paper import paper_number, table_claims
 from advspectra.claims.terms import is_ratio, network, side_label, sides_of, statement
 from advspectra.results import Run, by_network
-from advspectra.statistics.inference import Inference, Sample, holm, infer
+from advspectra.statistics.crossed import SIGNIFICANCE, Inference, Sample, holm, infer
 from advspectra.statistics.summaries import Spread
 
-LEVEL = 0.05
 SEED = 0
 
 SUPPORTED, PARTLY, CONTRADICTED = "supported", "partly", "contradicted"
@@ -93,9 +92,9 @@ class Part:
             return NOT_TESTED
         if len(self.found.values) == 1:
             return OPEN
-        return HOLDS if self.p_true <= LEVEL / 2 else FAILS if self.p_false <= LEVEL / 2 else OPEN
+        return HOLDS if self.p_true <= SIGNIFICANCE / 2 else FAILS if self.p_false <= SIGNIFICANCE / 2 else OPEN
 
-    def seeds_needed(self, p_value: float = LEVEL / 2) -> int | None:
+    def seeds_needed(self, p_value: float = SIGNIFICANCE / 2) -> int | None:
         """Return how many seeds in all would decide the part with that one-sided p-value if values stay as they are.
 
         At least those that there are; None if 100 would not, and where it was not tested by several.
@@ -145,11 +144,11 @@ class Claim:
             return ONE_SEED
         true, false = self.p_values
         found = {part.verdict for part in self.parts}
-        if self.p_value <= LEVEL and true <= false:
+        if self.p_value <= SIGNIFICANCE and true <= false:
             return SUPPORTED
         if HOLDS in found and found & {FAILS, NOT_TESTED}:
             return PARTLY
-        return CONTRADICTED if self.p_value <= LEVEL else UNDECIDED
+        return CONTRADICTED if self.p_value <= SIGNIFICANCE else UNDECIDED
 
     @property
     def seeds_needed(self) -> int | None:
@@ -159,7 +158,7 @@ class Claim:
         """
         if self.verdict != UNDECIDED:
             return None
-        needed = [part.seeds_needed(LEVEL / 2 / self.tests) for part in self.tested]
+        needed = [part.seeds_needed(SIGNIFICANCE / 2 / self.tests) for part in self.tested]
         return None if None in needed else max(needed)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from advspectra.claims.evaluate import OPEN, SEED, Claim, Part
-from advspectra.statistics.inference import infer, sign_flip
+from advspectra.statistics.crossed import infer, sign_flip
 from advspectra.statistics.summaries import Estimate
 from advspectra.table import Column, Table
 

@@ -47,7 +47,7 @@ class Conventions:
 class Values:
     """Arrays (..., N) over images, `image` (N,) being their indices in the test set; None for what has no images.
 
-    statistic : of the means over images, as advspectra.statistics.inference.Sample has it.
+    statistic : of the means over images, as advspectra.statistics.crossed.Sample has it.
     """
 
     arrays: tuple[np.ndarray, ...]

@@ -1,7 +1,7 @@
 """measures.csv: every measure of every network, attack and state of a study, with its interval and what it is made of.
 
 The measures are those of advspectra.claims.measures, and an interval is made as that of a claim is, by
-advspectra.statistics.inference: 95 %, over seeds and images; with one seed over images alone. A row:
+advspectra.statistics.crossed: 95 %, over seeds and images; with one seed over images alone. A row:
 
     network, activation, depth, alpha   the network; seeds with the same weights count as one, as in claims
     attack, transfer_of, found_on       blank where no attack is measured; of a transfer: whose perturbations it tries
@@ -23,7 +23,7 @@ from advspectra.claims.evaluate import SEED, originals
 from advspectra.claims.measures import MEASURES, Conventions, NotThere, Values
 from advspectra.lines.comparison import ENDS
 from advspectra.results import STATE_KINDS, Replicates, Run, by_network
-from advspectra.statistics.inference import Sample, infer
+from advspectra.statistics.crossed import Sample, infer
 from advspectra.table import Cell, Column, Table
 
 OF_LINES = ("relu_changes", "roughness", "relative_roughness")
