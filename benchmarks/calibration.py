@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import special, stats
 
-from advspectra.claims.evaluate import CONTRADICTED, PARTLY, SUPPORTED, Claim, Part, corrected
+from advspectra.claims.claim import CONTRADICTED, PARTLY, SUPPORTED, Claim, Part, corrected
 from advspectra.machine.devices import prepare
 from advspectra.statistics import crossed
 from advspectra.statistics.crossed import Inference, Sample, infer
