@@ -29,7 +29,7 @@ from advspectra.claims.claim import (
 from advspectra.claims.evaluate import copies, evaluate
 from advspectra.claims.measures import MEASURES
 from advspectra.claims.readers import Conventions
-from advspectra.claims.reasons import Lack, Reason
+from advspectra.claims.reasons import Lack, Reason, read_reason
 from advspectra.claims.records import ClaimRecord, claims_csv
 from advspectra.claims.terms import Group, Kind, Side
 from advspectra.files.hdf5 import attributes_of
@@ -470,7 +470,7 @@ def test_a_claim_of_another_version_is_refused_with_what_it_lacks(sparse_and_den
 )
 def test_a_reason_makes_its_sentence_and_survives_json(reason, sentence):
     assert reason.sentence == sentence
-    assert Reason.from_data(json.loads(json.dumps(reason.as_data()))) == reason
+    assert read_reason(json.loads(json.dumps(reason.as_data()))) == reason
 
 
 # ---- the files of claims

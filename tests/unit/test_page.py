@@ -315,7 +315,7 @@ def test_a_convention_with_fewer_data_is_no_other_conclusion():
 
 def test_doubts_show_what_the_study_found(page):
     shown = page[page.index('id="doubt-layers"') : page.index('id="methods"')]
-    for text in ("✗", "other verdicts on IFR-1", 'href="#table-table1"', "nothing that bears on it"):
+    for text in ("✗", "other verdicts on IFR-1", 'href="#table-table1"', "no evidence on it"):
         assert text in shown
     assert words.estimate(CLAIMS[2].parts[1]) in shown and "X-1" not in shown
 

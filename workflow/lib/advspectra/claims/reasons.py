@@ -60,10 +60,10 @@ class Reason:
         """Its kind and the fields that apply."""
         return {key: value for key, value in asdict(self).items() if value}
 
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> "Reason":
-        """Read what as_data wrote."""
-        return cls(**{**data, "kind": Lack(data["kind"])})
+
+def read_reason(data: Mapping[str, Any]) -> Reason:
+    """Read what Reason.as_data wrote."""
+    return Reason(**{**data, "kind": Lack(data["kind"])})
 
 
 class NotThere(Exception):

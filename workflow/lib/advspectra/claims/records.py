@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from advspectra.claims.claim import NOT_APPLICABLE, Cells, cells
-from advspectra.claims.reasons import Reason
+from advspectra.claims.reasons import Reason, read_reason
 from advspectra.claims.terms import Group, Kind, Relation, Side
 from advspectra.table import Column, Table
 
@@ -99,7 +99,7 @@ class PartRecord:
             **numbers
             | {
                 "relation": Relation(data["is"]),
-                "reason": data["reason"] and Reason.from_data(data["reason"]),
+                "reason": data["reason"] and read_reason(data["reason"]),
                 "bounds": tuple(data["bounds"]),
                 "seeds": tuple(SeedRecord(**seed) for seed in data["seeds"]),
                 "left": SideRecord(**data["left"]),
