@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from advspectra.claims.reasons import Reason
-from advspectra.claims.terms import Group, Kind, StatedPart
+from advspectra.claims.terms import StatedClaim, StatedPart
 from advspectra.statistics.crossed import SIGNIFICANCE, Inference, Sample, holm
 from advspectra.statistics.summaries import Spread
 
@@ -68,19 +68,13 @@ class Part:
     def p_true(self) -> float:
         """One-sided p-value of the hypothesis that the part is false."""
         low, high = self.bounds
-        return max(
-            0.0 if low is None else self.found.p_above(low),
-            0.0 if high is None else self.found.p_below(high),
-        )
+        return max(0.0 if low is None else self.found.p_above(low), 0.0 if high is None else self.found.p_below(high))
 
     @property
     def p_false(self) -> float:
         """One-sided p-value of the hypothesis that the part is true."""
         low, high = self.bounds
-        return min(
-            1.0 if low is None else self.found.p_below(low),
-            1.0 if high is None else self.found.p_above(high),
-        )
+        return min(1.0 if low is None else self.found.p_below(low), 1.0 if high is None else self.found.p_above(high))
 
     @property
     def direction(self) -> str | None:
@@ -131,30 +125,17 @@ def cells(parts: Iterable) -> Cells:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(StatedClaim):
     """A claim, what its parts say, and the verdict.
 
-    table : the number of the paper's table whose cells it is about, None for a statement. p_value : after correction,
-    None if it was not tested. tests : how many claims the correction is for. why : why the claim does not apply to the
-    study; it has no parts then.
+    p_value : after correction, None if it was not tested. tests : how many claims the correction is for. why : why the
+    claim does not apply to the study; it has no parts then.
     """
 
-    name: str
-    title: str
-    section: str
-    sentence: str
-    figures: tuple[str, ...]
     parts: tuple[Part, ...]
-    group: Group = Group.FURTHER
-    table: int | None = None
     p_value: float | None = None
     tests: int = 1
     why: str = ""
-
-    @property
-    def kind(self) -> Kind:
-        """Whether it is a statement or the cells of a table."""
-        return Kind.STATEMENT if self.table is None else Kind.TABLE
 
     @property
     def tested(self) -> tuple[Part, ...]:

@@ -6,7 +6,7 @@ Runs of several seeds that have the same weights are copies, and count as one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,9 +76,8 @@ def originals(runs: Sequence[Run]) -> list[Run]:
 def _claim(
     stated: StatedClaim, runs: Sequence[Run], reference: Mapping, conventions: Conventions, not_the_papers: str
 ) -> Claim:
-    about = {field.name: getattr(stated, field.name) for field in fields(stated)}
     parts = tuple(_part(part, runs, reference, conventions) for part in stated.parts)
-    return Claim(**about | {"parts": parts}, why="" if stated.table is None else not_the_papers)
+    return Claim(**vars(stated) | {"parts": parts}, why="" if stated.table is None else not_the_papers)
 
 
 def _part(stated: StatedPart, runs: Sequence[Run], reference: Mapping, conventions: Conventions) -> Part:

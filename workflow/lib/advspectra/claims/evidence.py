@@ -1,6 +1,6 @@
 """The record of a claim: what each seed says alone, the images' sign flips, and the paper's number beside ours."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import numpy as np
 
@@ -12,9 +12,8 @@ from advspectra.statistics.crossed import infer, sign_flip
 
 def record(claim: Claim) -> ClaimRecord:
     """Return what claims.json says of a claim."""
-    same = ("name", "title", "section", "sentence", "figures", "group", "table", "verdict", "p_value", "seeds_needed")
-    parts = tuple(_part(part) for part in claim.parts)
-    return ClaimRecord(**{key: getattr(claim, key) for key in same}, why=claim.why, parts=parts)
+    same = {field.name: getattr(claim, field.name) for field in fields(ClaimRecord)}
+    return ClaimRecord(**same | {"parts": tuple(_part(part) for part in claim.parts)})
 
 
 def _part(part: Part) -> PartRecord:

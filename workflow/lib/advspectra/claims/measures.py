@@ -8,16 +8,11 @@ norm_l1 / (sqrt(bins) norm_l2) in (0, 1]: small for a sparse spectrum. Angular e
 power p in A directions: 1 where all are equal.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import stats
 
 from advspectra.claims.readers import (
-    Conventions,
-    MadeOf,
-    Reader,
-    Values,
+    Measure,
     of_delta,
     of_images,
     of_lines,
@@ -25,30 +20,9 @@ from advspectra.claims.readers import (
     of_training,
     over_checkpoints,
 )
-from advspectra.claims.terms import Side
 from advspectra.fourier import half_power_frequency
-from advspectra.results import Run
 
-# how two values of a measure are compared: by their ratio, as it has a natural zero and a scale, or by their difference
-RATIO, DIFFERENCE = True, False
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One number of a run: its title in words with its unit, whether two are compared by their ratio, its reader."""
-
-    title: str
-    ratio: bool
-    reader: Reader
-
-    @property
-    def made_of(self) -> MadeOf:
-        """What it is made of."""
-        return self.reader.made_of
-
-    def read(self, run: Run, side: Side, conventions: Conventions) -> Values:
-        """Read its values from a run; NotThere where the run lacks them."""
-        return self.reader.read(run, side, conventions)
+RATIO, DIFFERENCE = True, False  # how two values are compared
 
 
 def _where(condition: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -94,60 +68,54 @@ def _entropy(energy: np.ndarray) -> np.ndarray:
 
 
 def _delta_share(band: str) -> Measure:
-    reader = of_delta(lambda spectra: _shares(spectra.radial_energy, _sides(spectra))[band])
-    return Measure(f"share of δ̂'s power in the {band} third of frequencies", DIFFERENCE, reader)
+    title = f"share of δ̂'s power in the {band} third of frequencies"
+    return of_delta(title, DIFFERENCE, lambda spectra: _shares(spectra.radial_energy, _sides(spectra))[band])
 
 
 def _beta_share(band: str) -> Measure:
-    reader = of_predictor(lambda spectrum, predictor: _shares(spectrum.radial_energy, _sides(predictor))[band])
-    return Measure(f"share of β̂'s power in the {band} third of frequencies", DIFFERENCE, reader)
+    title = f"share of β̂'s power in the {band} third of frequencies"
+    return of_predictor(title, DIFFERENCE, lambda spectrum, whole: _shares(spectrum.radial_energy, _sides(whole))[band])
 
 
 MEASURES = {
-    "delta_l1": Measure("‖δ̂‖₁", RATIO, of_delta(lambda spectra: spectra.norm_l1)),
-    "delta_l2": Measure("‖δ̂‖₂", RATIO, of_delta(lambda spectra: spectra.norm_l2)),
-    "delta_frequency": Measure(
-        "f₀.₅ of δ̂ (cycles/image)", RATIO, of_delta(lambda spectra: spectra.half_power_frequency)
-    ),
-    "delta_flatness": Measure("flatness of δ̂", RATIO, of_delta(lambda spectra: spectra.flatness)),
-    "delta_angular_entropy": Measure(
-        "angular entropy of δ̂", DIFFERENCE, of_delta(lambda spectra: _entropy(spectra.angular_energy))
+    "delta_l1": of_delta("‖δ̂‖₁", RATIO, lambda spectra: spectra.norm_l1),
+    "delta_l2": of_delta("‖δ̂‖₂", RATIO, lambda spectra: spectra.norm_l2),
+    "delta_frequency": of_delta("f₀.₅ of δ̂ (cycles/image)", RATIO, lambda spectra: spectra.half_power_frequency),
+    "delta_flatness": of_delta("flatness of δ̂", RATIO, lambda spectra: spectra.flatness),
+    "delta_angular_entropy": of_delta(
+        "angular entropy of δ̂", DIFFERENCE, lambda spectra: _entropy(spectra.angular_energy)
     ),
     **{f"delta_{band}_share": _delta_share(band) for band in ("low", "middle", "high")},
-    "beta_l1": Measure("‖β̂‖₁", RATIO, of_predictor(lambda spectrum, predictor: spectrum.norm_l1)),
-    "beta_l2": Measure("‖β̂‖₂", RATIO, of_predictor(lambda spectrum, predictor: spectrum.norm_l2)),
-    "beta_frequency": Measure(
+    "beta_l1": of_predictor("‖β̂‖₁", RATIO, lambda spectrum, predictor: spectrum.norm_l1),
+    "beta_l2": of_predictor("‖β̂‖₂", RATIO, lambda spectrum, predictor: spectrum.norm_l2),
+    "beta_frequency": of_predictor(
         "f₀.₅ of β̂ (cycles/image)",
         RATIO,
-        of_predictor(lambda spectrum, predictor: half_power_frequency(spectrum.radial_energy)),
+        lambda spectrum, predictor: half_power_frequency(spectrum.radial_energy),
     ),
-    "beta_flatness": Measure(
-        "flatness of β̂",
-        RATIO,
-        of_predictor(lambda spectrum, predictor: _flatness(spectrum, np.prod(_sides(predictor)))),
+    "beta_flatness": of_predictor(
+        "flatness of β̂", RATIO, lambda spectrum, predictor: _flatness(spectrum, np.prod(_sides(predictor)))
     ),
     **{f"beta_{band}_share": _beta_share(band) for band in ("low", "middle", "high")},
-    "perturbation_l2": Measure("‖δ‖₂", RATIO, of_images(lambda attacked: _where(attacked.success, attacked.l2))),
-    "perturbation_linf": Measure("‖δ‖∞", RATIO, of_images(lambda attacked: _where(attacked.success, attacked.linf))),
-    "success_rate": Measure("success rate", DIFFERENCE, of_images(lambda attacked: attacked.success)),
-    "success_among_correct": Measure(
+    "perturbation_l2": of_images("‖δ‖₂", RATIO, lambda attacked: _where(attacked.success, attacked.l2)),
+    "perturbation_linf": of_images("‖δ‖∞", RATIO, lambda attacked: _where(attacked.success, attacked.linf)),
+    "success_rate": of_images("success rate", DIFFERENCE, lambda attacked: attacked.success),
+    "success_among_correct": of_images(
         "success rate among the images that are right before",
         DIFFERENCE,
-        of_images(lambda attacked: _where(attacked.correct, attacked.success)),
+        lambda attacked: _where(attacked.correct, attacked.success),
     ),
-    "success_accuracy_correlation": Measure(
-        "rank correlation of success rate and accuracy over checkpoints",
-        DIFFERENCE,
-        over_checkpoints(_rank_correlation),
+    "success_accuracy_correlation": over_checkpoints(
+        "rank correlation of success rate and accuracy over checkpoints", DIFFERENCE, _rank_correlation
     ),
-    "success_gain": Measure(
-        "gain in success rate over training", DIFFERENCE, over_checkpoints(lambda success, correct: _gain(success))
+    "success_gain": over_checkpoints(
+        "gain in success rate over training", DIFFERENCE, lambda success, correct: _gain(success)
     ),
-    "accuracy_gain": Measure(
-        "gain in accuracy over training", DIFFERENCE, over_checkpoints(lambda success, correct: _gain(correct))
+    "accuracy_gain": over_checkpoints(
+        "gain in accuracy over training", DIFFERENCE, lambda success, correct: _gain(correct)
     ),
-    "relu_changes": Measure("fraction of ReLU changes", RATIO, of_lines("relu_changes")),
-    "roughness": Measure("roughness of the other logit", RATIO, of_lines("other_deviation")),
-    "relative_roughness": Measure("relative roughness of the other logit", RATIO, of_lines("other_deviation_relative")),
-    "test_accuracy": Measure("test accuracy", DIFFERENCE, of_training("test_accuracy")),
+    "relu_changes": of_lines("fraction of ReLU changes", RATIO, "relu_changes"),
+    "roughness": of_lines("roughness of the other logit", RATIO, "other_deviation"),
+    "relative_roughness": of_lines("relative roughness of the other logit", RATIO, "other_deviation_relative"),
+    "test_accuracy": of_training("test accuracy", DIFFERENCE, "test_accuracy"),
 }

@@ -1,6 +1,6 @@
-"""How the numbers of measures are read from the files of a run.
+"""Measures by the files of a run that they are read from.
 
-A reader takes the run, the side of a claim (what it says of the run) and the conventions, and gives Values: for each
+`read` takes the run, the side of a claim (what it says of the run) and the conventions, and gives Values: for each
 attacked image a number, NaN where it has none, and the statistic that makes one number of their mean, nearly always the
 mean itself. It raises NotThere where the run lacks the files.
 """
@@ -57,15 +57,21 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """How a measure is read, and what it is made of."""
+class Measure:
+    """One number of a run: its title in words with its unit, what it is made of, and how it is read.
 
+    ratio : whether two values are compared by their ratio, as they have a natural zero and a scale, or by their
+    difference.
+    """
+
+    title: str
+    ratio: bool
     made_of: MadeOf
     read: Callable[[Run, Side, Conventions], Values]
 
 
-def of_delta(of: Callable) -> Reader:
-    """A reader of something that each spectrum of a perturbation has."""
+def of_delta(title: str, ratio: bool, of: Callable) -> Measure:
+    """A measure of something that each spectrum of a perturbation has."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
         attacked = _checkpoint(run, side, conventions)
@@ -78,11 +84,11 @@ def of_delta(of: Callable) -> Reader:
         values[[row_of[index] for index in spectra.image]] = of(spectra)
         return Values((values,), image)
 
-    return Reader(MadeOf.DELTA, read)
+    return Measure(title, ratio, MadeOf.DELTA, read)
 
 
-def of_predictor(of: Callable) -> Reader:
-    """A reader of the mean over classes of something that each spectrum of a predictor has."""
+def of_predictor(title: str, ratio: bool, of: Callable) -> Measure:
+    """A measure: the mean over classes of something that each spectrum of a predictor has."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
         predictor = run.predictor()
@@ -91,21 +97,21 @@ def of_predictor(of: Callable) -> Reader:
         spectrum = getattr(predictor, side.predictor or conventions.predictor)
         return Values((np.array([np.mean(of(spectrum, predictor))]),))
 
-    return Reader(MadeOf.PREDICTOR, read)
+    return Measure(title, ratio, MadeOf.PREDICTOR, read)
 
 
-def of_images(of: Callable[[Perturbations], np.ndarray]) -> Reader:
-    """A reader of something that each attacked image has."""
+def of_images(title: str, ratio: bool, of: Callable[[Perturbations], np.ndarray]) -> Measure:
+    """A measure of something that each attacked image has."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
         perturbations = _perturbations(_checkpoint(run, side, conventions))
         return Values((of(perturbations).astype(np.float64),), perturbations.image)
 
-    return Reader(MadeOf.IMAGES, read)
+    return Measure(title, ratio, MadeOf.IMAGES, read)
 
 
-def of_lines(quantity: str) -> Reader:
-    """A reader of a quantity of the lines to `end` of a side."""
+def of_lines(title: str, ratio: bool, quantity: str) -> Measure:
+    """A measure: a quantity of the lines to `end` of a side."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
         attacked = _checkpoint(run, side, conventions)
@@ -115,11 +121,11 @@ def of_lines(quantity: str) -> Reader:
         values = line(lines, side.end).quantity(quantity)
         return Values((np.where(np.isfinite(values), values, np.nan),), lines.image)
 
-    return Reader(MadeOf.LINES, read)
+    return Measure(title, ratio, MadeOf.LINES, read)
 
 
-def over_checkpoints(statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Reader:
-    """A reader of the success of an attack and of what is right before it, (T, N) each, T checkpoints."""
+def over_checkpoints(title: str, ratio: bool, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Measure:
+    """A measure: the success of an attack and of what is right before it, (T, N) each, T checkpoints."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
         each = [_perturbations(attacked) for attacked in _checkpoints(run, side, conventions)]
@@ -132,11 +138,11 @@ def over_checkpoints(statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]) 
         )
         return Values(tuple(arrays), first.image, statistic)
 
-    return Reader(MadeOf.ALL_CHECKPOINTS, read)
+    return Measure(title, ratio, MadeOf.ALL_CHECKPOINTS, read)
 
 
-def of_training(name: str) -> Reader:
-    """A reader of a number of the training."""
+def of_training(title: str, ratio: bool, name: str) -> Measure:
+    """A measure: a number of the training."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
         checkpoints = run.checkpoints()
@@ -144,7 +150,7 @@ def of_training(name: str) -> Reader:
             raise NotThere(Lack.TRAINING, network=run.label)
         return Values((np.array([getattr(checkpoints, name)]),))
 
-    return Reader(MadeOf.TRAINING, read)
+    return Measure(title, ratio, MadeOf.TRAINING, read)
 
 
 def _checkpoints(run: Run, side: Side, conventions: Conventions) -> list[AttackedCheckpoint]:

@@ -1,38 +1,24 @@
 """Why a part of a claim was not tested: what the study lacks, as fields, and the sentence that they make."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 
-class Lack(StrEnum):
-    """The kinds of reasons."""
+class Lack(Enum):
+    """The kinds of reasons, each with its sentence."""
 
-    NETWORK = "network"
-    SHARED_SEED = "shared seed"
-    SHARED_IMAGE = "shared image"
-    ROLE = "role"
-    RESULTS = "results"
-    CHECKPOINT = "checkpoint"
-    FILE = "file"
-    PREDICTOR = "predictor"
-    TRAINING = "training"
-    VALUE = "value"
-
-
-SENTENCES = {
-    Lack.NETWORK: "not in this study: {network}",
-    Lack.SHARED_SEED: "no seed has both networks",
-    Lack.SHARED_IMAGE: "the two sides have no image in common",
-    Lack.ROLE: "the configuration names no attack under claims.{role}",
-    Lack.RESULTS: "{network} has no results of {attack}",
-    Lack.CHECKPOINT: "{network} has no checkpoint {checkpoint} under {attack}",
-    Lack.FILE: "no {file} of {attack} on checkpoint {checkpoint}",
-    Lack.PREDICTOR: "{network} has no predictor",
-    Lack.TRAINING: "{network} has no training",
-    Lack.VALUE: "{text}",
-}
+    NETWORK = "not in this study: {network}"
+    SHARED_SEED = "no seed has both networks"
+    SHARED_IMAGE = "the two sides have no image in common"
+    ROLE = "the configuration names no attack under claims.{role}"
+    RESULTS = "{network} has no results of {attack}"
+    CHECKPOINT = "{network} has no checkpoint {checkpoint} under {attack}"
+    FILE = "no {file} of {attack} on checkpoint {checkpoint}"
+    PREDICTOR = "{network} has no predictor"
+    TRAINING = "{network} has no training"
+    VALUE = "{text}"
 
 
 @dataclass(frozen=True)
@@ -54,16 +40,16 @@ class Reason:
     @property
     def sentence(self) -> str:
         """The reason in words."""
-        return SENTENCES[self.kind].format(**asdict(self))
+        return self.kind.value.format(**vars(self))
 
     def as_data(self) -> dict[str, str]:
-        """Its kind and the fields that apply."""
-        return {key: value for key, value in asdict(self).items() if value}
+        """The name of its kind and the fields that apply."""
+        return {key: value for key, value in vars(self).items() if value} | {"kind": self.kind.name.lower()}
 
 
 def read_reason(data: Mapping[str, Any]) -> Reason:
     """Read what Reason.as_data wrote."""
-    return Reason(**{**data, "kind": Lack(data["kind"])})
+    return Reason(**{**data, "kind": Lack[data["kind"].upper()]})
 
 
 class NotThere(Exception):

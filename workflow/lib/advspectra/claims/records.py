@@ -12,7 +12,7 @@ from typing import Any
 
 from advspectra.claims.claim import NOT_APPLICABLE, Cells, cells
 from advspectra.claims.reasons import Reason, read_reason
-from advspectra.claims.terms import Group, Kind, Relation, Side
+from advspectra.claims.terms import Group, Kind, Relation, Side, StatedClaim
 from advspectra.table import Column, Table
 
 # of a part, in CSV
@@ -109,27 +109,15 @@ class PartRecord:
         )
 
 
-@dataclass(frozen=True)
-class ClaimRecord:
-    """A claim, its verdict and its parts; table, why and p_value as in advspectra.claims.claim.Claim."""
+@dataclass(frozen=True, kw_only=True)
+class ClaimRecord(StatedClaim):
+    """A claim, its verdict and its parts; why and p_value as in advspectra.claims.claim.Claim."""
 
-    name: str
-    title: str
-    section: str
-    sentence: str
-    figures: tuple[str, ...]
-    group: Group
-    table: int | None
+    parts: tuple[PartRecord, ...]
     verdict: str
     p_value: float | None
     seeds_needed: int | None
     why: str
-    parts: tuple[PartRecord, ...]
-
-    @property
-    def kind(self) -> Kind:
-        """Whether it is a statement or the cells of a table."""
-        return Kind.STATEMENT if self.table is None else Kind.TABLE
 
     @property
     def cells(self) -> Cells | None:
@@ -138,9 +126,8 @@ class ClaimRecord:
 
     def as_data(self) -> dict[str, Any]:
         """The claim as claims.json has it."""
-        data = {field.name: getattr(self, field.name) for field in fields(self)}
         parts = [part.as_data() for part in self.parts]
-        return data | {"kind": self.kind, "figures": list(self.figures), "parts": parts}
+        return vars(self) | {"kind": self.kind, "figures": list(self.figures), "parts": parts}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "ClaimRecord":

@@ -117,9 +117,7 @@ class StatedPart:
 
 @dataclass(frozen=True)
 class StatedClaim:
-    """A claim before it is tested. table : the number of the paper's table whose cells it is about, None for a
-    statement.
-    """
+    """A claim as it is stated. table : the number of the paper's table whose cells it is about, if it is about any."""
 
     name: str
     title: str
@@ -129,6 +127,11 @@ class StatedClaim:
     parts: tuple[StatedPart, ...]
     group: Group = Group.FURTHER
     table: int | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it is a statement or the cells of a table."""
+        return Kind.STATEMENT if self.table is None else Kind.TABLE
 
     @classmethod
     def stated(cls, name: str, claim: Mapping[str, Any]) -> "StatedClaim":

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from advspectra.claims.measures import MEASURES, MadeOf
+from advspectra.claims.measures import MEASURES
+from advspectra.claims.readers import MadeOf
 from advspectra.claims.terms import Relation, Side, StatedPart, network
 
 ATTACKS = {
