@@ -1,7 +1,7 @@
 """Do intervals and verdicts keep their promise, on simulated data? `python -m benchmarks.calibration`, see --help.
 
 Studies with known truth are drawn from regimes that differ in the source of their variance.
-advspectra.statistics.inference gets each study as it does from advspectra.claims.evaluate, and we count how often the
+advspectra.statistics.crossed gets each study as it does from advspectra.claims.evaluate, and we count how often the
 interval contains the truth. The same studies give families of claims whose truth lies exactly at their threshold or at
 the edge of their margin: every `supported` and every `contradicted` is false. They come from advspectra.claims with its
 correction for the number of claims. A table goes to benchmarks/results/<name>/calibration.{csv,md}.
@@ -18,10 +18,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import special, stats
 
-from advspectra.claims.evaluate import CONTRADICTED, PARTLY, SUPPORTED, Claim, Part, corrected
+from advspectra.claims.claim import CONTRADICTED, PARTLY, SUPPORTED, Claim, Part, corrected
 from advspectra.machine.devices import prepare
-from advspectra.statistics import inference
-from advspectra.statistics.inference import Inference, Sample, infer
+from advspectra.statistics import crossed
+from advspectra.statistics.crossed import Inference, Sample, infer
 from advspectra.table import Column, Table
 from benchmarks import report
 from benchmarks.timing import ROOT
@@ -213,7 +213,7 @@ def coverage(regime: Regime, found: Sequence[Inference]) -> dict:
     """A row of COLUMNS: how often the interval contains the truth. Its ends are where p-values are 0.025."""
     above = np.array([one.p_above(regime.truth) for one in found])
     below = np.array([one.p_below(regime.truth) for one in found])
-    tail = (1 - inference.LEVEL) / 2
+    tail = (1 - crossed.LEVEL) / 2
     seeds, images = (np.mean([getattr(one, name) for one in found]) for name in ("seeds", "images"))
     return {
         "part": SEVERAL,
@@ -237,8 +237,8 @@ def coverage_of_bca(regime: Regime, count: int, *, seed: int) -> dict:
             one.arrays,
             lambda *arrays, axis: regime.statistic(*(array.mean(axis) for array in arrays)),
             paired=True,
-            n_resamples=inference.RESAMPLES,
-            confidence_level=inference.LEVEL,
+            n_resamples=crossed.RESAMPLES,
+            confidence_level=crossed.LEVEL,
             method="BCa",
             rng=np.random.default_rng(study % STATES),
         ).confidence_interval
@@ -323,10 +323,10 @@ def main() -> None:
     option = parser.add_argument
     option("--name", default="local", help="results go to benchmarks/results/<name>/")
     option("--simulations", type=int, default=10_000, help="studies of each regime, and families of claims")
-    option("--resamples", type=int, default=inference.RESAMPLES, help="resamples of the images")
+    option("--resamples", type=int, default=crossed.RESAMPLES, help="resamples of the images")
     option("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    inference.RESAMPLES = chosen.resamples
+    crossed.RESAMPLES = chosen.resamples
     folder = ROOT / "benchmarks/results" / chosen.name
     folder.mkdir(parents=True, exist_ok=True)
     about = report.machine(prepare("cpu", threads=1), 1) | {

@@ -2,20 +2,27 @@
 
 from study import CONFIG as STUDY
 
+from advspectra.claims.reasons import Lack, Reason
+from advspectra.claims.records import ClaimRecord, PartRecord
+from advspectra.claims.terms import Group
 from advspectra.page.pictures import Picture
 from advspectra.page.report import Material
 
 LONG = "share of δ̂'s power in the middle third of frequencies of bounded width (32 channels), 3 hidden layers, linear"
 
 
-def part(**about) -> dict:
-    """Return a part that holds on three seeds; what is given replaces what it says."""
+def part(**about) -> PartRecord:
+    """Return a part that holds on three seeds; what is given, as claims.json has it, replaces what it says."""
     values = [-0.25, -0.2, -0.15]
     found = {
         "statement": f"{LONG} < {LONG}",
+        "is": "less",
+        "threshold": None,
+        "within": None,
         "verdict": "holds",
         "direction": "holds",
         "why": "",
+        "reason": None,
         "ratio": True,
         "bounds": [None, 0.0],
         "value": -0.2,
@@ -30,16 +37,20 @@ def part(**about) -> dict:
         "seeds_needed": None,
         "paper": {"left": 600.0, "right": 1000.0, "value": -0.4},
     }
-    return found | about
+    return PartRecord.from_data(found | about)
 
 
-def untested(why: str, **about) -> dict:
+GONE = Reason(Lack.VALUE, text="gone")
+
+
+def untested(reason: Reason, **about) -> PartRecord:
     """Return a part that was not tested."""
     nothing = dict.fromkeys(("direction", "value", "low", "high", "p_true", "p_false", "sign_flip", "paper"))
-    return part(verdict="not tested", why=why, seeds=[], **(nothing | about))
+    why = {"why": reason.sentence, "reason": reason.as_data()}
+    return part(verdict="not tested", seeds=[], **(why | nothing | about))
 
 
-def cell(value: float, **about) -> dict:
+def cell(value: float, **about) -> PartRecord:
     """Return a cell of a table whose paper's mean is 20 and standard deviation 0.5."""
     within = "holds" if 19 < value < 21 else "fails"
     numbers = {"value": value, "low": value - 0.1, "high": value + 0.1, "paper": {"value": 20.0, "sd": 0.5}}
@@ -49,47 +60,57 @@ def cell(value: float, **about) -> dict:
     return part(**(numbers | sides | bounds | about))
 
 
-def claim(name: str, *parts: dict, **about) -> dict:
+def claim(name: str, *parts: PartRecord, **about) -> ClaimRecord:
     """Return a claim that is supported; what is given replaces what it says."""
     found = {
         "name": name,
         "title": f"What {name} says",
         "section": "3.3.1, Figure 5",
         "sentence": "a deep full width convolutional model yields a smaller ‖β̂‖₁ than the shallow one",
-        "figures": ["fig05"],
+        "figures": ("fig05",),
+        "group": Group.LINEAR,
+        "table": None,
         "verdict": "supported",
         "p_value": 0.012,
         "seeds_needed": None,
-        "parts": list(parts) or [part()],
+        "parts": parts or (part(),),
         "why": "",
     }
-    return found | about
+    return ClaimRecord(**(found | about))
 
 
-def convention(name: str, claims: list[dict], **verdicts: str) -> dict:
+def convention(name: str, claims: list[ClaimRecord], **verdicts: str) -> dict:
     """Return an entry of audit.json with the verdicts of the claims, but for those given (name with _ for -)."""
     return {
         "name": name,
         "title": f"the convention {name}",
         "claims": {
-            one["name"]: {
-                "verdict": verdicts.get(one["name"].replace("-", "_"), one["verdict"]),
-                "parts": [part["verdict"] for part in one["parts"]],
-                "values": [part["value"] for part in one["parts"]],
+            one.name: {
+                "verdict": verdicts.get(one.name.replace("-", "_"), one.verdict),
+                "parts": [part.verdict for part in one.parts],
+                "values": [part.value for part in one.parts],
             }
             for one in claims
         },
         "cells": {
-            one["name"]: {"within": 1, "tested": len(one["parts"]), "of": len(one["parts"])}
+            one.name: {"within": 1, "tested": len(one.parts), "of": len(one.parts)}
             for one in claims
-            if one["name"].startswith("TABLE-")
+            if one.table is not None
         },
     }
 
 
 CLAIMS = [
-    claim("FNB-1", part(), untested("no lines of pgd on best"), verdict="not tested", p_value=None, figures=["fig01"]),
-    claim("IFR-1", part(), part(), figures=["fig05", "fig08"]),
+    claim(
+        "FNB-1",
+        part(),
+        untested(Reason(Lack.FILE, file="lines", attack="pgd", checkpoint="best")),
+        verdict="not tested",
+        p_value=None,
+        figures=("fig01",),
+        group=Group.TRAINING,
+    ),
+    claim("IFR-1", part(), part(), figures=("fig05", "fig08")),
     claim(
         "IFR-2",
         part(),
@@ -100,7 +121,14 @@ CLAIMS = [
     claim("IFR-3", part(verdict="open"), verdict="undecided", p_value=0.4, seeds_needed=7),
     claim("NL-1", part(verdict="fails", direction="fails", value=0.2, low=0.1, high=0.3), verdict="contradicted"),
     claim(
-        "TABLE-1", cell(20.2), cell(22.0), untested("not in this study: vgg19-relu"), verdict="not tested", figures=[]
+        "TABLE-1",
+        cell(20.2),
+        cell(22.0),
+        untested(Reason(Lack.NETWORK, network="vgg19-relu"), right=None),
+        verdict="not tested",
+        figures=(),
+        group=Group.TABLES,
+        table=1,
     ),
 ]
 
@@ -161,7 +189,7 @@ def picture(path: str) -> Picture:
     return Picture(path, f"What {path} shows.\n", 1440, 900, PIXEL + path.encode())
 
 
-def material(claims: list[dict] = CLAIMS, *, seeds: tuple[int, ...] = (0, 1, 2), **about) -> Material:
+def material(claims: list[ClaimRecord] = CLAIMS, *, seeds: tuple[int, ...] = (0, 1, 2), **about) -> Material:
     """Return what a report of these claims is made from; what is given replaces what it has."""
     found = {
         "verdicts": {
@@ -172,7 +200,7 @@ def material(claims: list[dict] = CLAIMS, *, seeds: tuple[int, ...] = (0, 1, 2),
             "not_the_papers": "",
             "notes": ["A note on the study."],
             "conventions": {"spectra": "paper", "attacks": {"final": "pgd", "transfer": "moved"}},
-            "claims": claims,
+            "claims": [one.as_data() for one in claims],
         },
         "conventions": {
             "conventions": [convention("paper", claims), convention("rgb", claims, IFR_1="contradicted")],

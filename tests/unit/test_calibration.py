@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from advspectra.statistics import inference
+from advspectra.statistics import crossed
 from benchmarks import calibration
 from benchmarks.calibration import Regime, additive, coverage, studies, verdicts
 
@@ -17,7 +17,7 @@ SKEW = Regime("log-normal images", 3, 100, additive(0, 1, 0.2, skew=1), 0.0)
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
-    monkeypatch.setattr(inference, "RESAMPLES", 400)
+    monkeypatch.setattr(crossed, "RESAMPLES", 400)
 
 
 # standard error of 400 studies: 1.1 %

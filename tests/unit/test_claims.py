@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 from synthetic_results import identity, write_development, write_run
 
 from advspectra.claims import audit, evidence
-from advspectra.claims.evaluate import (
+from advspectra.claims.claim import (
     CONTRADICTED,
     NOT_TESTED,
     ONE_SEED,
@@ -24,14 +24,17 @@ from advspectra.claims.evaluate import (
     UNDECIDED,
     Claim,
     Part,
-    copies,
     corrected,
-    evaluate,
 )
-from advspectra.claims.measures import MEASURES, Conventions
+from advspectra.claims.evaluate import copies, evaluate
+from advspectra.claims.measures import MEASURES
+from advspectra.claims.readers import Conventions
+from advspectra.claims.reasons import Lack, Reason, read_reason
+from advspectra.claims.records import ClaimRecord, claims_csv
+from advspectra.claims.terms import Group, Kind, Side
 from advspectra.files.hdf5 import attributes_of
 from advspectra.results import NAMES, read_runs
-from advspectra.statistics.inference import Sample, infer
+from advspectra.statistics.crossed import Sample, infer
 from advspectra_study.config.claims import read_claims
 from advspectra_study.config.load import ConfigError
 
@@ -227,14 +230,14 @@ def test_sides_that_cannot_be_compared_are_not_tested_and_say_why(tmp_path):
 
 def test_the_same_results_give_the_same_answers_to_the_last_digit(sparse_and_dense):
     of_seed_0 = [path for path in sparse_and_dense if path.parent.name.endswith("-0")]  # an interval over its images
-    first, second = (evidence.as_data(verdict(of_seed_0, {"is": "less"})) for _ in range(2))
-    low, value, high = (first["parts"][0][key] for key in ("low", "value", "high"))
-    assert low < value < high
+    first, second = (evidence.record(verdict(of_seed_0, {"is": "less"})) for _ in range(2))
+    (part,) = first.parts
+    assert part.low < part.value < part.high
     assert first == second
 
 
 def test_a_claim_that_no_seeds_test_is_corrected_for_itself_alone():
-    part = Part("", ("", ""), (0.0, None), ratio=False, why="nothing there")
+    part = Part("", ("", ""), (0.0, None), ratio=False, reason=Reason(Lack.SHARED_SEED))
     (found,) = corrected([Claim("A", "", "", "", (), (part,))])
     assert (found.verdict, found.p_value, found.tests) == (NOT_TESTED, None, 1)
 
@@ -320,7 +323,8 @@ def test_claims_on_training_find_what_was_put_into_it(tmp_path):
     assert directions["FNB-2"] == ["holds", "holds", "holds"]
     assert (directions["FNB-4"], directions["FNB-5"]) == (["holds"], ["holds", "holds"])
     falling = next(one for one in found if one.name == "DYN-1")
-    assert (falling.verdict, falling.parts[0].why) == (NOT_TESTED, "it is undefined for a seed: no image has a value")
+    why = "undefined for a seed, for example because no attack succeeded"
+    assert (falling.verdict, falling.parts[0].why) == (NOT_TESTED, why)
 
 
 def test_the_first_epoch_is_over_when_its_state_is_kept(tmp_path):
@@ -330,7 +334,7 @@ def test_the_first_epoch_is_over_when_its_state_is_kept(tmp_path):
     conventions = Conventions(spectra="paper", attacks={"snapshots": "snaps"})
 
     def success(state):
-        side = {"attack": "snapshots", "state": state}
+        side = Side(attack="snapshots", checkpoint=state)
         return MEASURES["success_rate"].read(run, side, conventions).arrays[0].mean()
 
     assert success("first_epoch") == success("epoch=1") > success("step=10")
@@ -352,12 +356,10 @@ def test_cells_are_held_to_two_standard_deviations_and_those_the_study_lacks_cou
 
 def test_the_papers_own_numbers_stand_beside_those_of_a_part(sparse_and_dense):
     (part,) = verdict(sparse_and_dense, {"is": "less"}).parts
-    data = evidence.as_data(verdict(sparse_and_dense, {"is": "less"}))
+    (recorded,) = evidence.record(verdict(sparse_and_dense, {"is": "less"})).parts
     assert [side.mean for side in part.paper] == [376.31, 505.95]
-    assert data["parts"][0]["paper"]["value"] == pytest.approx(376.31 / 505.95 - 1)
-    assert data["parts"][0]["value"] == pytest.approx(
-        sum(one["value"] for one in data["parts"][0]["seeds"]) / len(SEEDS)
-    )
+    assert recorded.paper.value == pytest.approx(376.31 / 505.95 - 1)
+    assert recorded.value == pytest.approx(sum(seed.value for seed in recorded.seeds) / len(SEEDS))
 
 
 # ---- what is written
@@ -365,9 +367,10 @@ def test_the_papers_own_numbers_stand_beside_those_of_a_part(sparse_and_dense):
 
 def test_json_and_csv_say_the_same(sparse_and_dense):
     claims = read_claims(CLAIMS, schema_path=SCHEMA)
-    data = [evidence.as_data(one) for one in evaluate(claims, PAPER, read_runs(sparse_and_dense), CONVENTIONS)]
-    assert json.loads(json.dumps(data)) == data
-    rows = list(csv.DictReader(io.StringIO(evidence.claims_csv(data))))
+    records = [evidence.record(one) for one in evaluate(claims, PAPER, read_runs(sparse_and_dense), CONVENTIONS)]
+    data = json.loads(json.dumps([record.as_data() for record in records]))
+    assert [ClaimRecord.from_data(one) for one in data] == records
+    rows = list(csv.DictReader(io.StringIO(claims_csv(records))))
     assert len(rows) == sum(len(one["parts"]) for one in data)
     (row, _) = [row for row in rows if row["claim"] == "IFR-1"]
     part = next(one for one in data if one["name"] == "IFR-1")["parts"][0]
@@ -380,7 +383,7 @@ def test_each_convention_changes_one_thing(sparse_and_dense):
     found = list(audit.variants(own, ["paper", "rgb"], {"small_step": "rel_stepsize 0.01"}))
     assert [one.name for one in found] == ["own", "rgb", "rescaled", "small_step"]
     runs = read_runs(sparse_and_dense)
-    verdicts = [audit.as_data(evaluate(claim({"is": "less"}), PAPER, runs, one.conventions)) for one in found]
+    verdicts = [audit.answers(evaluate(claim({"is": "less"}), PAPER, runs, one.conventions)) for one in found]
     assert [one["claims"]["A"]["verdict"] for one in verdicts] == [SUPPORTED, SUPPORTED, SUPPORTED, NOT_TESTED]
     assert verdicts[0]["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13}
     assert (found[2].conventions.predictor, found[2].conventions.cells) == ("rescaled", "raw")
@@ -400,12 +403,12 @@ def test_of_one_seed_the_audit_has_directions(tmp_path):
     paths = network(tmp_path, "full_width", seeds=[0], width=0.5)
     paths += network(tmp_path, "fully_connected", seeds=[0], width=4.0)
     found = evaluate(claim({"is": "less"}, {"is": "greater"}), PAPER, read_runs(paths), CONVENTIONS)
-    assert audit.as_data(found)["claims"]["A"]["parts"] == ["holds", "fails"]
+    assert audit.answers(found)["claims"]["A"]["parts"] == ["holds", "fails"]
 
 
-def test_a_study_beside_is_named_by_what_it_was_run_otherwise_by(sparse_and_dense):
+def test_a_study_beside_is_named_by_the_settings_that_differ(sparse_and_dense):
     claims = [
-        evidence.as_data(one)
+        evidence.record(one).as_data()
         for one in evaluate(claim({"is": "less"}), PAPER, read_runs(sparse_and_dense), CONVENTIONS)
     ]
 
@@ -425,12 +428,58 @@ def test_a_study_beside_is_named_by_what_it_was_run_otherwise_by(sparse_and_dens
         audit.beside(answers("own", 0), {"study": "torn"})
 
 
+def test_a_record_says_in_fields_what_a_claim_states_and_what_the_study_lacks(sparse_and_dense):
+    lacking = verdict(sparse_and_dense, {"is": "similar", "within": 0.1, "right": "vgg19-relu/alpha=10"})
+    data = json.loads(json.dumps(evidence.record(lacking).as_data()))
+    (part,) = data["parts"]
+    assert (data["kind"], data["group"], data["table"]) == ("statement", "further", None)
+    assert (part["is"], part["within"], part["threshold"]) == ("similar", 0.1, None)
+    assert part["left"] == {
+        **{"measure": "delta_l1", "network": NARROW, "attack": "final", "checkpoint": "best"},
+        **{"end": None, "predictor": None, "label": "‖δ̂‖₁, Full Width Convolution (linear)", "value": None},
+    }
+    assert part["right"]["network"] == "vgg19-relu/alpha=10"
+    assert part["reason"] == {"kind": "network", "network": "vgg19-relu/alpha=10"}
+    assert part["why"] == "not in this study: vgg19-relu/alpha=10"
+    tables = evaluate({}, PAPER, read_runs(sparse_and_dense), CONVENTIONS)
+    assert [(one.kind, one.group, one.table) for one in tables] == [
+        (Kind.TABLE, Group.TABLES, number) for number in (1, 2, 4)
+    ]
+
+
+def test_a_claim_of_another_version_is_refused_with_what_it_lacks(sparse_and_dense):
+    data = evidence.record(verdict(sparse_and_dense, {"is": "less"})).as_data()
+    del data["group"]
+    with pytest.raises(ValueError, match="expected a claim as this version writes it, found one without 'group'"):
+        ClaimRecord.from_data(data)
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        (Reason(Lack.ROLE, role="transfer"), "the configuration names no attack under claims.transfer"),
+        (Reason(Lack.RESULTS, network="VGG19 (ReLU)", attack="pgd"), "VGG19 (ReLU) has no results of pgd"),
+        (
+            Reason(Lack.CHECKPOINT, network="VGG19 (ReLU)", attack="pgd", checkpoint="first"),
+            "VGG19 (ReLU) has no checkpoint first under pgd",
+        ),
+        (Reason(Lack.FILE, file="lines", attack="pgd", checkpoint="epoch=8"), "no lines of pgd on checkpoint epoch=8"),
+        (Reason(Lack.PREDICTOR, network="VGG19 (ReLU)"), "VGG19 (ReLU) has no predictor"),
+        (Reason(Lack.TRAINING, network="VGG19 (ReLU)"), "VGG19 (ReLU) has no training"),
+    ],
+)
+def test_a_reason_makes_its_sentence_and_survives_json(reason, sentence):
+    assert reason.sentence == sentence
+    assert read_reason(json.loads(json.dumps(reason.as_data()))) == reason
+
+
 # ---- the files of claims
 
 
 def test_every_claim_is_of_known_networks_and_measures():
-    measures = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["measure"]["enum"]
-    assert measures == list(MEASURES)
+    terms = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]
+    assert terms["measure"]["enum"] == list(MEASURES)
+    assert terms["claim"]["properties"]["group"]["enum"] == list(Group)
     for name, one in read_claims(CLAIMS, schema_path=SCHEMA).items():
         for part in one["parts"]:
             for side in ("left", "right"):

@@ -1,6 +1,7 @@
 """A study on other images than the paper's: the paper's numbers do not count, and the report is about the study."""
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from synthetic_results import identity, write_run
 
 from advspectra.claims import audit as audits
 from advspectra.claims import evidence
+from advspectra.claims.claim import NOT_APPLICABLE
 from advspectra.claims.comparison import not_the_papers, without_measured
-from advspectra.claims.evaluate import NOT_APPLICABLE, evaluate
-from advspectra.claims.measures import Conventions
-from advspectra.page.audit import audit
+from advspectra.claims.evaluate import evaluate
+from advspectra.claims.readers import Conventions
+from advspectra.claims.records import claims_csv
+from advspectra.page.audit import compared
 from advspectra.page.report import report
 from advspectra.page.verdicts import finding, summary, tally
 from advspectra.results import read_runs
@@ -23,7 +26,9 @@ from advspectra.tables import table1, table2, table4
 PAPER = yaml.safe_load((Path(__file__).parents[2] / "workflow/reference/paper.yaml").read_text(encoding="utf-8"))
 WHY = "The data set is leaves, the paper's is CIFAR-10: the numbers of its tables do not apply."
 INAPPLICABLE = [
-    claim(f"TABLE-{number}", verdict="not applicable", p_value=None, figures=[], why=WHY) | {"parts": []}
+    dataclasses.replace(
+        claim(f"TABLE-{number}", verdict="not applicable", p_value=None, figures=(), why=WHY, table=number), parts=()
+    )
     for number in (1, 2)
 ]
 
@@ -90,8 +95,8 @@ def test_the_papers_cells_are_not_judged_on_other_images(runs):
 
 
 def test_what_is_not_applicable_has_a_row_that_says_why(runs):
-    data = [evidence.as_data(one) for one in answers(runs, WHY).values()]
-    (row,) = [line for line in evidence.claims_csv(data).splitlines() if line.startswith("TABLE-2")]
+    records = [evidence.record(one) for one in answers(runs, WHY).values()]
+    (row,) = [line for line in claims_csv(records).splitlines() if line.startswith("TABLE-2")]
     assert "not applicable" in row and row.endswith(f'"{WHY}"')
 
 
@@ -159,9 +164,9 @@ def test_a_claim_that_does_not_apply_is_no_gap_and_is_not_counted():
 
 
 def test_the_audit_leaves_out_what_does_not_apply(runs):
-    claims = [evidence.as_data(one) for one in answers(runs, WHY).values()]
-    found = {"name": "own", "title": "", **audits.as_data(list(answers(runs, WHY).values()))}
-    shown = audit([found, copy.deepcopy(found) | {"name": "rgb"}], claims)
+    claims = [evidence.record(one) for one in answers(runs, WHY).values()]
+    found = {"name": "own", "title": "", **audits.answers(list(answers(runs, WHY).values()))}
+    shown = compared([found, copy.deepcopy(found) | {"name": "rgb"}], claims)
     assert list(shown.claims) == ["MINE-1"] and not shown.within and not shown.cells
 
 

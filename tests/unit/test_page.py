@@ -11,10 +11,13 @@ import pytest
 import synthetic_report
 import yaml
 from PIL import Image
-from synthetic_report import CLAIMS, cell, claim, convention, material, part, untested
+from synthetic_report import CLAIMS, GONE, cell, claim, convention, material, part, untested
 
+from advspectra.claims.claim import Cells
+from advspectra.claims.reasons import Lack, Reason
+from advspectra.claims.terms import Group
 from advspectra.page import pictures, prose, words
-from advspectra.page.audit import audit
+from advspectra.page.audit import compared
 from advspectra.page.forest import panels
 from advspectra.page.gaps import gaps
 from advspectra.page.report import report
@@ -57,8 +60,12 @@ def spoilt(value, keep=()):
 
 def test_no_text_breaks_out_of_the_page(page):
     whole = material()
-    verdicts = spoilt(whole.verdicts, keep=("verdict", "direction", "figures", "attacks"))
-    names = {one["name"]: found["name"] for one, found in zip(CLAIMS, verdicts["claims"], strict=True)}
+    verdicts = spoilt(
+        whole.verdicts, keep=("verdict", "direction", "figures", "attacks", "kind", "group", "is", "reason")
+    )
+    for name in ("file", "attack", "checkpoint"):
+        verdicts["claims"][0]["parts"][1]["reason"][name] += HOSTILE
+    names = {one.name: found["name"] for one, found in zip(CLAIMS, verdicts["claims"], strict=True)}
     conventions = spoilt(whole.conventions, keep=("claims", "cells"))
     for one in conventions["conventions"]:
         for kind in ("claims", "cells"):
@@ -105,7 +112,7 @@ def test_the_page_asks_for_nothing(page):
 
 def test_every_claim_has_its_anchor_and_every_link_its_end(page):
     ids = Page(page).all("id")
-    assert len(ids) == len(set(ids)) and {one["name"] for one in CLAIMS} <= set(ids)
+    assert len(ids) == len(set(ids)) and {one.name for one in CLAIMS} <= set(ids)
     assert {link[1:] for link in Page(page).all("href") if link.startswith("#")} <= set(ids)
 
 
@@ -113,7 +120,7 @@ def test_each_image_is_in_the_page_once_and_shown_wherever_it_is_cited(page):
     for one in material().pictures:
         assert page.count(one.uri) == 1
     shown = [link for tag, attributes in Page(page).tags if tag == "use" for link in [attributes["href"]]]
-    citing = [name for one in CLAIMS for name in one["figures"]]
+    citing = [name for one in CLAIMS for name in one.figures]
     assert shown.count("#image-figure-fig05") == citing.count("fig05") > 1
     assert shown.count("#image-figure-fig09") == 1  # cited by none
 
@@ -146,7 +153,7 @@ def test_an_interval_that_goes_far_beyond_the_values_is_cut():
 
 
 def test_cells_are_shown_in_the_papers_standard_deviations():
-    (panel,) = panels([cell(20.2), cell(22.0), untested("gone")])
+    (panel,) = panels([cell(20.2), cell(22.0), untested(GONE)])
     assert "standard deviations" in panel.unit and [row.part for row in panel.rows] == [1, 2]
     low, high = panel.rows[0].true
     # 20.2 is 0.4 and 22.0 is 4 standard deviations above the mean, the bounds are 2 on either side of it
@@ -174,7 +181,7 @@ def test_numbers_show_two_digits_of_their_interval():
     assert words.estimate(part(ratio=False, value=0.41234, low=None, high=None)) == "0.4123"
     assert words.estimate(part(value=0.123, low=None, high=None)) == "+12.3 %"
     assert words.estimate(part(value=0.001, low=-0.29, high=0.29)) == "0 % [−29, 29]"
-    assert words.estimate(untested("gone")) == "–"
+    assert words.estimate(untested(GONE)) == "–"
     assert words.of_seed(part(value=-0.2034, low=-0.2059, high=-0.2009), 0) == "−25.00 %"
     assert words.paper(part()) == "600 / 1000: −40.0 %"
     assert words.paper(cell(20.2)) == "20 ± 0.5"
@@ -184,11 +191,11 @@ def test_the_summary_counts_claims_and_cells_apart():
     found = summary(CLAIMS)
     counts = {mark.word: count for mark, count in found.verdicts}
     assert counts == {"supported": 1, "partly": 1, "contradicted": 1, "undecided": 1, "not tested": 1}
-    assert found.claims == 5 and found.cells == {"within": 1, "tested": 2, "of": 3}
+    assert found.claims == 5 and found.cells == Cells(within=1, tested=2, of=3)
 
 
 def test_a_claim_says_which_parts_hold_and_what_would_decide_it():
-    said = {one["name"]: finding(one) for one in CLAIMS}
+    said = {one.name: finding(one) for one in CLAIMS}
     assert said["IFR-2"].startswith("part 1 holds; part 2 fails; part 3 is open (p")
     assert said["IFR-1"].startswith("both parts hold")
     assert "7 seeds in all would decide each part, as surely as the correction asks, if" in said["IFR-3"]
@@ -229,7 +236,7 @@ def test_undecided_claims_say_with_which_seeds_they_would_be_decided():
 
 
 def test_what_was_not_tested_says_why_and_what_would_make_it():
-    lacking = untested("not in this study: full_width-relu/depth=3/alpha=0.1")
+    lacking = untested(Reason(Lack.NETWORK, network="full_width-relu/depth=3/alpha=0.1"))
     one = claim("IFR-2", lacking, part(), lacking, verdict="not tested", p_value=None)
     (gap,) = gaps([one], [0, 1, 2], [])
     assert gap.claims == {"IFR-2": 2}
@@ -237,14 +244,40 @@ def test_what_was_not_tested_says_why_and_what_would_make_it():
     assert network == {"name": "full_width", "activations": ["relu"], "depths": [3], "alphas": [0.1]}
     beside = material([one]).conventions | {"missing": ["results/other/claims.json"]}
     text, markdown = report(material([one], conventions=beside))
-    assert "results/other/claims.json is not there" in text
+    assert "results/other/claims.json is missing" in text
     assert text.count("not in this study: full_width-relu/depth=3/alpha=0.1") == 3  # twice in the claim, once below
     assert "full_width-relu/depth=3/alpha=0.1" in markdown
 
 
+@pytest.mark.parametrize(
+    ("reason", "lines"),
+    [
+        (Reason(Lack.ROLE, role="transfer"), {"claims": {"transfer": None}}),
+        (Reason(Lack.RESULTS, network="VGG19 (ReLU)", attack="pgd"), None),
+        (Reason(Lack.CHECKPOINT, network="VGG19 (ReLU)", attack="pgd", checkpoint="last"), None),
+        (Reason(Lack.FILE, file="lines", attack="pgd", checkpoint="best"), None),
+        (Reason(Lack.SHARED_SEED), ""),
+        (GONE, ""),
+    ],
+)
+def test_each_kind_of_reason_has_its_remedy(reason, lines):
+    (gap,) = gaps([claim("A-1", untested(reason), verdict="not tested", p_value=None)], [0, 1, 2], [])
+    assert gap.why == reason.sentence
+    if lines == "":
+        assert gap.lines == ""
+    else:
+        assert "workflow/presets/dynamics.yaml" in gap.lines and yaml.safe_load(gap.lines) == lines
+
+
+def test_claims_of_a_group_stand_together_whatever_their_names(page):
+    text = report(material([claim("MINE-1", group=Group.NONLINEAR), claim("IFR-1", group=Group.NONLINEAR)]))[0]
+    assert text.count("Nonlinear networks (Section 3.3.2)") == 2  # at a glance, and one by one
+    assert "Linear networks and implicit" not in text and "Linear networks and implicit" in page
+
+
 def test_a_claim_without_any_number_has_no_plot():
-    one = claim("IFR-2", untested("gone"), verdict="not tested", p_value=None)
-    assert panels(one["parts"]) == [] and tally(one) == "no data"
+    one = claim("IFR-2", untested(GONE), verdict="not tested", p_value=None)
+    assert panels(one.parts) == [] and tally(one) == "no data"
     assert 'class="row"' not in report(material([one]))[0]
 
 
@@ -253,8 +286,8 @@ def test_the_audit_names_the_conclusions_that_depend_on_a_convention(page):
     other["claims"]["NL-1"]["parts"] = ["open"]
     other["cells"]["TABLE-1"]["within"] = 0
     other["claims"]["TABLE-1"]["values"] = [30.5, 20.5, None]
-    found = audit([convention("paper", CLAIMS), other], CLAIMS)
-    assert list(found.claims) == [one["name"] for one in CLAIMS[:-1]]
+    found = compared([convention("paper", CLAIMS), other], CLAIMS)
+    assert list(found.claims) == [one.name for one in CLAIMS[:-1]]
     assert found.changing("verdict") == ["IFR-1"] and found.changing("parts") == ["NL-1"]
     assert found.dependence("IFR-1") == "supported; contradicted under rgb"
     assert found.within == {"TABLE-1": ("1 of 3", "0 of 3")}
@@ -273,18 +306,18 @@ def test_a_convention_with_fewer_data_is_no_other_conclusion():
     fewer["claims"]["IFR-2"]["parts"] = ["holds", "not tested"]
     none = convention("pgd_minimal", one, IFR_2="not tested")
     none["claims"]["IFR-2"]["parts"] = ["not tested", "not tested"]
-    found = audit([convention("paper", one), fewer, none], one)
+    found = compared([convention("paper", one), fewer, none], one)
     assert found.changing("verdict") == [] and found.changing("parts") == []
     none["claims"]["IFR-2"]["parts"].append("holds")
     with pytest.raises(ValueError, match="IFR-2 has other parts under pgd_minimal"):
-        audit([convention("paper", one), none], one)
+        compared([convention("paper", one), none], one)
 
 
 def test_doubts_show_what_the_study_found(page):
     shown = page[page.index('id="doubt-layers"') : page.index('id="methods"')]
-    for text in ("✗", "other verdicts on IFR-1", 'href="#table-table1"', "nothing that bears on it"):
+    for text in ("✗", "other verdicts on IFR-1", 'href="#table-table1"', "no evidence on it"):
         assert text in shown
-    assert words.estimate(CLAIMS[2]["parts"][1]) in shown and "X-1" not in shown
+    assert words.estimate(CLAIMS[2].parts[1]) in shown and "X-1" not in shown
 
 
 def test_the_evidence_of_doubts_exists():
@@ -334,7 +367,7 @@ def test_of_a_figure_with_several_developments_that_of_the_claim_comes_first():
     paths += [path.replace("full_width", "resnet18").replace("depth=1/", "depth=17/") for path in paths]
     found = [synthetic_report.picture(path) for path in paths]
     about = claim(
-        "FNB-1", part(statement="roughness, ResNet18 (ReLU), perturbations of the final network"), figures=["fig01"]
+        "FNB-1", part(statement="roughness, ResNet18 (ReLU), perturbations of the final network"), figures=("fig01",)
     )
     shown = pictures.cited(about, found, {"final": "pgd", "transfer": "moved"})
     assert [one.path for one in shown][0] == paths[3] and set(shown) == set(found)
@@ -343,7 +376,7 @@ def test_of_a_figure_with_several_developments_that_of_the_claim_comes_first():
 
 def test_a_figure_of_another_attack_is_named_after_it_and_no_evidence_of_a_claim():
     found = [synthetic_report.picture(path) for path in ("fig05", "fig05/pgd_l2")]
-    about = claim("FIG-5", part(statement="norms, pgd_l2"), figures=["fig05"])
+    about = claim("FIG-5", part(statement="norms, pgd_l2"), figures=("fig05",))
     assert [one.title for one in found] == ["Figure 5", "Figure 5, pgd_l2"]
     assert pictures.cited(about, found, {"final": "pgd"}) == found[:1]
 

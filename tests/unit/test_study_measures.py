@@ -102,7 +102,7 @@ def test_a_predictor_has_both_forms_and_one_seed_no_interval(tmp_path):
 
 def test_a_measure_without_a_value_has_a_row_that_says_why(tmp_path):
     norm = only(rows([write_success(tmp_path, 0, [False] * 6)]), measure="perturbation_linf")
-    assert (norm["mean"], norm["values"]) == ("", "0") and "no image has a value" in norm["why"]
+    assert (norm["mean"], norm["values"]) == ("", "0") and "no attack succeeded" in norm["why"]
 
 
 def test_every_measure_attack_state_and_end_of_lines_has_its_row(tmp_path):

@@ -99,7 +99,7 @@ def of(run, *rules):
     return [job for job in jobs(*rules) if job.split(":")[1] == run]
 
 
-PAGE = ("audit", "doubts", "forest", "gaps", "pictures", "prose", "report", "verdicts", "words")
+PAGE = ("audit", "doubts", "forest", "gaps", "pictures", "prose", "report", "verdicts", "views", "words")
 
 # The jobs that run the code of each module themselves; what follows from them is worked out below.
 RUNS_CODE_OF = {
@@ -167,15 +167,21 @@ RUNS_CODE_OF = {
         *NOTED,
         *figures("development", "fig01", "fig05", "fig06", "fig07"),
     ],
-    "statistics/resampling.py": ["table_distances", "table_success_accuracy"],
+    "statistics/paired.py": ["table_distances", "table_success_accuracy"],
     "table.py": [*TABLES, *MEASURES, *NOTED],
     "drawing/attack_note.py": NOTED,
     "claims/study_measures.py": ["measures"],
     "study.py": [],
     "claims/measures.py": MEASURES,
-    "statistics/inference.py": MEASURES,
+    "statistics/crossed.py": MEASURES,
+    "statistics/crossed_error.py": MEASURES,
     "claims/paper.py": MEASURES,
     "claims/terms.py": MEASURES,
+    "claims/readers.py": MEASURES,
+    "claims/reasons.py": MEASURES,
+    "claims/wording.py": MEASURES,
+    "claims/claim.py": MEASURES,
+    "claims/records.py": CLAIMS,
     "claims/evaluate.py": MEASURES,
     "claims/evidence.py": ["claims"],
     "claims/audit.py": ["audit"],

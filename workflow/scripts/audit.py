@@ -1,13 +1,13 @@
-"""Answer the claims under each convention that the paper leaves open, and set studies run otherwise beside."""
+"""Answer the claims under each convention that the paper leaves open, and set studies with other settings beside."""
 
 import json
 
 import yaml
 
 from advspectra_study.job import job, made_by, write_provenance
-from advspectra.claims.audit import as_data, audit_csv, beside, variants
+from advspectra.claims.audit import answers, audit_csv, beside, variants
 from advspectra.claims.evaluate import evaluate
-from advspectra.claims.measures import Conventions
+from advspectra.claims.readers import Conventions
 from advspectra.files.hdf5 import replacing
 from advspectra.results import read_runs
 from advspectra_study.config.claims import read_claims
@@ -18,18 +18,18 @@ with job(snakemake):
     with open(snakemake.input.reference, encoding="utf-8") as file:
         reference = yaml.safe_load(file)
     runs = read_runs(snakemake.input.runs)
-    answers = []
+    studies = []
     for path in [snakemake.input.own, *snakemake.input.beside]:
         with open(path, encoding="utf-8") as file:
-            answers.append(json.load(file))
-    why = answers[0]["not_the_papers"]
-    found = [
-        {"name": one.name, "title": one.title}
-        | as_data(evaluate(stated, reference, runs, one.conventions, not_the_papers=why))
-        for one in variants(Conventions(**params.conventions), params.spectra, params.attacks)
+            studies.append(json.load(file))
+    why = studies[0]["not_the_papers"]
+    conventions = [
+        {"name": variant.name, "title": variant.title}
+        | answers(evaluate(stated, reference, runs, variant.conventions, not_the_papers=why))
+        for variant in variants(Conventions(**params.conventions), params.spectra, params.attacks)
     ]
-    found += [beside(answers[0], other) for other in answers[1:]]
+    conventions += [beside(studies[0], other) for other in studies[1:]]
     missing = sorted(set(params.beside) - set(snakemake.input.beside))
     with replacing(snakemake.output.csv) as temporary:
-        temporary.write_text(audit_csv(found), encoding="utf-8")
-    write_provenance(snakemake, {**made_by(snakemake), "conventions": found, "missing": missing})
+        temporary.write_text(audit_csv(conventions), encoding="utf-8")
+    write_provenance(snakemake, {**made_by(snakemake), "conventions": conventions, "missing": missing})

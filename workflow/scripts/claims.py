@@ -5,8 +5,9 @@ import yaml
 from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.comparison import not_the_papers, shape_in_words, shape_of_images
 from advspectra.claims.evaluate import copies, evaluate
-from advspectra.claims.evidence import as_data, claims_csv
-from advspectra.claims.measures import Conventions
+from advspectra.claims.evidence import record
+from advspectra.claims.readers import Conventions
+from advspectra.claims.records import claims_csv
 from advspectra.files.hdf5 import replacing
 from advspectra.results import read_runs
 from advspectra_study.config.claims import read_claims
@@ -19,8 +20,10 @@ with job(snakemake):
     runs = read_runs(snakemake.input.runs)
     shape = shape_of_images(snakemake.input.images)
     why = not_the_papers(reference, params.config["dataset"], shape)
-    found = evaluate(stated, reference, runs, Conventions(**params.conventions), not_the_papers=why)
-    claims = [as_data(claim) for claim in found]
+    claims = [
+        record(claim)
+        for claim in evaluate(stated, reference, runs, Conventions(**params.conventions), not_the_papers=why)
+    ]
     with replacing(snakemake.output.csv) as temporary:
         temporary.write_text(claims_csv(claims), encoding="utf-8")
     answered = {
@@ -31,6 +34,6 @@ with job(snakemake):
         "seeds": sorted({run.seed for run in runs}),
         "notes": copies(runs),
         "conventions": params.conventions,
-        "claims": claims,
+        "claims": [claim.as_data() for claim in claims],
     }
     write_provenance(snakemake, {**made_by(snakemake), **answered})

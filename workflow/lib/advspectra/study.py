@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from advspectra.claims.measures import MEASURES, Conventions, NotThere
+from advspectra.claims.measures import MEASURES
+from advspectra.claims.readers import Conventions
+from advspectra.claims.reasons import NotThere
 from advspectra.claims.study_measures import at
+from advspectra.claims.terms import Side
 from advspectra.files.hdf5 import open_checked
 from advspectra.files.images import ImageSet, read_images
 from advspectra.files.perturbations import ABOUT, SHAPES
@@ -76,7 +79,7 @@ class Study:
                 names = ("learning_rate", "best_epoch", "epochs", "train_accuracy", "test_accuracy")
                 row |= {name: getattr(found, name) for name in names}
             if "predictor" in run.files:
-                row |= {name: float(MEASURES[name].read(run, {}, conventions).arrays[0][0]) for name in BETA}
+                row |= {name: float(MEASURES[name].read(run, Side(), conventions).arrays[0][0]) for name in BETA}
             rows.append(row)
         return _described(pandas.DataFrame(rows), "paper")
 
@@ -139,7 +142,7 @@ def _of_images(run: Run, file: ResultFile, convention: str) -> Mapping[str, np.n
         found = {name: content[name][()] for name in OF_IMAGE if name in content}
     found["correct"] = found["clean_prediction"] == found["label"]
     state = at(run, file.attack, file.checkpoint)
-    side = {"attack": "this", "state": file.checkpoint}
+    side = Side(attack="this", checkpoint=file.checkpoint)
     conventions = Conventions(spectra=convention, attacks={"this": file.attack})
     for name in DELTA:
         try:

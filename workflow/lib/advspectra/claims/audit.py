@@ -1,12 +1,14 @@
 """Which verdicts depend on what the paper leaves open: the claims under each convention, one changed at a time, and in
-studies that were run otherwise.
+studies that were run with other settings.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
-from advspectra.claims.evaluate import HOLDS, NOT_TESTED, Claim
-from advspectra.claims.measures import Conventions
+from advspectra.claims.claim import Claim, cells
+from advspectra.claims.readers import Conventions
+from advspectra.claims.records import ClaimRecord
+from advspectra.claims.terms import Kind
 from advspectra.table import Column, Table
 
 SPECTRA = {
@@ -15,7 +17,6 @@ SPECTRA = {
     "orthonormal": "luminance, orthonormal DFT",
     "rgb_orthonormal": "each colour channel by itself, orthonormal DFT",
 }
-CELLS = "TABLE-"  # how the names of claims begin that a table's cells make
 PREDICTORS = {"raw": "β̂ as it is", "rescaled": "β̂ of maps rescaled to [0, 1]"}
 
 
@@ -31,8 +32,8 @@ class Variant:
 def variants(own: Conventions, spectra: Sequence[str], attacks: Mapping[str, str]) -> Iterator[Variant]:
     """Yield the study's own conventions, then each that takes the place of one of them.
 
-    spectra : the conventions that the study's spectra have. attacks : those that may take the place of the final one,
-    with what is different in them.
+    spectra : the conventions of the study's spectra. attacks : those that may take the place of the final one, each
+    with its difference.
     """
     yield Variant("own", f"δ̂: {SPECTRA[own.spectra]}; {PREDICTORS[own.predictor]}; {own.attacks['final']}", own)
     for name in spectra:
@@ -45,63 +46,35 @@ def variants(own: Conventions, spectra: Sequence[str], attacks: Mapping[str, str
         yield Variant(name, f"attack: {difference}", replace(own, attacks={**own.attacks, "final": name}))
 
 
-def as_data(claims: Sequence[Claim]) -> dict:
-    """Return verdicts by claim, with the parts' verdicts, of one seed their directions, and values; and how many cells
+def answers(claims: Sequence[Claim] | Sequence[ClaimRecord]) -> dict:
+    """Return verdicts by claim, with the parts' verdicts (of one seed their directions) and values; and how many cells
     of each of the paper's tables lie within their bounds.
     """
-    tables = [claim for claim in claims if claim.name.startswith(CELLS)]
     return {
         "claims": {
             claim.name: {
                 "verdict": claim.verdict,
-                "parts": [_answer(part.verdict, part.direction, len(part.samples)) for part in claim.parts],
-                "values": [None if part.found is None else part.found.value for part in claim.parts],
+                # one seed gives no verdict on a part
+                "parts": [part.direction if len(part.seeds) == 1 else part.verdict for part in claim.parts],
+                "values": [part.value for part in claim.parts],
             }
             for claim in claims
         },
-        "cells": {
-            claim.name: {
-                "within": sum(part.direction == HOLDS for part in claim.parts),
-                "tested": len(claim.tested),
-                "of": len(claim.parts),
-            }
-            for claim in tables
-        },
+        "cells": {claim.name: asdict(cells(claim.parts)) for claim in claims if claim.kind is Kind.TABLE},
     }
 
 
-def _answer(verdict: str, direction: str | None, seeds: int) -> str:
-    """Return the verdict on a part; of one seed, which has none, the direction."""
-    return direction if seeds == 1 else verdict
-
-
 def beside(own: Mapping, other: Mapping) -> dict:
-    """Return the answers of another study as as_data gives them, with `name` and `title`: what it was run otherwise by.
+    """Return the answers of another study, with `name` and `title`: the settings that differ.
 
     own, other : claims.json of the two studies. ValueError if `other` is no such file.
     """
     try:
-        settings = [dict(_settings(answers["parameters"]["config"])) for answers in (own, other)]
-        changed = [f"{key}: {other}" for key, other in settings[1].items() if other != settings[0].get(key)]
-        claims = {
-            claim["name"]: {
-                "verdict": claim["verdict"],
-                "parts": [_answer(part["verdict"], part["direction"], len(part["seeds"])) for part in claim["parts"]],
-                "values": [part["value"] for part in claim["parts"]],
-            }
-            for claim in other["claims"]
-        }
-        cells = {
-            claim["name"]: {
-                "within": sum(part["direction"] == HOLDS for part in claim["parts"]),
-                "tested": sum(part["verdict"] != NOT_TESTED for part in claim["parts"]),
-                "of": len(claim["parts"]),
-            }
-            for claim in other["claims"]
-            if claim["name"].startswith(CELLS)
-        }
+        settings = [dict(_settings(answered["parameters"]["config"])) for answered in (own, other)]
+        changed = [f"{key}: {value}" for key, value in settings[1].items() if value != settings[0].get(key)]
         title = f"study {other['study']}, {', '.join(changed) or 'the same settings'}"
-        return {"name": other["study"], "title": title, "claims": claims, "cells": cells}
+        claims = [ClaimRecord.from_data(claim) for claim in other["claims"]]
+        return {"name": other["study"], "title": title, **answers(claims)}
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected the claims.json of a study, found one without {error}") from error
 
@@ -115,13 +88,13 @@ def _settings(value: object, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, str(value)
 
 
-def audit_csv(found: Sequence[Mapping]) -> str:
-    """Return the verdicts, as as_data gives them with `name` and `title`, a row for each convention and part."""
+def audit_csv(conventions: Sequence[Mapping]) -> str:
+    """Return answers, each with `name` and `title` of its convention, as CSV: a row for each convention and part."""
     rows = [
-        {"convention": one["name"], "title": one["title"], "claim": name, "verdict": claim["verdict"]}
+        {"convention": convention["name"], "title": convention["title"], "claim": name, "verdict": claim["verdict"]}
         | {"part": place, "part_verdict": verdict, "value": value}
-        for one in found
-        for name, claim in one["claims"].items()
+        for convention in conventions
+        for name, claim in convention["claims"].items()
         for place, (verdict, value) in enumerate(zip(claim["parts"], claim["values"], strict=True), start=1)
     ]
     names = ("convention", "title", "claim", "verdict", "part", "part_verdict", "value")

@@ -1,8 +1,8 @@
-"""The numbers of the paper's tables: what it has for a side of a claim, and the claims that its cells make."""
+"""The numbers of the paper's tables: its number for a side of a claim, and the claims that its cells make."""
 
 from collections.abc import Mapping
 
-from advspectra.claims.terms import network
+from advspectra.claims.terms import Group, Relation, Side, StatedClaim, StatedPart, network
 from advspectra.statistics.summaries import Spread
 
 # of Table 4, which has no standard deviation; our choice
@@ -10,58 +10,54 @@ ACCURACY_MARGIN = 0.02
 NORMS = {1: ("delta_l2", "delta_l1", "beta_l2", "beta_l1"), 2: ("delta_l2", "delta_l1"), 4: ("test_accuracy",)}
 
 
-def paper_number(side: Mapping, reference: Mapping) -> Spread | None:
-    """Return what the paper's tables have for a side of a claim, accuracies as fractions; None for nothing.
+def paper_number(side: Side, reference: Mapping) -> Spread | None:
+    """Return the number of the paper's tables for a side of a claim, accuracies as fractions; None without one.
 
     reference : paper.yaml. Its norms of predictors are of rescaled ones, whichever the side is about.
     """
-    named = network(side["network"])
-    if named.alpha != 1 or side["state"] != "best" or side["attack"] != "final":
+    named = network(side.network)
+    if named.alpha != 1 or side.checkpoint != "best" or side.attack != "final":
         return None
     for number, measures in NORMS.items():
-        for row in reference["tables"][f"table{number}"]["rows"] if side["measure"] in measures else ():
+        for row in reference["tables"][f"table{number}"]["rows"] if side.measure in measures else ():
             same = (row["network"], row["activation"]) == (named.name, named.activation)
             if same and (None in (row["depth"], named.depth) or row["depth"] == named.depth):
-                return _spread(row[side["measure"]])
+                return _spread(row[side.measure])
     return None
 
 
-def table_claims(reference: Mapping, *, predictor: str) -> dict[str, dict]:
+def table_claims(reference: Mapping, *, predictor: str) -> list[StatedClaim]:
     """Return the claims that the cells of Tables 1, 2 and 4 make: near the mean, within two standard deviations.
 
-    predictor : the form of the predictors whose norms are held against theirs, "raw" or "rescaled".
+    predictor : the form of the predictors whose norms are compared with the paper's, "raw" or "rescaled".
     """
-    return {
-        f"TABLE-{number}": _table(reference["tables"][f"table{number}"], measures, predictor)
-        for number, measures in NORMS.items()
-    }
+    return [
+        _table(number, reference["tables"][f"table{number}"], measures, predictor) for number, measures in NORMS.items()
+    ]
 
 
-def _table(table: Mapping, measures: tuple[str, ...], predictor: str) -> dict:
-    return {
-        "title": f"Every cell of Table {table['number']}",
-        "section": table["section"],
-        "sentence": table["title"],
-        "figures": [],
-        "parts": [_cell(row, measure, predictor) for row in table["rows"] for measure in measures],
-    }
+def _table(number: int, table: Mapping, measures: tuple[str, ...], predictor: str) -> StatedClaim:
+    return StatedClaim(
+        name=f"TABLE-{number}",
+        title=f"Every cell of Table {table['number']}",
+        section=table["section"],
+        sentence=table["title"],
+        figures=(),
+        parts=tuple(_cell(row, measure, predictor) for row in table["rows"] for measure in measures),
+        group=Group.TABLES,
+        table=number,
+    )
 
 
-def _cell(row: Mapping, measure: str, predictor: str) -> dict:
+def _cell(row: Mapping, measure: str, predictor: str) -> StatedPart:
     depth = "" if row["depth"] is None else f"/depth={row['depth']}"
     paper = _spread(row[measure])
-    return {
-        "left": {
-            "network": f"{row['network']}-{row['activation']}{depth}",
-            "measure": measure,
-            "attack": "final",
-            "state": "best",
-            "predictor": predictor,
-        },
-        "is": "near",
-        "threshold": paper.mean,
-        "within": ACCURACY_MARGIN if paper.sd is None else 2 * paper.sd,
-    }
+    return StatedPart(
+        Side(measure, f"{row['network']}-{row['activation']}{depth}", predictor=predictor),
+        Relation.NEAR,
+        threshold=paper.mean,
+        within=ACCURACY_MARGIN if paper.sd is None else 2 * paper.sd,
+    )
 
 
 def _spread(cell: Mapping | float) -> Spread:

@@ -1,12 +1,12 @@
-"""measures.csv: every measure of every network, attack and state of a study, with its interval and what it is made of.
+"""measures.csv: every measure of every network, attack and checkpoint of a study, with its interval and its sources.
 
-The measures are those of advspectra.claims.measures, and an interval is made as that of a claim is, by
-advspectra.statistics.inference: 95 %, over seeds and images; with one seed over images alone. A row:
+The measures are those of advspectra.claims.measures. The interval is that of a claim's number, from
+advspectra.statistics.crossed: 95 %, over seeds and images; with one seed over images alone. A row:
 
     network, activation, depth, alpha   the network; seeds with the same weights count as one, as in claims
     attack, transfer_of, found_on       blank where no attack is measured; of a transfer: whose perturbations it tries
-    checkpoint, step                    the state, or `all states` where states are compared; its step if all seeds
-                                        have the same
+    checkpoint, step                    the checkpoint, or `all states` where checkpoints are compared; its step if all
+                                        seeds have the same
     measure, title                      its name in claims, and in words with its unit
     variant                             of δ̂ the convention; of β̂ raw or rescaled; of lines their end
     mean, mean_low, mean_high           the mean over seeds and its interval; blank where there is none
@@ -20,15 +20,16 @@ from dataclasses import replace
 import numpy as np
 
 from advspectra.claims.evaluate import SEED, originals
-from advspectra.claims.measures import MEASURES, Conventions, NotThere, Values
+from advspectra.claims.measures import MEASURES
+from advspectra.claims.readers import Conventions, MadeOf, Values
+from advspectra.claims.reasons import NotThere
+from advspectra.claims.terms import Side
 from advspectra.lines.comparison import ENDS
 from advspectra.results import STATE_KINDS, Replicates, Run, by_network
-from advspectra.statistics.inference import Sample, infer
+from advspectra.statistics.crossed import Sample, infer
 from advspectra.table import Cell, Column, Table
 
-OF_LINES = ("relu_changes", "roughness", "relative_roughness")
-OVER_STATES = ("success_accuracy_correlation", "success_gain", "accuracy_gain")
-ALL_STATES = "all states"
+ALL_CHECKPOINTS = "all states"
 FORMS = ("raw", "rescaled")
 
 COLUMNS = tuple(
@@ -47,48 +48,52 @@ def measures_table(runs: Sequence[Run], *, convention: str) -> Table:
 
 
 def at(run: Run, attack: str, checkpoint: str | None = None) -> Run:
-    """Return the run with the files of one attack, on one state or all, beside those that are of no attack."""
+    """Return the run with the files of one attack, on one checkpoint or all, and with those that are of no attack."""
     files = {
-        kind: tuple(one for one in files if one.attack == attack and checkpoint in (None, one.checkpoint))
+        kind: tuple(file for file in files if file.attack == attack and checkpoint in (None, file.checkpoint))
         if kind in STATE_KINDS
         else files
         for kind, files in run.files.items()
     }
-    return replace(run, files={kind: found for kind, found in files.items() if found})
+    return replace(run, files={kind: kept for kind, kept in files.items() if kept})
 
 
 def _rows(group: Replicates, convention: str) -> Iterator[dict[str, Cell]]:
     about = {name: getattr(group.first, name) for name in ("network", "activation", "depth", "alpha")}
-    for name in MEASURES:
-        for form in FORMS if name.startswith("beta_") else (None,) if name == "test_accuracy" else ():
+    forms = {MadeOf.PREDICTOR: FORMS, MadeOf.TRAINING: (None,)}
+    for name, measure in MEASURES.items():
+        for form in forms.get(measure.made_of, ()):
             best = {**about, "checkpoint": "best"}
-            yield from _row(best, name, form, group.runs, {"predictor": form}, Conventions(convention, {}))
+            yield from _row(best, name, form, group.runs, Side(predictor=form), Conventions(convention, {}))
     for attack, source in group.attacks.items():
-        whose = {"transfer_of": source and source.attack, "found_on": source and source.found_on}
-        conventions = Conventions(convention, {"this": attack})
-        states = _states(group, attack)
-        for checkpoint, step in states.items():
-            runs = [at(run, attack, checkpoint) for run in group.runs]
-            state = {**about, "attack": attack, **whose, "checkpoint": checkpoint, "step": step}
-            side = {"attack": "this", "state": checkpoint}
-            for name in MEASURES:
-                if name in OF_LINES:
-                    for end in ENDS:
-                        yield from _row(state, name, end, runs, {**side, "end": end}, conventions)
-                elif name not in OVER_STATES and not name.startswith("beta_") and name != "test_accuracy":
-                    yield from _row(state, name, _variant(name, convention), runs, side, conventions)
-        if len(states) > 1:
-            whole = {**about, "attack": attack, **whose, "checkpoint": ALL_STATES}
-            for name in OVER_STATES:
-                yield from _row(whole, name, None, group.runs, {"attack": "this"}, conventions)
+        attacked = {**about, "attack": attack}
+        attacked |= {"transfer_of": source and source.attack, "found_on": source and source.found_on}
+        yield from _rows_of_attack(group, attack, attacked, convention)
 
 
-def _variant(name: str, convention: str) -> str | None:
-    return convention if name.startswith("delta_") else None
+def _rows_of_attack(
+    group: Replicates, attack: str, about: Mapping[str, Cell], convention: str
+) -> Iterator[dict[str, Cell]]:
+    conventions = Conventions(convention, {"this": attack})
+    variants = {MadeOf.DELTA: (convention,), MadeOf.IMAGES: (None,), MadeOf.LINES: tuple(ENDS)}
+    checkpoints = _checkpoints(group, attack)
+    for checkpoint, step in checkpoints.items():
+        runs = [at(run, attack, checkpoint) for run in group.runs]
+        here = {**about, "checkpoint": checkpoint, "step": step}
+        for name, measure in MEASURES.items():
+            for variant in variants.get(measure.made_of, ()):
+                end = variant if measure.made_of is MadeOf.LINES else None
+                side = Side(attack="this", checkpoint=checkpoint, end=end)
+                yield from _row(here, name, variant, runs, side, conventions)
+    if len(checkpoints) > 1:
+        whole = {**about, "checkpoint": ALL_CHECKPOINTS}
+        for name, measure in MEASURES.items():
+            if measure.made_of is MadeOf.ALL_CHECKPOINTS:
+                yield from _row(whole, name, None, group.runs, Side(attack="this"), conventions)
 
 
-def _states(group: Replicates, attack: str) -> dict[str, int | None]:
-    """Return the states that any seed has files of an attack on, in order: name -> step, None if seeds differ in it."""
+def _checkpoints(group: Replicates, attack: str) -> dict[str, int | None]:
+    """Return the checkpoints that any seed has files of an attack on, in order: name -> step, None if seeds differ."""
     steps: dict[str, set] = {}
     for run in group.runs:
         for file in (file for kind in STATE_KINDS for file in run.files.get(kind, ()) if file.attack == attack):
@@ -102,24 +107,24 @@ def _row(
     name: str,
     variant: str | None,
     runs: Sequence[Run],
-    side: Mapping,
+    side: Side,
     conventions: Conventions,
 ) -> Iterator[dict[str, Cell]]:
-    """Yield the row of a measure, none where no run has what it is made of."""
-    found = []
+    """Yield the row of a measure; none where no run has what it is made of."""
+    each = []
     for run in runs:
         try:
             with np.errstate(invalid="ignore"):  # of images without any perturbation: NaN
-                found.append(MEASURES[name].read(run, side, conventions))
+                each.append(MEASURES[name].read(run, side, conventions))
         except NotThere:
             continue
-    if not found:
+    if not each:
         return
-    row = {**about, "measure": name, "title": MEASURES[name].title, "variant": variant, "seeds": len(found)}
-    if found[0].image is not None:
-        row |= {"images": len(found[0].image), "values": sum(_with_value(one) for one in found)}
+    row = {**about, "measure": name, "title": MEASURES[name].title, "variant": variant, "seeds": len(each)}
+    if each[0].image is not None:
+        row |= {"images": len(each[0].image), "values": sum(_with_value(values) for values in each)}
     try:
-        samples = [Sample(one.arrays, one.statistic) for one in found]
+        samples = [Sample(values.arrays, values.statistic) for values in each]
         row["mean"] = infer(samples, generator=np.random.default_rng(SEED)).interval
     except ValueError as error:
         row["why"] = str(error)
@@ -127,6 +132,6 @@ def _row(
 
 
 def _with_value(values: Values) -> int:
-    """Return of how many images there is a value, in all arrays."""
+    """Return how many images have a value in all arrays."""
     finite = [np.isfinite(array).reshape(-1, array.shape[-1]).all(axis=0) for array in values.arrays]
     return int(np.all(finite, axis=0).sum())

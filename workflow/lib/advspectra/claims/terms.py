@@ -1,27 +1,38 @@
-"""The terms of claims: how they name networks, and what they state in words."""
+"""The terms of claims, typed: networks, sides, parts and claims as they are stated, before any number is known."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
 
-from advspectra.claims.measures import MEASURES
 from advspectra.results import Run
 
-SIDES = ("left", "right")
-ATTACKS = {
-    "snapshots": "each state attacked itself",
-    "transfer": "perturbations of the final network",
-    "minimal": "smallest ε that succeeds",
-}
-STATES = {
-    "first": "at initialisation",
-    "last": "at the end of training",
-    "first_epoch": "after the first epoch",
-}
-ENDS = {
-    "adversarial": "towards adversarial images",
-    "random": "in random directions",
-    "boundary": "in random directions to the boundary",
-}
+
+class Kind(StrEnum):
+    """What a claim is made from."""
+
+    STATEMENT = "statement"  # a file of claims
+    TABLE = "table"  # the cells of one of the paper's tables
+
+
+class Group(StrEnum):
+    """What a claim is about: `group` in the files of claims."""
+
+    TRAINING = "training"
+    LINEAR = "linear"
+    NONLINEAR = "nonlinear"
+    TABLES = "tables"
+    FURTHER = "further"
+
+
+class Relation(StrEnum):
+    """What a part states: `is` in the files of claims."""
+
+    LESS = "less"
+    GREATER = "greater"
+    SIMILAR = "similar"
+    AT_LEAST = "at_least"
+    NEAR = "near"
 
 
 class Network(NamedTuple):
@@ -38,13 +49,13 @@ class Network(NamedTuple):
         return Run(self.name, self.activation, self.depth or 1, self.alpha, seed=0, files={}).label
 
     def is_of(self, run: Run) -> bool:
-        """Return whether the run is one of this network."""
+        """Whether the run is one of this network."""
         named = (run.network, run.activation, run.alpha) == (self.name, self.activation, self.alpha)
         return named and self.depth in (None, run.depth)
 
 
 def network(text: str) -> Network:
-    """Return the network of <name>-<activation>[/depth=<hidden layers>][/alpha=<initial scale>]; alpha is 1 else."""
+    """Read <name>-<activation>[/depth=<hidden layers>][/alpha=<initial scale>]; without alpha it is 1."""
     name, *rest = text.split("/")
     about = dict(entry.split("=") for entry in rest)
     name, _, activation = name.rpartition("-")
@@ -52,42 +63,80 @@ def network(text: str) -> Network:
     return Network(name, activation, depth, float(about.get("alpha", 1)))
 
 
-def sides_of(part: Mapping) -> list[Mapping]:
-    """Return the left side of a part and, if it has one, the right."""
-    return [part[side] for side in SIDES if side in part]
+@dataclass(frozen=True)
+class Side:
+    """One side of a part: a measure of a network (as `network` reads it) under an attack on a checkpoint.
+
+    attack : the role that an attack has in claims. end : of measures of lines. predictor : "raw" or "rescaled"; None
+    for that of the conventions.
+    """
+
+    measure: str = ""
+    network: str = ""
+    attack: str = "final"
+    checkpoint: str = "best"
+    end: str | None = None
+    predictor: str | None = None
+
+    @classmethod
+    def stated(cls, side: Mapping[str, str]) -> "Side":
+        """Take a side of a file of claims, whose `state` is the checkpoint."""
+        return cls(**{"checkpoint" if key == "state" else key: value for key, value in side.items()})
 
 
-def is_ratio(part: Mapping) -> bool:
-    """Return whether the sides of a part are compared by their ratio."""
-    sides = sides_of(part)
-    return len(sides) == 2 and MEASURES[sides[0]["measure"]].ratio
+@dataclass(frozen=True)
+class StatedPart:
+    """A part of a claim: the relation of its left side to the right one, or to a threshold."""
+
+    left: Side
+    relation: Relation
+    right: Side | None = None
+    threshold: float | None = None
+    within: float | None = None
+
+    @classmethod
+    def stated(cls, part: Mapping[str, Any]) -> "StatedPart":
+        """Take a part as advspectra_study.config.claims reads it."""
+        sides = {side: Side.stated(part[side]) for side in ("left", "right") if side in part}
+        numbers = {key: part[key] for key in ("threshold", "within") if key in part}
+        return cls(**sides, relation=Relation(part["is"]), **numbers)
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The left side and, if it has one, the right."""
+        return (self.left,) if self.right is None else (self.left, self.right)
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The bounds, low and high, that the number keeps if the part is true."""
+        threshold = 0.0 if self.threshold is None else self.threshold
+        if self.relation in (Relation.SIMILAR, Relation.NEAR):
+            return threshold - self.within, threshold + self.within
+        return (None, threshold) if self.relation is Relation.LESS else (threshold, None)
 
 
-def statement(part: Mapping) -> str:
-    """Return a part in words: first what is said of both sides, then each side's own."""
-    terms = [_terms(side) for side in sides_of(part)]
-    common = [term for term in terms[0] if all(term in others for others in terms)] if len(terms) == 2 else terms[0]
-    own = [", ".join(term for term in side if term not in common) for side in terms]
-    within = f"{part.get('within', 0):{'.0%' if is_ratio(part) else '.4g'}}"
-    threshold = f"{part.get('threshold', 0):.4g}"
-    relation = {
-        "less": lambda: f"{own[0]} < {own[1]}",
-        "greater": lambda: f"{own[0]} > {own[1]}",
-        "similar": lambda: f"{own[0]} = {own[1]} ± {within}",
-        "at_least": lambda: f"at least {threshold}",
-        "near": lambda: f"{threshold} ± {within}",
-    }[part["is"]]()
-    return f"{', '.join(common)}: {relation}" if common else relation
+@dataclass(frozen=True)
+class StatedClaim:
+    """A claim as it is stated. table : the number of the paper's table whose cells it is about, if it is about any."""
 
+    name: str
+    title: str
+    section: str
+    sentence: str
+    figures: tuple[str, ...]
+    parts: tuple[StatedPart, ...]
+    group: Group = Group.FURTHER
+    table: int | None = None
 
-def _terms(side: Mapping) -> Sequence[str]:
-    """Return measure, network and what else a side says, in words."""
-    rescaled = " (rescaled)" if side.get("predictor") == "rescaled" and side["measure"].startswith("beta") else ""
-    named = ((ATTACKS, side["attack"]), (STATES, side["state"]), (ENDS, side.get("end")))
-    more = [words.get(key, "" if key in (None, "final", "best") else key) for words, key in named]
-    return [MEASURES[side["measure"]].title + rescaled, network(side["network"]).label, *filter(None, more)]
+    @property
+    def kind(self) -> Kind:
+        """Whether it is a statement or the cells of a table."""
+        return Kind.STATEMENT if self.table is None else Kind.TABLE
 
-
-def side_label(side: Mapping) -> str:
-    """Return a side in words."""
-    return ", ".join(_terms(side))
+    @classmethod
+    def stated(cls, name: str, claim: Mapping[str, Any]) -> "StatedClaim":
+        """Take a claim as advspectra_study.config.claims reads it."""
+        about = {key: claim[key] for key in ("title", "section", "sentence")}
+        parts = tuple(StatedPart.stated(part) for part in claim["parts"])
+        group = Group(claim.get("group", Group.FURTHER))
+        return cls(name, **about, figures=tuple(claim["figures"]), parts=parts, group=group)

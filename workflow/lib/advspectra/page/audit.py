@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from advspectra.claims.claim import HOLDS, NOT_TESTED
+from advspectra.claims.records import ClaimRecord, PartRecord
+from advspectra.claims.terms import Kind
 from advspectra.page.verdicts import Mark, mark
 from advspectra.page.words import listed
 
@@ -21,27 +24,28 @@ class Entry:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of one of the paper's tables: what it is, as a part of a claim, and its value under each convention, with
+    """A cell of one of the paper's tables: the part of a claim that it is, and its value under each convention, with
     whether it lies within the paper's bounds; None where there is none.
     """
 
-    part: Mapping
+    part: PartRecord
     values: tuple[tuple[float, bool] | None, ...]
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The conventions, that of the study first; the claims' entries under each; of the paper's tables, how many cells
-    are within the paper's bounds under each, and the cells.
+    """The conventions, that of the study first; the claims' entries under each; of the paper's tables, by the claim's
+    name, their numbers, how many cells are within the paper's bounds under each convention, and the cells.
     """
 
     conventions: tuple[Mapping, ...]
     claims: Mapping[str, tuple[Entry, ...]]
+    tables: Mapping[str, int]
     within: Mapping[str, tuple[str, ...]]
     cells: Mapping[str, tuple[Cell, ...]]
 
     def changing(self, what: str) -> list[str]:
-        """Return the claims of which this ("verdict" or "parts") differs under some convention, and no more does."""
+        """Return the claims whose `what` ("verdict" or "parts") differs under some convention, and nothing more."""
         worst = {name: {entry.changed for entry in entries} for name, entries in self.claims.items()}
         return [
             name
@@ -59,65 +63,62 @@ class Audit:
         return "; ".join([own.mark.word, *(f"{word} under {listed(names)}" for word, names in under.items())])
 
 
-def audit(conventions: Sequence[Mapping], stated: Sequence[Mapping]) -> Audit:
-    """Return the Audit of the `conventions` of audit.json, in the order of the claims of claims.json.
+def compared(conventions: Sequence[Mapping], claims: Sequence[ClaimRecord]) -> Audit:
+    """Return the Audit of the `conventions` of audit.json, in the order of the claims.
 
-    What a convention lacks of the claims is an empty Entry. ValueError if a claim has other parts under another one.
+    A claim that a convention lacks is an empty Entry. ValueError if a claim has other parts under another convention.
     """
     own = conventions[0]
     for other in conventions[1:]:
-        for name, found in other["claims"].items():
-            if name in own["claims"] and len(found["parts"]) != len(own["claims"][name]["parts"]):
-                raise ValueError(
-                    f"{name} has other parts under {other['name']} than here: answer the claims there again"
-                )
-    parts = {claim["name"]: claim["parts"] for claim in stated if claim["name"] in own["claims"] and claim["parts"]}
-    under = {name: [other["claims"].get(name) for other in conventions] for name in parts}
+        for name, answer in other["claims"].items():
+            if name in own["claims"] and len(answer["parts"]) != len(own["claims"][name]["parts"]):
+                raise ValueError(f"{name} has other parts under {other['name']} than here: rerun that study's claims")
+    claims = [claim for claim in claims if claim.name in own["claims"] and claim.parts]
+    tables = [claim for claim in claims if claim.kind is Kind.TABLE]
+    under = {claim.name: [other["claims"].get(claim.name) for other in conventions] for claim in claims}
     return Audit(
         tuple(conventions),
         claims={
-            name: tuple(_entry(own["claims"][name], found) for found in under[name])
-            for name in parts
-            if name not in own["cells"]
+            claim.name: tuple(_entry(own["claims"][claim.name], answer) for answer in under[claim.name])
+            for claim in claims
+            if claim.kind is Kind.STATEMENT
         },
+        tables={claim.name: claim.table for claim in tables},
         within={
-            name: tuple(_within(other["cells"].get(name)) for other in conventions)
-            for name in parts
-            if name in own["cells"]
+            claim.name: tuple(_within(other["cells"].get(claim.name)) for other in conventions) for claim in tables
         },
         cells={
-            name: tuple(
-                Cell(part, tuple(_value(part, found and found["values"][place]) for found in under[name]))
-                for place, part in enumerate(parts[name])
+            claim.name: tuple(
+                Cell(part, tuple(_value(part, answer and answer["values"][place]) for answer in under[claim.name]))
+                for place, part in enumerate(claim.parts)
             )
-            for name in parts
-            if name in own["cells"]
+            for claim in tables
         },
     )
 
 
-def _entry(own: Mapping, found: Mapping | None) -> Entry:
-    if found is None:
+def _entry(own: Mapping, answer: Mapping | None) -> Entry:
+    if answer is None:
         return Entry(None, "", "")
-    parts, holding = found["parts"], sum(part == "holds" for part in found["parts"])
-    tested = any(part != "not tested" for part in parts)
-    return Entry(mark(found["verdict"]), f"{holding}/{len(parts)}" if tested else "", _changed(own, found))
+    parts, holding = answer["parts"], answer["parts"].count(HOLDS)
+    tested = any(part != NOT_TESTED for part in parts)
+    return Entry(mark(answer["verdict"]), f"{holding}/{len(parts)}" if tested else "", _changed(own, answer))
 
 
-def _changed(own: Mapping, found: Mapping) -> str:
+def _changed(own: Mapping, answer: Mapping) -> str:
     """Return what differs; a verdict only where all that the study itself tests was tested."""
-    pairs = list(zip(own["parts"], found["parts"], strict=True))
-    both = [pair for pair in pairs if "not tested" not in pair]
-    as_many = len(both) == sum(part != "not tested" for part in own["parts"])
-    if both and as_many and own["verdict"] != found["verdict"]:
+    pairs = list(zip(own["parts"], answer["parts"], strict=True))
+    both = [pair for pair in pairs if NOT_TESTED not in pair]
+    as_many = len(both) == sum(part != NOT_TESTED for part in own["parts"])
+    if both and as_many and own["verdict"] != answer["verdict"]:
         return "verdict"
     return "parts" if any(part != other for part, other in both) else ""
 
 
-def _value(part: Mapping, value: float | None) -> tuple[float, bool] | None:
-    low, high = part["bounds"]
+def _value(part: PartRecord, value: float | None) -> tuple[float, bool] | None:
+    low, high = part.bounds
     return None if value is None else (value, low < value < high)
 
 
-def _within(found: Mapping | None) -> str:
-    return f"{found['within']} of {found['tested']}" if found and found["tested"] else "–"
+def _within(cells: Mapping | None) -> str:
+    return f"{cells['within']} of {cells['tested']}" if cells and cells["tested"] else "–"

@@ -1,8 +1,9 @@
-"""Known doubts about the paper's reasoning and conventions, each with what a study has found that bears on it."""
+"""Known doubts about the paper's reasoning and conventions, each with the study's findings that bear on it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from advspectra.claims.records import ClaimRecord
 from advspectra.page.audit import Audit
 from advspectra.page.verdicts import Mark, part_mark
 from advspectra.page.words import estimate, listed, title
@@ -29,15 +30,15 @@ class Doubt:
 
 
 def doubts(
-    stated: Mapping[str, Mapping], *, claims: Sequence[Mapping], audit: Audit, tables: Sequence[str]
+    stated: Mapping[str, Mapping], *, claims: Sequence[ClaimRecord], audit: Audit, tables: Sequence[str]
 ) -> list[Doubt]:
     """Return the doubts of doubts.yaml with their evidence.
 
     Evidence names a claim (`claim`, and of its `parts` some, counted from 1), a convention (`convention`: how claims
-    and cells come out under it) or a table (`table`). What the study does not have is left out.
+    and cells come out under it) or a table (`table`). Evidence that the study lacks is left out.
     """
-    by_name = {claim["name"]: claim for claim in claims}
-    found = []
+    by_name = {claim.name: claim for claim in claims}
+    doubts = []
     for name, about in stated.items():
         findings: list[Finding] = []
         for item in about["evidence"]:
@@ -47,15 +48,15 @@ def doubts(
                 findings += _of_convention(item["convention"], audit)
             elif item.get("table") in tables:
                 findings.append(Finding(title(item["table"]), f"table-{item['table']}", "", None))
-        found.append(Doubt(name, about["doubt"], about["source"], tuple(findings)))
-    return found
+        doubts.append(Doubt(name, about["doubt"], about["source"], tuple(findings)))
+    return doubts
 
 
-def _of_claim(claim: Mapping, which: Sequence[int] | None) -> list[Finding]:
+def _of_claim(claim: ClaimRecord, which: Sequence[int] | None) -> list[Finding]:
     return [
-        Finding(claim["name"], claim["name"], f"{part['statement']}: {estimate(part)}", part_mark(part))
-        for place, part in enumerate(claim["parts"], 1)
-        if part["value"] is not None and (which is None or place in which)
+        Finding(claim.name, claim.name, f"{part.statement}: {estimate(part)}", part_mark(part))
+        for place, part in enumerate(claim.parts, 1)
+        if part.value is not None and (which is None or place in which)
     ]
 
 
@@ -68,8 +69,8 @@ def _of_convention(name: str, audit: Audit) -> list[Finding]:
     text = f"{audit.conventions[place]['title']}: "
     text += f"other verdicts on {listed(changed)}" if changed else "no other verdict"
     cells = [
-        f"{table.replace('TABLE-', 'Table ')}: {entries[place]} cells within the paper's bounds instead of {entries[0]}"
-        for table, entries in audit.within.items()
-        if entries[place] != entries[0]
+        f"Table {audit.tables[name]}: {within[place]} cells within the paper's bounds instead of {within[0]}"
+        for name, within in audit.within.items()
+        if within[place] != within[0]
     ]
     return [Finding(f"Convention {name}", "audit", "; ".join([text, *cells]), None)]

@@ -4,12 +4,13 @@ One row for each part: its value and 95 % interval, each seed, the paper's value
 true. Rows in one unit share a panel, so that they can be compared.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.ticker import MaxNLocator
 
-from advspectra.page.words import is_cell, number
+from advspectra.claims.records import PartRecord
+from advspectra.page.words import number
 
 UNITS = {
     "ratio": "left / right \N{MINUS SIGN} 1, in percent",
@@ -24,9 +25,9 @@ REACH, MARGIN = 0.6, 0.05
 
 @dataclass(frozen=True)
 class Row:
-    """The marks of a part; `true` is its region, `bounds` those ends of it that are thresholds.
+    """The marks of a part; `true` is the region in which it is true, `bounds` those ends of it that are thresholds.
 
-    cut : whether the interval goes on beyond the left and the right end of the axis.
+    cut : whether the interval extends beyond the left and the right end of the axis.
     """
 
     part: int
@@ -48,38 +49,34 @@ class Panel:
     ticks: tuple[tuple[float, str], ...]
 
 
-def panels(parts: Sequence[Mapping]) -> list[Panel]:
-    """Return the panels of the parts of a claim of claims.json that were tested, in the order of UNITS."""
-    tested = [(index, part) for index, part in enumerate(parts) if part["value"] is not None]
-    found = []
-    for unit, title in UNITS.items():
-        members = [(index, part) for index, part in tested if _unit(part) == unit]
-        if members:
-            found.append(_panel(title, members))
-    return found
+def panels(parts: Sequence[PartRecord]) -> list[Panel]:
+    """Return the panels of the parts of a claim that were tested, in the order of UNITS."""
+    tested = [(index, part) for index, part in enumerate(parts) if part.value is not None]
+    by_unit = {unit: [(index, part) for index, part in tested if _unit(part) == unit] for unit in UNITS}
+    return [_panel(UNITS[unit], members) for unit, members in by_unit.items() if members]
 
 
-def _unit(part: Mapping) -> str:
-    if is_cell(part):
-        return "cell" if part["paper"]["sd"] is None else "sd"
-    return "ratio" if part["ratio"] else "difference" if part["right"] else "value"
+def _unit(part: PartRecord) -> str:
+    if part.is_cell:
+        return "cell" if part.paper.sd is None else "sd"
+    return "ratio" if part.ratio else "difference" if part.right else "value"
 
 
-def _scale(part: Mapping) -> Callable[[float | None], float | None]:
+def _scale(part: PartRecord) -> Callable[[float | None], float | None]:
     """Return the function from a value of the part to its place in the panel's unit."""
-    origin, step = 0.0, 0.01 if part["ratio"] else 1.0
-    if is_cell(part):
-        origin, step = part["paper"]["value"], part["paper"]["sd"] or 1.0
+    origin, step = 0.0, 0.01 if part.ratio else 1.0
+    if part.is_cell:
+        origin, step = part.paper.value, part.paper.sd or 1.0
     return lambda value: None if value is None else (value - origin) / step
 
 
-def _panel(title: str, members: Sequence[tuple[int, Mapping]]) -> Panel:
+def _panel(title: str, members: Sequence[tuple[int, PartRecord]]) -> Panel:
     scaled = [(index, part, _scale(part)) for index, part in members]
     points, ends = [], []
     for _, part, scale in scaled:
-        points += [scale(value) for value in (part["value"], *part["bounds"], _paper(part)) if value is not None]
-        points += [scale(seed["value"]) for seed in part["seeds"]]
-        ends += [scale(part[name]) for name in ("low", "high") if part[name] is not None]
+        points += [scale(value) for value in (part.value, *part.bounds, _paper(part)) if value is not None]
+        points += [scale(seed.value) for seed in part.seeds]
+        ends += [scale(end) for end in (part.low, part.high) if end is not None]
     low, high = min(points), max(points)
     span = (high - low) or abs(high) or 1.0
     low, high = max(min([low, *ends]), low - REACH * span), min(max([high, *ends]), high + REACH * span)
@@ -97,22 +94,22 @@ def _panel(title: str, members: Sequence[tuple[int, Mapping]]) -> Panel:
     )
 
 
-def _row(index: int, part: Mapping, scale: Callable, place: Callable, low: float, high: float) -> Row:
-    interval = [scale(part[name]) for name in ("low", "high")]
+def _row(index: int, part: PartRecord, scale: Callable, place: Callable, low: float, high: float) -> Row:
+    interval = [scale(part.low), scale(part.high)]
     ends = None if None in interval else tuple(place(end) for end in interval)
-    bounds = [scale(bound) for bound in part["bounds"]]
+    bounds = [scale(bound) for bound in part.bounds]
     paper = scale(_paper(part))
     return Row(
         part=index + 1,
-        value=place(scale(part["value"])),
+        value=place(scale(part.value)),
         interval=ends,
         cut=(False, False) if ends is None else (interval[0] < low, interval[1] > high),
-        seeds=tuple(place(scale(seed["value"])) for seed in part["seeds"]),
+        seeds=tuple(place(scale(seed.value)) for seed in part.seeds),
         paper=None if paper is None else place(paper),
         true=(0.0 if bounds[0] is None else place(bounds[0]), 100.0 if bounds[1] is None else place(bounds[1])),
         bounds=tuple(place(bound) for bound in bounds if bound is not None),
     )
 
 
-def _paper(part: Mapping) -> float | None:
-    return part["paper"]["value"] if part["paper"] else None
+def _paper(part: PartRecord) -> float | None:
+    return part.paper and part.paper.value

@@ -1,4 +1,4 @@
-"""The figures of a study on a page: what they are called, which of them a claim is about, and their bytes."""
+"""The figures of a study on a page: their titles, which of them a claim is about, and their bytes."""
 
 import base64
 import re
@@ -9,7 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from advspectra.claims.terms import ATTACKS
+from advspectra.claims.records import ClaimRecord
+from advspectra.claims.wording import ATTACKS
 from advspectra.page.words import title
 from advspectra.results import Run
 
@@ -54,23 +55,23 @@ class Picture:
 
     @property
     def _about(self) -> list[str]:
-        place = self.path.partition("/")[2]
-        if (found := DEVELOPMENT.fullmatch(place)) is None:
-            return [place] if place else []
-        depth, alpha = int(found["depth"]), float(found["alpha"])
-        return [Run(found["network"], found["activation"], depth, alpha, 0, {}).label, found["attack"]]
+        about = self.path.partition("/")[2]
+        if (development := DEVELOPMENT.fullmatch(about)) is None:
+            return [about] if about else []
+        network, activation, depth, alpha, attack = development.groups()
+        return [Run(network, activation, int(depth), float(alpha), 0, {}).label, attack]
 
     @property
     def uri(self) -> str:
         return f"data:image/webp;base64,{base64.b64encode(self.webp).decode()}"
 
-    def relevance(self, claim: Mapping, attacks: Mapping[str, str]) -> int:
-        """Return how many of network and attack a claim names; attacks : the study's, for each part in claims."""
+    def relevance(self, claim: ClaimRecord, attacks: Mapping[str, str]) -> int:
+        """Return how many of network and attack a claim names; attacks : the study's, by their roles in claims."""
         if len(self._about) < 2:
             return 0
-        words = _plain(" ".join(part["statement"] for part in claim["parts"]))
+        words = _plain(" ".join(part.statement for part in claim.parts))
         network, attack = self._about
-        roles = [ATTACKS[part] for part, name in attacks.items() if name == attack and part in ATTACKS]
+        roles = [ATTACKS[role] for role, name in attacks.items() if name == attack and role in ATTACKS]
         return (_plain(network.partition(" (")[0]) in words) + any(_plain(role) in words for role in roles)
 
 
@@ -90,13 +91,13 @@ def picture(path: str, png: Path, caption: str) -> Picture:
     return Picture(path, caption, *flat.size, buffer.getvalue())
 
 
-def cited(claim: Mapping, pictures: Sequence[Picture], attacks: Mapping[str, str]) -> list[Picture]:
-    """Return the pictures that a claim cites, in its order, of one figure those first that it is most about.
+def cited(claim: ClaimRecord, pictures: Sequence[Picture], attacks: Mapping[str, str]) -> list[Picture]:
+    """Return the pictures that a claim cites, in its order; of one figure the most relevant first.
 
-    Claims are about the study's summary: what another attack finds is not among them.
+    Claims are about the attack of the study's summary: figures of other attacks are not among them.
     """
     found = []
-    for name in claim["figures"]:
+    for name in claim.figures:
         members = [picture for picture in pictures if picture.figure == name and not picture.of_another_attack]
         found += sorted(members, key=lambda picture: -picture.relevance(claim, attacks))
     return found

@@ -3,6 +3,10 @@
 import math
 import re
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the plan of a study imports this module, and records take a second to import
+    from advspectra.claims.records import PartRecord
 
 MINUS = "\N{MINUS SIGN}"
 SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
@@ -22,28 +26,28 @@ def number(value: float | None, *, near: float | None = None) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
-def estimate(part: dict) -> str:
+def estimate(part: "PartRecord") -> str:
     """Return a part's value and 95 % interval, "−21.0 % [−24.1, −18.2]"; a dash where it was not tested."""
-    text = _value(part, part["value"])
-    if part["low"] is None or part["high"] is None:
+    text = _value(part, part.value)
+    if part.low is None or part.high is None:
         return text
-    scale = 100 if part["ratio"] else 1
-    ends = (number(scale * part[end], near=_half_width(part)) for end in ("low", "high"))
+    scale = 100 if part.ratio else 1
+    ends = (number(scale * end, near=_half_width(part)) for end in (part.low, part.high))
     return f"{text} [{', '.join(ends)}]"
 
 
-def _value(part: dict, value: float | None) -> str:
+def _value(part: "PartRecord", value: float | None) -> str:
     if value is None:
         return "–"
     near = _half_width(part)
-    return f"{signed(100 * value, near=near or 1)} %" if part["ratio"] else number(value, near=near)
+    return f"{signed(100 * value, near=near or 1)} %" if part.ratio else number(value, near=near)
 
 
-def _half_width(part: dict) -> float | None:
-    """Return half the width of a part's interval, in percent of a ratio."""
-    if part["low"] is None or part["high"] is None:
+def _half_width(part: "PartRecord") -> float | None:
+    """Return half the width of a part's interval, in percent for a ratio."""
+    if part.low is None or part.high is None:
         return None
-    return (100 if part["ratio"] else 1) * (part["high"] - part["low"]) / 2
+    return (100 if part.ratio else 1) * (part.high - part.low) / 2
 
 
 def signed(value: float, *, near: float | None = None) -> str:
@@ -66,34 +70,29 @@ def p_value(value: float | None) -> str:
     )
 
 
-def of_seed(part: dict, seed: int) -> str:
+def of_seed(part: "PartRecord", seed: int) -> str:
     """Return the value that one seed gives a part; a dash where it has none."""
-    found = [one for one in part["seeds"] if one["seed"] == seed]
-    return _value(part, found[0]["value"]) if found else "–"
+    values = [record.value for record in part.seeds if record.seed == seed]
+    return _value(part, values[0]) if values else "–"
 
 
-def is_cell(part: dict) -> bool:
-    """Return whether a part is a cell of one of the paper's tables."""
-    return bool(part["paper"]) and "sd" in part["paper"]
-
-
-def paper(part: dict) -> str:
+def paper(part: "PartRecord") -> str:
     """Return the paper's numbers: "1418 / 1598: −11.3 %" of two sides, "505.9 ± 32.2" of a cell; a dash for none."""
-    found = part["paper"]
-    if not found:
+    given = part.paper
+    if given is None:
         return "–"
-    if is_cell(part):
-        return number(found["value"]) + (f" ± {number(found['sd'])}" if found["sd"] is not None else "")
-    value = f"{signed(100 * found['value'], near=1)} %" if part["ratio"] else number(found["value"])
-    sides = [number(found[side]) for side in ("left", "right") if found.get(side) is not None]
+    if part.is_cell:
+        return number(given.value) + (f" ± {number(given.sd)}" if given.sd is not None else "")
+    value = f"{signed(100 * given.value, near=1)} %" if part.ratio else number(given.value)
+    sides = [number(side) for side in (given.left, given.right) if side is not None]
     return f"{' / '.join(sides)}: {value}" if len(sides) == 2 else value
 
 
-def distance(part: dict) -> str:
-    """Return by how many of the paper's standard deviations a cell lies from its mean; "" where there is none."""
-    if not is_cell(part) or part["value"] is None or part["paper"]["sd"] is None:
+def distance(part: "PartRecord") -> str:
+    """Return how many of the paper's standard deviations a cell lies from its mean; "" where there is none."""
+    if not part.is_cell or part.value is None or part.paper.sd is None:
         return ""
-    return f"{signed((part['value'] - part['paper']['value']) / part['paper']['sd'], near=1)} sd"
+    return f"{signed((part.value - part.paper.value) / part.paper.sd, near=1)} sd"
 
 
 def listed(words: list) -> str:
@@ -108,11 +107,11 @@ def counted(count: int, noun: str) -> str:
 
 
 def plain(value: object) -> str:
-    """Return a setting of a configuration in words, lists and sections inside of it in parentheses."""
+    """Return a setting of a configuration in words, with lists and sections inside it in parentheses."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_inside(one)}" for name, one in value.items())
+        return ", ".join(f"{name} {_inside(item)}" for name, item in value.items())
     if isinstance(value, list):
-        return ", ".join(_inside(one) for one in value)
+        return ", ".join(_inside(item) for item in value)
     if isinstance(value, float):
         return f"{Decimal(repr(value)):f}"
     return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
@@ -123,7 +122,7 @@ def _inside(value: object) -> str:
 
 
 def title(name: str) -> str:
-    """Return what a table or figure is called: "Figure 5" for fig05, "Success accuracy" for success_accuracy."""
+    """Return the name of a table or figure: "Figure 5" for fig05, "Success accuracy" for success_accuracy."""
     if found := re.fullmatch(r"(fig|table)0*(\d+)", name):
         return f"{'Figure' if found[1] == 'fig' else 'Table'} {found[2]}"
     return name.replace("_", " ").capitalize()

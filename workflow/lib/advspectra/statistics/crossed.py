@@ -1,8 +1,8 @@
-"""What several seeds and images say of a number: its interval, tests against a threshold, how many seeds it would take.
+"""What several seeds and images say of a number: its interval, tests against a threshold, the seeds that it would take.
 
-A seed is one training and attack with all that is drawn in them: order of the data, initialisation, start of the
-attack. All seeds are attacked on the same test images. The number is that of the population of seeds and images: with
-others it would come out differently, and the interval says by how much.
+A seed fixes every random draw of one training and its attacks: the order of the data, the initialisation, the start of
+the attack. All seeds are attacked on the same test images. The number is that of the population of seeds and images:
+with others it would come out differently, and the interval says by how much.
 
 The value of seed s on image i is taken for theta + a_s + b_i + e_si, all independent, so that the mean over S seeds and
 N images has the variance var(a)/S + var(e)/(S N) + var(b)/N: a design with two crossed random factors (Searle, Casella
@@ -13,29 +13,15 @@ N images has the variance var(a)/S + var(e)/(S N) + var(b)/N: a design with two 
 
 where images are resampled (bootstrap): `together` is the variance of the mean over seeds if all have the same images,
 `alone` the mean over seeds of the variance of one seed's statistic, each times N / (N - 1); they estimate
-var(b)/N + var(e)/(S N) and var(b)/N + var(e)/N. What is not made of images, as the norm of a predictor, has the first
-of the two alone.
+var(b)/N + var(e)/(S N) and var(b)/N + var(e)/N. A number that is not made of images, such as the norm of a predictor,
+has the first of the two alone.
 
-The number found less theta is taken for sqrt(seeds) T + sqrt(images) U, independent: a p-value is the probability that
-this exceeds the distance to the threshold, the 95 % interval has p-values of 0.025 at its ends.
+The images' part has f = 2 N / (kurtosis + 2 - skewness^2) degrees of freedom, kurtosis in excess of 3, both of the
+jackknife's values of the images; normal ones have about N. This is what the mean leaves of the variance's own variance:
+for two values nothing.
 
-    T   is Student's t with k = S - 1 degrees of freedom: the distribution of Behrens and Fisher (Weerahandi 1993, JASA
-        88:899), which reaches too far where both parts count (k = 2: 97.6 % instead of 95 %). The prior that makes it
-        match to second order (Ghosh & Kim 2001, Canadian Journal of Statistics 29:5) puts sqrt(k / (k + 2)) times a t
-        with k + 2 degrees in its place, with probability w = images / (seeds + images): p - w (p - q), where p and q
-        are the probabilities of a tail with the first and with the second. But few seeds do not tell how far a tail
-        reaches: with k = 2, p-values of 0.001 so found are up to 3.5 times too small. We take
-        p - w (p - q) (p + q) / (2 p), the same where p and q are close, and p (1 - w / 2) far out, where q vanishes.
-        With k = 2 and normal parts: intervals of 94.5 to 96.2 %, p-values of 0.001 at most 1.5 times too small.
-    U   is such that U + g U^2 / 3 + 2 g^2 U^3 / 27 + g / 6 is Student's t with f degrees of freedom, g being the
-        skewness of the resampled means over seeds: few images that count much make the error of their mean lie to one
-        side. This is the transformation of Hall (1992, JRSS B 54:221) by an exponential, as its series to third order,
-        which has an inverse everywhere.
-        f = 2 N / (kurtosis + 2 - skewness^2), kurtosis in excess of 3, both of the jackknife's values of the images;
-        normal ones have about N. This is what the mean leaves of the variance's own variance: for two values nothing.
-
-Where one part is all of the variance and images are normal this is the t-test. What it keeps of its promises on
-simulated data: benchmarks/results/cpu/calibration.md.
+A p-value is the probability that the error of the mean exceeds the distance to the threshold; the 95 % interval has
+p-values of 0.025 at its ends. The distribution of the error: advspectra.statistics.crossed_error.
 """
 
 import math
@@ -46,19 +32,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, stats
 
+from advspectra.statistics.crossed_error import exceeds
 from advspectra.statistics.summaries import Estimate
 
-LEVEL = 0.95
+SIGNIFICANCE = 0.05
+LEVEL = 1 - SIGNIFICANCE
 RESAMPLES = 2000
 MOST_SEEDS = 100
 # of resamples in which a statistic may be undefined
 MOST_UNDEFINED = 0.05
-# a distribution as points of equal distance on the logistic scale: tails and centre as fine
-TAILS, STEP = np.linspace(-36, 36, 361, retstep=True)
-TAILS = special.expit(TAILS)
-WEIGHTS = STEP * TAILS * (1 - TAILS)
 WIDEST = 200.0  # standard errors from the value to the end of an interval
 MOST_FREEDOM = 1e6  # degrees: as good as normal
 
@@ -174,47 +158,8 @@ class Inference:
         """Return the probability that the error exceeds `distance`; with `count` seeds, if not as many as there are."""
         now = len(self.values)
         count = count or now
-        seeds, k = self.seeds * now / count, max(count - 1, 1)  # one seed: no variance, any degrees of freedom do
-        if not seeds + self.images:
-            return 0.5 * (1 - np.sign(distance))
-        above = [self._beyond(distance, seeds, k), self._beyond(distance, seeds * k / (k + 2), k + 2)]
-        p, q = above if above[0] <= 0.5 else (1 - one for one in above)
-        if p > 0:
-            p -= self.images / (seeds + self.images) * (p - q) * (p + q) / (2 * p)
-        return p if above[0] <= 0.5 else 1 - p
-
-    def _beyond(self, distance: float, seeds: float, k: int) -> float:
-        """Return the same where T is Student's t with k degrees of freedom, and `seeds` the seeds' variance."""
-        freedom = self.freedom or 1  # of no variance, any will do
-        parts = (
-            (math.sqrt(seeds), _quantiles(k), lambda error: special.stdtr(k, -error)),
-            (
-                math.sqrt(self.images),
-                _skew(_quantiles(freedom), self.skewness),
-                lambda error: special.stdtr(freedom, -_unskew(error, self.skewness)),
-            ),
-        )
-        # over the points of the narrower part: the other's distribution is smooth between them
-        (narrow, points, _), (wide, _, beyond) = sorted(parts, key=lambda part: part[0])
-        return float(WEIGHTS @ beyond((distance - narrow * points) / wide))
-
-
-@lru_cache(maxsize=2 * MOST_SEEDS)
-def _quantiles(freedom: float) -> np.ndarray:
-    """Return the quantiles of Student's t at TAILS."""
-    return special.stdtrit(freedom, TAILS)
-
-
-def _unskew(error: np.ndarray, skewness: float) -> np.ndarray:
-    """Return the transformation of a studentised error."""
-    return error + skewness * error**2 / 3 + 2 * skewness**2 * error**3 / 27 + skewness / 6
-
-
-def _skew(error: np.ndarray, skewness: float) -> np.ndarray:
-    """Return its inverse."""
-    if abs(skewness) < 1e-6:
-        return error
-    return 3 / skewness * (np.sinh(np.arcsinh(2 * (1 + skewness * (error - skewness / 6))) / 3) - 0.5)
+        seeds = self.seeds * now / count
+        return exceeds(distance, seeds, self.images, count=count, freedom=self.freedom, skewness=self.skewness)
 
 
 def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Inference:
@@ -229,7 +174,7 @@ def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Infer
     (size,) = sizes
     values = tuple(sample.value() for sample in samples)
     if not np.isfinite(values).all():
-        raise ValueError("it is undefined for a seed: no image has a value")
+        raise ValueError("undefined for a seed, for example because no attack succeeded")
     count = len(values)
     seeds = float(np.var(values, ddof=1)) / count if count > 1 else 0.0
     if size == 1:
@@ -238,7 +183,7 @@ def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Infer
     drawn = np.stack([sample.of(counts) for sample in samples])  # (S, RESAMPLES)
     drawn = drawn[:, np.isfinite(drawn).all(axis=0)]
     if drawn.shape[1] < (1 - MOST_UNDEFINED) * RESAMPLES:
-        raise ValueError("it is undefined in many resamples: too few images have a value")
+        raise ValueError("undefined in many resamples: too few images have a value")
     means = drawn.mean(axis=0)
     together = float(means.var(ddof=1)) * size / (size - 1)
     alone = float(drawn.var(axis=1, ddof=1).mean()) * size / (size - 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from advspectra.statistics.resampling import paired_distance, rank_correlation
+from advspectra.statistics.paired import paired_distance, rank_correlation
 from advspectra.statistics.summaries import kolmogorov_smirnov, wasserstein
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from advspectra.statistics.inference import Inference, Sample, holm, infer, sign_flip
+from advspectra.statistics.crossed import Inference, Sample, holm, infer, sign_flip
 
 
 def mean(of_images):
@@ -233,8 +233,8 @@ def test_a_statistic_without_a_value_is_refused():
     empty = sample([np.nan] * 20)
     few = sample([1.0] + [np.nan] * 19)
     for one, message in (
-        (empty, "it is undefined for a seed: no image has a value"),
-        (few, "it is undefined in many resamples: too few images have a value"),
+        (empty, "undefined for a seed, for example because no attack succeeded"),
+        (few, "undefined in many resamples: too few images have a value"),
     ):
         with pytest.raises(ValueError) as error:
             infer([one, one], generator=np.random.default_rng(0))

@@ -1,8 +1,8 @@
-"""Intervals and tests by resampling images: distances between paired samples, and a rank correlation over states.
+"""Intervals and tests by resampling images: distances between paired samples, and a rank correlation over checkpoints.
 
-Apart from advspectra.statistics because scipy.stats takes a second to import, which jobs that need none of it save.
+Apart from advspectra.statistics.summaries because scipy.stats takes a second to import, which jobs without it save.
 Everything here is about the images: it says how far the numbers would move with other images, not with other
-trainings; that is what several seeds are for.
+trainings; several seeds are for that.
 """
 
 import math
@@ -41,9 +41,9 @@ def paired_distance(
     level: float,
     generator: np.random.Generator,
 ) -> Distance:
-    """Return the distance between the distributions of two paired samples, (N,) and (N,), N >= 2, a pair an image.
+    """The distance between the distributions of two paired samples, (N,) and (N,), N >= 2, a pair an image.
 
-    distance : statistics.kolmogorov_smirnov or statistics.wasserstein. resamples : number of bootstrap samples, and of
+    distance : summaries.kolmogorov_smirnov or summaries.wasserstein. resamples : number of bootstrap samples, and of
     swaps (all 2^N of them if these are no more). level : of the interval and of `chance`, such as 0.95.
 
     The interval is the basic (reversed percentile) bootstrap over pairs, cut at what a distance can be. A distance
@@ -94,17 +94,17 @@ def rank_correlation(
     level: float,
     generator: np.random.Generator,
 ) -> Estimate | None:
-    """Return Spearman's rank correlation over T states between an attack's success rate and the accuracy.
+    """Spearman's rank correlation over T checkpoints between an attack's success rate and the accuracy.
 
-    success, correct : (T, N) bool: whether the attack of each state succeeded on each of the N images, and whether that
-        state is right about it before. Success implies correct, so that the success rate cannot exceed the accuracy:
-        the two rise together in part by definition.
-    among_correct : take the rate among the images that the state is right about, which has no such bound; a state that
-        is right about none is left out.
-    The interval is the percentile bootstrap over images, the same ones at every state (N >= 2). The states follow each
-    other in one training and are no independent sample: there is no p-value, and the interval does not speak of other
-    states or trainings than these.
-    None where the correlation is undefined: fewer than 3 states, or a side that is the same for all of them. The
+    success, correct : (T, N) bool: whether the attack on each checkpoint succeeded on each of the N images, and whether
+        that checkpoint is right about it before the attack. Success implies correct, so that the success rate cannot
+        exceed the accuracy: the two rise together in part by definition.
+    among_correct : take the rate among the images that the checkpoint is right about, which has no such bound; a
+        checkpoint that is right about none is left out.
+    The interval is the percentile bootstrap over images, the same ones at every checkpoint (N >= 2). Checkpoints follow
+    each other in one training and are no independent sample: there is no p-value, and the interval does not speak of
+    other checkpoints or trainings than these.
+    None where the correlation is undefined: fewer than 3 checkpoints, or a side that is the same for all of them. The
     interval's ends are None if that happens in a resample.
     """
 

@@ -1,0 +1,60 @@
+"""Why a part of a claim was not tested: what the study lacks, as fields, and the sentence that they make."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Lack(Enum):
+    """The kinds of reasons, each with its sentence."""
+
+    NETWORK = "not in this study: {network}"
+    SHARED_SEED = "no seed has both networks"
+    SHARED_IMAGE = "the two sides have no image in common"
+    ROLE = "the configuration names no attack under claims.{role}"
+    RESULTS = "{network} has no results of {attack}"
+    CHECKPOINT = "{network} has no checkpoint {checkpoint} under {attack}"
+    FILE = "no {file} of {attack} on checkpoint {checkpoint}"
+    PREDICTOR = "{network} has no predictor"
+    TRAINING = "{network} has no training"
+    VALUE = "{text}"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What the study lacks; fields that do not apply are empty.
+
+    network : of NETWORK as claims name it, else its label. role : the key of the configuration's section `claims`.
+    file : "perturbations", "spectra" or "lines". text : of VALUE, why the number is undefined.
+    """
+
+    kind: Lack
+    network: str = ""
+    role: str = ""
+    attack: str = ""
+    checkpoint: str = ""
+    file: str = ""
+    text: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The reason in words."""
+        return self.kind.value.format(**vars(self))
+
+    def as_data(self) -> dict[str, str]:
+        """The name of its kind and the fields that apply."""
+        return {key: value for key, value in vars(self).items() if value} | {"kind": self.kind.name.lower()}
+
+
+def read_reason(data: Mapping[str, Any]) -> Reason:
+    """Read what Reason.as_data wrote."""
+    return Reason(**{**data, "kind": Lack[data["kind"].upper()]})
+
+
+class NotThere(Exception):
+    """The study lacks what a measure is made of; `reason` says what."""
+
+    def __init__(self, kind: Lack, **about: str):
+        self.reason = Reason(kind, **about)
+        super().__init__(self.reason.sentence)
