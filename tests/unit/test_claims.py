@@ -424,6 +424,9 @@ def test_a_study_beside_is_named_by_the_settings_that_differ(sparse_and_dense):
         "values": [claims[0]["parts"][0]["value"]],
     }
     assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13}
+    claims[0].pop("group")
+    with pytest.raises(ValueError, match="the study old: expected a claim .* without 'group'; rerun it"):
+        audit.beside(answers("own", 0), answers("old", 0))
     with pytest.raises(ValueError, match="expected the claims.json of a study"):
         audit.beside(answers("own", 0), {"study": "torn"})
 

@@ -77,6 +77,8 @@ def beside(own: Mapping, other: Mapping) -> dict:
         return {"name": other["study"], "title": title, **answers(claims)}
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected the claims.json of a study, found one without {error}") from error
+    except ValueError as error:
+        raise ValueError(f"the study {other['study']}: {error}; rerun it up to its claims.json") from error
 
 
 def _settings(value: object, name: str = "") -> Iterator[tuple[str, str]]:

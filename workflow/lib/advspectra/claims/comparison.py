@@ -15,11 +15,8 @@ from advspectra.table import Cell, Column
 
 Key = tuple[str, str, int | None, float]  # network, activation, hidden layers, alpha
 
-MEASURED = (
-    "table1",
-    "table2",
-    "table4",
-)  # tables of what the paper measured, on its images; the others are of settings
+# tables of what the paper measured, on its images; the others are of settings
+MEASURED = ("table1", "table2", "table4")
 
 
 def paired_rows(
@@ -31,19 +28,16 @@ def paired_rows(
     """
     left = list(groups)
     for row in rows:
-        found = [group for group in left if matches(row, group.key)]
-        left = [group for group in left if group not in found]
-        for group in found or [None]:
+        matching = [group for group in left if matches(row, group.key)]
+        left = [group for group in left if group not in matching]
+        for group in matching or [None]:
             yield row, group
     for group in left:
         yield None, group
 
 
 def matches(row: Mapping, key: Key) -> bool:
-    """Return whether a row stands for the network `key`.
-
-    A depth of None fits any; the paper's tables have alpha = 1.
-    """
+    """Whether a row stands for the network `key`. A depth of None fits any; the paper's tables have alpha = 1."""
     network, activation, depth, alpha = key
     return (row["network"], row["activation"], 1) == (network, activation, alpha) and row["depth"] in (None, depth)
 
@@ -57,8 +51,8 @@ def missing_note(rows: Sequence[Mapping], groups: Sequence[Replicates]) -> list[
 def not_the_papers(reference: Mapping, dataset: Mapping, image_shape: Sequence[int]) -> str:
     """Return, as a sentence, why a study's images are not the paper's; "" if they are.
 
-    dataset : `name` and `source` of the configuration. The images are taken for CIFAR-10 if the source is `cifar10`, or
-    if whoever named the data set says so: cifar10 or cifar10_<anything>, such as cifar10_jpeg. image_shape : (C, H, W).
+    dataset : `name` and `source` of the configuration. The images count as CIFAR-10 if the source is `cifar10`, or if
+    the name of the data set says so: cifar10 or cifar10_<anything>, such as cifar10_jpeg. image_shape : (C, H, W).
     """
     paper = reference["source"]["dataset"]
     word = paper.lower().replace("-", "")
@@ -78,7 +72,7 @@ def shape_of_images(path: str | Path) -> tuple[int, int, int]:
 
 
 def shape_in_words(image_shape: Sequence[int]) -> str:
-    """Return (C, H, W) as "48 × 48 pixels and 1 channel"."""
+    """(C, H, W) as "48 × 48 pixels and 1 channel"."""
     channels, height, width = image_shape
     return f"{height} × {width} pixels and {channels} channel{'s' * (channels > 1)}"
 
@@ -106,21 +100,21 @@ def quantity_columns(key: str, title: str, *, digits: int = 2) -> tuple[Column, 
 
 
 def quantity_cells(
-    key: str, found: Statistics | None, row: Mapping | None, *, comparable: bool = True
+    key: str, measured: Statistics | None, row: Mapping | None, *, comparable: bool = True
 ) -> dict[str, Cell]:
     """Return the cells of quantity_columns.
 
-    found : the study's statistics, None without any value; row : the row of the paper, None if it has none.
-    comparable : False where ours and the paper's are not of one convention: no difference is shown.
+    measured : the study's statistics, None without any value; row : the row of the paper, None if it has none.
+    comparable : False where ours and the paper's follow different conventions: no difference is shown.
     """
-    ours = found and found.values
+    ours = measured and measured.values
     paper = Spread(**row[key]) if row else None
     difference = (ours.mean - paper.mean) / paper.sd if ours and paper and comparable else None
     return {
         key: ours,
         f"{key}_paper": paper,
         f"{key}_difference": difference,
-        f"{key}_seeds": found and found.seeds,
+        f"{key}_seeds": measured and measured.seeds,
     }
 
 
@@ -132,8 +126,8 @@ def image_cells(row: Mapping | None, group: Replicates | None, *, convention: st
     return {
         "model": row["model"] if row else group.first.label,
         "seeds": len(group.runs),
-        "attacked": sum(one.attacked for one in spectra) if spectra else None,
-        "images": sum(one.selected for one in spectra) if spectra else None,
+        "attacked": sum(of_seed.attacked for of_seed in spectra) if spectra else None,
+        "images": sum(of_seed.selected for of_seed in spectra) if spectra else None,
     }
 
 
@@ -149,8 +143,8 @@ def perturbation_statistics(group: Replicates | None, *, convention: str) -> dic
     """Return the statistics of `delta_l2` and `delta_l1` over the images of a network."""
     spectra = group.spectra(convention) if group else []
     return {
-        "delta_l2": statistics([one.norm_l2 for one in spectra]),
-        "delta_l1": statistics([one.norm_l1 for one in spectra]),
+        "delta_l2": statistics([of_seed.norm_l2 for of_seed in spectra]),
+        "delta_l1": statistics([of_seed.norm_l1 for of_seed in spectra]),
     }
 
 
@@ -158,14 +152,14 @@ def perturbation_notes(groups: Sequence[Replicates], *, convention: str) -> list
     """Return the notes on the images: which, under which convention, and the networks without any."""
     notes = []
     spectra = {group.first.label: group.spectra(convention) for group in groups}
-    which = sorted({one.images for found in spectra.values() for one in found})
+    which = sorted({of_seed.images for seeds in spectra.values() for of_seed in seeds})
     if which:
         words = {"successful": "images whose attack succeeded", "all": "all attacked images"}
         over = " / ".join(words.get(name, name) for name in which)
         notes.append(f"δ̂ under the convention `{convention}`, mean ± sd over {over}; the sd is pooled within seeds.")
     if convention != "paper":
         notes.append(f"The paper's δ̂ is compared under the convention `paper` only; this table shows `{convention}`.")
-    empty = [label for label, found in spectra.items() if found and not any(one.selected for one in found)]
+    empty = [label for label, seeds in spectra.items() if seeds and not any(of_seed.selected for of_seed in seeds)]
     if empty:
         notes.append(f"No successful attack: {', '.join(empty)}.")
     return notes

@@ -96,8 +96,8 @@ def cited(claim: ClaimRecord, pictures: Sequence[Picture], attacks: Mapping[str,
 
     Claims are about the attack of the study's summary: figures of other attacks are not among them.
     """
-    found = []
+    shown = []
     for name in claim.figures:
         members = [picture for picture in pictures if picture.figure == name and not picture.of_another_attack]
-        found += sorted(members, key=lambda picture: -picture.relevance(claim, attacks))
-    return found
+        shown += sorted(members, key=lambda picture: -picture.relevance(claim, attacks))
+    return shown

@@ -129,13 +129,13 @@ def _found_of_cells(claim: ClaimRecord, cells: Cells) -> str:
 def _found_of_parts(claim: ClaimRecord) -> str:
     parts = claim.parts
     said = []
-    for verdict, (one, several) in VERBS.items():
+    for verdict, (singular, plural) in VERBS.items():
         which = [place for place, part in enumerate(parts, 1) if part.verdict == verdict]
         if len(which) == len(parts):
             whole = {1: "its one part", 2: "both parts"}.get(len(parts), f"all {len(parts)} parts")
-            return f"{whole} {one if len(parts) == 1 else several}"
+            return f"{whole} {singular if len(parts) == 1 else plural}"
         if which:
-            said.append(f"part{'s' * (len(which) > 1)} {listed(which)} {several if which[1:] else one}")
+            said.append(f"part{'s' * (len(which) > 1)} {listed(which)} {plural if which[1:] else singular}")
     return "; ".join(said)
 
 

@@ -123,8 +123,8 @@ def _inside(value: object) -> str:
 
 def title(name: str) -> str:
     """Return the name of a table or figure: "Figure 5" for fig05, "Success accuracy" for success_accuracy."""
-    if found := re.fullmatch(r"(fig|table)0*(\d+)", name):
-        return f"{'Figure' if found[1] == 'fig' else 'Table'} {found[2]}"
+    if match := re.fullmatch(r"(fig|table)0*(\d+)", name):
+        return f"{'Figure' if match[1] == 'fig' else 'Table'} {match[2]}"
     return name.replace("_", " ").capitalize()
 
 

@@ -214,14 +214,14 @@ def sign_flip(differences: np.ndarray, *, generator: np.random.Generator) -> flo
 
     The permutation test of their mean under all 2^n flips, or RESAMPLES random ones if these are more.
     """
-    found = stats.permutation_test(
+    test = stats.permutation_test(
         (differences,),
         lambda sample, axis: np.mean(sample, axis=axis),
         permutation_type="samples",
         n_resamples=RESAMPLES,
         rng=generator,
     )
-    return float(found.pvalue)
+    return float(test.pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
