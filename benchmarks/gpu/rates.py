@@ -33,7 +33,7 @@ from advspectra.table import Column
 from advspectra.training import train
 from benchmarks.gpu.rows import Rows, seconds_left
 from benchmarks.networks import NETWORKS
-from benchmarks.training import ONE_EPOCH, RATE
+from benchmarks.training import RATE, one_epoch
 
 SHAPE, CLASSES = (3, 32, 32), 10
 EPSILON, REL_STEPSIZE = 8 / 255, 0.01  # steps so small that no image goes round: all of them are computed
@@ -168,10 +168,9 @@ def _train(bench: Bench, network: torch.nn.Module, *, batch: int, steps: int) ->
         network,
         bench.split.subset(torch.arange(batch * steps, device=bench.device)),
         bench.split.subset(torch.arange(10, device=bench.device)),
+        one_epoch(batch),
         learning_rate=RATE,
-        batch_size=batch,
-        simplified=True,
-        **ONE_EPOCH,
+        seed=0,
     )
 
 

@@ -33,7 +33,7 @@ from advspectra.networks.build import build_network
 from advspectra.perturb import balanced_subset, build_attack, perturb, transfer
 from advspectra.split import Split, on_device
 from advspectra.table import Column
-from advspectra.training import fit
+from advspectra.training import Recipe, fit
 from advspectra_study.config.load import load_config
 from advspectra_study.fingerprint import code_fingerprint
 from advspectra_study.study import Attack, Lines, Run, Study, Transfer, steps_and_epochs
@@ -173,12 +173,11 @@ class TrainedRun:
                 lambda: build_network(**self.form, **scaling, seed=self.run.seed).to(study.device),
                 study.train,
                 study.test,
+                Recipe(checkpoints=steps_and_epochs(self.states), **settings),
                 learning_rate=self.entry.learning_rate,
                 search=None,
-                checkpoints=steps_and_epochs(self.states),
                 seed=self.run.seed,
                 report=lambda line: print(f"{self.entry.name}, seed {self.run.seed}: {line}", flush=True),
-                **settings,
             )
         seconds = time.perf_counter() - start
         parameters = {"training": settings, "precision": used, "weights": "left out"}

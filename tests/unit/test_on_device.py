@@ -11,6 +11,7 @@ import foolbox
 import numpy as np
 import pytest
 import torch
+from recipes import train
 from test_linf_pgd import Counting
 from test_linf_pgd import data as counted_images
 from test_minimal_linf_pgd import closed_form, linear
@@ -31,7 +32,6 @@ from advspectra.networks.simplified import simplified
 from advspectra.perturb import build_attack, perturb, transfer
 from advspectra.sgd import Steps
 from advspectra.split import Split, on_device
-from advspectra.training import train
 
 NAME = os.environ.get("ADVSPECTRA_DEVICE", "cpu")
 SHAPE, CLASSES = (3, 32, 32), 10

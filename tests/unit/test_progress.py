@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from damaged_files import changed
+from recipes import fit, train
 from test_training import SEARCH, SETTINGS, Normalised, through_its_map, toy_network, toy_split
 from torch import nn
 
@@ -26,7 +27,7 @@ from advspectra.lines.ends import measure_lines
 from advspectra.networks.build import build_network
 from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
-from advspectra.training import TrainingFailed, fit, train
+from advspectra.training import TrainingFailed
 
 EPSILON = 8 / 255
 
@@ -125,7 +126,7 @@ def test_a_training_that_goes_on_says_from_where_and_counts_from_there(progress,
         work()
     work()
     assert [line.split(", about")[0] for line in lines if not line.startswith("epoch ")] == [
-        "goes on after step 6",
+        "resumes after step 6",
         *(f"{step} of 12 steps" for step in range(7, 13)),
     ]
 

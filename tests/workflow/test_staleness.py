@@ -127,6 +127,7 @@ RUNS_CODE_OF = {
     "models/shallow_resnet.py": [],
     "models/vgg19.py": [],
     "training.py": TRAINING,
+    "recorder.py": TRAINING,
     "sgd.py": TRAINING,
     "machine/cuda_graph.py": [*TRAINING, *jobs("attack")],
     "files/checkpoints.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
