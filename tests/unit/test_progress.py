@@ -18,9 +18,9 @@ from recipes import fit, train
 from test_training import SEARCH, SETTINGS, Normalised, through_its_map, toy_network, toy_split
 from torch import nn
 
-import advspectra.attacks.linf_pgd as linf_pgd
 import advspectra.files.progress as progress_module
 from advspectra_study.job import job, unfinished
+from advspectra.attacking import resuming
 from advspectra.files.hdf5 import attributes_of, open_checked
 from advspectra.files.progress import NOTHING_KEPT, Part, Progress
 from advspectra.lines.ends import measure_lines
@@ -192,7 +192,7 @@ ATTACKS = {
 
 @pytest.mark.parametrize("family", ATTACKS)
 def test_an_attack_killed_at_each_saving_finds_the_same(progress, monkeypatch, family):
-    monkeypatch.setitem(linf_pgd.CHUNK, "cpu", 5)
+    monkeypatch.setitem(resuming.CHUNK, "cpu", 5)
 
     def work(**more):
         attack = build_attack(family, **ATTACKS[family])
