@@ -37,8 +37,9 @@ from advspectra.files.predictors import write_predictor
 from advspectra.files.spectra import write_spectra
 from advspectra.machine import memory
 from advspectra.networks.build import build_network
-from advspectra.perturb import Perturbations
+from advspectra.perturb import AttackResult
 from advspectra.results import read_runs
+from advspectra.sources import decoding, image_archive
 
 FORM = {
     "architecture": "fully_connected",
@@ -66,12 +67,12 @@ class Evil:
 # ---- one file of each kind, its readers, and one of its arrays
 
 
-def perturbations() -> Perturbations:
+def perturbations() -> AttackResult:
     whole = {name: np.arange(6) % 4 for name in ("image", "label", "clean_prediction", "adversarial_prediction")}
     logits = {name: RNG.normal(size=(6, 4)).astype(np.float32) for name in ("clean_logits", "adversarial_logits")}
     norms = {name: RNG.random(6) for name in ("l1", "l2", "linf")}
     delta = RNG.normal(size=(6, 3, 8, 8)).astype(np.float32)
-    return Perturbations(perturbation=delta, success=np.ones(6, dtype=bool), **whole, **logits, **norms)
+    return AttackResult(perturbation=delta, success=np.ones(6, dtype=bool), **whole, **logits, **norms)
 
 
 def make_images(path):
@@ -771,7 +772,7 @@ def test_headers_that_promise_more_than_an_image_are_refused_unread(tmp_path, ca
             reads.append(size)
             return super().read(size)
 
-    monkeypatch.setattr(image_folder, "_decompressed", lambda path: Watched(path.read_bytes()))
+    monkeypatch.setattr(image_archive, "_decompressed", lambda path: Watched(path.read_bytes()))
     with pytest.raises(ValueError, match=f"images.tar.*{message}"):
         loaded(tmp_path, data + bytes(2**20))
     assert max(reads) <= 2**20
@@ -779,7 +780,7 @@ def test_headers_that_promise_more_than_an_image_are_refused_unread(tmp_path, ca
 
 @pytest.mark.parametrize("mode", ["w:xz", "w:gz", "w:bz2", "w"])
 def test_an_archive_that_goes_on_after_its_end_is_not_read_to_the_end(tmp_path, mode, monkeypatch):
-    monkeypatch.setattr(image_folder, "END_LIMIT", 2**21)
+    monkeypatch.setattr(image_archive, "END_LIMIT", 2**21)
     packed = {"w": bytes, "w:xz": lzma.compress, "w:gz": gzip.compress, "w:bz2": bz2.compress}[mode]
     with pytest.raises(ValueError, match="images.tar: more than 2097152 bytes after the last image"):
         loaded(tmp_path, packed(tar() + bytes(2**22)))
@@ -788,14 +789,14 @@ def test_an_archive_that_goes_on_after_its_end_is_not_read_to_the_end(tmp_path, 
 
 def test_members_that_are_no_images_are_not_kept(tmp_path, monkeypatch):
     archives, held = [], []
-    opened, parts = tarfile.open, image_folder._parts
-    monkeypatch.setattr(image_folder.tarfile, "open", lambda **how: archives.append(opened(**how)) or archives[-1])
+    opened, parts = tarfile.open, image_archive._parts
+    monkeypatch.setattr(image_archive.tarfile, "open", lambda **how: archives.append(opened(**how)) or archives[-1])
 
     def watched(*arguments, **how):
         held.append(len(archives[-1].members))
         return parts(*arguments, **how)
 
-    monkeypatch.setattr(image_folder, "_parts", watched)
+    monkeypatch.setattr(image_archive, "_parts", watched)
     folder, _ = member("train/cat", type=tarfile.DIRTYPE)
     images = tar()
     (tmp_path / "images.tar").write_bytes(folder.tobuf() * 1000 + images)
@@ -926,7 +927,7 @@ def test_formats_that_are_not_listed_are_not_decoded(tmp_path, kind):
         )
 
 
-@pytest.mark.parametrize("kind", image_folder.FORMATS)
+@pytest.mark.parametrize("kind", decoding.FORMATS)
 def test_formats_that_are_listed_are_decoded(tmp_path, kind):
     more = encode(pixels(), kind)
     assert len(loaded(tmp_path, tar(member(f"train/cat/more.{kind}", more))).train_images) == 3
