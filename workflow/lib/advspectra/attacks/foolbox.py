@@ -11,7 +11,7 @@ import torch
 from foolbox.attacks.base import FlexibleDistanceMinimizationAttack
 from foolbox.criteria import Misclassification
 
-from advspectra.files.progress import Part
+from advspectra.files.progress import NOTHING_KEPT, Part
 from advspectra.perturb import Attack
 
 SPEC = {
@@ -91,7 +91,9 @@ def _attack_of(instance: foolbox.attacks.base.AttackWithDistance, epsilon: float
     Without an epsilon it looks for the boundary, and runs in float32: in another precision the boundary is elsewhere.
     """
 
-    def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part) -> torch.Tensor:
+    def run(
+        network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part = NOTHING_KEPT
+    ) -> torch.Tensor:
         model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
         if first := _first_attack(instance):
             return _from_starting_points(instance, first, model, inputs, labels, epsilon)

@@ -19,7 +19,7 @@ from advspectra.attacking.cycles import anchors, close_cycles
 from advspectra.attacking.pgd_graph import graphed
 from advspectra.attacking.resuming import Stage, chunk_count, resumed
 from advspectra.attacks.foolbox import instance_of
-from advspectra.files.progress import Part
+from advspectra.files.progress import NOTHING_KEPT, Part
 from advspectra.machine import cuda_graph
 from advspectra.perturb import Attack
 
@@ -58,7 +58,9 @@ def build(*, epsilon: float, parameters: dict) -> Attack:
     """
     pgd = instance_of(CycleDetectingLinfPGD, parameters, name="LinfPGD")
 
-    def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part) -> torch.Tensor:
+    def run(
+        network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part = NOTHING_KEPT
+    ) -> torch.Tensor:
         model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
         images = resumed(partial(pgd.stages, model, inputs, labels, epsilon), part, inputs.device)
         return pgd.distance.clip_perturbation(inputs, images, epsilon)  # as Foolbox does in the end

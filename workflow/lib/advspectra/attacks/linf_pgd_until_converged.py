@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from advspectra.attacks import linf_pgd
-from advspectra.files.progress import NOTHING_KEPT
 from advspectra.fourier import power_spectrum, radial_energy
 from advspectra.perturb import Attack
 
@@ -83,7 +82,7 @@ def build(*, epsilon: float, parameters: dict, tolerance: float, control_images:
             settled = steps
         tuned = linf_pgd.build(epsilon=epsilon, parameters={**parameters, "steps": settled})
         torch.set_rng_state(generator)  # the same random start: the steps are the only difference
-        statistics = _statistics(network, inputs, labels, tuned.run(network, inputs, labels, NOTHING_KEPT))
+        statistics = _statistics(network, inputs, labels, tuned.run(network, inputs, labels))
         errors = {f"error_{name}": error for name, error in _errors(statistics, last).items()}
         return tuned, {"steps": settled, "control_images": count, **errors}
 
