@@ -11,7 +11,7 @@ from advspectra.files.checkpoints import load_network, write_checkpoints
 from advspectra.files.images import ImageSet, write_images
 from advspectra.networks.build import build_network
 from advspectra.split import on_device
-from advspectra.training import evaluate, fit
+from advspectra.training import Recipe, evaluate, fit
 from benchmarks.timing import ROOT
 
 STUDY = ROOT / "results/workstation/cifar10"  # where images and trained networks are looked for
@@ -138,12 +138,7 @@ def prepared(
 
 
 def _train(path: Path, form: dict, *, rate: float, images: ImageSet, device: torch.device) -> None:
-    training = fit(
-        lambda: build_network(**form, alpha=1.0, alpha_scaling="plain", seed=0).to(device),
-        on_device(images.train_images, images.train_labels, device),
-        on_device(images.test_images, images.test_labels, device),
-        learning_rate=rate,
-        search=None,
+    recipe = Recipe(
         epochs=EPOCHS,
         batch_size=32 if len(images.train_labels) < 10_000 else 128,
         momentum=0.9,
@@ -152,6 +147,14 @@ def _train(path: Path, form: dict, *, rate: float, images: ImageSet, device: tor
         selection={"by": "test", "held_out_fraction": 0},
         checkpoints={"steps": [], "epochs": []},
         simplified=True,
+    )
+    training = fit(
+        lambda: build_network(**form, alpha=1.0, alpha_scaling="plain", seed=0).to(device),
+        on_device(images.train_images, images.train_labels, device),
+        on_device(images.test_images, images.test_labels, device),
+        recipe,
+        learning_rate=rate,
+        search=None,
         seed=0,
         label=path.stem,
     )

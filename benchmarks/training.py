@@ -13,25 +13,29 @@ from advspectra.layers import CircularConv2d, ShallowNetwork
 from advspectra.machine.devices import prepare
 from advspectra.networks.build import build_network
 from advspectra.split import on_device
-from advspectra.training import train
+from advspectra.training import Recipe, train
 from benchmarks.networks import NETWORKS, form_of
 from benchmarks.timing import Contender, plain_torch
 
 BATCH_SIZE, MOMENTUM = 128, 0.9
 RATE = 1e-5  # small: the timed epochs go on from each other, and none of them may diverge
-# arguments of training.train: plain SGD, nothing kept but the best state
-ONE_EPOCH = {
-    "epochs": 1,
-    "momentum": MOMENTUM,
-    "weight_decay": 0,
-    "schedule": {"factor": 1, "every": 1, "reset_at": None},
-    "selection": {"by": "test", "held_out_fraction": 0},
-    "checkpoints": {"steps": [], "epochs": []},
-    "seed": 0,
-}
 TEST_IMAGES = 10  # our loop ends each epoch with an evaluation
 SPATIAL_IMAGES = 256
 OURS, LAYERED, PLAIN, SPATIAL = "ours", "ours, layer by layer", "DataLoader", "DataLoader, spatial"
+
+
+def one_epoch(batch_size: int, *, simplified: bool = True) -> Recipe:
+    """Plain SGD for an epoch, of which the best checkpoint alone is kept."""
+    return Recipe(
+        epochs=1,
+        batch_size=batch_size,
+        momentum=MOMENTUM,
+        weight_decay=0,
+        schedule={"factor": 1, "every": 1, "reset_at": None},
+        selection={"by": "test", "held_out_fraction": 0},
+        checkpoints={"steps": [], "epochs": []},
+        simplified=simplified,
+    )
 
 
 class SpatialCircularConv2d(nn.Module):
@@ -66,17 +70,10 @@ def start_ours(label: str, options: dict, images: Path, *, count: int, simplifie
     network = _network(label, options, form_of(stored), plain=False).to(place)
     train_split = on_device(stored.train_images[:count], stored.train_labels[:count], place)
     test_split = on_device(stored.test_images[:TEST_IMAGES], stored.test_labels[:TEST_IMAGES], place)
+    recipe = one_epoch(BATCH_SIZE, simplified=simplified)
 
     def run():
-        train(
-            network,
-            train_split,
-            test_split,
-            learning_rate=RATE,
-            batch_size=BATCH_SIZE,
-            simplified=simplified,
-            **ONE_EPOCH,
-        )
+        train(network, train_split, test_split, recipe, learning_rate=RATE, seed=0)
 
     return run, lambda _: {}
 

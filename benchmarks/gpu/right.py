@@ -17,7 +17,7 @@ from advspectra.training import train
 from benchmarks.gpu.rows import Rows
 from benchmarks.networks import NETWORKS
 from benchmarks.timing import ROOT
-from benchmarks.training import ONE_EPOCH
+from benchmarks.training import one_epoch
 
 COLUMNS = tuple(Column(name, name) for name in ("what", "outcome", "number", "note"))
 TESTS = ("test_on_device.py", "test_split.py", "test_devices.py")
@@ -85,10 +85,9 @@ def _train_twice(rows: Rows, label: str, device: torch.device) -> None:
             network,
             split,
             split.subset(torch.arange(10, device=device)),
+            one_epoch(128),
             learning_rate=1e-3,
-            batch_size=128,
-            simplified=True,
-            **ONE_EPOCH,
+            seed=0,
         )
         states.append(network.state_dict())
     same = all(torch.equal(value, states[1][name]) for name, value in states[0].items())

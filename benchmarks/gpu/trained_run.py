@@ -20,7 +20,7 @@ from advspectra.machine.devices import place, precision
 from advspectra.networks.build import build_network
 from advspectra.perturb import balanced_subset, build_attack, perturb, transfer
 from advspectra.split import Split
-from advspectra.training import fit
+from advspectra.training import Recipe, fit
 from advspectra_study.study import Attack, Lines, Run, Transfer, steps_and_epochs
 from benchmarks.gpu.batch_norm import recalibrate
 from benchmarks.gpu.recipe import MAIN, RECALIBRATION, TRAINING_PRECISION
@@ -53,12 +53,11 @@ class TrainedRun:
                 lambda: build_network(**self.form, **scaling, seed=self.run.seed).to(study.device),
                 study.train,
                 study.test,
+                Recipe(checkpoints=steps_and_epochs(self.checkpoints), **settings),
                 learning_rate=self.entry.learning_rate,
                 search=None,
-                checkpoints=steps_and_epochs(self.checkpoints),
                 seed=self.run.seed,
                 report=lambda line: print(f"{self.entry.name}, seed {self.run.seed}: {line}", flush=True),
-                **settings,
             )
         seconds = time.perf_counter() - start
         parameters = {"training": settings, "precision": used, "weights": "left out"}

@@ -18,7 +18,7 @@ from advspectra.networks.simplified import simplified
 from advspectra.perturb import build_attack
 from advspectra.training import train
 from benchmarks.gpu.bench import SHAPE, Bench
-from benchmarks.training import ONE_EPOCH, RATE
+from benchmarks.training import RATE, one_epoch
 
 EPSILON, REL_STEPSIZE = 8 / 255, 0.01  # steps so small that no image goes round: all of them are computed
 
@@ -29,10 +29,9 @@ def _train(bench: Bench, network: torch.nn.Module, *, batch: int, steps: int) ->
         network,
         bench.split.subset(torch.arange(batch * steps, device=bench.device)),
         bench.split.subset(torch.arange(10, device=bench.device)),
+        one_epoch(batch),
         learning_rate=RATE,
-        batch_size=batch,
-        simplified=True,
-        **ONE_EPOCH,
+        seed=0,
     )
 
 

@@ -17,7 +17,7 @@ from advspectra.files import perturbations as perturbation_file
 from advspectra.files import predictors as predictor_file
 from advspectra.files import spectra as spectra_file
 from advspectra.networks.end_to_end import rescaled
-from advspectra.perturb import Perturbations
+from advspectra.perturb import AttackResult
 
 EPSILON = 8 / 255
 STEPS_PER_EPOCH = 100
@@ -231,13 +231,13 @@ def write_checkpoints(
 
 def perturbations(
     delta: np.ndarray, success: np.ndarray, classes: int, correct: np.ndarray | None = None
-) -> Perturbations:
+) -> AttackResult:
     """What an attack that found `delta` left; correct : (N,) bool before the attack, None for all."""
     index = np.arange(len(delta))
     clean = (index + (0 if correct is None else ~correct)) % classes
     adversarial = np.where(success, (index + 1) % classes, clean)
     flat = delta.reshape(len(delta), -1)
-    return Perturbations(
+    return AttackResult(
         perturbation=delta,
         image=index * 3,
         label=index % classes,

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from recipes import train
 
 from advspectra import fourier
 from advspectra.datasets.band_features import load
 from advspectra.networks.build import build_network
 from advspectra.perturb import balanced_subset, build_attack, perturb
 from advspectra.split import on_device
-from advspectra.training import train
 
 BANDS = {"low": (2, 4), "middle": (6, 9), "high": (12, 15)}
 NETWORKS = {

@@ -5,6 +5,7 @@ import pytest
 
 from advspectra.datasets import band_features
 from advspectra.files.images import read_images, write_images
+from advspectra.sources import bands
 
 DEFAULTS = {name: schema["default"] for name, schema in band_features.SPEC["options"].items() if "default" in schema}
 BANDS = [{"low": 2, "high": 4}, {"low": 6, "high": 9}, {"low": 12, "high": 15}]
@@ -23,10 +24,10 @@ def distance(height: int, width: int) -> np.ndarray:
 
 
 def patterns(shape: tuple[int, int], *, band, orientation=None, contrast=0.5, exponent=1.0) -> np.ndarray:
-    amplitude = band_features.background_amplitude(shape, exponent=exponent, rms=0.15)
-    support = band_features.band_support(shape, band=band, orientation=orientation)
+    amplitude = bands.background_amplitude(shape, exponent=exponent, rms=0.15)
+    support = bands.band_support(shape, band=band, orientation=orientation)
     generator = np.random.default_rng(3)
-    return band_features.class_patterns(amplitude, support, classes=5, contrast=contrast, generator=generator)
+    return bands.class_patterns(amplitude, support, classes=5, contrast=contrast, generator=generator)
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (33, 27), (24, 40)])
@@ -63,9 +64,9 @@ def test_orientation_is_the_angle_of_the_frequency_vector():
 
 @pytest.mark.parametrize("band", BANDS)
 def test_contrast_is_relative_to_the_background_inside_the_band(band):
-    amplitude = band_features.background_amplitude((32, 32), exponent=1.0, rms=0.15)
+    amplitude = bands.background_amplitude((32, 32), exponent=1.0, rms=0.15)
     generator = np.random.default_rng(0)
-    noise = band_features.backgrounds(amplitude, images=400, channels=1, channel_correlation=0.9, generator=generator)
+    noise = bands.backgrounds(amplitude, images=400, channels=1, channel_correlation=0.9, generator=generator)
     inside = (distance(32, 32) >= band["low"]) & (distance(32, 32) <= band["high"])
     filtered = np.fft.ifft2(np.fft.fft2(noise) * inside).real
     for contrast in (0.2, 1.5):

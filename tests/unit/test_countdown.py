@@ -6,13 +6,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from recipes import train
 
 from advspectra.lines.ends import measure_lines
 from advspectra.machine import countdown
 from advspectra.machine.countdown import Countdown, duration
 from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
-from advspectra.training import train
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 from image_archives import OUTSIDE, SPECIAL, encode, everything, good_files, load, loaded, member, pixels, tar
 from PIL import Image
 
-from advspectra.datasets import image_folder
 from advspectra.files.images import read_images, write_images
 from advspectra.machine import memory
+from advspectra.sources import image_archive
 
 
 def test_good_archives_are_read(tmp_path):
@@ -143,7 +143,7 @@ def test_headers_that_promise_more_than_an_image_are_refused_unread(tmp_path, ca
             reads.append(size)
             return super().read(size)
 
-    monkeypatch.setattr(image_folder, "_decompressed", lambda path: Watched(path.read_bytes()))
+    monkeypatch.setattr(image_archive, "_decompressed", lambda path: Watched(path.read_bytes()))
     with pytest.raises(ValueError, match=f"images.tar.*{message}"):
         loaded(tmp_path, data + bytes(2**20))
     assert max(reads) <= 2**20
@@ -151,7 +151,7 @@ def test_headers_that_promise_more_than_an_image_are_refused_unread(tmp_path, ca
 
 @pytest.mark.parametrize("mode", ["w:xz", "w:gz", "w:bz2", "w"])
 def test_an_archive_that_goes_on_after_its_end_is_not_read_to_the_end(tmp_path, mode, monkeypatch):
-    monkeypatch.setattr(image_folder, "END_LIMIT", 2**21)
+    monkeypatch.setattr(image_archive, "END_LIMIT", 2**21)
     packed = {"w": bytes, "w:xz": lzma.compress, "w:gz": gzip.compress, "w:bz2": bz2.compress}[mode]
     with pytest.raises(ValueError, match="images.tar: more than 2097152 bytes after the last image"):
         loaded(tmp_path, packed(tar() + bytes(2**22)))
@@ -160,14 +160,14 @@ def test_an_archive_that_goes_on_after_its_end_is_not_read_to_the_end(tmp_path, 
 
 def test_members_that_are_no_images_are_not_kept(tmp_path, monkeypatch):
     archives, held = [], []
-    opened, parts = tarfile.open, image_folder._parts
-    monkeypatch.setattr(image_folder.tarfile, "open", lambda **how: archives.append(opened(**how)) or archives[-1])
+    opened, parts = tarfile.open, image_archive._parts
+    monkeypatch.setattr(image_archive.tarfile, "open", lambda **how: archives.append(opened(**how)) or archives[-1])
 
     def watched(*arguments, **how):
         held.append(len(archives[-1].members))
         return parts(*arguments, **how)
 
-    monkeypatch.setattr(image_folder, "_parts", watched)
+    monkeypatch.setattr(image_archive, "_parts", watched)
     folder, _ = member("train/cat", type=tarfile.DIRTYPE)
     images = tar()
     (tmp_path / "images.tar").write_bytes(folder.tobuf() * 1000 + images)

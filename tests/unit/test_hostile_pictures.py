@@ -10,7 +10,7 @@ import pytest
 from image_archives import encode, loaded, member, pixels, tar
 from PIL import Image
 
-from advspectra.datasets import image_folder
+from advspectra.sources import decoding
 
 
 def chunk(kind, data):
@@ -86,7 +86,7 @@ def test_formats_that_are_not_listed_are_not_decoded(tmp_path, kind):
         )
 
 
-@pytest.mark.parametrize("kind", image_folder.FORMATS)
+@pytest.mark.parametrize("kind", decoding.FORMATS)
 def test_formats_that_are_listed_are_decoded(tmp_path, kind):
     more = encode(pixels(), kind)
     assert len(loaded(tmp_path, tar(member(f"train/cat/more.{kind}", more))).train_images) == 3

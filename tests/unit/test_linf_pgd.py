@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import advspectra.attacks.linf_pgd as linf_pgd
+from advspectra.attacking import resuming
 from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
 
@@ -41,7 +42,7 @@ def data(count=20):
 def both(network, steps, chunk=None, monkeypatch=None, **parameters):
     """Foolbox's images, ours, and the images that the network saw for each."""
     if chunk:
-        monkeypatch.setitem(linf_pgd.CHUNK, "cpu", chunk)
+        monkeypatch.setitem(resuming.CHUNK, "cpu", chunk)
     inputs, labels = data()
     results = []
     for kind in (foolbox.attacks.LinfPGD, linf_pgd.CycleDetectingLinfPGD):

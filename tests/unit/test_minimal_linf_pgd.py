@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from advspectra.attacks.linf_pgd import CHUNK
+from advspectra.attacking.resuming import CHUNK
 from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
 

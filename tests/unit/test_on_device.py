@@ -11,6 +11,7 @@ import foolbox
 import numpy as np
 import pytest
 import torch
+from recipes import train
 from test_linf_pgd import Counting
 from test_linf_pgd import data as counted_images
 from test_minimal_linf_pgd import closed_form, linear
@@ -21,6 +22,7 @@ from torch.nn import functional
 
 import advspectra.attacks.linf_pgd as linf_pgd
 import advspectra.files.progress as progress_module
+from advspectra.attacking import resuming
 from advspectra.files.progress import Progress
 from advspectra.fourier import norms, power_spectrum
 from advspectra.lines.ends import measure_lines
@@ -31,7 +33,6 @@ from advspectra.networks.simplified import simplified
 from advspectra.perturb import build_attack, perturb, transfer
 from advspectra.sgd import Steps
 from advspectra.split import Split, on_device
-from advspectra.training import train
 
 NAME = os.environ.get("ADVSPECTRA_DEVICE", "cpu")
 SHAPE, CLASSES = (3, 32, 32), 10
@@ -235,7 +236,7 @@ def graphs(device, monkeypatch):
 @pytest.mark.parametrize("steps", [1, 8, 9, 121, 122, 300])
 def test_pgd_is_foolboxs_bit_by_bit_step_by_step_and_as_a_graph(device, graphs, monkeypatch, graphed, chunk, steps):
     """A network whose arithmetic does not depend on the size of the batch, which differs between the three."""
-    monkeypatch.setitem(linf_pgd.CHUNK, device.type, chunk)
+    monkeypatch.setitem(resuming.CHUNK, device.type, chunk)
     graphs(graphed)
     expected = iterates_of(foolbox.attacks.LinfPGD, device, steps, rel_stepsize=0.1)
     found = iterates_of(linf_pgd.CycleDetectingLinfPGD, device, steps, rel_stepsize=0.1)
@@ -260,7 +261,7 @@ def test_the_graph_of_a_network_makes_the_same_steps_as_the_loop(device, graphs)
 @pytest.mark.parametrize("family", ["linf_pgd", "minimal_linf_pgd"])
 def test_an_attack_killed_at_each_saving_finds_the_same(device, tmp_path, monkeypatch, family):
     monkeypatch.setattr(progress_module, "PATIENCE", 0)
-    monkeypatch.setitem(linf_pgd.CHUNK, device.type, 5)
+    monkeypatch.setitem(resuming.CHUNK, device.type, 5)
     more = {"tolerance": 1 / 2550, "loss": "cross_entropy"} if family == "minimal_linf_pgd" else {}
     attack = build_attack(family, epsilon=EPSILON, parameters=PGD, **more)
     network = network_of("bounded_width_convolution")
@@ -412,7 +413,7 @@ def test_an_attack_in_chunks_stays_within_its_memory(device):
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     attacked(network, device, attack, count=1500, batch_size=1500)
-    assert torch.cuda.max_memory_allocated() < (linf_pgd.CHUNK["cuda"] * 20 + 1500) * 2**20
+    assert torch.cuda.max_memory_allocated() < (resuming.CHUNK["cuda"] * 20 + 1500) * 2**20
 
 
 @pytest.mark.skipif(NAME == "cpu", reason="the CPU has one generator")

@@ -14,19 +14,20 @@ import numpy as np
 import pytest
 import torch
 from damaged_files import changed
+from recipes import fit, train
 from test_training import SEARCH, SETTINGS, Normalised, through_its_map, toy_network, toy_split
 from torch import nn
 
-import advspectra.attacks.linf_pgd as linf_pgd
 import advspectra.files.progress as progress_module
 from advspectra_study.job import job, unfinished
+from advspectra.attacking import resuming
 from advspectra.files.hdf5 import attributes_of, open_checked
 from advspectra.files.progress import NOTHING_KEPT, Part, Progress
 from advspectra.lines.ends import measure_lines
 from advspectra.networks.build import build_network
 from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
-from advspectra.training import TrainingFailed, fit, train
+from advspectra.training import TrainingFailed
 
 EPSILON = 8 / 255
 
@@ -125,7 +126,7 @@ def test_a_training_that_goes_on_says_from_where_and_counts_from_there(progress,
         work()
     work()
     assert [line.split(", about")[0] for line in lines if not line.startswith("epoch ")] == [
-        "goes on after step 6",
+        "resumes after step 6",
         *(f"{step} of 12 steps" for step in range(7, 13)),
     ]
 
@@ -191,7 +192,7 @@ ATTACKS = {
 
 @pytest.mark.parametrize("family", ATTACKS)
 def test_an_attack_killed_at_each_saving_finds_the_same(progress, monkeypatch, family):
-    monkeypatch.setitem(linf_pgd.CHUNK, "cpu", 5)
+    monkeypatch.setitem(resuming.CHUNK, "cpu", 5)
 
     def work(**more):
         attack = build_attack(family, **ATTACKS[family])

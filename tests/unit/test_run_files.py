@@ -22,7 +22,7 @@ from advspectra.files.perturbations import origin, read_perturbations, write_per
 from advspectra.files.predictors import write_predictor
 from advspectra.files.spectra import write_spectra
 from advspectra.networks.build import build_network
-from advspectra.perturb import Perturbations
+from advspectra.perturb import AttackResult
 
 FORM = {
     "architecture": "bounded_width_convolution",
@@ -125,7 +125,7 @@ def toy_perturbations(count=6):
     integers = {name: rng.integers(0, 4, count) for name in ("label", "clean_prediction", "adversarial_prediction")}
     logits = {name: rng.normal(size=(count, 4)).astype(np.float32) for name in ("clean_logits", "adversarial_logits")}
     norms = {name: rng.random(count) for name in ("l1", "l2", "linf")}
-    return Perturbations(
+    return AttackResult(
         perturbation=rng.normal(size=(count, 3, 8, 8)).astype(np.float32),
         image=np.arange(count) * 10,
         success=np.array([True, False, True, True, False, True])[:count],

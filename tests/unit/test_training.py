@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from recipes import fit, train
 from torch import nn
 from torch.nn import functional
 
 from advspectra.networks.build import build_network
 from advspectra.split import Split, on_device
-from advspectra.training import TrainingFailed, evaluate, fit, scheduled_rate, split_held_out, train
+from advspectra.training import TrainingFailed, evaluate, scheduled_rate, split_held_out
 
 SETTINGS = {
     "epochs": 3,

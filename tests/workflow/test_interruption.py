@@ -68,7 +68,7 @@ def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_
     assert final(study) == final(undisturbed)
     if whom != "snakemake":  # whose jobs finish their trainings themselves
         logs = [path.read_text() for path in (study.folder / "results/tiny/logs/train").rglob("*.log")]
-        assert any("goes on after step" in text for text in logs), killed
+        assert any("resumes after step" in text for text in logs), killed
 
 
 def test_ctrl_c_stops_everything_at_once_and_nothing_need_be_unlocked(undisturbed, tmp_path):

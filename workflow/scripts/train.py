@@ -8,7 +8,7 @@ from advspectra.files.images import read_images
 from advspectra.machine.devices import place, precision, prepare
 from advspectra.networks.build import build_network
 from advspectra.split import on_device
-from advspectra.training import fit
+from advspectra.training import Recipe, fit
 
 with job(snakemake) as report:
     identity, settings = snakemake.params.identity, snakemake.params.settings
@@ -24,17 +24,16 @@ with job(snakemake) as report:
                 lambda: build_network(**architecture, **scaling).to(device),
                 on_device(images.train_images, images.train_labels, device),
                 on_device(images.test_images, images.test_labels, device),
+                Recipe(checkpoints=snakemake.params.checkpoints, **settings["training"]),
                 learning_rate=settings["learning_rate"],
                 search=settings["search"],
-                checkpoints=snakemake.params.checkpoints,
                 seed=identity["seed"],
                 label=snakemake.wildcards.run,
                 report=report,
                 progress=progress,
-                **settings["training"],
             )
         write_history(snakemake.output.history, training)
-        # a state that an earlier list kept must not pass for one of this training
+        # a checkpoint that an earlier list kept must not pass for one of this training
         for mark in {*Path(snakemake.output.kept[0]).parent.glob("[!.]*")} - {*map(Path, snakemake.output.kept)}:
             mark.unlink()
         attributes = about | place(device) | {"history_sha256": sha256(snakemake.output.history)}

@@ -1,4 +1,4 @@
-"""What the classes of foolbox.attacks are called and take, read from Foolbox's sources.
+"""The names and arguments of the classes of foolbox.attacks, read from Foolbox's sources.
 
 Importing Foolbox imports PyTorch, which takes seconds; reading the files of one class takes milliseconds.
 """
@@ -41,39 +41,39 @@ class AttackClass:
 
 
 def installed() -> bool:
-    """Return whether Foolbox's sources can be read in this environment."""
+    """Whether Foolbox's sources can be read in this environment."""
     return _folder() is not None
 
 
 @cache
 def class_names() -> dict[str, str]:
-    """Return the module of each class that foolbox.attacks has, by its name; of an alias, the module of what it names.
+    """The module of each class in foolbox.attacks, by its name; for an alias, the module of the class that it names.
 
-    Of those that others derive from only what Foolbox itself shows there.
+    Base classes count only if foolbox.attacks shows them.
     """
-    found = {}
+    modules = {}
     for statement in _parsed("__init__").body:
         if isinstance(statement, ast.ImportFrom) and statement.module != "base":
-            found |= {alias.name: statement.module for alias in statement.names}
+            modules |= {alias.name: statement.module for alias in statement.names}
         elif isinstance(statement, ast.Assign):
-            found |= {target.id: found[statement.value.id] for target in statement.targets}
-    return found
+            modules |= {target.id: modules[statement.value.id] for target in statement.targets}
+    return modules
 
 
 @cache
 def attack_class(name: str) -> AttackClass:
-    """Return what there is to know of a class, by its name or alias; KeyError if foolbox.attacks has none of it."""
+    """The class of a name or an alias; KeyError if foolbox.attacks has none of that name."""
     module = class_names()[name]
     for statement in _parsed("__init__").body:
         if isinstance(statement, ast.Assign) and name in [target.id for target in statement.targets]:
             return attack_class(statement.value.id)
-    line = list(_line(name, module))
-    initialiser = next((method for one in line if (method := _method(one, "__init__"))), None)
+    bases = list(_with_bases(name, module))
+    initialiser = next((method for base in bases if (method := _method(base, "__init__"))), None)
     return AttackClass(
         name=name,
-        bases=frozenset(one.name for one in line),
+        bases=frozenset(base.name for base in bases),
         arguments=_arguments(initialiser) if initialiser else {},
-        distance=next((distance for one in line if (distance := _distance(one))), None),
+        distance=next((distance for base in bases if (distance := _distance(base))), None),
     )
 
 
@@ -89,30 +89,30 @@ def _parsed(module: str) -> ast.Module:
     return ast.parse((_folder() / f"{module}.py").read_text(encoding="utf-8"))
 
 
-def _line(name: str, module: str) -> Iterator[ast.ClassDef]:
-    """Yield a class and those of Foolbox's attacks that it derives from, in the order in which they are asked."""
+def _with_bases(name: str, module: str) -> Iterator[ast.ClassDef]:
+    """Yield a class and its bases among Foolbox's attacks, in the order in which Python searches them."""
     tree = _parsed(module)
     for statement in tree.body:
         if isinstance(statement, ast.ClassDef) and statement.name == name:
             yield statement
             for base in statement.bases:
                 if isinstance(base, ast.Name):
-                    yield from _line(base.id, module)
+                    yield from _with_bases(base.id, module)
         elif isinstance(statement, ast.ImportFrom) and statement.level == 1:
             if name in [alias.asname or alias.name for alias in statement.names]:
-                yield from _line(name, statement.module)
+                yield from _with_bases(name, statement.module)
 
 
-def _method(one: ast.ClassDef, name: str) -> ast.FunctionDef | None:
-    return next((part for part in one.body if isinstance(part, ast.FunctionDef) and part.name == name), None)
+def _method(body: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+    return next((part for part in body.body if isinstance(part, ast.FunctionDef) and part.name == name), None)
 
 
 def _arguments(initialiser: ast.FunctionDef) -> dict[str, Argument]:
     signature = initialiser.args
-    places = signature.args[1:]
-    defaults = [None] * (len(places) - len(signature.defaults)) + signature.defaults
-    pairs = [*zip(places, defaults, strict=True), *zip(signature.kwonlyargs, signature.kw_defaults, strict=True)]
-    return {place.arg: _argument(place.annotation, default) for place, default in pairs}
+    positional = signature.args[1:]
+    defaults = [None] * (len(positional) - len(signature.defaults)) + signature.defaults
+    pairs = [*zip(positional, defaults, strict=True), *zip(signature.kwonlyargs, signature.kw_defaults, strict=True)]
+    return {argument.arg: _argument(argument.annotation, default) for argument, default in pairs}
 
 
 def _argument(annotation: ast.expr | None, default: ast.expr | None) -> Argument:
@@ -131,9 +131,9 @@ def _argument(annotation: ast.expr | None, default: ast.expr | None) -> Argument
     return Argument(frozenset(names), tuple(literals), value)
 
 
-def _distance(one: ast.ClassDef) -> str | None:
-    """Return the distance that a class body names: `distance = l2`, or a property that returns it."""
-    for part in one.body:
+def _distance(body: ast.ClassDef) -> str | None:
+    """The distance that a class body names: `distance = l2`, or a property that returns it."""
+    for part in body.body:
         if isinstance(part, ast.Assign) and [getattr(target, "id", None) for target in part.targets] == ["distance"]:
             value = part.value
         elif isinstance(part, ast.FunctionDef) and part.name == "distance":

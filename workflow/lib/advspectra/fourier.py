@@ -3,13 +3,13 @@
 Frequencies are in cycles/image: bin (ky, kx) of an (H, W) image completes ky periods over its height and kx over its
 width. Power arrays are shifted: zero frequency at [H//2, W//2], as numpy.fft.fftshift leaves it.
 
-A convention says how colour is reduced and how the DFT is scaled; the source is PAPER.md's reading of Ortega Caro et
-al. (2020), Sections 3.2 and 3.3 and Tables 1-2, which give neither:
+A convention says how colour is reduced and how the DFT is scaled. The paper gives neither; PAPER.md infers them from
+Ortega Caro et al. (2020), Sections 3.2 and 3.3 and Tables 1-2:
 
 - `paper`           luminance of the image, unnormalised DFT, all H*W bins including zero
-- `rgb`             each channel by itself, unnormalised DFT, C*H*W bins
+- `rgb`             each channel on its own, unnormalised DFT, C*H*W bins
 - `orthonormal`     luminance, DFT divided by sqrt(H*W): the 2-norm equals that of the luminance in pixels
-- `rgb_orthonormal` each channel by itself, DFT divided by sqrt(H*W): the 2-norm equals that of the pixels
+- `rgb_orthonormal` each channel on its own, DFT divided by sqrt(H*W): the 2-norm equals that of the pixels
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ CONVENTIONS = {
 
 
 def luminance(images: np.ndarray) -> np.ndarray:
-    """Return the luminance of images, (N, C, H, W) -> (N, 1, H, W) float64.
+    """The luminance of images, (N, C, H, W) -> (N, 1, H, W) float64.
 
     A single channel is its own luminance. Raises ValueError unless C is 1 or 3.
     """
@@ -40,7 +40,7 @@ def luminance(images: np.ndarray) -> np.ndarray:
 
 
 def power_spectrum(images: np.ndarray, *, convention: str) -> np.ndarray:
-    """Return |DFT|^2 of images, (N, C, H, W) -> (N, C', H, W) float64, shifted; C' is 1 under luminance, else C.
+    """|DFT|^2 of images, (N, C, H, W) -> (N, C', H, W) float64, shifted; C' is 1 under luminance, else C.
 
     convention : a key of CONVENTIONS.
     Raises ValueError for images of another rank, an unknown convention or values that are not finite.
@@ -58,18 +58,18 @@ def power_spectrum(images: np.ndarray, *, convention: str) -> np.ndarray:
 
 
 def frequencies(size: int) -> np.ndarray:
-    """Return the shifted frequencies of an axis of `size` pixels, (size,) int64, cycles/image."""
+    """The shifted frequencies of an axis of `size` pixels, (size,) int64, cycles/image."""
     return np.arange(size) - size // 2
 
 
 def radius(height: int, width: int) -> np.ndarray:
-    """Return the radial bin of each frequency, (H, W) int64: distance to zero frequency in cycles/image, rounded."""
+    """The radial bin of each frequency, (H, W) int64: distance to zero frequency in cycles/image, rounded."""
     distance = np.hypot(frequencies(height)[:, None], frequencies(width)[None, :])
     return np.rint(distance).astype(np.int64)
 
 
 def angle_bin(height: int, width: int, *, bins: int) -> np.ndarray:
-    """Return the angular bin of each frequency, (H, W) int64 in [0, bins).
+    """The angular bin of each frequency, (H, W) int64 in [0, bins).
 
     The angle is atan2(ky, kx) folded to [0, 180) degrees, since the spectrum of a real image is the same at k and -k;
     0 degrees is variation along the width. Bin i is centred at i * 180 / bins degrees.
@@ -79,7 +79,7 @@ def angle_bin(height: int, width: int, *, bins: int) -> np.ndarray:
 
 
 def radial_energy(power: np.ndarray) -> np.ndarray:
-    """Return the power in each radial bin, (N, C, H, W) -> (N, R) float64, R = largest radius + 1.
+    """The power in each radial bin, (N, C, H, W) -> (N, R) float64, R = largest radius + 1.
 
     The sum over rings (not their mean) and over channels: it adds up to the total power. Source: E(k_r), Section 3.2.
     """
@@ -87,7 +87,7 @@ def radial_energy(power: np.ndarray) -> np.ndarray:
 
 
 def angular_energy(power: np.ndarray, *, bins: int) -> np.ndarray:
-    """Return the power in each angular bin, (N, C, H, W) -> (N, bins) float64; adds up to the total power.
+    """The power in each angular bin, (N, C, H, W) -> (N, bins) float64; adds up to the total power.
 
     Zero frequency has no direction, so its power is shared equally by all bins. Source: E(k_phi), Section 3.2.
     """
@@ -105,7 +105,7 @@ def _binned(power: np.ndarray, bins: np.ndarray, count: int = 0) -> np.ndarray:
 
 
 def norms(power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 1- and the 2-norm of each spectrum over all its bins and channels, two (N,) float64 arrays.
+    """The 1- and the 2-norm of each spectrum over all its bins and channels, two (N,) float64 arrays.
 
     power : (N, C, H, W), |DFT|^2. Source: the norms of Tables 1 and 2.
     """
@@ -114,7 +114,7 @@ def norms(power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def flatness(power: np.ndarray) -> np.ndarray:
-    """Return the 1-norm over sqrt(bins) times the 2-norm of each spectrum, (N,) float64 in (0, 1].
+    """The 1-norm over sqrt(bins) times the 2-norm of each spectrum, (N,) float64 in (0, 1].
 
     1 for equal magnitude in every bin, 1/sqrt(bins) for a single bin: a sparsity index free of scale and of the DFT's
     normalisation (the l1/l2 ratio of Hurley & Rickard, 2009, normalised). NaN for a spectrum that is zero everywhere.
@@ -125,7 +125,7 @@ def flatness(power: np.ndarray) -> np.ndarray:
 
 
 def half_power_frequency(energy: np.ndarray) -> np.ndarray:
-    """Return f_0.5, the radial frequency below which half of the power lies, (N, R) -> (N,) float64, cycles/image.
+    """f_0.5, the radial frequency below which half of the power lies, (N, R) -> (N,) float64, cycles/image.
 
     energy : radial energy. Bin k covers [k - 1/2, k + 1/2] (bin 0 covers [0, 1/2]); inside a bin the power is taken as
     uniform in radius, so the cumulative power is piecewise linear. NaN where the energy is zero everywhere.

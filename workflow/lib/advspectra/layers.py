@@ -34,7 +34,7 @@ class CircularConv2d(nn.Module):
         return self._filtered(inputs, torch.fft.rfft2(self.weight))
 
     def adjoint(self, outputs: Tensor) -> Tensor:
-        """Return the transposed convolution, (N, out_channels, H, W) -> (N, in_channels, H, W): the correlation."""
+        """The transposed convolution, (N, out_channels, H, W) -> (N, in_channels, H, W): the correlation."""
         return self._filtered(outputs, torch.fft.rfft2(self.weight).conj().transpose(0, 1))
 
     def _filtered(self, inputs: Tensor, kernels: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class LocallyConnected2d(nn.Module):
         return outputs.reshape(height, width, inputs.shape[0], -1).permute(2, 3, 0, 1)
 
     def adjoint(self, outputs: Tensor) -> Tensor:
-        """Return the transposed layer, (N, out_channels, H', W') -> (N, in_channels, H, W)."""
+        """The transposed layer, (N, out_channels, H', W') -> (N, in_channels, H, W)."""
         (height, width), size = self.output_size, self.kernel_size
         units = outputs.permute(2, 3, 1, 0).reshape(height * width, -1, outputs.shape[0])  # (H'*W', O, N)
         weight = self.weight.reshape(height * width, -1, self.weight.shape[-1])  # (H'*W', k*k*I, O)
@@ -121,7 +121,7 @@ class ShallowNetwork(nn.Module):
         return self.readout(units.flatten(1))
 
     def units(self, inputs: Tensor) -> Tensor:
-        """Return the units of the last hidden layer, (N, units) or (N, C, H', W')."""
+        """The units of the last hidden layer, (N, units) or (N, C, H', W')."""
         units = inputs
         if self.layout == "vector":
             units = units.flatten(1)
@@ -132,7 +132,7 @@ class ShallowNetwork(nn.Module):
         return units
 
     def readout_rows(self, unit_shape: tuple[int, ...]) -> Tensor:
-        """Return the readout's weights, (classes, *unit_shape) with the axes of `units`."""
+        """The readout's weights, (classes, *unit_shape) with the axes of `units`."""
         if self.layout == "channels_last":
             channels, height, width = unit_shape
             return self.readout.weight.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
@@ -140,7 +140,7 @@ class ShallowNetwork(nn.Module):
 
 
 def adjoint(layer: nn.Module, outputs: Tensor) -> Tensor:
-    """Return the transpose of a linear hidden layer applied to `outputs`, differentiable in them and in its weights.
+    """The transpose of a linear hidden layer applied to `outputs`, differentiable in them and in its weights.
 
     The layer is a nn.Linear, an unpadded nn.Conv2d, or has a method `adjoint` of its own. Against differentiating the
     layer by autograd, and that once more for the weights, a step of training takes 0.5 (full width) to 0.8 of the time
@@ -154,7 +154,7 @@ def adjoint(layer: nn.Module, outputs: Tensor) -> Tensor:
 
 
 def valid_size(image_size: tuple[int, int], *, kernel_size: int, layers: int) -> tuple[int, int]:
-    """Return the (height, width) left by `layers` unpadded convolutions; ValueError if nothing is left."""
+    """The (height, width) left by `layers` unpadded convolutions; ValueError if nothing is left."""
     height, width = (side - layers * (kernel_size - 1) for side in image_size)
     if min(height, width) < 1:
         least = layers * (kernel_size - 1) + 1

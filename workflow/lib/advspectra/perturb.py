@@ -1,8 +1,8 @@
-"""Attacking a network on chosen images, trying perturbations of one network on another, and what counts as success.
+"""Attack a network on chosen images, try perturbations of one network on another, and judge the success of both.
 
-A successful attack, Section 3.1 of Ortega Caro et al. (2020): x is classified correctly, x_a = x + delta is not, and
-the norm of delta is at most epsilon. It is judged here by a fresh forward pass on x + delta from the stored numbers,
-not by what the attack says of itself.
+An attack is successful (Section 3.1 of Ortega Caro et al., 2020) if x is classified correctly, x_a = x + delta is not,
+and the norm of delta is at most epsilon. Success is judged by a forward pass on x + delta from the stored numbers, not
+by what the attack reports.
 """
 
 import importlib
@@ -29,10 +29,10 @@ class Attack:
     """An attack ready to run.
 
     run : (network, inputs (N, C, H, W) float32 in [0, 1], labels (N,) int64, part) -> adversarial inputs of the same
-    shape. A long attack keeps in `part` what it has finished and goes on from there; others leave it alone.
+        shape. A long attack saves its progress in `part` and resumes from there, by advspectra.attacking.resuming.
     norm : order p of the norm that epsilon bounds, inf for the largest magnitude; epsilon : the bound, None for none.
-    tune : like run, but returns an attack tuned on these images and what is to be known of it, names and numbers.
-    precision : in which it runs whatever the study says, None for that of the study; see devices.precision.
+    tune : (network, inputs, labels) -> the attack tuned on these images, and the numbers of its tuning by name.
+    precision : of the attack, whatever the study's; None for that of the study. See devices.precision.
     """
 
     run: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor, Part], torch.Tensor]
@@ -43,10 +43,10 @@ class Attack:
 
 
 @dataclass(frozen=True)
-class Perturbations:
-    """What an attack did to N images; numpy arrays, see perturbation_file for names, shapes and units.
+class AttackResult:
+    """What an attack did to N images; NumPy arrays, see files.perturbations for names, shapes and units.
 
-    tuning : what a tuned attack says of itself; empty for others.
+    tuning : the numbers of a tuned attack's tuning; empty for other attacks.
     """
 
     perturbation: np.ndarray
@@ -64,15 +64,15 @@ class Perturbations:
 
 
 def build_attack(family: str, **options) -> Attack:
-    """Return the attack that the module advspectra.attacks.<family> builds from its options."""
+    """The attack that the module advspectra.attacks.<family> builds from its options."""
     return importlib.import_module(f"advspectra.attacks.{family}").build(**options)
 
 
 def balanced_subset(labels: np.ndarray, count: int) -> np.ndarray:
-    """Return the indices of `count` images, equally many of each class, (count,) int64 ascending.
+    """The indices of `count` images, equally many of each class, (count,) int64 ascending.
 
-    They are the first images of each class in the order of the data set, so that every network sees the same ones;
-    when `count` is no multiple of the number of classes, the first classes give one more.
+    They are the first images of each class in the order of the data set, so that every network sees the same ones. If
+    `count` is not a multiple of the number of classes, the first classes give one more.
     Raises ValueError when a class has too few images.
     """
     classes = np.unique(labels)
@@ -99,19 +99,18 @@ def perturb(
     label: str = "",
     report: Callable[[str], None] = lambda line: None,
     progress: Progress = NO_PROGRESS,
-) -> Perturbations:
-    """Attack the network on the test images with the indices `image` and measure what came of it.
+) -> AttackResult:
+    """Attack the network on the test images with the indices `image` and measure the perturbations.
 
-    The network's parameters are frozen and it is put in inference mode. simplify : let the attack see the network that
-    `simplified` makes of it. precision : see devices.precision; of the attack, unless it has its own. What came of it
-    is measured on the network itself, in float32. seed : of the attack's random start. progress : where finished
-    batches are kept, and what an attack keeps of one, and from where an attack that was killed goes on, to the same
-    result.
+    The network's parameters are frozen and it is put in inference mode. Perturbations are measured on it in float32.
+    simplify : let the attack see the network that `simplified` makes of it. precision : of the attack, unless it has
+    its own; see devices.precision. seed : of the attack's random start. progress : where finished batches and an
+    attack's progress within a batch are saved; a killed attack resumes to the same result.
     """
     network.eval().requires_grad_(False)
     attacked = simplified(network, tuple(test.images.shape[1:])) if simplify else network
     device, used = test.labels.device, attack.precision or precision
-    collected: list[dict[str, torch.Tensor]] = []
+    measured: list[dict[str, torch.Tensor]] = []
     tuning: dict[str, float] = {}
     countdown = Countdown(len(image), label=label, unit="image", report=report)
     with torch.random.fork_rng(), countdown:
@@ -123,21 +122,21 @@ def perturb(
         for number, index in enumerate(torch.from_numpy(image).split(batch_size)):
             inputs, labels = test.batch(index.to(device))
             finished = progress.part(f"batch={number}")
-            within = partial(countdown.reach_within, number * batch_size, len(index))
-            unfinished = progress.part(f"batch={number}.unfinished", tell=within)
-            if kept := finished.load():
-                adversarial = kept[0]["adversarial"].to(device)
+            tell = partial(countdown.reach_within, number * batch_size, len(index))
+            unfinished = progress.part(f"batch={number}.unfinished", tell=tell)
+            if saved := finished.load():
+                adversarial = saved[0]["adversarial"].to(device)
             else:
                 with arithmetic(device, used):
                     adversarial = attack.run(attacked, inputs, labels, unfinished)
                 if finished.due():
                     finished.save({"adversarial": adversarial})
             bound = math.inf if attack.epsilon is None else attack.epsilon
-            collected.append(_measure(network, inputs, labels, adversarial - inputs, norm=attack.norm, epsilon=bound))
+            measured.append(_measure(network, inputs, labels, adversarial - inputs, norm=attack.norm, epsilon=bound))
             countdown.reach(number * batch_size + len(index))
-    found = _joined(collected)
-    _require_finite(found, image, what="the attack")
-    return Perturbations(image=image, tuning=tuning, **found)
+    arrays = _joined(measured)
+    _require_finite(arrays, image, what="the attack")
+    return AttackResult(image=image, tuning=tuning, **arrays)
 
 
 def transfer(
@@ -149,28 +148,28 @@ def transfer(
     norm: float,
     epsilon: float,
     batch_size: int,
-) -> Perturbations:
-    """Try perturbations that were found on another network, or on another state of this one, and measure what comes.
+) -> AttackResult:
+    """Measure perturbations that were found on another network, or on another checkpoint of this one.
 
-    Success is that of an attack, for the network given: it alone decides whether x is classified correctly.
+    Success is judged on the network given, which also decides whether x is classified correctly.
     image : (N,) index in the test set. perturbation : (N, C, H, W) float32, x_a - x. norm, epsilon : as in Attack, of
     the attack that found them; epsilon is inf for none. The network's parameters are frozen and it is put in inference
     mode.
     """
     network.eval().requires_grad_(False)
     device = test.labels.device
-    collected = []
+    measured = []
     for rows in torch.arange(len(image)).split(batch_size):
         inputs, labels = test.batch(torch.from_numpy(image)[rows].to(device))
-        found = torch.from_numpy(perturbation)[rows].to(device)
-        collected.append(_measure(network, inputs, labels, found, norm=norm, epsilon=epsilon))
-    measured = _joined(collected)
-    _require_finite(measured, image, what="the transfer")
-    return Perturbations(image=image, **measured)
+        delta = torch.from_numpy(perturbation)[rows].to(device)
+        measured.append(_measure(network, inputs, labels, delta, norm=norm, epsilon=epsilon))
+    arrays = _joined(measured)
+    _require_finite(arrays, image, what="the transfer")
+    return AttackResult(image=image, **arrays)
 
 
 def _require_finite(arrays: dict[str, np.ndarray], image: np.ndarray, *, what: str) -> None:
-    """Raise ValueError if a number is NaN or infinite, naming the images, of which no result can be made."""
+    """Raise ValueError, naming the images, if a number is NaN or infinite."""
     for name, advice in (
         ("clean_logits", "the network's own answers are at fault: train it with a smaller learning rate"),
         ("perturbation", "change the attack's parameters, take another attack, or other images"),

@@ -1,4 +1,4 @@
-"""One part of a data set: its images as one uint8 tensor, on the device that computes wherever they fit there."""
+"""One part of a data set: its images as one uint8 tensor, on the device that computes if they fit there."""
 
 import warnings
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ DEVICE_SHARE = 0.5
 class Split:
     """N images and labels.
 
-    images : (M, C, H, W) uint8, on the device that computes or on the host; may be a map of a file, never written to.
-    labels : (N,) int64, on the device that computes; that is where batches come to lie.
+    images : (M, C, H, W) uint8, on the device that computes or on the host; may be a map of a file; never written to.
+    labels : (N,) int64, on the device that computes, where batches are put.
     rows : (N,) int64, the rows of `images` that belong to the split, beside the images; None for all (N = M).
     """
 
@@ -28,14 +28,14 @@ class Split:
         return len(self.labels)
 
     def batch(self, index: torch.Tensor | slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return inputs (B, C, H, W) float32 in [0, 1] and labels (B,) int64."""
+        """Inputs (B, C, H, W) float32 in [0, 1] and labels (B,) int64."""
         rows = self._rows(index)
         # index_select: five times as fast as indexing on a CPU; bytes, not floats, travel to the device
         pixels = self.images[rows] if isinstance(rows, slice) else self.images.index_select(0, rows)
         return pixels.to(self.labels.device).float() / 255, self.labels[index]
 
     def subset(self, index: torch.Tensor) -> "Split":
-        """Return the images with the indices `index`, (B,) int64, without copying one."""
+        """The images with the indices `index`, (B,) int64, without copying one."""
         return Split(self.images, self.labels[index], self._rows(index))
 
     def _rows(self, index: torch.Tensor | slice) -> torch.Tensor | slice:
@@ -45,10 +45,10 @@ class Split:
 
 
 def on_device(images: np.ndarray, labels: np.ndarray, device: torch.device) -> Split:
-    """Return the split with images (N, C, H, W) uint8 and labels (N,) int64 for computing on `device`.
+    """The split with images (N, C, H, W) uint8 and labels (N,) int64 for computing on `device`.
 
-    Images are copied to the device if they take at most DEVICE_SHARE of its free memory. Else they stay where they are,
-    as always on the CPU, and each batch is copied when it is asked for: the same numbers, more slowly.
+    Images are copied to the device if they take at most DEVICE_SHARE of its free memory. Otherwise they stay on the
+    host and each batch is copied when it is asked for: the same numbers, more slowly.
     """
     with warnings.catch_warnings():
         # a map of a file: PyTorch knows no read-only tensors, and nothing here writes to it
@@ -60,7 +60,7 @@ def on_device(images: np.ndarray, labels: np.ndarray, device: torch.device) -> S
 
 
 def _free_memory(device: torch.device) -> int:
-    """Return the bytes that are free on a GPU."""
+    """The bytes that are free on a GPU."""
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
     return torch.cuda.mem_get_info(device)[0]

@@ -1,7 +1,7 @@
 """An attack of Foolbox by its class name, with its parameters (Rauber et al., 2017; arXiv 1707.04131).
 
-Which of them: docs/configuration.md. Attacks that go on from a misclassified image look for one themselves; an image
-for which they find none is left as it is, and counts as a failure.
+docs/configuration.md lists the attacks that can be used. Those that start from a misclassified image look for one
+themselves; an image for which they find none stays as it is, and counts as a failure.
 """
 
 import eagerpy
@@ -39,13 +39,13 @@ SPEC = {
 
 
 def build(*, attack: str, epsilon: float | None, parameters: dict) -> Attack:
-    """Return the attack named, ready to run.
+    """The attack named, ready to run.
 
     attack : class name in foolbox.attacks; epsilon : bound of the norm that the attack measures, inputs in [0, 1].
     parameters : keyword arguments of the class.
     Raises ValueError for a class that Foolbox lacks, or arguments that it refuses.
     """
-    return attack_of(_named(attack, parameters), epsilon)
+    return _attack_of(_named(attack, parameters), epsilon)
 
 
 def _named(attack: str, parameters: dict):
@@ -65,7 +65,7 @@ def _named(attack: str, parameters: dict):
 
 
 def instance_of(factory: type, parameters: dict, *, name: str):
-    """Return the instance of a class of Foolbox's, or one derived from it; `name` is that of Foolbox's.
+    """An instance of a class of Foolbox's, or of one derived from it; `name` is that of Foolbox's.
 
     Raises ValueError for parameters that the class refuses.
     """
@@ -75,13 +75,10 @@ def instance_of(factory: type, parameters: dict, *, name: str):
         raise ValueError(f"foolbox.attacks.{name} refuses the parameters {parameters}: {error}") from error
 
 
-def attack_of(
-    instance: foolbox.attacks.base.AttackWithDistance, epsilon: float | None, *, keeps: bool = False
-) -> Attack:
-    """Return the attack that runs `instance` of Foolbox on images in [0, 1]; its result lies within epsilon.
+def _attack_of(instance: foolbox.attacks.base.AttackWithDistance, epsilon: float | None) -> Attack:
+    """The attack that runs `instance` of Foolbox on images in [0, 1]; its result lies within epsilon.
 
-    Without an epsilon it looks for the boundary, and runs in float32: another precision has that elsewhere.
-    keeps : the instance takes the argument `part`, where it keeps what it has finished.
+    Without an epsilon it looks for the boundary, and runs in float32: in another precision the boundary is elsewhere.
     """
 
     def run(
@@ -90,7 +87,7 @@ def attack_of(
         model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
         if first := _first_attack(instance):
             return _from_starting_points(instance, first, model, inputs, labels, epsilon)
-        _, clipped, _ = instance(model, inputs, labels, epsilons=epsilon, **({"part": part} if keeps else {}))
+        _, clipped, _ = instance(model, inputs, labels, epsilons=epsilon)
         return clipped
 
     precision = "float32" if epsilon is None else None
@@ -98,23 +95,23 @@ def attack_of(
 
 
 def _from_starting_points(instance, first, model: foolbox.Model, inputs, labels, epsilon) -> torch.Tensor:
-    """Return the result of an attack that starts from misclassified images; `inputs` where there is none to start from.
+    """The result of an attack that starts from misclassified images; `inputs` where there is none to start from.
 
-    first : looks for them. Foolbox, if one image lacks its start, gives no result for the others either.
+    first : looks for them. If one image lacks its start, Foolbox gives no result for the others either.
     """
     np.random.seed(torch.initial_seed() % 2**32)  # PointwiseAttack draws from NumPy's generator
     starts = first.run(model, inputs, Misclassification(labels), early_stop=epsilon)
-    found = model(starts).argmax(dim=1) != labels
+    misled = model(starts).argmax(dim=1) != labels
     images = inputs.clone()
-    if found.any():
+    if misled.any():
         # FMN attacks take no tensors of PyTorch's there
-        points = eagerpy.astensor(starts[found])
-        _, images[found], _ = instance(model, inputs[found], labels[found], epsilons=epsilon, starting_points=points)
+        points = eagerpy.astensor(starts[misled])
+        _, images[misled], _ = instance(model, inputs[misled], labels[misled], epsilons=epsilon, starting_points=points)
     return images
 
 
 def _first_attack(instance) -> foolbox.attacks.base.MinimizationAttack | None:
-    """Return the attack that finds the starting points of another: what its argument says, or Foolbox's default."""
+    """The attack that finds the starting points of another: what its argument says, or Foolbox's default."""
     attacks = foolbox.attacks
     if getattr(instance, "init_attack", None) is not None:
         return instance.init_attack

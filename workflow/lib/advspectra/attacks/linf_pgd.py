@@ -1,13 +1,12 @@
-"""Foolbox's L-infinity PGD, which computes no iterate that is already known.
+"""L-infinity PGD (Madry et al., 2018, arXiv 1706.06083) as Foolbox makes it, without iterates that are known already.
 
-One step (sign of the gradient, projection, clipping) is a deterministic map on a finite set, the float32 images. So an
-iterate that comes back exactly closes a cycle, and the iterate after the last step is the one of its phase in that
-cycle. Cycles of PGD: Doldo et al. (2025), arXiv 2503.19347; comparison with an anchor that moves on at growing
-distances: Brent (1980), BIT 20:176. L2 PGD is left as it is: its steps have lengths of their own, nothing comes back.
-On CUDA a step is one graph, and the processor looks at the images only where their anchors move on.
+One step (sign of the gradient, projection, clipping) is a deterministic map on a finite set, the float32 images, so its
+iterates end in a cycle: see advspectra.attacking.cycles. L2 PGD is left as it is: the length of its steps varies, and
+no iterate comes back. On CUDA a step is one graph, and the processor looks at the images only where anchors move on.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 
 import eagerpy
@@ -16,7 +15,10 @@ import torch
 from foolbox.attacks.base import get_criterion, raise_if_kwargs, verify_input_bounds
 from foolbox.criteria import Misclassification
 
-from advspectra.attacks.foolbox import attack_of, instance_of
+from advspectra.attacking.cycles import anchors, close_cycles
+from advspectra.attacking.pgd_graph import graphed
+from advspectra.attacking.resuming import Stage, chunk_count, resumed
+from advspectra.attacks.foolbox import instance_of
 from advspectra.files.progress import NOTHING_KEPT, Part
 from advspectra.machine import cuda_graph
 from advspectra.perturb import Attack
@@ -39,21 +41,23 @@ SPEC = {
     "foolbox_class": "LinfPGD",
 }
 
-# Images stepped together, by device type; others all that there are. On a CPU 96 to 128 were the fastest or within 12 %
-# of it for eight networks, from one matrix (400 at once: 1.5 times as long) to ResNet18. On a GPU 512 images need 10 GB
-# with ResNet18 at full width.
-CHUNK = {"cpu": 128, "cuda": 512}
-# A graph is of one number of images; fewer are filled up to it while they are this share of it.
-FILLED = 0.75
-
 
 def build(*, epsilon: float, parameters: dict) -> Attack:
-    """Return the attack, ready to run.
+    """The attack, ready to run.
 
     epsilon : largest magnitude of a perturbation, inputs in [0, 1]; parameters : arguments of Foolbox's class.
     Raises ValueError for arguments that it refuses.
     """
-    return attack_of(instance_of(CycleDetectingLinfPGD, parameters, name="LinfPGD"), epsilon, keeps=True)
+    pgd = instance_of(CycleDetectingLinfPGD, parameters, name="LinfPGD")
+
+    def run(
+        network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part = NOTHING_KEPT
+    ) -> torch.Tensor:
+        model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
+        images = resumed(partial(pgd.stages, model, inputs, labels, epsilon), part, inputs.device)
+        return pgd.distance.clip_perturbation(inputs, images, epsilon)  # as Foolbox does in the end
+
+    return Attack(run=run, norm=float("inf"), epsilon=epsilon)
 
 
 class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
@@ -62,65 +66,74 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
     A matrix product may round differently in a batch of another size, and batches shrink here as images are finished.
     """
 
-    def run(self, model, inputs, criterion, *, epsilon, part=NOTHING_KEPT, **kwargs):
-        """Return the images after the last step, (N, C, H, W) like `inputs`; arguments as Foolbox's, but for `part`,
-        where unfinished work is kept.
-        """
+    def run(self, model, inputs, criterion, *, epsilon, **kwargs):
+        """The images after the last step, (N, C, H, W) like `inputs`; arguments as Foolbox's."""
         raise_if_kwargs(kwargs)
         criterion = get_criterion(criterion)
         if not isinstance(criterion, Misclassification):
             return super().run(model, inputs, criterion, epsilon=epsilon)
         x0, restore_type = eagerpy.astensor_(inputs)
         verify_input_bounds(x0, model)
-        *_, (_, images) = self.iterates(model, x0, criterion.labels, epsilon, part)
+        *_, (_, images) = self.iterates(model, x0, criterion.labels, epsilon)
         return restore_type(eagerpy.astensor(images))
 
     def iterates(
-        self,
-        model: foolbox.Model,
-        inputs: eagerpy.Tensor,
-        labels: eagerpy.Tensor,
-        epsilon: float,
-        part: Part = NOTHING_KEPT,
+        self, model: foolbox.Model, inputs: eagerpy.Tensor, labels: eagerpy.Tensor, epsilon: float
     ) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield steps and the images after them, at growing distances; the last are the attack's result.
 
-        An image in a cycle is yielded as it will be after the last step. The tensor is the same each time. Where `part`
-        has kept an unfinished attack, the steps that it has made are not yielded again.
+        An image in a cycle is yielded as it will be after the last step. The tensor is the same each time.
         """
-        x = eagerpy.clip(self.get_random_start(inputs, epsilon), *model.bounds) if self.random_start else inputs
-        images, clean, y = x.raw.clone(), inputs.raw, labels.raw
-        size = CHUNK.get(images.device.type, len(images))
-        graphs = _Graphs(self, model, epsilon) if cuda_graph.possible(images.device) else None
-        # the step after which an image is what it will be after the last step
-        end = torch.full_like(y, self.steps)
-        moving, start, done = torch.arange(len(y), device=y.device), 0, 0
-        if kept := part.load():
-            images, end, moving = (kept[0][name].to(y.device) for name in ("images", "end", "moving"))
-            start, done = kept[1]["first"], kept[1]["done"]
-        for first, last in pairwise(anchors(self.steps)):
-            if first < start:
-                continue
-            chunks = moving.tensor_split(-(-len(moving) // size)) if len(moving) else ()
-            for number, index in list(enumerate(chunks, start=1))[done:]:
-                steps = range(first + 1, last + 1)
-                if graphs:
-                    graphs.advance(images, clean, y, end, index, steps)
-                else:
-                    self._advance(model, images, clean, y, end, index, steps, epsilon)
-                if part.due():
-                    part.save({"images": images, "end": end, "moving": moving}, first=first, done=number)
-                part.tell((first + (last - first) * number / len(chunks)) / self.steps)
-            moving, done = moving[end[moving] > last], 0
-            yield last, images
+        for stage in self.stages(model, inputs.raw, labels.raw, epsilon):
+            if stage.facts["done"] == 0:
+                yield stage.facts["first"], stage.images
 
-    def _advance(self, model, images, clean, labels, end, index, steps, epsilon) -> None:
+    def stages(
+        self,
+        model: foolbox.Model,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        epsilon: float,
+        stage: Stage | None = None,
+    ) -> Iterator[Stage]:
+        """Yield the stages after the one given, or all.
+
+        facts : all images have made the steps to the anchor `first`, or to their ends, and `done` chunks those to the
+        next anchor. end : (N,), the step after which an image is what it will be after the last step; moving : the
+        indices of the images that are not there yet.
+        """
+        if stage:
+            images, end, moving = stage.images, stage.tensors["end"], stage.tensors["moving"]
+            begun, done = stage.facts["first"], stage.facts["done"]
+        else:
+            images = self._start(model, inputs, epsilon)
+            end = torch.full_like(labels, self.steps)
+            moving = torch.arange(len(labels), device=labels.device)
+            begun, done = 0, 0
+        on_graphs = cuda_graph.possible(images.device)
+        advance = graphed(self, model, epsilon) if on_graphs else partial(self._advance, model, epsilon)
+        for first, last in pairwise(step for step in anchors(self.steps) if step >= begun):
+            chunks = moving.tensor_split(chunk_count(len(moving), images.device)) if len(moving) else ()
+            for number, index in list(enumerate(chunks, start=1))[done:]:
+                advance(images, inputs, labels, end, index, range(first + 1, last + 1))
+                if number < len(chunks):
+                    share = (first + (last - first) * number / len(chunks)) / self.steps
+                    yield Stage(images, {"end": end, "moving": moving}, {"first": first, "done": number}, share)
+            moving, done = moving[end[moving] > last], 0
+            yield Stage(images, {"end": end, "moving": moving}, {"first": last, "done": 0}, last / self.steps)
+
+    def _start(self, model, inputs, epsilon) -> torch.Tensor:
+        if not self.random_start:
+            return inputs.clone()
+        return eagerpy.clip(self.get_random_start(eagerpy.astensor(inputs), epsilon), *model.bounds).raw.clone()
+
+    def _advance(self, model, epsilon, images, clean, labels, end, index, steps) -> None:
         """Take the images `index` through `steps`, the first of which starts at their anchors, or to their ends."""
         anchor, x0, y, stop = images[index], clean[index], labels[index], end[index]
         x = anchor
         for step in steps:
-            x = self._step(model, x, x0, y, epsilon)
-            self.close_cycles(x, anchor, stop, step=step, since=steps[0] - 1)
+            x = self.step(model, x, x0, y, epsilon)
+            close_cycles(x, anchor, stop, step=step, since=steps[0] - 1, steps=self.steps)
             finished = stop == step
             if finished.any():
                 images[index[finished]] = x[finished]
@@ -131,26 +144,15 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
                     return
         images[index], end[index] = x, stop
 
-    def close_cycles(self, x, anchor, end, *, step: int, since: int) -> None:
-        """Set `end`, (N,), of the iterates that are back at `anchor`: the step after which they are the last ones.
-
-        x : iterates after `step`; anchor : those after the step `since`.
-        """
-        period = step - since
-        # every second step: a cycle of odd length is also one of twice that
-        if period > 0 and period % 2 == 0:
-            returned = equal_images(x, anchor) & (end == self.steps)
-            end[returned] = step + (self.steps - step) % period
-
-    def _step(self, model, x, x0, labels, epsilon) -> torch.Tensor:
-        """Return the next iterates; the arithmetic of Foolbox's loop, in fewer passes through the memory."""
+    def step(self, model, x, x0, labels, epsilon) -> torch.Tensor:
+        """The next iterates, by the arithmetic of Foolbox's loop in fewer passes through the memory."""
         x = x.detach().requires_grad_()
         loss = self.get_loss_fn(model, eagerpy.astensor(labels))(eagerpy.astensor(x)).raw
         (gradient,) = torch.autograd.grad(loss, x)
         return self.moved(x.detach(), gradient, x0, epsilon, model.bounds)
 
     def moved(self, x, gradient, x0, epsilon, bounds) -> torch.Tensor:
-        """Return the iterates `x` after a step along the gradient's sign, projected and clipped.
+        """The iterates `x` after a step along the gradient's sign, projected and clipped.
 
         gradient : overwritten. epsilon : a number, or (N, 1, 1, 1), one for each image.
         """
@@ -158,70 +160,3 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
         sign = gradient.sign_()
         x = torch.addcmul(x, sign, stepsize) if isinstance(stepsize, torch.Tensor) else x.add(sign, alpha=stepsize)
         return x.sub_(x0).clamp_(-epsilon, epsilon).add_(x0).clamp_(*bounds)
-
-
-class _Graphs:
-    """The steps of an attack on CUDA, each of them one graph, which also finds cycles and keeps what is finished.
-
-    Images that are finished stay in the batch, going round, until the anchors move on: no step waits for the processor.
-    """
-
-    def __init__(self, attack: CycleDetectingLinfPGD, model: foolbox.Model, epsilon: float):
-        self._attack, self._model, self._epsilon = attack, model, epsilon
-        self._size = 0
-
-    def advance(self, images, clean, labels, end, index, steps) -> None:
-        """As CycleDetectingLinfPGD._advance."""
-        if not FILLED * self._size <= len(index) <= self._size:
-            self._capture(clean[index], labels[index])
-        count = len(index)
-        batch = index[torch.arange(self._size, device=index.device) % count]  # the first ones again, to fill it up
-        for held, given in ((self._x, images), (self._x0, clean), (self._labels, labels), (self._end, end)):
-            held.copy_(given[batch])
-        self._anchor.copy_(self._x)
-        self._step.fill_(steps[0] - 1)
-        self._since.copy_(self._step)
-        for _ in steps:
-            self._replay()
-        # those that go on are what they are now, the others what they were at their end
-        going = (self._end > steps[-1])[:, None, None, None]
-        images[index] = torch.where(going, self._x, self._finished)[:count]
-        end[index] = self._end[:count]
-
-    def _capture(self, clean: torch.Tensor, labels: torch.Tensor) -> None:
-        self._replay = None  # its memory is free for the new one
-        self._size = len(labels)
-        self._x0, self._labels = clean.clone(), labels.clone()
-        self._x, self._anchor, self._finished = clean.clone(), clean.clone(), clean.clone()
-        self._end = torch.full_like(labels, self._attack.steps)
-        self._step, self._since = labels.new_zeros(()), labels.new_zeros(())
-        self._replay = cuda_graph.captured(self._one_step)
-
-    def _one_step(self) -> None:
-        """As the body of CycleDetectingLinfPGD._advance, but for the images that leave the batch."""
-        attack, step = self._attack, self._step
-        self._x.copy_(attack._step(self._model, self._x, self._x0, self._labels, self._epsilon))
-        step.add_(1)
-        period = step - self._since
-        returned = equal_images(self._x, self._anchor) & (self._end == attack.steps) & (period % 2 == 0)
-        self._end.copy_(torch.where(returned, step + (attack.steps - step) % period, self._end))
-        self._finished.copy_(torch.where((self._end == step)[:, None, None, None], self._x, self._finished))
-
-
-def equal_images(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return which images, (N, C, H, W), are equal in every value, (N,) bool."""
-    # the largest difference, 0 for equal floats alone, is several times faster than (one == other).all(dim=1)
-    return (one - other).flatten(1).abs_().amax(dim=1) == 0
-
-
-def anchors(steps: int) -> list[int]:
-    """Return the steps whose iterates are compared with those that follow, from 0 to `steps`.
-
-    A cycle is found if it is no longer than the distance between two of them, which grows with the step, so that every
-    length is met in time. By an eighth and not by Brent's doubling: a 3x3 network with ReLU then computes 0.106 of its
-    1000 steps, where 0.099 lie before the first return and doubling takes 0.135 (fully connected: 0.473, 0.460, 0.544).
-    """
-    found = [0]
-    while found[-1] < steps:
-        found.append(min(steps, found[-1] + max(8, found[-1] // 8)))
-    return found

@@ -1,19 +1,19 @@
-"""L-infinity PGD with no more steps than the statistics of a study need; how many, some of its images tell.
+"""L-infinity PGD with no more steps than the statistics of a study need, as some of its images, the controls, show.
 
-Those control images take all the steps. The attack is then run for the first number of steps, out of those at which
-`linf_pgd` looks, from which on every statistic stays within a tolerance of its value after the last one. The
-statistics: mean L1 and L2 norm of the perturbations, share of each radial frequency in their energy (convention `rgb`
-of advspectra.fourier), fraction of images that are classified wrongly.
+The control images take all the steps. The attack then makes the first number of steps, out of those at which `linf_pgd`
+looks for cycles, from which on every statistic stays within a tolerance of its value after the last step. Statistics:
+mean L1 and L2 norm of the perturbations, share of each radial frequency in their energy (convention `rgb` of
+advspectra.fourier), fraction of images that are classified wrongly.
 """
+
+from dataclasses import replace
 
 import eagerpy
 import foolbox
 import numpy as np
 import torch
 
-from advspectra.attacks.foolbox import attack_of
-from advspectra.attacks.linf_pgd import CycleDetectingLinfPGD
-from advspectra.files.progress import NOTHING_KEPT
+from advspectra.attacks import linf_pgd
 from advspectra.fourier import power_spectrum, radial_energy
 from advspectra.perturb import Attack
 
@@ -48,21 +48,19 @@ SPEC = {
 
 
 def build(*, epsilon: float, parameters: dict, tolerance: float, control_images: int) -> Attack:
-    """Return the attack, still to be tuned on the images that it will meet.
+    """The attack, still to be tuned on the images that it will meet.
 
-    Tuned, it tells the `steps` that it makes, `control_images`, and for each statistic `error_<name>`: the difference
-    on the control images from all the steps, measured by running it on them; of the shares the sum of magnitudes.
+    Tuning gives the `steps` that it makes, `control_images`, and for each statistic `error_<name>`: the difference on
+    the control images from all the steps, measured by running it on them; of the shares the sum of magnitudes.
     """
-
-    def attack_with(**changes) -> Attack:
-        return attack_of(CycleDetectingLinfPGD(**{**parameters, **changes}), epsilon, keeps=True)
+    untuned = linf_pgd.build(epsilon=epsilon, parameters=parameters)
 
     def tune(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[Attack, dict[str, float]]:
         count = min(control_images, len(inputs))
         control = torch.arange(count, device=labels.device) * len(labels) // count
         inputs, labels = inputs[control], labels[control]
         generator = torch.get_rng_state()
-        full = CycleDetectingLinfPGD(**parameters)
+        full = linf_pgd.CycleDetectingLinfPGD(**parameters)
         model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
         seen = [
             (steps, _statistics(network, inputs, labels, images))
@@ -74,13 +72,13 @@ def build(*, epsilon: float, parameters: dict, tolerance: float, control_images:
             if max(_errors(statistics, last).values()) > tolerance:
                 break
             settled = steps
-        tuned = attack_with(steps=settled)
+        tuned = linf_pgd.build(epsilon=epsilon, parameters={**parameters, "steps": settled})
         torch.set_rng_state(generator)  # the same random start: the steps are the only difference
-        found = _statistics(network, inputs, labels, tuned.run(network, inputs, labels, NOTHING_KEPT))
-        errors = {f"error_{name}": error for name, error in _errors(found, last).items()}
+        statistics = _statistics(network, inputs, labels, tuned.run(network, inputs, labels))
+        errors = {f"error_{name}": error for name, error in _errors(statistics, last).items()}
         return tuned, {"steps": settled, "control_images": count, **errors}
 
-    return Attack(run=attack_with().run, norm=np.inf, epsilon=epsilon, tune=tune)
+    return replace(untuned, tune=tune)
 
 
 @torch.no_grad()
@@ -95,10 +93,10 @@ def _statistics(network, inputs, labels, images) -> dict[str, np.ndarray]:
     }
 
 
-def _errors(found: dict, last: dict) -> dict[str, float]:
+def _errors(statistics: dict, last: dict) -> dict[str, float]:
     return {
-        "l1": abs(found["l1"] / last["l1"] - 1),
-        "l2": abs(found["l2"] / last["l2"] - 1),
-        "radial_energy": float(np.abs(found["radial_energy"] - last["radial_energy"]).sum()),
-        "wrong": abs(found["wrong"] - last["wrong"]),
+        "l1": abs(statistics["l1"] / last["l1"] - 1),
+        "l2": abs(statistics["l2"] / last["l2"] - 1),
+        "radial_energy": float(np.abs(statistics["radial_energy"] - last["radial_energy"]).sum()),
+        "wrong": abs(statistics["wrong"] - last["wrong"]),
     }

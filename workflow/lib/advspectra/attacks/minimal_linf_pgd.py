@@ -1,22 +1,25 @@
 """The smallest epsilon at which L-infinity PGD succeeds, for each image, by bisection between 0 and the largest.
 
-One attempt is the PGD of `linf_pgd` at an epsilon of each image's own. It succeeds with the first iterate, the start
-among them, that is misclassified, and ends there. It fails after the last step, or where an iterate comes back
-exactly, as nothing new follows. An iterate is x + delta in float32 already: it is judged on the numbers that will be
-stored. The search runs in float32 whatever the study's precision: its results lie next to the boundary, and another
-precision has that elsewhere (in tf32 a sixth to a third of those of ResNet18 were on the wrong side). Bisection
-supposes that success is monotone: that PGD which succeeds at one epsilon does so at every larger one. Where that does
-not hold, the result is an epsilon of success with one of failure at most the tolerance below it, not certainly the
-smallest.
+One attempt is the PGD of `linf_pgd` (Madry et al., 2018, arXiv 1706.06083), with an epsilon for each image. It succeeds
+and ends with the first misclassified iterate, which may be the start. It fails after the last step, or where an iterate
+comes back exactly, as nothing new follows. Iterates are float32: each is judged on the numbers that will be stored.
+
+The search runs in float32 whatever the study's precision, because its results lie next to the boundary, and in another
+precision the boundary is elsewhere (in tf32 a sixth to a third of those of ResNet18 were on the wrong side). Bisection
+assumes that PGD which succeeds at one epsilon also succeeds at every larger one. Where that does not hold, the result
+is an epsilon of success with one of failure at most the tolerance below it, but perhaps not the smallest.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.nn import functional
 
+from advspectra.attacking.cycles import anchors, close_cycles
+from advspectra.attacking.resuming import in_chunks
 from advspectra.attacks.foolbox import instance_of
-from advspectra.attacks.linf_pgd import CHUNK, CycleDetectingLinfPGD, anchors
+from advspectra.attacks.linf_pgd import CycleDetectingLinfPGD
 from advspectra.files.progress import Part
 from advspectra.perturb import Attack
 
@@ -55,10 +58,10 @@ SPEC = {
 
 
 def build(*, epsilon: float, tolerance: float, loss: str, parameters: dict) -> Attack:
-    """Return the attack, ready to run; epsilon, the largest, is its bound.
+    """The attack, ready to run; epsilon, the largest, is its bound.
 
-    Its result is the adversarial image at the smallest epsilon of success; an image that is misclassified already, as
-    it is; one without success, after the last step at the largest epsilon, so that it is counted as a failure.
+    Its result is the adversarial image at the smallest epsilon of success. An image that is misclassified already stays
+    as it is. One without success is what it is after the last step at the largest epsilon, and counts as a failure.
     Raises ValueError for a tolerance that is not below epsilon, and for parameters that Foolbox's class refuses.
     """
     if not 0 < tolerance < epsilon:
@@ -66,23 +69,14 @@ def build(*, epsilon: float, tolerance: float, loss: str, parameters: dict) -> A
     search = Bisection(instance_of(CycleDetectingLinfPGD, parameters, name="LinfPGD"), epsilon, tolerance, loss)
 
     def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part) -> torch.Tensor:
-        count = -(-len(inputs) // CHUNK.get(inputs.device.type, len(inputs)))
-        chunks = list(zip(inputs.tensor_split(count), labels.tensor_split(count), strict=True))
-        kept = part.load()
-        images, done = ([kept[0]["images"].to(inputs.device)], kept[1]["chunks"]) if kept else ([], 0)
-        for number, chunk in enumerate(chunks[done:], start=done + 1):
-            images.append(search.smallest(network, *chunk))
-            if part.due():
-                part.save({"images": torch.cat(images)}, chunks=number)
-            part.tell(number / count)
-        return torch.cat(images)
+        return in_chunks(partial(search.smallest, network), inputs, labels, part)
 
     return Attack(run=run, norm=float("inf"), epsilon=epsilon, precision="float32")
 
 
 @dataclass(frozen=True)
 class Bisection:
-    """The search; names as in SPEC. clean : (N, C, H, W) float32 in [0, 1]; labels, target, epsilon : (N,)."""
+    """The search; names as in SPEC. clean : (N, C, H, W) float32 in [0, 1]. labels, target, epsilon : (N,)."""
 
     pgd: CycleDetectingLinfPGD
     epsilon: float
@@ -90,36 +84,36 @@ class Bisection:
     loss: str
 
     def smallest(self, network: torch.nn.Module, clean: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the adversarial images at the smallest epsilon of success, (N, C, H, W), others as `build` says."""
+        """The adversarial images at the smallest epsilon of success, (N, C, H, W); others as `build` says."""
         with torch.no_grad():
             logits = network(clean)
         images = clean.clone()
-        found = torch.full_like(clean[:, 0, 0, 0], torch.inf)  # the smallest epsilon of success so far
-        found[logits.argmax(dim=1) != labels] = 0
+        smallest = torch.full_like(clean[:, 0, 0, 0], torch.inf)  # epsilon of success so far
+        smallest[logits.argmax(dim=1) != labels] = 0
 
         def attempt(index, target, epsilon) -> tuple[torch.Tensor, torch.Tensor]:
             success, reached = self._attempt(network, clean[index], labels[index], target[index], epsilon[index])
             better = index[success]
-            images[better], found[better] = reached[success], epsilon[better]
+            images[better], smallest[better] = reached[success], epsilon[better]
             return success, reached
 
-        for place, target in enumerate(self._targets(logits, labels)):
+        for number, target in enumerate(self._targets(logits, labels)):
             # another class than the first counts only where it is better by more than the tolerance
-            epsilon, low = (found - self.tolerance).clamp(max=self.epsilon), torch.zeros_like(found)
+            epsilon, low = (smallest - self.tolerance).clamp(max=self.epsilon), torch.zeros_like(smallest)
             index = (epsilon > 0).nonzero().flatten()
             if len(index):
                 success, reached = attempt(index, target, epsilon)
-                if place == 0:
+                if number == 0:
                     images[index] = reached
                 index = index[success]
-            while len(index := index[found[index] - low[index] > self.tolerance]):
-                epsilon = (low + found) / 2
+            while len(index := index[smallest[index] - low[index] > self.tolerance]):
+                epsilon = (low + smallest) / 2
                 success, _ = attempt(index, target, epsilon)
                 low[index[~success]] = epsilon[index[~success]]
         return images
 
     def _targets(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the classes whose logits are to rise above the true one, near ones first, (T, N); T = 1 if unused."""
+        """The classes whose logits are to rise above the true one, near ones first, (T, N); T = 1 if unused."""
         if self.loss == "cross_entropy":
             return labels[None]
         order = logits.argsort(dim=1, descending=True)
@@ -133,7 +127,7 @@ class Bisection:
         target: torch.Tensor,
         epsilon: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return whether PGD succeeds, (N,), and the first iterates that are misclassified or else the last ones."""
+        """Whether PGD succeeds, (N,), and the first iterate that is misclassified, or the last one, (N, C, H, W)."""
         bound, steps, marks = epsilon.view(-1, 1, 1, 1), self.pgd.steps, set(anchors(self.pgd.steps))
         x = clean
         if self.pgd.random_start:
@@ -143,7 +137,7 @@ class Bisection:
         # `end`: the step after which an image is what it will be after the last one; with `anchor` as in linf_pgd
         end, anchor, since = torch.full_like(labels, steps), x, 0
         for step in range(steps + 1):
-            self.pgd.close_cycles(x, anchor, end, step=step, since=since)
+            close_cycles(x, anchor, end, step=step, since=since, steps=steps)
             if step in marks:
                 anchor, since = x, step
             wrong, following = self._step(network, x, x0, y, t, bound)
@@ -159,7 +153,7 @@ class Bisection:
         return success, images
 
     def _step(self, network, x, x0, labels, target, bound) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return which iterates are misclassified, (N,), and the next iterates."""
+        """Which iterates are misclassified, (N,), and the next iterates."""
         x = x.detach().requires_grad_()
         logits = network(x)
         if self.loss == "cross_entropy":

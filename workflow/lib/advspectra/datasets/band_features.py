@@ -1,4 +1,4 @@
-"""Synthetic images whose class information lies in one frequency band: a controlled experiment.
+"""Synthetic images whose classes differ in one frequency band only: a controlled experiment.
 
 An image is a background plus the pattern of its class, plus a mean of 0.5 (half of the pixel range):
 
@@ -16,6 +16,7 @@ An image is a background plus the pattern of its class, plus a mean of 0.5 (half
 import numpy as np
 
 from advspectra.files.images import ImageSet
+from advspectra.sources.bands import background_amplitude, backgrounds, band_support, class_patterns
 
 SPEC = {
     "options": {
@@ -127,42 +128,23 @@ def load(
     channel_correlation: float,
     seed: int,
 ) -> ImageSet:
-    """Return balanced training and test sets in shuffled order; the same options give the same bytes.
+    """Balanced training and test sets in shuffled order; the same options give the same bytes.
 
-    Raises ValueError if no frequency of the image lies in the band, or if more than 1 % of all values would
-    be clipped. source holds the options and `clipped_fraction`, the fraction of values outside the
-    pixel range.
+    Raises ValueError if no frequency of the image lies in the band, or if more than 1 % of all values would be clipped.
+    The source holds the options and `clipped_fraction`, the fraction of values outside the pixel range.
     """
     shape = (int(image_size[0]), int(image_size[1]))
     amplitude = background_amplitude(shape, exponent=exponent, rms=background_rms)
     support = band_support(shape, band=band, orientation=orientation)
-    streams = np.random.SeedSequence(seed).spawn(3)
-    patterns = class_patterns(
-        amplitude, support, classes=classes, contrast=contrast, generator=np.random.default_rng(streams[0])
-    )
+    streams = list(map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3)))
+    patterns = class_patterns(amplitude, support, classes=classes, contrast=contrast, generator=streams[0])
 
     arrays, clipped, total = {}, 0, 0
-    for split, per_class, stream in (
-        ("train", train_per_class, streams[1]),
-        ("test", test_per_class, streams[2]),
-    ):
-        generator = np.random.default_rng(stream)
+    for split, per_class, generator in (("train", train_per_class, streams[1]), ("test", test_per_class, streams[2])):
         labels = generator.permutation(np.repeat(np.arange(classes, dtype=np.int64), per_class))
-        images = np.empty((len(labels), channels, *shape), dtype=np.uint8)
-        for start in range(0, len(labels), CHUNK):
-            part = slice(start, start + CHUNK)
-            values = 0.5 + patterns[labels[part], None]  # (N, H, W) -> (N, 1, H, W), the same in each channel
-            values = values + backgrounds(
-                amplitude,
-                images=len(values),
-                channels=channels,
-                channel_correlation=channel_correlation,
-                generator=generator,
-            )
-            clipped += int(np.count_nonzero((values < 0) | (values > 1)))
-            images[part] = np.rint(255 * np.clip(values, 0, 1))
-        total += images.size
-        arrays[f"{split}_images"], arrays[f"{split}_labels"] = images, labels
+        images, beyond = _drawn(patterns, labels, amplitude, channels, channel_correlation, generator)
+        clipped, total = clipped + beyond, total + images.size
+        arrays |= {f"{split}_images": images, f"{split}_labels": labels}
 
     fraction = clipped / total
     if fraction > CLIPPED_LIMIT:
@@ -188,77 +170,26 @@ def load(
     return ImageSet(**arrays, class_names=names, source=source)
 
 
-def background_amplitude(shape: tuple[int, int], *, exponent: float, rms: float) -> np.ndarray:
-    """Return factors (H, W) that turn the DFT of white unit noise into that of a background with this rms.
-
-    Frequencies in the order of np.fft.fftfreq. The rms is over pixels and images, zero frequency included.
-    """
-    frequency_y, frequency_x = _frequencies(shape)
-    factors = np.maximum(np.hypot(frequency_y, frequency_x), 1.0) ** -exponent
-    return factors * rms / np.sqrt(np.mean(factors**2))
-
-
-def band_support(shape: tuple[int, int], *, band: dict[str, float], orientation: dict[str, float] | None) -> np.ndarray:
-    """Return the mask (H, W) bool of the frequencies in the band and sector, in the order of np.fft.fftfreq.
-
-    Both ends of the band and of the sector belong to it. ValueError if nothing does.
-    """
-    frequency_y, frequency_x = _frequencies(shape)
-    distance = np.hypot(frequency_y, frequency_x)
-    inside = (distance >= band["low"]) & (distance <= band["high"])
-    if orientation is not None:
-        angle = np.degrees(np.arctan2(frequency_y, frequency_x))
-        # angles of waves repeat every 180 degrees
-        apart = np.abs((angle - orientation["center"] + 90) % 180 - 90)
-        inside &= apart <= orientation["half_width"]
-        # A Nyquist wave belongs to two angles; it stays only if both are inside, so that patterns are real.
-        inside &= np.roll(inside[::-1, ::-1], 1, axis=(0, 1))
-    if not inside.any():
-        raise ValueError(
-            f"band_features: no frequency of a {shape[0]} x {shape[1]} image lies in band {band}, "
-            f"orientation {orientation}; k goes from 0 to {distance.max():.1f} cycles/image"
-        )
-    return inside
-
-
-def class_patterns(
+def _drawn(
+    patterns: np.ndarray,
+    labels: np.ndarray,
     amplitude: np.ndarray,
-    support: np.ndarray,
-    *,
-    classes: int,
-    contrast: float,
-    generator: np.random.Generator,
-) -> np.ndarray:
-    """Return the patterns (K, H, W), fractions of the pixel range, with Fourier support inside `support`.
-
-    amplitude : (H, W) from `background_amplitude`. Rms of a pattern: contrast * (rms of background there).
-    """
-    noise = generator.standard_normal((classes, *amplitude.shape))
-    patterns = np.fft.ifft2(np.fft.fft2(noise) * (amplitude * support)).real
-    band_rms = np.sqrt(np.mean((amplitude * support) ** 2))
-    return patterns * contrast * band_rms / np.sqrt(np.mean(patterns**2, axis=(1, 2), keepdims=True))
-
-
-def backgrounds(
-    amplitude: np.ndarray,
-    *,
-    images: int,
     channels: int,
     channel_correlation: float,
     generator: np.random.Generator,
-) -> np.ndarray:
-    """Return backgrounds (N, C, H, W) around zero, fractions of the pixel range.
-
-    amplitude : (H, W) from `background_amplitude`.
-    """
-    noise = generator.standard_normal((images, channels + 1, *amplitude.shape))
-    # (N, 1 + C, H, W) -> (N, C, H, W): one part common to the channels, one of each
-    noise = np.sqrt(channel_correlation) * noise[:, :1] + np.sqrt(1 - channel_correlation) * noise[:, 1:]
-    half = amplitude[:, : amplitude.shape[1] // 2 + 1]
-    return np.fft.irfft2(np.fft.rfft2(noise) * half, s=amplitude.shape)
-
-
-def _frequencies(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return k_y (H, 1) and k_x (1, W) in cycles/image, in the order of np.fft.fftfreq."""
-    height, width = shape
-    return height * np.fft.fftfreq(height)[:, None], width * np.fft.fftfreq(width)[None, :]
+) -> tuple[np.ndarray, int]:
+    """Images of the classes `labels`, (N, C, H, W) uint8, and how many of their values were clipped."""
+    images, clipped = np.empty((len(labels), channels, *amplitude.shape), dtype=np.uint8), 0
+    for start in range(0, len(labels), CHUNK):
+        part = slice(start, start + CHUNK)
+        values = 0.5 + patterns[labels[part], None]  # (N, H, W) -> (N, 1, H, W), the same in each channel
+        values = values + backgrounds(
+            amplitude,
+            images=len(values),
+            channels=channels,
+            channel_correlation=channel_correlation,
+            generator=generator,
+        )
+        clipped += int(np.count_nonzero((values < 0) | (values > 1)))
+        images[part] = np.rint(255 * np.clip(values, 0, 1))
+    return images, clipped

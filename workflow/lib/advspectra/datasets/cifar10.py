@@ -1,7 +1,7 @@
 """CIFAR-10 (Krizhevsky 2009) from the official archive, downloaded or local.
 
-The official files are pickles. They are read by torchvision's own class, and only after its checksums have
-shown that the archive and each batch in it are the published ones.
+The official files are pickles. torchvision's own class reads them, and only after its checksums have shown that the
+archive and each batch in it are the published ones.
 """
 
 import tarfile
@@ -38,14 +38,14 @@ WAITS = (5, 20, 60)
 
 
 def load(*, archive: str | None, cache: str) -> ImageSet:
-    """Return CIFAR-10: 50,000 training and 10,000 test images, (N, 3, 32, 32) uint8, in the official order.
+    """CIFAR-10: 50,000 training and 10,000 test images, (N, 3, 32, 32) uint8, in the official order.
 
     archive : path of the official archive, or None to download it into `cache`, where a later call finds it.
     Nothing is unpacked before the archive has the published checksum.
     Raises ValueError if the archive is missing, altered or truncated, or cannot be downloaded in several
     tries.
     """
-    # here, not above: the import takes seconds that reading SPEC and the tests of other parts need not spend
+    # imported here because it takes seconds, which reading SPEC need not spend
     from torchvision.datasets import CIFAR10
     from torchvision.datasets.utils import calculate_md5, download_url
 
@@ -57,11 +57,11 @@ def load(*, archive: str | None, cache: str) -> ImageSet:
         path = Path(archive)
         if not path.is_file():
             raise ValueError(f"cifar10: expected the official archive {CIFAR10.filename} at {path}, found no file")
-    found = calculate_md5(path)
-    if found != CIFAR10.tgz_md5:
+    checksum = calculate_md5(path)
+    if checksum != CIFAR10.tgz_md5:
         raise ValueError(
             f"cifar10: {path} is not the official archive or is damaged: expected md5 {CIFAR10.tgz_md5}, "
-            f"found {found} ({path.stat().st_size} bytes)"
+            f"found {checksum} ({path.stat().st_size} bytes)"
         )
 
     with TemporaryDirectory(prefix="cifar10-") as folder:
@@ -77,12 +77,12 @@ def load(*, archive: str | None, cache: str) -> ImageSet:
         test_images=_channels_first(test.data),
         test_labels=np.array(test.targets, dtype=np.int64),
         class_names=tuple(train.classes),
-        source={"source": "cifar10", "url": CIFAR10.url, "archive_md5": found},
+        source={"source": "cifar10", "url": CIFAR10.url, "archive_md5": checksum},
     )
 
 
 def _channels_first(images: np.ndarray) -> np.ndarray:
-    """Return (N, C, H, W) from (N, H, W, C)."""
+    """(N, C, H, W) from (N, H, W, C)."""
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 

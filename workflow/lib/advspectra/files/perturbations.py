@@ -44,7 +44,7 @@ ORIGIN = ("attack", "checkpoint", "step", "epoch", "state_sha256", "source_attac
 
 
 def write_perturbations(path: str | Path, perturbations, *, attributes: Mapping) -> None:
-    """Write the attack.Perturbations to `path`."""
+    """Write the perturb.AttackResult to `path`."""
     tuning = {f"tuning_{name}": value for name, value in perturbations.tuning.items()}
     with create(path, kind=KIND, version=VERSION, attributes={**attributes, **tuning}) as file:
         for name, (units, long_name) in ABOUT.items():

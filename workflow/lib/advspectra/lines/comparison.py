@@ -1,4 +1,4 @@
-"""Lines to adversarial points beside lines to random ones: the quantities compared, and the values that form pairs."""
+"""Lines to adversarial points compared with lines to random ones: the quantities, and their values in pairs."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from advspectra.files.results import Line, Lines
 ADVERSARIAL, CONTROLS = "adversarial", ("random", "boundary")
 ENDS = {ADVERSARIAL: "x_a", "random": "x_r", "boundary": "x_b"}
 
-# as result_files.Line.quantity takes them -> in words
+# as files.results.Line.quantity takes them -> in words
 QUANTITIES = {
     "relu_changes": "fraction of ReLU changes",
     "breakpoints": "breakpoints",
@@ -39,23 +39,23 @@ DEFINITIONS = {
 
 
 def line(lines: Lines, end: str) -> Line:
-    """Return the lines to an end of ENDS."""
+    """The lines to an end of ENDS."""
     return getattr(lines, end)
 
 
 def values(lines: Sequence[Lines], quantity: str, end: str) -> np.ndarray:
-    """Return a quantity of the lines to `end`, of all seeds, (n,); lines where it is undefined are left out."""
-    found = np.concatenate([line(one, end).quantity(quantity) for one in lines])
-    return found[np.isfinite(found)]
+    """A quantity of the lines to `end`, of all seeds, (n,); lines where it is undefined are left out."""
+    measured = np.concatenate([line(seed, end).quantity(quantity) for seed in lines])
+    return measured[np.isfinite(measured)]
 
 
 def pairs(lines: Sequence[Lines], quantity: str, control: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return a quantity of the adversarial and of the control's lines, (n,) and (n,), an image in the same row.
+    """A quantity of the adversarial and of the control's lines, (n,) and (n,), an image in the same row.
 
     Images where it is undefined on one of the two lines are left out.
     """
     first, second = (
-        np.concatenate([line(one, end).quantity(quantity) for one in lines]) for end in (ADVERSARIAL, control)
+        np.concatenate([line(seed, end).quantity(quantity) for seed in lines]) for end in (ADVERSARIAL, control)
     )
     defined = np.isfinite(first) & np.isfinite(second)
     return first[defined], second[defined]

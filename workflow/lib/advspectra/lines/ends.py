@@ -3,13 +3,13 @@
 adversarial  x_a = x + delta, delta from an attack.
 random       x_r = x + r, r a random direction (normal in each pixel and channel) of the 2-norm of delta: the control of
              Ortega Caro et al. (2020), Section 3.1. Near x no decision boundary need lie in that direction.
-boundary     x_b = x + s r, stretched to the first boundary, or to a limit where there is none before it: a control that
-             changes the prediction, as an adversarial image does. s is looked for among factors that grow by 2^(1/4)
-             from 1/8, then by bisection, to a relative precision of 1e-3.
-Neither control is clipped to [0, 1]: the ends of a line that is clipped are not in one direction from x.
+boundary     x_b = x + s r, stretched to the first boundary, or to a limit if there is none before it: a control that
+             changes the prediction, as an adversarial image does. s is sought among factors that grow by 2^(1/4) from
+             1/8, then by bisection, to a relative precision of 1e-3.
+Neither control is clipped to [0, 1]: clipping would change the direction from x.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ FIRST_STRETCH, GROWTH, BISECTIONS = 1 / 8, 2 ** (1 / 4), 8
 
 
 def random_directions(image: np.ndarray, *, shape: tuple[int, int, int], seed: int) -> Tensor:
-    """Return a direction for each image, (N, C, H, W) float32, 2-norm 1; it depends on `seed` and the index alone."""
+    """A direction for each image, (N, C, H, W) float32, 2-norm 1; it depends on `seed` and the index alone."""
     drawn = np.stack([np.random.default_rng([seed, index]).standard_normal(shape) for index in image])
     directions = torch.from_numpy(drawn)
     return (directions / directions.flatten(1).norm(dim=1)[:, None, None, None]).float()
@@ -32,9 +32,9 @@ def random_directions(image: np.ndarray, *, shape: tuple[int, int, int], seed: i
 
 @torch.no_grad()
 def stretched_to_boundary(network: torch.nn.Module, inputs: Tensor, direction: Tensor, *, limit: float) -> Tensor:
-    """Return the stretch (N,) at which the predicted class first changes along inputs + s * direction; `limit` if none.
+    """The stretch (N,) at which the predicted class first changes along inputs + s * direction; `limit` if none.
 
-    inputs, direction : (N, C, H, W). Between two factors that are tried a class may change and change back unnoticed.
+    inputs, direction : (N, C, H, W). Between two factors tried, a class may change and change back unnoticed.
     """
     before = network(inputs).argmax(dim=1)
 
@@ -42,19 +42,19 @@ def stretched_to_boundary(network: torch.nn.Module, inputs: Tensor, direction: T
         return network(inputs + stretch[:, None, None, None] * direction).argmax(dim=1) != before
 
     low, high = torch.zeros(len(inputs)).to(inputs), torch.full((len(inputs),), float(limit)).to(inputs)
-    found = torch.zeros_like(low, dtype=torch.bool)
+    crossed = torch.zeros_like(low, dtype=torch.bool)
     factor = FIRST_STRETCH
     while factor < limit:
         stretch = torch.full_like(low, factor)
-        new = ~found & changes(stretch)
-        high, low = torch.where(new, stretch, high), torch.where(found | new, low, stretch)
-        found |= new
+        new = ~crossed & changes(stretch)
+        high, low = torch.where(new, stretch, high), torch.where(crossed | new, low, stretch)
+        crossed |= new
         factor *= GROWTH
-    found |= changes(high)
+    crossed |= changes(high)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         inside = changes(middle)
-        high, low = torch.where(found & inside, middle, high), torch.where(found & ~inside, middle, low)
+        high, low = torch.where(crossed & inside, middle, high), torch.where(crossed & ~inside, middle, low)
     return high
 
 
@@ -73,12 +73,12 @@ def measure_lines(
     report: Callable[[str], None] = lambda line: None,
     part: Part = NOTHING_KEPT,
 ) -> dict[str, Mapping[str, np.ndarray]]:
-    """Return the arrays of line_file.ABOUT, each (N,), by the end of the line.
+    """The arrays of files.lines.ABOUT, each (N,), by the end of the line.
 
     network : in inference mode. inputs, perturbation : (N, C, H, W) float32; labels : (N,); image : (N,) index in the
         test set, which fixes the random direction together with `seed`.
     exact_images : how many of the images, evenly spaced, are followed exactly, the others with `samples` points.
-    stretch_limit : largest s. part : where the lines of finished images are kept, and from where a killed job goes on.
+    stretch_limit : largest s. part : where the lines of finished images are saved; a killed job resumes from there.
     """
     length = perturbation.flatten(1).norm(dim=1)[:, None, None, None]
     random = random_directions(image, shape=tuple(inputs.shape[1:]), seed=seed).to(inputs) * length
@@ -90,44 +90,50 @@ def measure_lines(
     }
     follower = PiecewiseLinear(network, image_shape=tuple(inputs.shape[1:]))
     exactly = set(np.arange(min(exact_images, len(inputs))) * len(inputs) // max(exact_images, 1))
-    kept = part.load()
-    rows = kept[1]["rows"] if kept else {end: [] for end in displacements}
+    saved = part.load()
+    rows = saved[1]["rows"] if saved else {end: [] for end in displacements}
     done = len(rows["adversarial"])
-    left = zip(inputs[done:], labels[done:].tolist(), strict=True)
-    countdown = Countdown(len(inputs), label=label, unit="image", done=done, report=report)
-    for number, (x, y) in enumerate(left, start=done):
-        other = None
-        for end, displacement in displacements.items():
-            ends = torch.stack([x, x + displacement[number]])
-            logits, active = follower.states(ends)
-            if other is None:  # the first end is x_a
-                others = logits[1].clone()
-                others[y] = -torch.inf
-                other = int(others.argmax())
-            course = follower.exact(*ends) if number in exactly else follower.sampled(*ends, samples=samples)
-            row = {
-                "length": displacement[number].norm().item(),
-                "changed": bool(logits[0].argmax() != logits[1].argmax()),
-                "relu_changes": (active[0] != active[1]).sum().item() / max(1, active.shape[1]),
-                "breakpoints": int(course.breakpoints),
-                "pool_switches": int(course.pool_switches),
-                "converged": bool(course.converged),
-            }
-            for name, index in (("true", y), ("other", other)):
-                measures = roughness(course.positions, course.logits[:, index])
-                row |= {
-                    f"{name}_{key}": one
-                    for key, one in zip(("change", "deviation", "curvature"), measures, strict=True)
-                }
-            if wrong := [name for name, value in row.items() if not np.isfinite(value)]:
-                raise ValueError(
-                    f"the line from test image {image[number]} (counted from 0) to its {end} end: {', '.join(wrong)} "
-                    "not finite; the perturbation or the network's answers are at fault: attack anew, or train "
-                    "with a smaller learning rate"
-                )
-            rows[end].append(row)
-        if part.due():
-            part.save({}, rows=rows)
-        countdown.add()
-    countdown.bar.close()
-    return {end: {name: np.array([row[name] for row in found]) for name in ABOUT} for end, found in rows.items()}
+    with Countdown(len(inputs), label=label, unit="image", done=done, report=report) as countdown:
+        for number in range(done, len(inputs)):
+            ends = {end: displacement[number] for end, displacement in displacements.items()}
+            exact = number in exactly
+            for end, row in _rows(follower, inputs[number], int(labels[number]), ends, None if exact else samples):
+                if wrong := [name for name, value in row.items() if not np.isfinite(value)]:
+                    raise ValueError(
+                        f"the line from test image {image[number]} (counted from 0) to its {end} end: "
+                        f"{', '.join(wrong)} not finite; the perturbation or the network's answers are at fault: "
+                        "attack again, or train with a smaller learning rate"
+                    )
+                rows[end].append(row)
+            if part.due():
+                part.save({}, rows=rows)
+            countdown.add()
+    return {end: {name: np.array([row[name] for row in measured]) for name in ABOUT} for end, measured in rows.items()}
+
+
+def _rows(
+    follower: PiecewiseLinear, x: Tensor, label: int, displacements: Mapping[str, Tensor], samples: int | None
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield the measures of the line from `x`, (C, H, W), to each end; samples : None to follow it exactly."""
+    other = None
+    for end, displacement in displacements.items():
+        ends = torch.stack([x, x + displacement])
+        logits, active = follower.states(ends)
+        if other is None:  # the first end is x_a
+            others = logits[1].clone()
+            others[label] = -torch.inf
+            other = int(others.argmax())
+        course = follower.exact(*ends) if samples is None else follower.sampled(*ends, samples=samples)
+        row = {
+            "length": displacement.norm().item(),
+            "changed": bool(logits[0].argmax() != logits[1].argmax()),
+            "relu_changes": (active[0] != active[1]).sum().item() / max(1, active.shape[1]),
+            "breakpoints": int(course.breakpoints),
+            "pool_switches": int(course.pool_switches),
+            "converged": bool(course.converged),
+        }
+        for name, index in (("true", label), ("other", other)):
+            measures = roughness(course.positions, course.logits[:, index])
+            names = (f"{name}_change", f"{name}_deviation", f"{name}_curvature")
+            row |= zip(names, measures, strict=True)
+        yield end, row

@@ -1,12 +1,12 @@
 """A ReLU network on a line between two inputs: where it bends, how its logits run, and which ReLUs change state.
 
 On x + t (x' - x), t in [0, 1], a network of affine layers, ReLU, sums and max-pooling is piecewise linear in t. Its
-pieces are found exactly, layer by layer: what is linear between two points stays so through an affine layer, and bends
-in a ReLU where it crosses zero, in max-pooling where another input becomes the largest (ExactLine: Sotoudeh & Thakur
-2019, arXiv 1908.06214). Every breakpoint is found, whatever its distance to the next.
+pieces are found exactly, layer by layer: a function that is linear between two points stays linear through an affine
+layer, and bends in a ReLU where it crosses zero, in max-pooling where another input becomes the largest (ExactLine:
+Sotoudeh & Thakur 2019, arXiv 1908.06214). Every breakpoint is found, whatever its distance to the next.
 
 ReLU changes: fraction of the ReLUs, over all layers and positions, whose state (input > 0) differs between x and x'.
-Breakpoints: changes of state of single ReLUs along the line; switches of max-pooling are counted by themselves.
+Breakpoints: changes of state of single ReLUs along the line. Switches of max-pooling are counted separately.
 Roughness of a logit f along the line, two measures (Ortega Caro et al. 2020, Section 3.1: "deviation from the normal
 vector", without a formula):
 deviation   integral over t of |f(t) - f(0) - t (f(1) - f(0))|, the mean distance to the chord, in logits;
@@ -24,15 +24,14 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from advspectra.lines.bends import CHUNK, between, parts, switches, windows, zero_crossings
 from advspectra.networks.simplified import simplified
 
 # Relative. Rounding of float64 is near 1e-13, a nonlinearity far above this.
 AFFINE_TOLERANCE = 1e-9
-# Breakpoints closer than this in t are one where slopes are formed: rounding divided by less is no slope.
+# Breakpoints closer than this in t count as one where slopes are formed: rounding divided by less is no slope.
 RESOLUTION = 1e-10
-# Points that go through the network together, up to twice as many: they stay in the cache of a CPU.
-CHUNK = 64
-# A sampled count has converged if every second sample finds one that is lower by this fraction at the most.
+# A sampled count has converged if the count of every second sample is lower by at most this fraction.
 CONVERGED = 0.01
 
 Values = dict[fx.Node, Tensor]
@@ -45,7 +44,7 @@ class Course:
     positions : (M,) float64, t of the ends and of each breakpoint between them, ascending (sampled: even steps).
     logits : (M, K) float64 at the positions, linear between them.
     breakpoints : changes of state of single ReLUs; pool_switches : of max-pooling, -1 if they were not counted.
-    converged : whether the count is reliable: that of an exact course is, a sampled one if it passes CONVERGED.
+    converged : whether the count is reliable: always for an exact course, by CONVERGED for a sampled one.
     """
 
     positions: np.ndarray
@@ -55,25 +54,11 @@ class Course:
     converged: bool
 
 
-@dataclass(frozen=True)
-class _Bends:
-    """Where a layer bends: (P,) tensors, the interval between two points and the fraction of it, ascending.
-
-    count : of the bends, those at a point that is there already included.
-    unit : (P,) which of the layer's inputs, flattened, is zero there; None for max-pooling.
-    """
-
-    count: int
-    interval: Tensor
-    fraction: Tensor
-    unit: Tensor | None = None
-
-
 class PiecewiseLinear:
     """A network in inference mode and float64, to be followed along lines.
 
-    network : of affine layers, ReLU, sums and max-pooling. It is copied, batch normalisation folded into convolutions.
-    ValueError, with its name, for an operation that is none of these.
+    network : of affine layers, ReLU, sums and max-pooling. It is copied, with batch normalisation folded into
+    convolutions. ValueError, naming it, for any other operation.
     """
 
     def __init__(self, network: nn.Module, *, image_shape: tuple[int, int, int]):
@@ -81,14 +66,14 @@ class PiecewiseLinear:
         module = fx.GraphModule(network, _Tracer().trace(network))
         self._interpreter = fx.Interpreter(module)
         self._nodes = list(module.graph.nodes)
-        self._last_use = {used: place for place, node in enumerate(self._nodes) for used in node.all_input_nodes}
+        self._last_use = {used: index for index, node in enumerate(self._nodes) for used in node.all_input_nodes}
         self._layers = {node: module.get_submodule(node.target) for node in self._nodes if node.op == "call_module"}
         self._constants = {node: self._call(node, {}) for node in self._nodes if node.op == "get_attr"}
         self._require_known_operations(image_shape)
 
     @torch.no_grad()
     def states(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits, (N, C, H, W) -> (N, K) float64, and which ReLUs are active, (N, R) bool."""
+        """The logits, (N, C, H, W) -> (N, K) float64, and which ReLUs are active, (N, R) bool."""
         values = self._first(inputs)
         active = [torch.empty(len(inputs), 0, dtype=torch.bool, device=inputs.device)]
         for place, node in enumerate(self._nodes):
@@ -99,7 +84,7 @@ class PiecewiseLinear:
 
     @torch.no_grad()
     def exact(self, start: Tensor, end: Tensor) -> Course:
-        """Return the course from `start` to `end`, each (C, H, W), with every breakpoint."""
+        """The course from `start` to `end`, each (C, H, W), with every breakpoint."""
         counts = Counter()
         ends = torch.stack([start, end])
         positions, logits = self._follow(0, self._first(ends), ends.new_tensor([0, 1], dtype=torch.float64), counts)
@@ -108,10 +93,10 @@ class PiecewiseLinear:
 
     @torch.no_grad()
     def sampled(self, start: Tensor, end: Tensor, *, samples: int) -> Course:
-        """Return the course through `samples` (odd, 3 or more) points in even steps.
+        """The course through `samples` (odd, 3 or more) points in even steps.
 
-        Counted are the ReLUs whose states differ between neighbouring points, which are no more than the breakpoints;
-        the curvature of such a course is no more than the exact one either.
+        It counts the ReLUs whose states differ between neighbouring points. This count and the curvature of such a
+        course are lower bounds.
         """
         if samples < 3 or samples % 2 == 0:
             raise ValueError(f"expected an odd number of samples, 3 or more, got {samples}")
@@ -121,8 +106,8 @@ class PiecewiseLinear:
         logits = []
         for first in range(0, samples - 1, 2 * CHUNK):  # neighbouring parts share a point
             part = positions[first : first + 2 * CHUNK + 1, None, None, None]
-            found, active = self.states(torch.lerp(start, end, part))
-            logits.append(found[min(first, 1) :])
+            values, active = self.states(torch.lerp(start, end, part))
+            logits.append(values[min(first, 1) :])
             fine += (active[1:] != active[:-1]).sum().item()
             coarse += (active[2::2] != active[:-2:2]).sum().item()
         converged = fine - coarse <= CONVERGED * fine
@@ -144,7 +129,7 @@ class PiecewiseLinear:
         return getattr(self._interpreter, node.op)(node.target, args, kwargs)
 
     def _compute(self, place: int, values: Values) -> None:
-        """Add the value of the node at `place`, and take out those that no later node needs."""
+        """Add the value of the node at `place`, and remove those that no later node needs."""
         node = self._nodes[place]
         if node.op not in ("placeholder", "get_attr"):
             values[node] = self._call(node, values)
@@ -153,7 +138,7 @@ class PiecewiseLinear:
                 values.pop(used, None)
 
     def _follow(self, place: int, values: Values, positions: Tensor, counts: Counter) -> tuple[Tensor, Tensor]:
-        """Return positions (M',) and logits (M', K) of a part of the line, and count the breakpoints in `counts`.
+        """Positions (M',) and logits (M', K) of a part of the line; the breakpoints are counted in `counts`.
 
         values : of the nodes before `place`, (M, ...) each, at the M `positions` and linear between them.
         """
@@ -161,25 +146,25 @@ class PiecewiseLinear:
             node = self._nodes[here]
             bends = None
             if self._is_relu(node):
-                bends = _zero_crossings(values[node.args[0]])
+                bends = zero_crossings(values[node.args[0]])
                 counts["relu"] += bends.count
             elif self._is_max_pool(node):
-                bends = _switches(_windows(values[node.args[0]], self._layers[node]))
+                bends = switches(windows(values[node.args[0]], self._layers[node]))
                 counts["max_pool"] += bends.count
             if bends is None or not len(bends.interval):
                 self._compute(here, values)
                 continue
             courses = []
-            for left, weight, zeros in _parts(bends, points=len(positions)):
-                there = {used: _between(value, left, weight) for used, value in values.items()}
+            for left, weight, zeros in parts(bends, points=len(positions)):
+                there = {used: between(value, left, weight) for used, value in values.items()}
                 if zeros is not None:
                     row, unit = zeros
                     at = torch.unravel_index(unit, there[node.args[0]].shape[1:])
                     there[node.args[0]][row, *at] = 0  # rounding would make it cross again further on
                 self._compute(here, there)
-                courses.append(self._follow(here + 1, there, _between(positions, left, weight), counts))
+                courses.append(self._follow(here + 1, there, between(positions, left, weight), counts))
             first, *others = courses  # each begins with the point that ends the one before
-            return tuple(torch.cat([first[k], *(one[k][1:] for one in others)]) for k in range(2))
+            return tuple(torch.cat([first[k], *(course[k][1:] for course in others)]) for k in range(2))
         return positions, values[self._nodes[-1]]
 
     @torch.no_grad()
@@ -196,11 +181,11 @@ class PiecewiseLinear:
         for place, node in enumerate(self._nodes):
             if node.op.startswith("call") and not self._is_relu(node) and not self._is_max_pool(node):
                 inputs = {used: three_on_a_line(values[used]) for used in node.all_input_nodes if used in values}
-                found = self._call(node, inputs)
-                affine = isinstance(found, Tensor) and found.shape[:1] == (3,)
+                outputs = self._call(node, inputs)
+                affine = isinstance(outputs, Tensor) and outputs.shape[:1] == (3,)
                 if affine:
-                    error = (found[2] - (2 * found[1] - found[0])).abs().max()
-                    affine = bool(error <= AFFINE_TOLERANCE * found.abs().max())
+                    error = (outputs[2] - (2 * outputs[1] - outputs[0])).abs().max()
+                    affine = bool(error <= AFFINE_TOLERANCE * outputs.abs().max())
                 if not affine:
                     name = self._layers.get(node, node.target)
                     raise ValueError(f"{node.name}: expected an affine operation, ReLU or MaxPool2d, found {name}")
@@ -208,14 +193,14 @@ class PiecewiseLinear:
 
 
 class _Tracer(fx.Tracer):
-    """Takes every module without children as one operation: what it does inside may depend on the number of images."""
+    """Traces every module without children as one operation: its inside may depend on the number of images."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         return next(module.children(), None) is None
 
 
 def roughness(positions: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
-    """Return |change|, deviation and curvature of a function that is linear between the positions; see the module.
+    """|change|, deviation and curvature of a function that is linear between the positions; see the module.
 
     positions : (M,) ascending from 0 to 1; values : (M,).
     """
@@ -230,88 +215,3 @@ def roughness(positions: np.ndarray, values: np.ndarray) -> tuple[float, float, 
     kept[-1] = True
     slopes = np.diff(values[kept]) / np.diff(positions[kept])
     return abs(float(change)), float((mean * width).sum()), float(np.abs(np.diff(slopes)).sum())
-
-
-def _zero_crossings(inputs: Tensor) -> _Bends:
-    """Return where ReLUs change state; inputs : (M, ...) at M points, linear between them."""
-    inputs = inputs.flatten(1)
-    active = inputs > 0
-    interval, unit = (active[1:] != active[:-1]).nonzero(as_tuple=True)
-    before, after = inputs[interval, unit], inputs[interval + 1, unit]
-    fraction = before / (before - after)
-    inside = (fraction > 0) & (fraction < 1)
-    return _ordered(len(interval), interval[inside], fraction[inside], unit[inside])
-
-
-def _windows(inputs: Tensor, pool: nn.MaxPool2d) -> Tensor:
-    """Return what each maximum is taken of: (M, C, H, W) -> (M, C * windows, k * k)."""
-    if pool.ceil_mode:
-        raise ValueError("expected max-pooling without ceil_mode")
-    pad = nn.modules.utils._pair(pool.padding)
-    # what is padded must never be the largest, and be linear along the line
-    padded = functional.pad(inputs, (pad[1], pad[1], pad[0], pad[0]), value=inputs.min().item() - 1)
-    windows = functional.unfold(padded, pool.kernel_size, dilation=pool.dilation, stride=pool.stride)
-    return windows.unflatten(1, (inputs.shape[1], -1)).movedim(2, 3).flatten(1, 2)
-
-
-def _switches(windows: Tensor) -> _Bends:
-    """Return where the largest of a window becomes another; windows : (M, Q, k) at M points, linear between them.
-
-    Inputs equal at a point, such as ReLUs at zero, are told apart by their slopes: a switch is where a larger slope
-    takes over inside an interval.
-    """
-    low, slope = windows[:-1], windows.diff(dim=0)
-    largest = [
-        torch.where(side == side.amax(dim=2, keepdim=True), sign * slope, -torch.inf).argmax(dim=2)
-        for side, sign in ((low, 1), (windows[1:], -1))
-    ]
-    interval, window = (largest[0] != largest[1]).nonzero(as_tuple=True)
-    low, slope = low[interval, window], slope[interval, window]  # (S, k)
-    current, last = (side[interval, window] for side in largest)
-    intervals, fractions = [interval[:0]], [low.new_empty(0)]
-    while len(current):
-        ahead = slope - slope.gather(1, current[:, None])
-        distance = (low.gather(1, current[:, None]) - low) / ahead
-        fraction, following = torch.where(ahead > 0, distance, torch.inf).min(dim=1)
-        going = (current != last) & (fraction < 1)
-        intervals.append(interval[going])
-        fractions.append(fraction[going])
-        interval, low, slope, last, current = (one[going] for one in (interval, low, slope, last, following))
-    interval, fraction = torch.cat(intervals), torch.cat(fractions)
-    inside = fraction > 0
-    return _ordered(len(interval), interval[inside], fraction[inside])
-
-
-def _ordered(count: int, interval: Tensor, fraction: Tensor, unit: Tensor | None = None) -> _Bends:
-    order = fraction.argsort(stable=True)
-    order = order[interval[order].argsort(stable=True)]
-    return _Bends(count, interval[order], fraction[order], None if unit is None else unit[order])
-
-
-def _parts(bends: _Bends, *, points: int):
-    """Yield the points of the line, old and new in their order, in parts that share their ends.
-
-    A part is (left, weight, zeros): each point lies behind the old point `left` by the fraction `weight` of an
-    interval; zeros : row and unit of each input that is zero there, None for max-pooling.
-    """
-    old = torch.arange(points, device=bends.interval.device)
-    left = torch.cat([old, bends.interval])
-    weight = torch.cat([torch.zeros_like(old, dtype=torch.float64), bends.fraction])
-    order = left.argsort(stable=True)  # an old point comes before the new ones behind it
-    left, weight = left[order], weight[order]
-    number = max(1, len(left) // CHUNK)
-    edges = [place * (len(left) - 1) // number for place in range(number + 1)]
-    new = torch.empty_like(order)
-    new[order] = torch.arange(len(order), device=order.device)
-    row = new[points:]  # of each bend
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
-        zeros = None
-        if bends.unit is not None:
-            within = (first <= row) & (row <= last)
-            zeros = row[within] - first, bends.unit[within]
-        yield left[first : last + 1], weight[first : last + 1], zeros
-
-
-def _between(values: Tensor, left: Tensor, weight: Tensor) -> Tensor:
-    right = (left + 1).clamp(max=len(values) - 1)
-    return torch.lerp(values[left], values[right], weight.view(-1, *(1,) * (values.dim() - 1)))

@@ -1,4 +1,4 @@
-"""How far a long job is, and how long it takes yet: a bar on a terminal, and in the log of the job a line a minute."""
+"""How far a long job is and how long it will still take: a bar on a terminal, and a line a minute in the job's log."""
 
 import time
 from collections.abc import Callable
@@ -9,10 +9,10 @@ EVERY = 60.0  # seconds between two lines of the log, and until the first
 
 
 class Countdown:
-    """Counts what a job has done of `total` units; use it in a `with` statement, which closes the bar.
+    """Counts what a job has done of `total` units. Use it in a `with` statement, which closes the bar.
 
-    label : what the bar is of. unit : a noun, in the singular. done : what an earlier try of the job has done already.
-    report : takes the lines of the log. The time left is what the rest takes at the speed so far.
+    label : the bar's name. unit : a noun, in the singular. done : units that an earlier try of the job has done.
+    report : takes the lines of the log. The time left is estimated from the speed so far.
     """
 
     def __init__(self, total: int, *, label: str, unit: str, report: Callable[[str], None], done: float = 0):
@@ -30,7 +30,7 @@ class Countdown:
         self.bar.close()
 
     def add(self, count: float = 1) -> None:
-        """Count so many units more."""
+        """Count so many more units."""
         self.reach(self.done + count)
 
     def reach(self, done: float) -> None:
@@ -49,7 +49,7 @@ class Countdown:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words: "50 s", "12 min" or "3.5 h"."""
+    """A time in words: "50 s", "12 min" or "3.5 h"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

@@ -1,6 +1,6 @@
-"""A step that is made over and over on the same tensors, as one CUDA graph: one launch in place of hundreds.
+"""A step that is repeated on the same tensors, as one CUDA graph: one launch in place of hundreds.
 
-The kernels, and so the numbers, are those of the step itself; what the processor takes to launch them falls away.
+The kernels, and so the numbers, are those of the step itself; only the time that the CPU takes to launch them is saved.
 """
 
 from collections.abc import Callable
@@ -14,15 +14,15 @@ WARM_UP = 2
 
 
 def possible(device: torch.device) -> bool:
-    """Return whether a step on `device` can be captured."""
+    """Whether a step on `device` can be captured."""
     return device.type in GRAPHED
 
 
 def captured(step: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that replays `step`, on the current CUDA device.
+    """A function that replays `step`, on the current CUDA device.
 
-    step : works on tensors that stay where they are, in place, without looking at their values on the processor and
-    without random numbers. It is run a few times first: what it leaves in its tensors then does not count.
+    step : works in place on tensors that stay in memory, reads none of their values on the CPU and draws no random
+    numbers. It is run a few times first, so the caller must reset its tensors afterwards.
     """
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())

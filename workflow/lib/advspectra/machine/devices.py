@@ -16,11 +16,11 @@ _nondeterministic: set[str] = set()
 
 
 def prepare(device: str, *, threads: int) -> torch.device:
-    """Return the device named, set up so that the same work gives the same bytes on it.
+    """The device named, set up so that the same work gives the same bytes on it.
 
-    device : "cpu", "cuda", "mps", or "auto" for the first of cuda, mps, cpu that is there. Of several GPUs the process
-        has one to itself, as long as there are enough of them: see gpu_slots.
-    threads : CPU threads of this process; sums are ordered by it, so it belongs to the run's identity.
+    device : "cpu", "cuda", "mps", or "auto" for the first of cuda, mps, cpu that is available. Of several GPUs the
+        process gets one to itself, as long as there are enough of them: see gpu_slots.
+    threads : CPU threads of this process. The order of sums depends on it, so it belongs to the run's identity.
     Raises ValueError for a device that this machine lacks.
     """
     if device in ("cuda", "auto"):
@@ -48,10 +48,10 @@ def prepare(device: str, *, threads: int) -> torch.device:
 
 
 def _keep_freed_memory() -> None:
-    """Let the process keep the memory of freed tensors for the next ones, where its C library is glibc.
+    """Let the process reuse the memory of freed tensors, where its C library is glibc.
 
-    It would give large blocks back to the system at once, and each step spend up to a third of its time on getting them
-    again: without that, batches of 100 and more images are the fastest for every network.
+    glibc gives large blocks back to the system at once, and a step can spend a third of its time on getting them again.
+    Without that, batches of 100 and more images are the fastest for every network.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -62,21 +62,21 @@ def _keep_freed_memory() -> None:
 
 
 def with_float64(device: torch.device) -> torch.device:
-    """Return the device that computes in float64 for a job on `device`: itself, or the CPU in place of MPS."""
+    """The device that computes in float64 for a job on `device`: itself, or the CPU in place of MPS."""
     return torch.device("cpu") if device.type == "mps" else device
 
 
 def precision(device: torch.device, name: str) -> AbstractContextManager:
-    """Return a context in which matrix products and convolutions on `device` are computed in the precision `name`.
+    """A context in which matrix products and convolutions on `device` are computed in the precision `name`.
 
-    "float32"; "tf32": their factors rounded to 10 bits of mantissa, on NVIDIA GPUs; "bfloat16": to 7 bits, their
-    results too. Parameters and gradients stay float32. `prepare` comes first.
+    "float32"; "tf32": factors rounded to 10 bits of mantissa, on NVIDIA GPUs; "bfloat16": factors and results rounded
+    to 7 bits. Parameters and gradients stay float32. Call `prepare` first.
     ValueError for a precision that the device lacks.
     """
     if name == "float32":
         return nullcontext()
     if name == "bfloat16":
-        # without the cache, whose copies of the weights would outlive the optimizer's steps until the context ends
+        # without the cache: its copies of the weights would outlive the optimizer's steps until the context ends
         return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
     if name == "tf32" and device.type == "cuda":
         return _tf32()
@@ -93,7 +93,7 @@ def _tf32() -> Iterator[None]:
 
 
 def _round_products(precision: str) -> None:
-    """Round the factors of float32 products on NVIDIA GPUs as "ieee" (not at all) or "tf32" has it."""
+    """Round the factors of float32 products on NVIDIA GPUs: "tf32", or "ieee" for not at all."""
     # PyTorch's own default is tf32 for convolutions, ieee for matrix products
     torch.backends.cudnn.conv.fp32_precision = torch.backends.cuda.matmul.fp32_precision = precision
 
@@ -102,15 +102,15 @@ def _note_nondeterministic() -> None:
     show = warnings.showwarning
 
     def note(message, *arguments, **options):
-        if found := re.match(r"(\S+) does not have a deterministic implementation", str(message)):
-            _nondeterministic.add(found[1])
+        if named := re.match(r"(\S+) does not have a deterministic implementation", str(message)):
+            _nondeterministic.add(named[1])
         show(message, *arguments, **options)
 
     warnings.showwarning = note
 
 
 def place(device: torch.device) -> dict[str, str | int]:
-    """Return where a result was computed, and whether it would come out the same again, for its attributes.
+    """Where a result was computed, and whether computing it again gives the same bytes, for its attributes.
 
     device : with the kind of its arithmetic, such as "cpu: AVX2" or "cuda: NVIDIA H100". threads : of the CPU, which
     order its sums. determinism : "same bytes", on that device with those threads and the same versions, or why not.

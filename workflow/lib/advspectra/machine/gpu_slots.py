@@ -1,10 +1,10 @@
 """One GPU for each process of a machine, as long as there are enough; then the same number of processes on each.
 
-Snakemake counts GPUs and hands out none. A process locks a file for the device that it takes; the system unlocks it
-when the process ends, however it ends. A cluster's scheduler shows each job its own devices: they are chosen from.
+Snakemake counts GPUs but assigns none. A process locks a file for the device that it takes; the system unlocks it when
+the process ends, for whatever reason. On a cluster the choice is among the devices that the scheduler shows the job.
 
-The locked files lie in a folder of this user alone. In a folder that all users may write to, another one could have
-made it before, with links in it that lead to files of this user.
+The locked files lie in a folder that only this user can write to. In a folder open to all users, another user could
+have put links there that lead to files of this user.
 """
 
 import fcntl
@@ -24,11 +24,11 @@ _claimed: list[int] = []
 
 
 def claim() -> None:
-    """Let this process see the least used GPU alone, of those that it may use; nothing happens where there is none.
+    """Let this process see only the least used of the GPUs that it may use; does nothing where there is none.
 
     Least used: by processes of this user that claimed theirs. Call it before CUDA is initialised. Where the folder for
-    temporary files cannot be written or knows no locks, the process sees what it saw before. ValueError if what stands
-    there under the name of our folder is no folder of this user alone.
+    temporary files cannot be written or has no locks, the process sees what it saw before. ValueError if the path of
+    our folder is taken by anything but a folder that only this user can use.
     """
     if devices := visible():
         with suppress(OSError):
@@ -36,7 +36,7 @@ def claim() -> None:
 
 
 def visible() -> list[str]:
-    """Return the names, for CUDA_VISIBLE_DEVICES, of the GPUs that this process may use."""
+    """The names, for CUDA_VISIBLE_DEVICES, of the GPUs that this process may use."""
     if (named := os.environ.get(VISIBLE)) is not None:
         return [name.strip() for name in named.split(",") if name.strip()]
     return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
@@ -47,7 +47,7 @@ def _free(devices: list[str]) -> str:
         for share in count():
             for device in devices:
                 name = f"{quote(device, safe='')}.{share}"  # a part of a GPU (MIG) has slashes
-                # neither a link is followed nor anything emptied
+                # follows no link, empties no file
                 file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,9 +60,9 @@ def _free(devices: list[str]) -> str:
 
 @contextmanager
 def _own_folder() -> Iterator[int]:
-    """Yield a descriptor of the folder of the locks, made if need be and known to be this user's alone.
+    """Yield a descriptor of the folder of the locks, which is created if need be and checked to be this user's alone.
 
-    It lies in XDG_RUNTIME_DIR, where that is this user's alone, else among the temporary files.
+    It lies in XDG_RUNTIME_DIR if that is this user's alone, otherwise among the temporary files.
     """
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
     if runtime.is_absolute() and os.path.lexists(runtime) and _is_own(os.lstat(runtime)):
@@ -71,25 +71,25 @@ def _own_folder() -> Iterator[int]:
         path = Path(gettempdir()) / f"advspectra-gpus-{os.geteuid()}"
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    if not _is_own(found := os.lstat(path)):
+    if not _is_own(status := os.lstat(path)):
         raise ValueError(
-            f"{path}: expected a folder of user {os.geteuid()} with mode 700, found {_described(found)}; "
+            f"{path}: expected a folder of user {os.geteuid()} with mode 700, found {_described(status)}; "
             "remove it, or set TMPDIR to a folder of yours"
         )
-    # as it is now: what is opened is checked, too
+    # checked again once it is open: it may have been replaced
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        if not _is_own(found := os.fstat(folder)):
-            raise ValueError(f"{path}: another folder took its place just now, {_described(found)}")
+        if not _is_own(status := os.fstat(folder)):
+            raise ValueError(f"{path}: another folder took its place just now, {_described(status)}")
         yield folder
     finally:
         os.close(folder)
 
 
-def _is_own(found: os.stat_result) -> bool:
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+def _is_own(status: os.stat_result) -> bool:
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
 
 
-def _described(found: os.stat_result) -> str:
-    kind = "folder" if stat.S_ISDIR(found.st_mode) else "link" if stat.S_ISLNK(found.st_mode) else "file"
-    return f"a {kind} of user {found.st_uid} with mode {stat.S_IMODE(found.st_mode):o}"
+def _described(status: os.stat_result) -> str:
+    kind = "folder" if stat.S_ISDIR(status.st_mode) else "link" if stat.S_ISLNK(status.st_mode) else "file"
+    return f"a {kind} of user {status.st_uid} with mode {stat.S_IMODE(status.st_mode):o}"

@@ -1,7 +1,7 @@
-"""How much memory the content of one file may take: a bound on files that are small and say that they are huge.
+"""How much memory the content of one file may take: a bound against small files that claim to be huge.
 
-It is the job's own memory that counts: the least that the machine and the limits on this process leave. Limits are
-those of control groups (containers, systemd, SLURM), of `ulimit`, and what SLURM was asked for.
+The bound is what the machine and the limits on this process leave, whichever is least. Limits are those of control
+groups (containers, systemd, SLURM), of `ulimit`, and what SLURM was asked for.
 """
 
 import errno
@@ -12,36 +12,36 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-# what the limit is called, the number in /proc/self/status that counts for it
+# name of the limit -> its number, and the entry of /proc/self/status that it limits
 ULIMITS = {"ulimit -v": (resource.RLIMIT_AS, "VmSize"), "ulimit -d": (resource.RLIMIT_DATA, "VmData")}
-# where the groups of each version lie, the files that say how much there may be and is, and what counts as free
+# folder of the groups of each version, the files of their limit and use, and the entries of cache and shared memory
 GROUPS = (
     ("sys/fs/cgroup", "memory.max", "memory.current", "file", "shmem"),
     ("sys/fs/cgroup/unified", "memory.max", "memory.current", "file", "shmem"),
     ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache", "total_shmem"),
 )
-# Bytes left: with less, a library that fails may lack memory without saying so, as HDF5 does when it decompresses.
+# Bytes left: with less, a library may fail for want of memory without saying so, as HDF5 does when it decompresses.
 SCARCE = 2**26
 NO_MEMORY = re.compile("memory allocation failed|(?:can't|cannot|unable to) allocate", re.IGNORECASE)
 
 
 class TooLarge(ValueError):
-    """A file, perhaps a whole one, whose content takes more memory than there is for it here."""
+    """A file, undamaged perhaps, whose content takes more memory than is left here."""
 
 
 def budget() -> int:
-    """Return half of the memory that is left to this process (bytes): what is made of a file takes as much again."""
+    """Half of the memory that is left to this process (bytes): what is computed from a file takes as much again."""
     return left()[0] // 2
 
 
 def why() -> str:
-    """Return, in words, how much memory is left, and which limit says so."""
+    """In words: how much memory is left, and which limit says so."""
     size, limit = left()
     return f"as {limit} leaves {size} bytes"
 
 
 def left(*, root: Path = Path("/"), environment: Mapping[str, str] = os.environ) -> tuple[int, str]:
-    """Return the bytes that this process may still take, and which limit says so.
+    """The bytes that this process may still take, and which limit says so.
 
     root, environment : the file system with /proc and /sys, and the variables of the job.
     """
@@ -65,17 +65,17 @@ def _limits(root: Path, environment: Mapping[str, str]) -> Iterator[tuple[int, s
 
 
 def _of_groups(root: Path) -> Iterator[tuple[int, str]]:
-    """Yield what is left in each control group that this process is in: its own and those that this lies in."""
+    """Yield what is left in each control group that contains this process, from the innermost outwards."""
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, name = line.split(":", 2)
         if controllers not in ("", "memory") or ".." in Path(name).parts:
             continue
-        for place, most, now, *kept in GROUPS:
+        for groups, most, now, *kept in GROUPS:
             if (controllers == "") != (most == "memory.max"):
                 continue
-            # in a container the name may be that outside of it: then only the outermost folder is there
+            # in a container the name may be the one outside it: then only the outermost folder exists
             for group in (Path(name), *Path(name).parents):
-                folder = root / place / group.relative_to("/")
+                folder = root / groups / group.relative_to("/")
                 if limit := _number(_text(folder / most)):
                     cache, shared = (_numbers(folder / "memory.stat").get(key, 0) for key in kept)
                     yield limit - (_number(_text(folder / now)) or 0) + max(0, cache - shared), str(folder / most)
@@ -89,21 +89,21 @@ def _text(path: Path) -> str:
 
 
 def _number(text: str) -> int | None:
-    """Return the number that a text is; None for another text, as "max"."""
+    """The number that a text is; None for other text, such as "max"."""
     return int(text) if re.fullmatch(r"\s*[0-9]+\s*", text, re.ASCII) else None
 
 
 def _numbers(path: Path) -> dict[str, int]:
-    """Return the numbers of a file with a name and a number in each line."""
-    found = re.findall(r"^(\w+):?\s+([0-9]+)\b", _text(path), re.MULTILINE | re.ASCII)
-    return {name: int(number) for name, number in found}
+    """The numbers, by name, of a file with a name and a number in each line."""
+    lines = re.findall(r"^(\w+):?\s+([0-9]+)\b", _text(path), re.MULTILINE | re.ASCII)
+    return {name: int(number) for name, number in lines}
 
 
 @contextmanager
 def naming(path: str | Path, doing: str) -> Iterator[None]:
-    """Raise MemoryError, naming the file at `path` and the limit, where what is done with it lacks memory.
+    """Turn every error for want of memory into a MemoryError that names the file at `path` and the limit.
 
-    doing : "read" or "written". NumPy, the system, PyTorch and HDF5 each say it in their own way.
+    doing : "read" or "written". NumPy, the system, PyTorch and HDF5 each report it in their own way.
     """
     try:
         yield
@@ -124,5 +124,5 @@ def _lacks_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError) and number is None and left()[0] < SCARCE:
         return True
-    # h5py, when it closes a file that could not grow, fails once more
+    # h5py fails once more when it closes a file that could not grow
     return error.__context__ is not None and _lacks_memory(error.__context__)

@@ -29,7 +29,7 @@ def build(
     channels: int,
     kernel_size: int,
 ) -> ShallowNetwork:
-    """Return the network of `depth` convolutions; each takes `kernel_size` - 1 pixels off the image.
+    """The network of `depth` convolutions; each takes `kernel_size` - 1 pixels off the image.
 
     image_shape : (C, H, W); ValueError if it is too small for that.
     """

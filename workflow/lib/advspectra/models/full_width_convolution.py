@@ -16,7 +16,7 @@ SPEC = {
 def build(
     *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, channels: int
 ) -> ShallowNetwork:
-    """Return the network of `depth` circular convolutions, each of `channels` maps as large as the image.
+    """The network of `depth` circular convolutions, each of `channels` maps as large as the image.
 
     image_shape : (C, H, W), any size, odd or even.
     """

@@ -20,7 +20,7 @@ SPEC = {
 def build(
     *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, hidden_units: int
 ) -> ShallowNetwork:
-    """Return the network C*H*W -> hidden_units (`depth` times) -> classes.
+    """The network C*H*W -> hidden_units (`depth` times) -> classes.
 
     image_shape : (C, H, W), any size.
     """

@@ -27,7 +27,7 @@ def build(
     channels: int,
     kernel_size: int,
 ) -> ShallowNetwork:
-    """Return the network of `depth` locally connected layers; each takes off `kernel_size` - 1 pixels.
+    """The network of `depth` locally connected layers; each takes off `kernel_size` - 1 pixels.
 
     image_shape : (C, H, W); ValueError if it is too small for that.
     """

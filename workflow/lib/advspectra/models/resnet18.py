@@ -24,7 +24,7 @@ SPEC = {
 def build(
     *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, width: float
 ) -> nn.Sequential:
-    """Return ResNet18 (He et al. 2016): stem, four stages of two blocks, average over the image, readout.
+    """ResNet18 (He et al. 2016): stem, four stages of two blocks, average over the image, readout.
 
     Stages 2 to 4 halve the image. Weights are drawn as torchvision does.
     image_shape : (C, H, W), any size. activation is "relu" and depth 17, the only ones.

@@ -20,7 +20,7 @@ SPEC = {
 def build(
     *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, channels: int
 ) -> nn.Sequential:
-    """Return the network of 3 hidden layers: the stem and the two convolutions of torchvision's BasicBlock.
+    """The network of 3 hidden layers: the stem and the two convolutions of torchvision's BasicBlock.
 
     Convolutions are padded and followed by batch normalisation; the readout sees every unit of the block.
     image_shape : (C, H, W), any size. activation is "relu" and depth 3, the only ones.

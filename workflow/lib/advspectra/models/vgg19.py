@@ -24,7 +24,7 @@ SPEC = {
 def build(
     *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, width: float
 ) -> nn.Sequential:
-    """Return VGG19 ("E" of Simonyan & Zisserman 2015): 16 convolutions, average over the image, readout.
+    """VGG19 ("E" of Simonyan & Zisserman 2015): 16 convolutions, average over the image, readout.
 
     Weights are drawn as torchvision does. Images under 32 pixels pass through fewer max-pools: the last
     ones, which they are too small for, are left out.
@@ -58,7 +58,7 @@ def build(
 
 
 def _drop_last_pools(plan: list, *, image_size: tuple[int, int]) -> list:
-    """Return `plan` with as many "M" as halvings of the shorter side that leave at least one pixel."""
+    """`plan` with as many "M" as halvings of the shorter side that leave at least one pixel."""
     possible = min(image_size).bit_length() - 1
     kept = []
     for step in plan:

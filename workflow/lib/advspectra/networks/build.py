@@ -1,4 +1,4 @@
-"""Networks by the name of their architecture, with seeded initial weights and their scale alpha."""
+"""Build a network by the name of its architecture, with seeded initial weights scaled by alpha."""
 
 import importlib
 import math
@@ -26,11 +26,11 @@ def build_network(
     alpha_scaling: str,
     seed: int,
 ) -> nn.Module:
-    """Return a new network with initial weights drawn from `seed` alone (CPU, float32, training mode).
+    """A new network with initial weights drawn from `seed` alone (CPU, float32, training mode).
 
     architecture : name of a module of advspectra.models; options : the options in its SPEC, all of them.
     image_shape : (C, H, W); depth : hidden layers; alpha, alpha_scaling : see `scale_initial_weights`.
-    PyTorch's global generator is left as it was.
+    PyTorch's global generator is restored.
     ValueError for an unknown architecture, wrong options, or an activation or depth that it does not have.
     """
     known = sorted(module.name for module in pkgutil.iter_modules(models.__path__))

@@ -1,4 +1,4 @@
-"""The end-to-end map beta of a linear network: exactly, and as a shorter way through the network in training."""
+"""The end-to-end map beta of a linear network: computed exactly, and as a faster forward pass in training."""
 
 import copy
 
@@ -16,10 +16,10 @@ AFFINE_TOLERANCE = 1e-9
 def end_to_end_map(
     network: nn.Module, *, image_shape: tuple[int, int, int], classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (beta, intercept) with logits = sum over C, H, W of beta * image + intercept.
+    """(beta, intercept) with logits = sum over C, H, W of beta * image + intercept.
 
     beta : (classes, C, H, W) float64, logit per unit of pixel value; intercept : (classes,) float64.
-    Computed in float64 on a copy of `network` in evaluation mode; the network itself is left as it is.
+    Computed in float64 on a copy of `network` in evaluation mode; the network itself does not change.
     ValueError if the network is not affine, as random images in [-1, 1] show.
     """
     network = copy.deepcopy(network).cpu().double().eval()
@@ -35,8 +35,8 @@ def end_to_end_map(
     images = 2 * torch.rand(8, *image_shape, dtype=torch.float64, generator=generator) - 1
     with torch.no_grad():
         expected = network(images)
-    found = images.flatten(1) @ beta.flatten(1).T + intercept
-    error = (found - expected).abs().max().item()
+    logits = images.flatten(1) @ beta.flatten(1).T + intercept
+    error = (logits - expected).abs().max().item()
     scale = expected.abs().max().item()
     if not error <= AFFINE_TOLERANCE * scale:
         raise ValueError(
@@ -47,10 +47,10 @@ def end_to_end_map(
 
 
 def rescaled(beta: np.ndarray) -> np.ndarray:
-    """Return each class's map rescaled to [0, 1] by its own minimum and maximum over C, H, W.
+    """Each class's map rescaled to [0, 1] by its own minimum and maximum over C, H, W.
 
-    beta : (classes, C, H, W), any units -> the same shape, float64. The paper's norms of the predictors
-    (Table 1) come out with it; it adds a constant, which dominates them. ValueError for a constant map.
+    beta : (classes, C, H, W), any units -> the same shape, float64. It reproduces the paper's norms of the
+    predictors (Table 1); the constant that it adds dominates them. ValueError for a constant map.
     """
     beta = np.asarray(beta, dtype=np.float64)
     low = beta.min(axis=(1, 2, 3), keepdims=True)
@@ -65,7 +65,7 @@ class ThroughMap(nn.Module):
     """A linear network computed through its end-to-end map: the same logits and gradients with fewer operations.
 
     The map is the readout's rows passed back through the hidden layers, so that `classes` rows go through them in place
-    of a batch. In training mode it is formed anew for each batch, in inference mode once, when that mode is entered.
+    of a batch. In training mode it is computed for each batch, in inference mode once, when that mode is entered.
 
     network : linear ShallowNetwork; its parameters are shared, not copied.
     inputs : (N, C, H, W) -> logits (N, classes), differentiable in the network's parameters.
@@ -78,7 +78,7 @@ class ThroughMap(nn.Module):
             self.unit_shape = network.units(network.readout.weight.new_zeros(1, *image_shape)).shape[1:]
 
     def beta(self) -> Tensor:
-        """Return the end-to-end map, (classes, C*H*W), differentiable in the network's parameters."""
+        """The end-to-end map, (classes, C*H*W), differentiable in the network's parameters."""
         rows = self.network.readout_rows(self.unit_shape)
         for layer in reversed(self.network.hidden):
             rows = adjoint(layer, rows)
@@ -95,6 +95,6 @@ class ThroughMap(nn.Module):
 
 
 def through_map(network: nn.Module, *, image_shape: tuple[int, int, int]) -> nn.Module:
-    """Return what computes the function of `network`: a ThroughMap if that is linear, else `network` itself."""
+    """A ThroughMap of a linear network; any other network itself."""
     linear = isinstance(network, ShallowNetwork) and isinstance(network.activation, nn.Identity)
     return ThroughMap(network, image_shape=image_shape) if linear else network

@@ -11,10 +11,10 @@ from advspectra.networks.end_to_end import end_to_end_map
 
 
 def simplified(network: nn.Module, image_shape: tuple[int, int, int]) -> nn.Module:
-    """Return a network with the same logits up to rounding, in inference mode, its parameters frozen.
+    """A network with the same logits up to rounding, in inference mode, its parameters frozen.
 
     A linear ShallowNetwork becomes its end-to-end map, one matrix (classes, C*H*W), computed in float64; batch
-    normalisation goes into the convolution before it. Any other network is returned as it is.
+    normalisation is folded into the convolution before it. Any other network stays the same.
     image_shape : (C, H, W). Device and dtype are those of `network`, which is put in inference mode.
     """
     network.eval().requires_grad_(False)
