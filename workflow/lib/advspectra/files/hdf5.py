@@ -187,7 +187,7 @@ def open_foreign(path: str | Path) -> Iterator[h5py.File]:
 
 
 @contextmanager
-def open_checked(path: str | Path, *, kind: str, version: int, digest: bool = True) -> Iterator[h5py.File]:
+def open_checked(path: str | Path, *, kind: str, version: int | range, digest: bool = True) -> Iterator[h5py.File]:
     """Yield the HDF5 file at `path`, open for reading.
 
     Raises ValueError if it cannot be read as HDF5 (truncated, damaged, foreign), is of another kind or version, is
@@ -199,11 +199,12 @@ def open_checked(path: str | Path, *, kind: str, version: int, digest: bool = Tr
     with open_foreign(path) as file:
         with _naming(path, Exception), naming(path, "read"):
             about = attributes_of(file)
-            found = [str(about.get(name)) for name in ("format", "format_version")]
-            if found != [f"advspectra.{kind}", str(version)]:
-                name, number = (repr(text[:80])[1:-1] for text in found)  # without control characters
+            name, number = (str(about.get(key)) for key in ("format", "format_version"))
+            known = [str(one) for one in ([version] if isinstance(version, int) else version)]
+            if name != f"advspectra.{kind}" or number not in known:
                 raise ValueError(
-                    f"{path}: expected format advspectra.{kind} version {version}, found {name} version {number}"
+                    f"{path}: expected format advspectra.{kind} version {' or '.join(known)}, "
+                    f"found {_printable(name)} version {_printable(number)}"
                 )
             check_layout(file)
             if digest:
@@ -222,9 +223,13 @@ def _require_whole(path: str | Path, file: h5py.File, recorded: str | None) -> N
     if state in _whole:
         return
     if recorded != (found := content_sha256(file)):
-        recorded = repr(str(recorded)[:80])[1:-1]
-        raise ValueError(f"{path}: damaged or changed: expected the digest {recorded}, found {found}")
+        raise ValueError(f"{path}: damaged or changed: expected the digest {_printable(recorded)}, found {found}")
     _whole.add(state)
+
+
+def _printable(text: object, most: int = 80) -> str:
+    """The start of a text that a file holds, with control characters escaped."""
+    return repr(str(text)[:most])[1:-1]
 
 
 @contextmanager
@@ -243,8 +248,7 @@ def _naming(path: str | Path, *errors: type[Exception]) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise type(error)(error.errno, f"{path}: cannot be read: {os.strerror(error.errno)}") from error
         said = f"missing: {error.args[0]}" if isinstance(error, KeyError) and error.args else str(error)
-        said = repr(said[:300])[1:-1]  # without control characters
-        raise ValueError(f"{path}: damaged or incomplete file ({said})") from error
+        raise ValueError(f"{path}: damaged or incomplete file ({_printable(said, 300)})") from error
 
 
 def add(
