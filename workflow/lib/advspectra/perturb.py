@@ -44,7 +44,7 @@ class Attack:
 
 @dataclass(frozen=True)
 class Perturbations:
-    """What an attack did to N images; numpy arrays, see perturbation_file for names, shapes and units.
+    """What an attack did to N images; numpy arrays, see files.perturbations for shapes and units.
 
     tuning : what a tuned attack says of itself; empty for others.
     """

@@ -79,11 +79,10 @@ def write_images(path: str | Path, images: ImageSet) -> None:
 
 
 def read_images(path: str | Path) -> ImageSet:
-    """Return the image set stored at `path`; its images are a map of the file, not a copy.
+    """Return the image set stored at `path`; its images are a read-only map of the file, not a copy.
 
-    The operating system holds in memory what is used and what fits, once for all processes that read the file: a set
-    larger than the memory is read too. They cannot be written to.
-    Raises ValueError, naming the file, if it is truncated, foreign, or its parts do not fit together.
+    The operating system keeps the parts in use in memory, once for all processes, so that a set larger than the memory
+    can be read, too. Raises ValueError, naming the file, if it is damaged or foreign, or its parts do not fit together.
     """
     with FORMAT.open(path) as file:
         arrays = {}
@@ -99,7 +98,7 @@ def read_images(path: str | Path) -> ImageSet:
 
 
 def _mapped(dataset: h5py.Dataset) -> np.ndarray:
-    """Return an uncompressed dataset of bytes as a map of its file, as `write_images` makes it; any other as a copy."""
+    """A map of the file for an uncompressed dataset of bytes, which `write_images` makes; a copy of any other."""
     offset = dataset.id.get_offset()  # in the file; None unless the values lie there in one piece
     if offset is None or dataset.dtype != np.uint8:
         return dataset[...]
@@ -124,5 +123,5 @@ def _check_labels(name: str, labels: np.ndarray, *, images: int, class_names: tu
 
 
 def _plain(value: object) -> object:
-    """Return a NumPy scalar as the Python value it holds, anything else as it is."""
+    """A NumPy scalar as a Python value; anything else unchanged."""
     return value.item() if isinstance(value, np.generic) else value
