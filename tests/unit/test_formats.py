@@ -116,16 +116,17 @@ def test_one_more_array_in_the_table_is_written_read_and_checked(tmp_path, monke
     """As for a new version of perturbations.h5, whose module and a test are all that changes."""
     MAKE["perturbations"](tmp_path / "perturbations.h5")
     before = perturbations.FORMAT
-    arrays = {**before.arrays, "seconds": Array("N", "float64", "s", "time of the attack", since=2)}
-    after = replace(before, version=2, arrays=arrays)
+    next_version = before.version + 1
+    arrays = {**before.arrays, "seconds": Array("N", "float64", "s", "time of the attack", since=next_version)}
+    after = replace(before, version=next_version, arrays=arrays)
     monkeypatch.setattr(perturbations, "FORMAT", after)
     monkeypatch.setitem(formats.FORMATS, "perturbations", after)
     old, attributes = perturbations.read_perturbations(tmp_path / "perturbations.h5")
-    assert "seconds" not in old and attributes["format_version"] == 1
+    assert "seconds" not in old and attributes["format_version"] == before.version
     path = tmp_path / "new/perturbations.h5"
     after.write_file(path, {**old, "seconds": np.full(6, 0.5)}, attributes={})
     new, attributes = perturbations.read_perturbations(path)
-    assert new["seconds"].tolist() == [0.5] * 6 and attributes["format_version"] == 2
+    assert new["seconds"].tolist() == [0.5] * 6 and attributes["format_version"] == next_version
     for version in (tmp_path / "perturbations.h5", path):
         assert checks.check_result(version, kind="perturbations")[1]["N"] == 6
     with changed(path) as file:

@@ -2,7 +2,8 @@
 
 A new version of a format is an edit of its table: raise `version`, give a new array `since`, and one that files no
 longer have `until`. Files of older versions stay readable and are checked for the arrays of their version. An array
-whose dimensions, type or unit change gets a new name.
+whose dimensions, type or unit change gets a new name. `python -m advspectra.files.formats docs/results-format.md` then
+updates the page.
 """
 
 from collections.abc import Iterable, Mapping
