@@ -14,11 +14,11 @@ import torch
 from advspectra.files.checkpoints import Checkpoint, Training, read_origin, write_checkpoints
 from advspectra.files.lines import write_lines
 from advspectra.files.perturbations import origin, read_perturbations, write_perturbations
-from advspectra.files.spectra import write_spectra
 from advspectra.lines.ends import measure_lines
 from advspectra.machine.devices import place, precision
 from advspectra.networks.build import build_network
 from advspectra.perturb import balanced_subset, build_attack, perturb, transfer
+from advspectra.spectra import write_spectra
 from advspectra.split import Split
 from advspectra.training import Recipe, fit
 from advspectra_study.study import Attack, Lines, Run, Transfer, steps_and_epochs

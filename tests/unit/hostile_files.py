@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from synthetic_results import random_line, write_lines, write_perturbations, write_predictor, write_spectra
 
-from advspectra.files import results as result_files
-from advspectra.files.checkpoints import Checkpoint, Training, load_network, read_origin, write_checkpoints
-from advspectra.files.hdf5 import open_checked
+from advspectra.files.checkpoints import Checkpoint, Training, read_checkpoints, read_origin, write_checkpoints
 from advspectra.files.images import ImageSet, read_images, write_images
-from advspectra.files.perturbations import read_perturbations
+from advspectra.files.lines import read_lines
+from advspectra.files.perturbations import read_attacked_images, read_perturbations
+from advspectra.files.predictors import read_predictor
+from advspectra.files.spectra import read_spectra
 from advspectra.networks.build import build_network
+from advspectra.networks.stored import load_network
 
 FORM = {
     "architecture": "fully_connected",
@@ -66,16 +68,6 @@ def make_lines(path):
     write_lines(path, STATE, {end: random_line(RNG, 3, 1.0) for end in ("adversarial", "random", "boundary")})
 
 
-def in_a_table(kind, *arguments):
-    """The reader of tables and figures."""
-
-    def read(path):
-        with open_checked(path, kind=kind, version=1) as file:
-            return getattr(result_files, kind)(file, *arguments)
-
-    return read
-
-
 MAKE = {
     "images": make_images,
     "checkpoints": make_checkpoints,
@@ -96,12 +88,12 @@ READERS = {
     "images": ("images", read_images),
     "network": ("checkpoints", lambda path: load_network(path, name="best", expected={})),
     "place": ("checkpoints", lambda path: read_origin(path, name="best")),
-    "checkpoints": ("checkpoints", in_a_table("checkpoints")),
+    "checkpoints": ("checkpoints", read_checkpoints),
     "perturbations": ("perturbations", read_perturbations),
-    "perturbations-table": ("perturbations", in_a_table("perturbations")),
-    "spectra": ("spectra", in_a_table("spectra", "paper")),
-    "predictor": ("predictor", in_a_table("predictor")),
-    "lines": ("lines", in_a_table("lines")),
+    "perturbations-table": ("perturbations", read_attacked_images),
+    "spectra": ("spectra", lambda path: read_spectra(path, "paper")),
+    "predictor": ("predictor", read_predictor),
+    "lines": ("lines", read_lines),
 }
 RESULTS = [kind for kind in MAKE if kind != "images"]
 every_reader = pytest.mark.parametrize("reader", READERS)

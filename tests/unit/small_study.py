@@ -11,9 +11,8 @@ from advspectra.files import checkpoints as checkpoint_file
 from advspectra.files.hdf5 import DIGEST, content_sha256
 from advspectra.files.images import ImageSet, write_images
 from advspectra.files.perturbations import write_perturbations
-from advspectra.files.predictors import write_predictor
-from advspectra.files.spectra import write_spectra
 from advspectra.networks.build import build_network
+from advspectra.spectra import write_predictor, write_spectra
 from advspectra_study.job.origin import sha256
 from advspectra_study.job.sealed import DIGEST as JSON_DIGEST
 from advspectra_study.job.sealed import sealed

@@ -4,8 +4,9 @@ import h5py
 import numpy as np
 import pytest
 from damaged_files import changed
-from hostile_files import MAKE, RESULTS, every_reader, in_a_table, make_spectra, write
+from hostile_files import MAKE, RESULTS, every_reader, make_spectra, write
 
+from advspectra.files.spectra import read_spectra
 from advspectra.results import read_runs
 
 
@@ -82,7 +83,7 @@ def test_which_images_spectra_are_of_is_one_of_two_words(tmp_path):
     with changed(tmp_path / "spectra.h5") as file:
         file.attrs["images"] = HTML
     with pytest.raises(ValueError, match="spectra.h5: expected the attribute images to be"):
-        in_a_table("spectra", "paper")(tmp_path / "spectra.h5")
+        read_spectra(tmp_path / "spectra.h5", "paper")
 
 
 def test_a_foreign_format_is_named_without_its_control_characters(tmp_path):

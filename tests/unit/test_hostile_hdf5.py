@@ -9,10 +9,10 @@ import pytest
 from damaged_files import changed
 from hostile_files import MAKE, every_reader, write
 
-from advspectra.files.checkpoints import load_network
-from advspectra.files.checks import check_result
+from advspectra.checks import check_result
 from advspectra.files.images import read_images
 from advspectra.machine import memory
+from advspectra.networks.stored import load_network
 
 
 @every_reader

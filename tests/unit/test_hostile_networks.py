@@ -8,9 +8,9 @@ import torch
 from damaged_files import changed
 from hostile_files import make_checkpoints
 
-from advspectra.files import checkpoints as checkpoint_file
-from advspectra.files.checkpoints import load_network
+from advspectra.networks import stored
 from advspectra.networks.build import build_network
+from advspectra.networks.stored import load_network
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_network_of_any_size_is_refused_before_it_is_built(tmp_path, attribute
         devices.append(torch.empty(0).device.type)
         return build_network(**form)
 
-    monkeypatch.setattr(checkpoint_file, "build_network", watched)
+    monkeypatch.setattr(stored, "build_network", watched)
     with pytest.raises(ValueError, match=message):
         load_network(tmp_path / "checkpoints.h5", name="best", expected={})
     # where tensors have a shape and no memory; of a depth beyond what the file stores not even there
@@ -58,5 +58,5 @@ def test_json_in_a_checkpoint_that_nests_without_end_is_an_error(tmp_path):
     make_checkpoints(tmp_path / "checkpoints.h5")
     with changed(tmp_path / "checkpoints.h5") as file:
         file.attrs["options"] = "[" * 10**6
-    with pytest.raises(ValueError, match="checkpoints.h5: options: expected JSON"):
+    with pytest.raises(ValueError, match="checkpoints.h5: options: invalid JSON"):
         load_network(tmp_path / "checkpoints.h5", name="best", expected={})

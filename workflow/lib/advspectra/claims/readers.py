@@ -13,7 +13,7 @@ import numpy as np
 
 from advspectra.claims.reasons import Lack, NotThere
 from advspectra.claims.terms import Side
-from advspectra.files.results import Perturbations
+from advspectra.files.perturbations import AttackedImages
 from advspectra.lines.comparison import line
 from advspectra.results import AttackedCheckpoint, Run
 
@@ -100,7 +100,7 @@ def of_predictor(title: str, ratio: bool, of: Callable) -> Measure:
     return Measure(title, ratio, MadeOf.PREDICTOR, read)
 
 
-def of_images(title: str, ratio: bool, of: Callable[[Perturbations], np.ndarray]) -> Measure:
+def of_images(title: str, ratio: bool, of: Callable[[AttackedImages], np.ndarray]) -> Measure:
     """A measure of something that each attacked image has."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
@@ -186,7 +186,7 @@ def _checkpoint(run: Run, side: Side, conventions: Conventions) -> AttackedCheck
     return fitting[0]
 
 
-def _perturbations(attacked: AttackedCheckpoint) -> Perturbations:
+def _perturbations(attacked: AttackedCheckpoint) -> AttackedImages:
     perturbations = attacked.perturbations()
     if perturbations is None:
         raise _lacks_file("perturbations", attacked)

@@ -45,7 +45,7 @@ def _is_kept(output: Path, about: Mapping) -> bool:
 
 
 def _holds(path: str, *, kind: str, about: Mapping) -> tuple[bool, str]:
-    from advspectra.files.checks import check_result
+    from advspectra.checks import check_result
 
     try:
         attributes, _ = check_result(path, kind=kind)
