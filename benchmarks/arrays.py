@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advspectra.files.spectra import write_spectra
 from advspectra.layers import CircularConv2d
 from advspectra.machine.devices import prepare
+from advspectra.spectra import write_spectra
 from benchmarks.timing import Contender, plain_torch
 from benchmarks.training import SpatialCircularConv2d
 

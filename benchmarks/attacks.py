@@ -13,10 +13,10 @@ import foolbox
 import torch
 from torch.nn import functional
 
-from advspectra.files.checkpoints import load_network
 from advspectra.files.images import read_images
 from advspectra.machine.devices import prepare
 from advspectra.networks.simplified import simplified
+from advspectra.networks.stored import load_network
 from advspectra.perturb import balanced_subset, build_attack
 from benchmarks.networks import form_of
 from benchmarks.timing import Contender, fastest, plain_torch

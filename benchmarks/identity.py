@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advspectra.files.checkpoints import load_network
 from advspectra.files.images import read_images
 from advspectra.files.perturbations import read_perturbations
 from advspectra.fourier import power_spectrum, radial_energy
 from advspectra.machine.devices import prepare
+from advspectra.networks.stored import load_network
 from advspectra.perturb import Attack, balanced_subset, build_attack, perturb
 from advspectra.split import on_device
 from advspectra.table import Column, Table

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advspectra.files.checkpoints import load_network
 from advspectra.files.images import read_images
 from advspectra.files.perturbations import read_perturbations
 from advspectra.lines.ends import random_directions
 from advspectra.lines.follow import PiecewiseLinear
 from advspectra.machine.devices import prepare
+from advspectra.networks.stored import load_network
 from advspectra.perturb import balanced_subset
 from advspectra.table import Column, Table
 from benchmarks import report

@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 
 from advspectra.datasets import band_features
-from advspectra.files.checkpoints import load_network, write_checkpoints
+from advspectra.files.checkpoints import write_checkpoints
 from advspectra.files.images import ImageSet, write_images
 from advspectra.networks.build import build_network
+from advspectra.networks.stored import load_network
 from advspectra.split import on_device
 from advspectra.training import Recipe, evaluate, fit
 from benchmarks.timing import ROOT

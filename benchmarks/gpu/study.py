@@ -25,12 +25,12 @@ from advspectra.files.checkpoints import Checkpoint, Training, read_origin, writ
 from advspectra.files.images import read_images
 from advspectra.files.lines import write_lines
 from advspectra.files.perturbations import origin, read_perturbations, write_perturbations
-from advspectra.files.spectra import write_spectra
 from advspectra.lines.ends import measure_lines
 from advspectra.machine import cuda_graph
 from advspectra.machine.devices import place, precision, prepare
 from advspectra.networks.build import build_network
 from advspectra.perturb import balanced_subset, build_attack, perturb, transfer
+from advspectra.spectra import write_spectra
 from advspectra.split import Split, on_device
 from advspectra.table import Column
 from advspectra.training import Recipe, fit

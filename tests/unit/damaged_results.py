@@ -9,11 +9,11 @@ import torch
 from damaged_files import Kind, values_of
 from test_hostile_input import MAKE
 
-from advspectra.files.checkpoints import load_network
-from advspectra.files.checks import check_result
+from advspectra.checks import check_result
 from advspectra.files.images import read_images
 from advspectra.files.perturbations import read_perturbations
 from advspectra.files.progress import Progress
+from advspectra.networks.stored import load_network
 from advspectra.study import read_arrays
 
 READ = {

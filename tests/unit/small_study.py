@@ -12,9 +12,8 @@ from advspectra.files import checkpoints as checkpoint_file
 from advspectra.files.hdf5 import DIGEST, content_sha256
 from advspectra.files.images import ImageSet, write_images
 from advspectra.files.perturbations import write_perturbations
-from advspectra.files.predictors import write_predictor
-from advspectra.files.spectra import write_spectra
 from advspectra.networks.build import build_network
+from advspectra.spectra import write_predictor, write_spectra
 from advspectra_study.verify.sealed import DIGEST as JSON_DIGEST
 from advspectra_study.verify.sealed import sealed
 
@@ -89,7 +88,7 @@ def write_small_study() -> dict[str, dict]:
         **dict.fromkeys(("image", "label", "clean_prediction", "adversarial_prediction"), np.arange(4)),
         **dict.fromkeys(("clean_logits", "adversarial_logits"), np.ones((4, CLASSES), dtype=np.float32)),
         "success": np.ones(4, dtype=bool),
-        **dict.fromkeys(("l1", "l2", "linf"), np.ones(4)),
+        **dict.fromkeys(("l1", "l2", "linf"), np.ones(4, dtype=np.float32)),
     }
     for path, name in ((DELTA, "best"), (DELTA_START, "step=0")):
         inputs = (IMAGES, SETTINGS, CHECKPOINTS, f"{RUN}/checkpoints.kept/{name}")

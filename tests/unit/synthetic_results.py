@@ -153,7 +153,7 @@ def random_line(rng: np.random.Generator, images: int, factor: float) -> dict[st
     """Return the arrays of one kind of lines, with ReLU changes and roughness in proportion to `factor`."""
     relu_changes = np.minimum(0.01 * factor * rng.lognormal(0, 0.3, images), 1)
     line = {
-        "length": np.full(images, factor),
+        "length": np.full(images, float(factor)),
         "changed": rng.random(images) < min(factor / 8, 1),
         "relu_changes": relu_changes,
         "breakpoints": np.rint(5000 * relu_changes).astype(int),

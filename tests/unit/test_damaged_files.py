@@ -12,7 +12,7 @@ from damaged_files import BAD, GOOD, Reader, judged, outcomes
 from damaged_results import KINDS
 from test_hostile_input import MAKE, READERS
 
-from advspectra.files.checks import check_result
+from advspectra.checks import check_result
 from advspectra.files.guard import ADDRESSES, COLLECTION, TEXT_BYTES
 from advspectra.files.hdf5 import (
     DIGEST,

@@ -24,22 +24,22 @@ import torch
 from damaged_files import changed
 from PIL import Image
 
+from advspectra.checks import check_result
 from advspectra.datasets import cifar10, image_folder
-from advspectra.files import checkpoints as checkpoint_file
-from advspectra.files import results as result_files
-from advspectra.files.checkpoints import Checkpoint, Training, load_network, read_origin, write_checkpoints
-from advspectra.files.checks import check_result
-from advspectra.files.hdf5 import open_checked
+from advspectra.files.checkpoints import Checkpoint, Training, read_checkpoints, read_origin, write_checkpoints
 from advspectra.files.images import ImageSet, read_images, write_images
-from advspectra.files.lines import ABOUT, write_lines
-from advspectra.files.perturbations import read_perturbations, write_perturbations
-from advspectra.files.predictors import write_predictor
-from advspectra.files.spectra import write_spectra
+from advspectra.files.lines import FORMAT, LINE, read_lines, write_lines
+from advspectra.files.perturbations import read_attacked_images, read_perturbations, write_perturbations
+from advspectra.files.predictors import read_predictor
+from advspectra.files.spectra import read_spectra
 from advspectra.machine import memory
+from advspectra.networks import stored
 from advspectra.networks.build import build_network
+from advspectra.networks.stored import load_network
 from advspectra.perturb import AttackResult
 from advspectra.results import read_runs
 from advspectra.sources import decoding, image_archive
+from advspectra.spectra import write_predictor, write_spectra
 
 FORM = {
     "architecture": "fully_connected",
@@ -70,7 +70,7 @@ class Evil:
 def perturbations() -> AttackResult:
     whole = {name: np.arange(6) % 4 for name in ("image", "label", "clean_prediction", "adversarial_prediction")}
     logits = {name: RNG.normal(size=(6, 4)).astype(np.float32) for name in ("clean_logits", "adversarial_logits")}
-    norms = {name: RNG.random(6) for name in ("l1", "l2", "linf")}
+    norms = {name: RNG.random(6).astype(np.float32) for name in ("l1", "l2", "linf")}
     delta = RNG.normal(size=(6, 3, 8, 8)).astype(np.float32)
     return AttackResult(perturbation=delta, success=np.ones(6, dtype=bool), **whole, **logits, **norms)
 
@@ -100,20 +100,10 @@ def make_predictor(path):
 
 
 def make_lines(path):
-    ends = dict.fromkeys(("adversarial", "random", "boundary"), dict.fromkeys(ABOUT, np.zeros(3)))
-    images = dict.fromkeys(("image", "label", "correct", "success"), np.zeros(3))
+    ends = dict.fromkeys(FORMAT.groups, {name: np.zeros(3, dtype=array.dtype) for name, array in LINE.items()})
+    images = {name: np.zeros(3, dtype=FORMAT.array(name).dtype) for name in ("image", "label", "correct", "success")}
     settings = {"exact_images": 3, "samples": 201, "stretch_limit": 2.0}
     write_lines(path, images=images, lines=ends, attributes=STATE | settings)
-
-
-def in_a_table(kind, *arguments):
-    """The reader of tables and figures."""
-
-    def read(path):
-        with open_checked(path, kind=kind, version=1) as file:
-            return getattr(result_files, kind)(file, *arguments)
-
-    return read
 
 
 MAKE = {
@@ -136,12 +126,12 @@ READERS = {
     "images": ("images", read_images),
     "network": ("checkpoints", lambda path: load_network(path, name="best", expected={})),
     "place": ("checkpoints", lambda path: read_origin(path, name="best")),
-    "checkpoints": ("checkpoints", in_a_table("checkpoints")),
+    "checkpoints": ("checkpoints", read_checkpoints),
     "perturbations": ("perturbations", read_perturbations),
-    "perturbations-table": ("perturbations", in_a_table("perturbations")),
-    "spectra": ("spectra", in_a_table("spectra", "paper")),
-    "predictor": ("predictor", in_a_table("predictor")),
-    "lines": ("lines", in_a_table("lines")),
+    "perturbations-table": ("perturbations", read_attacked_images),
+    "spectra": ("spectra", lambda path: read_spectra(path, "paper")),
+    "predictor": ("predictor", read_predictor),
+    "lines": ("lines", read_lines),
 }
 RESULTS = [kind for kind in MAKE if kind != "images"]
 every_reader = pytest.mark.parametrize("reader", READERS)
@@ -524,7 +514,7 @@ def test_which_images_spectra_are_of_is_one_of_two_words(tmp_path):
     with changed(tmp_path / "spectra.h5") as file:
         file.attrs["images"] = HTML
     with pytest.raises(ValueError, match="spectra.h5: expected the attribute images to be"):
-        in_a_table("spectra", "paper")(tmp_path / "spectra.h5")
+        read_spectra(tmp_path / "spectra.h5", "paper")
 
 
 def test_a_foreign_format_is_named_without_its_control_characters(tmp_path):
@@ -573,7 +563,7 @@ def test_a_network_of_any_size_is_refused_before_it_is_built(tmp_path, attribute
         devices.append(torch.empty(0).device.type)
         return build_network(**form)
 
-    monkeypatch.setattr(checkpoint_file, "build_network", watched)
+    monkeypatch.setattr(stored, "build_network", watched)
     with pytest.raises(ValueError, match=message):
         load_network(tmp_path / "checkpoints.h5", name="best", expected={})
     assert set(devices) <= {"meta"}  # where tensors have a shape and no memory
@@ -583,7 +573,7 @@ def test_json_in_a_checkpoint_that_nests_without_end_is_an_error(tmp_path):
     make_checkpoints(tmp_path / "checkpoints.h5")
     with changed(tmp_path / "checkpoints.h5") as file:
         file.attrs["options"] = "[" * 10**6
-    with pytest.raises(ValueError, match="checkpoints.h5: options: expected JSON"):
+    with pytest.raises(ValueError, match="checkpoints.h5: options: invalid JSON"):
         load_network(tmp_path / "checkpoints.h5", name="best", expected={})
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from advspectra.files.lines import ABOUT, write_lines
+from advspectra.files.lines import LINE, write_lines
 from advspectra.lines.ends import measure_lines, random_directions, stretched_to_boundary
 from advspectra.lines.follow import PiecewiseLinear, roughness
 
@@ -137,6 +137,6 @@ def test_the_file_holds_every_array_with_its_unit(tmp_path):
     with h5py.File(tmp_path / "lines.h5") as file:
         assert file.attrs["format"] == b"advspectra.lines"
         for end, arrays in found.items():
-            for name, (units, _) in ABOUT.items():
+            for name, array in LINE.items():
                 np.testing.assert_array_equal(file[f"{end}/{name}"][()], arrays[name])
-                assert file[f"{end}/{name}"].attrs["units"] == units.encode()
+                assert file[f"{end}/{name}"].attrs["units"] == array.units.encode()

@@ -5,9 +5,10 @@ import pytest
 import scipy.signal
 import torch
 
-from advspectra.files.checkpoints import Checkpoint, Training, load_network, write_checkpoints
+from advspectra.files.checkpoints import Checkpoint, Training, write_checkpoints
 from advspectra.machine.devices import precision
 from advspectra.networks.build import build_network
+from advspectra.networks.stored import load_network
 
 CIFAR = (3, 32, 32)
 SHALLOW = {

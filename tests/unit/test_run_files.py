@@ -12,17 +12,16 @@ from advspectra import fourier
 from advspectra.files.checkpoints import (
     Checkpoint,
     Training,
-    load_network,
     read_origin,
     write_checkpoints,
     write_history,
 )
 from advspectra.files.hdf5 import content_sha256
 from advspectra.files.perturbations import origin, read_perturbations, write_perturbations
-from advspectra.files.predictors import write_predictor
-from advspectra.files.spectra import write_spectra
 from advspectra.networks.build import build_network
+from advspectra.networks.stored import load_network
 from advspectra.perturb import AttackResult
+from advspectra.spectra import write_predictor, write_spectra
 
 FORM = {
     "architecture": "bounded_width_convolution",
@@ -81,9 +80,9 @@ def test_a_checkpoint_of_another_architecture_is_refused(checkpoints, changes, m
 
 
 def test_a_missing_state_is_named_with_those_there_are(checkpoints):
-    with pytest.raises(ValueError, match=r"expected a state 'epoch=3', found \['best'\]"):
+    with pytest.raises(ValueError, match=r"expected a checkpoint 'epoch=3', found \['best'\]"):
         load_network(checkpoints, name="epoch=3", expected=FORM)
-    with pytest.raises(ValueError, match=r"expected a state 'epoch=3', found \['best'\]"):
+    with pytest.raises(ValueError, match=r"expected a checkpoint 'epoch=3', found \['best'\]"):
         read_origin(checkpoints, name="epoch=3")
 
 
@@ -124,7 +123,7 @@ def toy_perturbations(count=6):
     rng = np.random.default_rng(0)
     integers = {name: rng.integers(0, 4, count) for name in ("label", "clean_prediction", "adversarial_prediction")}
     logits = {name: rng.normal(size=(count, 4)).astype(np.float32) for name in ("clean_logits", "adversarial_logits")}
-    norms = {name: rng.random(count) for name in ("l1", "l2", "linf")}
+    norms = {name: rng.random(count).astype(np.float32) for name in ("l1", "l2", "linf")}
     return AttackResult(
         perturbation=rng.normal(size=(count, 3, 8, 8)).astype(np.float32),
         image=np.arange(count) * 10,

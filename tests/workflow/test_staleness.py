@@ -83,6 +83,7 @@ CLAIMS = ["claims", "audit"]
 MEASURES = ["measures", *CLAIMS]
 READS["report"] = {*CLAIMS, *TABLES, *FIGURES}
 ALL = list(READS)
+READERS = [*TABLES, *FIGURES, *MEASURES]
 TRAINING = jobs("settings", "train")  # the settings of a run name the code that trains it
 
 
@@ -104,7 +105,9 @@ PAGE = ("audit", "doubts", "forest", "gaps", "pictures", "prose", "report", "ver
 # The jobs that run the code of each module themselves; what follows from them is worked out below.
 RUNS_CODE_OF = {
     "files/hdf5.py": ALL,
+    "files/atomic.py": ALL,
     "files/guard.py": ALL,
+    "files/layout.py": ALL,
     "machine/memory.py": ALL,
     "files/images.py": ["images", *TRAINING, *jobs("attack", "transfer", "lines"), *TABLES, *CLAIMS],
     "datasets/band_features.py": ["images"],
@@ -119,7 +122,8 @@ RUNS_CODE_OF = {
     "machine/devices.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
     "machine/gpu_slots.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
     "files/progress.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
-    "files/checks.py": [],
+    "files/formats.py": [],
+    "checks.py": [],
     "split.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
     "networks/build.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
     "layers.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
@@ -134,10 +138,11 @@ RUNS_CODE_OF = {
     "recorder.py": TRAINING,
     "sgd.py": TRAINING,
     "machine/cuda_graph.py": [*TRAINING, *jobs("attack")],
-    "files/checkpoints.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
+    "files/checkpoints.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines"), *READERS],
+    "networks/stored.py": jobs("predictor", "attack", "transfer", "lines"),
     "networks/end_to_end.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
     "networks/simplified.py": jobs("attack", "transfer", "lines"),
-    "files/predictors.py": jobs("predictor"),
+    "files/predictors.py": [*jobs("spectra", "predictor"), *READERS],
     "perturb.py": jobs("attack", "transfer", "lines"),
     "attacking/resuming.py": jobs("attack"),
     "attacking/cycles.py": jobs("attack"),
@@ -146,17 +151,17 @@ RUNS_CODE_OF = {
     "attacks/linf_pgd.py": jobs("attack"),
     "attacks/linf_pgd_until_converged.py": [],
     "attacks/minimal_linf_pgd.py": [f"attack:{RELU}:minimal:{state}" for state in STATES],
-    "files/perturbations.py": jobs("attack", "transfer", "spectra", "lines"),
+    "files/perturbations.py": [*jobs("attack", "transfer", "spectra", "lines"), *READERS],
     "foolbox_classes.py": ["table_table6"],
     # figures: spectra of the example image
     "fourier.py": [*jobs("spectra", "predictor"), *MEASURES, *figures("fig04", "fig08")],
-    "files/spectra.py": jobs("spectra", "predictor"),
+    "files/spectra.py": [*jobs("spectra", "predictor"), *READERS],
+    "spectra.py": jobs("spectra", "predictor"),
     "lines/follow.py": jobs("lines"),
     "lines/bends.py": jobs("lines"),
     "lines/ends.py": jobs("lines"),
-    "files/lines.py": jobs("lines"),
-    "results.py": [*TABLES, *FIGURES, *MEASURES],
-    "files/results.py": [*TABLES, *FIGURES, *MEASURES],
+    "files/lines.py": [*jobs("lines"), *READERS],
+    "results.py": READERS,
     "drawing/captions.py": FIGURES,
     "drawing/plotting.py": FIGURES,
     "drawing/settled_layout.py": FIGURES,

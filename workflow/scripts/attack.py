@@ -1,10 +1,11 @@
 """Attack one state of a network on the chosen test images."""
 
 from advspectra_study.job import job, provenance, unfinished
-from advspectra.files.checkpoints import load_network, read_origin
+from advspectra.files.checkpoints import read_origin
 from advspectra.files.images import read_images
 from advspectra.files.perturbations import write_perturbations
 from advspectra.machine.devices import place, prepare
+from advspectra.networks.stored import load_network
 from advspectra.perturb import balanced_subset, build_attack, perturb
 from advspectra.split import on_device
 

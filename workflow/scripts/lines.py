@@ -3,12 +3,12 @@
 import torch
 
 from advspectra_study.job import job, provenance, unfinished
-from advspectra.files.checkpoints import load_network
 from advspectra.files.images import read_images
 from advspectra.files.lines import write_lines
 from advspectra.files.perturbations import origin, read_perturbations
 from advspectra.lines.ends import measure_lines
 from advspectra.machine.devices import place, prepare, with_float64
+from advspectra.networks.stored import load_network
 from advspectra.perturb import balanced_subset
 
 with job(snakemake) as report:

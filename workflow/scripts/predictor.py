@@ -1,9 +1,10 @@
 """Write the end-to-end map of a linear network and its spectrum."""
 
 from advspectra_study.job import job, provenance
-from advspectra.files.checkpoints import load_network, read_origin
-from advspectra.files.predictors import write_predictor
+from advspectra.files.checkpoints import read_origin
 from advspectra.networks.end_to_end import end_to_end_map, rescaled
+from advspectra.networks.stored import load_network
+from advspectra.spectra import write_predictor
 
 with job(snakemake):
     network, form = load_network(snakemake.input.checkpoints, name="best", expected=snakemake.params.architecture)

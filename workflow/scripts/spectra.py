@@ -2,7 +2,7 @@
 
 from advspectra_study.job import job, provenance
 from advspectra.files.perturbations import origin, read_perturbations
-from advspectra.files.spectra import write_spectra
+from advspectra.spectra import write_spectra
 
 with job(snakemake):
     arrays, attributes = read_perturbations(snakemake.input.perturbations)

@@ -1,10 +1,11 @@
 """Try the perturbations that an attack found on one state of a network on a state of it."""
 
 from advspectra_study.job import job, provenance
-from advspectra.files.checkpoints import load_network, read_origin
+from advspectra.files.checkpoints import read_origin
 from advspectra.files.images import read_images
 from advspectra.files.perturbations import read_perturbations, write_perturbations
 from advspectra.machine.devices import place, prepare
+from advspectra.networks.stored import load_network
 from advspectra.perturb import transfer
 from advspectra.split import on_device
 

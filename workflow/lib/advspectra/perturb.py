@@ -44,7 +44,7 @@ class Attack:
 
 @dataclass(frozen=True)
 class AttackResult:
-    """What an attack did to N images; NumPy arrays, see files.perturbations for names, shapes and units.
+    """What an attack did to N images; NumPy arrays, see files.perturbations for shapes and units.
 
     tuning : the numbers of a tuned attack's tuning; empty for other attacks.
     """

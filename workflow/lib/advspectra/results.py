@@ -13,12 +13,16 @@ from textwrap import wrap
 from types import MappingProxyType
 from typing import NamedTuple
 
-from advspectra.files import results as result_files
-from advspectra.files.hdf5 import attributes_of, open_checked, open_foreign
-from advspectra.files.results import VERSIONS, Checkpoints, Lines, Perturbations, Predictor, Spectra
+from advspectra.files.checkpoints import Checkpoints, read_checkpoints
+from advspectra.files.hdf5 import attributes_of, open_foreign
+from advspectra.files.lines import Lines, read_lines
+from advspectra.files.perturbations import AttackedImages, read_attacked_images
+from advspectra.files.predictors import Predictor, read_predictor
+from advspectra.files.spectra import Spectra, read_spectra
 
 # these have a file for each attack or transfer and each state that it was tried on
 STATE_KINDS = ("perturbations", "spectra", "lines")
+KINDS = ("checkpoints", "predictor", *STATE_KINDS)
 # names are shown as they are in Markdown, captions and figures
 NAME = re.compile(r"[A-Za-z0-9_=.-]{1,80}")
 IDENTITY = ("network", "activation", "depth", "alpha", "seed")
@@ -81,15 +85,15 @@ class AttackedCheckpoint:
 
     def spectra(self, convention: str) -> Spectra | None:
         """Return the spectra under `convention`; ValueError if the file lacks that convention."""
-        return _read(self.files.get("spectra"), result_files.spectra, convention)
+        return _read(self.files.get("spectra"), read_spectra, convention)
 
-    def perturbations(self) -> Perturbations | None:
+    def perturbations(self) -> AttackedImages | None:
         """Return which images were attacked, their classes, whether the attack succeeded, and the norms."""
-        return _read(self.files.get("perturbations"), result_files.perturbations)
+        return _read(self.files.get("perturbations"), read_attacked_images)
 
     def lines(self) -> Lines | None:
         """Return the lines from the images to the adversarial, the random and the boundary points."""
-        return _read(self.files.get("lines"), result_files.lines)
+        return _read(self.files.get("lines"), read_lines)
 
 
 @dataclass(frozen=True)
@@ -135,19 +139,19 @@ class Run:
 
     def spectra(self, convention: str) -> Spectra | None:
         """Return the spectra under `convention`; ValueError if the file lacks that convention."""
-        return _read(self._only("spectra"), result_files.spectra, convention)
+        return _read(self._only("spectra"), read_spectra, convention)
 
     def predictor(self) -> Predictor | None:
         """Return the end-to-end map and its spectra."""
-        return _read(self._only("predictor"), result_files.predictor)
+        return _read(self._only("predictor"), read_predictor)
 
     def checkpoints(self) -> Checkpoints | None:
         """Return learning rate, accuracies, history and kept states of the training."""
-        return _read(self._only("checkpoints"), result_files.checkpoints)
+        return _read(self._only("checkpoints"), read_checkpoints)
 
-    def perturbations(self) -> Perturbations | None:
+    def perturbations(self) -> AttackedImages | None:
         """Return which images were attacked, their classes, whether the attack succeeded, and the norms."""
-        return _read(self._only("perturbations"), result_files.perturbations)
+        return _read(self._only("perturbations"), read_attacked_images)
 
     @property
     def attacks(self) -> dict[str, Source | None]:
@@ -189,10 +193,7 @@ class Run:
 
 
 def _read(path: Path | None, reader: Callable, *about: str):
-    """Return what a reader of result_files, named as the kind of its files, finds.
-
-    It is kept for the next who asks, so nobody may change it.
-    """
+    """Return what a reader finds in a file, None without one. It is cached, so nobody may change it."""
     if path is None:
         return None
     found = path.stat()
@@ -201,8 +202,7 @@ def _read(path: Path | None, reader: Callable, *about: str):
 
 @lru_cache(maxsize=1000)
 def _of_file(path: Path, version: tuple[int, int], reader: Callable, *about: str):
-    with open_checked(path, kind=reader.__name__, version=VERSIONS[reader.__name__]) as file:
-        return reader(file, *about)
+    return reader(path, *about)
 
 
 @dataclass(frozen=True)
@@ -320,8 +320,9 @@ def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
     with open_foreign(path) as file:
         attributes = attributes_of(file)
     kind = str(attributes.get("format")).removeprefix("advspectra.")
-    if kind not in VERSIONS:
-        raise ValueError(f"{path}: expected a file of the kind {', '.join(VERSIONS)}, found {attributes.get('format')}")
+    if kind not in KINDS:
+        kinds = ", ".join(sorted(KINDS))
+        raise ValueError(f"{path}: expected a file of the kind {kinds}, found {attributes.get('format')}")
     if missing := [name for name in ("dataset", *IDENTITY) if name not in attributes]:
         raise ValueError(f"{path}: expected the attributes that identify a run, found none of the name {missing[0]}")
     network, activation, depth, alpha, seed = (attributes[name] for name in IDENTITY)

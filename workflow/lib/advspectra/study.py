@@ -14,17 +14,16 @@ import numpy as np
 
 from advspectra.claims.measures import MEASURES, Conventions, NotThere
 from advspectra.claims.study_measures import at
-from advspectra.files.hdf5 import open_checked
+from advspectra.files import perturbations
+from advspectra.files.formats import FORMATS
 from advspectra.files.images import ImageSet, read_images
-from advspectra.files.perturbations import ABOUT, SHAPES
-from advspectra.files.results import VERSIONS
-from advspectra.results import IDENTITY, ResultFile, Run, read_runs
+from advspectra.results import IDENTITY, KINDS, ResultFile, Run, read_runs
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 # of each attacked image, beside its norms under a convention
-OF_IMAGE = tuple(name for name in ABOUT if SHAPES[name] == "N")
+OF_IMAGE = tuple(name for name, array in perturbations.FORMAT.arrays.items() if array.dims == "N")
 DELTA = tuple(name for name in MEASURES if name.startswith("delta_"))
 BETA = tuple(name for name in MEASURES if name.startswith("beta_"))
 
@@ -94,7 +93,7 @@ def open_study(folder: str | Path, *, dataset: str | None = None) -> Study:
     ValueError for a folder without results or of several data sets, and for a file that is no result file.
     """
     folder = Path(folder)
-    paths = [path for kind in VERSIONS for path in folder.rglob(f"{kind}.h5")]
+    paths = [path for kind in KINDS for path in folder.rglob(f"{kind}.h5")]
     found = sorted({path.relative_to(folder).parts[0] for path in paths})
     if dataset is None and len(found) == 1:
         (dataset,) = found
@@ -109,15 +108,17 @@ def open_study(folder: str | Path, *, dataset: str | None = None) -> Study:
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Return all arrays of a result file by their names, such as "perturbation" or "paper/radial_energy".
 
-    The head of the module that writes the file (`*_file.py`) says what they are; ValueError for any other file.
+    docs/results-format.md says what they are; ValueError for any other file.
     """
     path, arrays = Path(path), {}
+    if path.stem not in FORMATS:
+        raise ValueError(f"{path}: expected one of the files {', '.join(f'{kind}.h5' for kind in FORMATS)}")
 
     def add(name: str, item) -> None:
         if isinstance(item, h5py.Dataset):
             arrays[name] = item[()]
 
-    with open_checked(path, kind=path.stem, version=VERSIONS.get(path.stem, 1)) as file:
+    with FORMATS[path.stem].open(path) as file:
         file.visititems(add)
     return arrays
 
@@ -135,7 +136,7 @@ def origin(file: ResultFile) -> dict:
 
 
 def _of_images(run: Run, file: ResultFile, convention: str) -> Mapping[str, np.ndarray]:
-    with open_checked(file.path, kind="perturbations", version=VERSIONS["perturbations"]) as content:
+    with perturbations.FORMAT.open(file.path) as content:
         found = {name: content[name][()] for name in OF_IMAGE if name in content}
     found["correct"] = found["clean_prediction"] == found["label"]
     state = at(run, file.attack, file.checkpoint)
@@ -151,7 +152,8 @@ def _of_images(run: Run, file: ResultFile, convention: str) -> Mapping[str, np.n
 
 
 def _described(frame: "DataFrame", convention: str) -> "DataFrame":
-    units = {name: f"{words} ({unit})" if unit != "1" else words for name, (unit, words) in ABOUT.items()}
+    table = perturbations.FORMAT.arrays
+    units = {name: f"{of.text} ({of.units})" if of.units != "1" else of.text for name, of in table.items()}
     titles = {
         name: f"{measure.title}, convention {convention}" if name in DELTA else measure.title
         for name, measure in MEASURES.items()

@@ -184,7 +184,7 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> Iterator:
     about : the attributes of the output, from which unfinished work is known as its own. The commit does not count.
     If just this output is kept from before a run that was killed, the job takes it and ends here.
     """
-    from advspectra.files.progress import Progress  # here, as it imports torch, which half of the jobs do without
+    from advspectra.files.progress import Progress  # here, as half of the jobs do without
 
     kept = {name: value for name, value in about.items() if name not in ("commit", "uncommitted")}
     if _is_whole(Path(output), kept):
@@ -206,7 +206,7 @@ def _is_whole(output: Path, about: Mapping) -> bool:
 
 
 def _holds(path: str, *, kind: str, about: Mapping) -> tuple[bool, str]:
-    from advspectra.files.checks import check_result
+    from advspectra.checks import check_result
 
     try:
         attributes, _ = check_result(path, kind=kind)

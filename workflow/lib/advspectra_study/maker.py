@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from advspectra.files import hdf5
+from advspectra.files import atomic
 from advspectra_study.kept import keep
 
 
@@ -71,11 +71,11 @@ def making(outputs) -> Iterator[None]:
         yield
         return
     maker = Maker(outputs)
-    hdf5.permissions.append(maker.may_name)
+    atomic.permissions.append(maker.may_name)
     try:
         yield
     finally:
-        hdf5.permissions.remove(maker.may_name)
+        atomic.permissions.remove(maker.may_name)
         maker.end()
 
 

@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from advspectra.files.hdf5 import open_checked
-from advspectra.files.images import KIND, VERSION
+from advspectra.files.images import FORMAT
 from advspectra.results import Replicates
 from advspectra.statistics.summaries import Spread, Statistics, statistics
 from advspectra.table import Cell, Column
@@ -73,7 +72,7 @@ def not_the_papers(reference: Mapping, dataset: Mapping, image_shape: Sequence[i
 
 def shape_of_images(path: str | Path) -> tuple[int, int, int]:
     """Return (C, H, W) of the images in images.h5."""
-    with open_checked(path, kind=KIND, version=VERSION, digest=False) as file:
+    with FORMAT.open(path, digest=False) as file:
         return tuple(int(size) for size in file["train/images"].shape[1:])
 
 

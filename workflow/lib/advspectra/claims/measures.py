@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
-from advspectra.files.results import Perturbations
+from advspectra.files.perturbations import AttackedImages
 from advspectra.fourier import half_power_frequency
 from advspectra.lines.comparison import line
 from advspectra.results import AttackedCheckpoint, Run
@@ -96,7 +96,7 @@ def _state(run: Run, side: Mapping, conventions: Conventions) -> AttackedCheckpo
     return found[0]
 
 
-def _perturbations(state: AttackedCheckpoint) -> Perturbations:
+def _perturbations(state: AttackedCheckpoint) -> AttackedImages:
     found = state.perturbations()
     if found is None:
         raise NotThere(f"no perturbations of {state.attack} on {state.checkpoint}")
@@ -133,7 +133,7 @@ def _beta(of: Callable) -> Callable[[Run, Mapping, Conventions], Values]:
     return read
 
 
-def _success(of: Callable[[Perturbations], np.ndarray]) -> Callable[[Run, Mapping, Conventions], Values]:
+def _success(of: Callable[[AttackedImages], np.ndarray]) -> Callable[[Run, Mapping, Conventions], Values]:
     """Return a reader of something that each attacked image has."""
 
     def read(run, side, conventions):

@@ -10,7 +10,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, NullFormatter
 
 from advspectra.drawing import plotting
-from advspectra.files.results import Perturbations
+from advspectra.files.perturbations import AttackedImages
 from advspectra.results import AttackedCheckpoint, Replicates
 
 # one slash of the mark for a broken axis
@@ -33,13 +33,13 @@ def collected(
     return [state for state, _ in found], [seeds for _, seeds in found]
 
 
-def attacked(group: Replicates, attack: str | None) -> tuple[list[AttackedCheckpoint], list[list[Perturbations]]]:
+def attacked(group: Replicates, attack: str | None) -> tuple[list[AttackedCheckpoint], list[list[AttackedImages]]]:
     """Return the states that an attack was tried on and the perturbations of each seed at them."""
     return collected(group, attack, AttackedCheckpoint.perturbations)
 
 
-def pooled(seeds: Sequence[Perturbations], name: str, *, successful: bool = False) -> np.ndarray:
-    """Return an array of Perturbations by name, the images of all seeds, (n,); or of successful images only."""
+def pooled(seeds: Sequence[AttackedImages], name: str, *, successful: bool = False) -> np.ndarray:
+    """Return an array of AttackedImages by name, the images of all seeds, (n,); or of successful images only."""
     return np.concatenate([getattr(one, name)[one.success if successful else slice(None)] for one in seeds])
 
 

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from advspectra.drawing import captions, plotting
 from advspectra.drawing.learning_curves import nearest
-from advspectra.files.results import Lines
+from advspectra.files.lines import Lines
 from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, ENDS, line, pairs, values
 from advspectra.results import AttackedCheckpoint, Replicates, Run, only_network
 from advspectra.statistics.summaries import kolmogorov_smirnov

@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from advspectra.drawing.settled_layout import SettledLayout
-from advspectra.files.results import Spectra
+from advspectra.files.spectra import Spectra
 from advspectra.results import Replicates, Run
 
 STYLE = Path(__file__).with_name("paper.mplstyle")

@@ -1,11 +1,12 @@
-"""checkpoints.h5: the states of one training (format version 1), the only form in which networks are stored.
+"""checkpoints.h5: the checkpoints of one training, the only form in which networks are stored.
 
-Group `states/<name>` holds one dataset for each entry of the network's state, with the attributes `step`, `epoch`,
-`test_accuracy`, of that state on the whole test set, and `content_sha256`, the digest of the group; group `history` one
-dataset for each column, a value for each epoch. Root attributes: the identity of the run, how the network is built
-(`architecture`, `options` as JSON, `activation`, `depth`, `image_shape`, `classes`), `learning_rate`, `tries` (JSON:
-the rates of a search and their outcome), `best_epoch`, `train_accuracy` and `test_accuracy` of the best epoch, and
-`history_sha256`, the digest of history.csv. Accuracies are fractions.
+A group `states/<name>` holds a checkpoint: an array for each entry of the network's state_dict, and the attributes
+`step`, `epoch`, `test_accuracy` (on the whole test set) and `content_sha256`, the digest of the group. The group
+`history` holds an array for each column of history.csv. Accuracies are fractions.
+
+Root attributes: the run; how the network is built (`architecture`, `options` as JSON, `activation`, `depth`,
+`image_shape`, `classes`); `learning_rate`; `tries` (JSON: the rates of a search and their outcomes); `best_epoch`;
+`train_accuracy` and `test_accuracy` of the best epoch; `history_sha256`, the digest of history.csv.
 """
 
 import csv
@@ -13,48 +14,49 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import h5py
 import numpy as np
-import torch
 
-from advspectra.files.hdf5 import (
-    DIGEST,
-    add,
-    attributes_of,
-    content_sha256,
-    create,
-    open_checked,
-    replacing,
-    set_attributes,
+from advspectra.files.hdf5 import DIGEST, attributes_of, content_sha256, replacing, set_attributes
+from advspectra.files.layout import Array, Format
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# what tables and figures read; trainings may have kept other columns
+HISTORY = ("epoch", "step", "train_accuracy", "test_accuracy")
+FORMAT = Format(
+    "checkpoints",
+    1,
+    {
+        "history/epoch": Array("E", "int64", "epoch", "epoch"),
+        "history/step": Array("E", "int64", "step", "step"),
+        "history/learning_rate": Array("E", "float64", "1", "learning rate", optional=True),
+        "history/train_loss": Array("E", "float64", "nat", "train loss", optional=True),
+        "history/train_accuracy": Array("E", "float64", "1", "train accuracy"),
+        "history/selection_accuracy": Array("E", "float64", "1", "selection accuracy", optional=True),
+        "history/test_loss": Array("E", "float64", "nat", "test loss", optional=True),
+        "history/test_accuracy": Array("E", "float64", "1", "test accuracy"),
+        "states/*/*": Array(None, None, "1", optional=True),
+    },
 )
-from advspectra.machine.memory import naming
-from advspectra.networks.build import build_network
-
-KIND, VERSION = "checkpoints", 1
-
-# each letter is one size in all arrays of a file; those of a state are the network's: see load_network
-SHAPES = {"history/*": "E"}
-
-# the initial weights do not matter where those of a state follow
-UNSCALED = {"alpha": 1.0, "alpha_scaling": "plain", "seed": 0}
-
-UNITS = {"epoch": "epoch", "step": "step", "train_loss": "nat", "test_loss": "nat"}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network's state at a step and its accuracy on the whole test set (fraction); tensors are copies on the CPU."""
+    """A network's weights at a step, copies on the CPU, and its accuracy on the whole test set (fraction)."""
 
     step: int
     epoch: int
     test_accuracy: float
-    tensors: dict[str, torch.Tensor]
+    tensors: Mapping[str, "Tensor"]
 
 
 @dataclass
 class Training:
-    """What a training leaves: states by name, one history row an epoch, and the epoch that was best."""
+    """What a training leaves: checkpoints by name, one history row an epoch, and the epoch that was best."""
 
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
@@ -67,8 +69,36 @@ class Training:
         return next(row for row in reversed(self.history) if row["epoch"] == self.best_epoch)
 
 
+class KeptCheckpoint(NamedTuple):
+    """A checkpoint in a file: its accuracy on the whole test set and the digest of its weights.
+
+    Both are None in files that lack them.
+    """
+
+    step: int
+    epoch: int
+    test_accuracy: float | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """What tables and figures need of a checkpoints.h5; accuracies are fractions, single ones of the best epoch.
+
+    history : HISTORY's columns, a value for each epoch; kept : the checkpoints by name.
+    """
+
+    learning_rate: float
+    best_epoch: int
+    epochs: int
+    train_accuracy: float
+    test_accuracy: float
+    history: Mapping[str, np.ndarray]
+    kept: Mapping[str, KeptCheckpoint]
+
+
 def write_checkpoints(path: str | Path, training: Training, *, architecture: Mapping, attributes: Mapping) -> None:
-    """Write the states and the history of a training to `path`.
+    """Write the checkpoints and the history of a training to `path`.
 
     architecture : the arguments of networks.build_network that fix the network's form: architecture, options,
         activation, depth, image_shape, classes.
@@ -84,23 +114,19 @@ def write_checkpoints(path: str | Path, training: Training, *, architecture: Map
         "train_accuracy": best["train_accuracy"],
         "test_accuracy": best["test_accuracy"],
     }
-    with create(path, kind=KIND, version=VERSION, attributes=about) as file:
-        for name, state in training.checkpoints.items():
+    with FORMAT.create(path, about) as file:
+        for name, checkpoint in training.checkpoints.items():
             group = file.create_group(f"states/{name}")
-            about = {"step": state.step, "epoch": state.epoch, "test_accuracy": state.test_accuracy}
+            about = {"step": checkpoint.step, "epoch": checkpoint.epoch, "test_accuracy": checkpoint.test_accuracy}
             set_attributes(group, about)
-            for key, tensor in state.tensors.items():
-                add(group, key, tensor.numpy(), units="1", long_name=key)
+            for key, tensor in checkpoint.tensors.items():
+                FORMAT.write_array(file, f"states/{name}/{key}", np.asarray(tensor))
             set_attributes(group, {DIGEST: content_sha256(group)})
         for column in training.history[0]:
-            values = np.array([row[column] for row in training.history])
-            add(
-                file,
-                f"history/{column}",
-                values,
-                units=UNITS.get(column, "1"),
-                long_name=column.replace("_", " "),
-            )
+            array = f"history/{column}"
+            # a rate such as 1 is a number of YAML without a point
+            values = np.array([row[column] for row in training.history], dtype=FORMAT.array(array).dtype)
+            FORMAT.write_array(file, array, values)
 
 
 def write_history(path: str | Path, training: Training) -> None:
@@ -112,80 +138,43 @@ def write_history(path: str | Path, training: Training) -> None:
 
 
 def read_origin(path: str | Path, *, name: str) -> dict[str, int | str]:
-    """Return what tells the state `name` from others: the `step` and `epoch` at which it was kept, and `state_sha256`.
+    """Return what tells the checkpoint `name` from others: the `step` and `epoch` at which it was kept, `state_sha256`.
 
     ValueError if it is not there.
     """
-    with open_checked(path, kind=KIND, version=VERSION) as file:
-        found = attributes_of(_state(file, name))
-        return {"step": int(found["step"]), "epoch": int(found["epoch"]), "state_sha256": str(found[DIGEST])}
+    with FORMAT.open(path) as file:
+        about = attributes_of(checkpoint_group(file, name))
+        return {"step": int(about["step"]), "epoch": int(about["epoch"]), "state_sha256": str(about[DIGEST])}
 
 
-def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[torch.nn.Module, dict]:
-    """Return the network of the file in its state `name`, on the CPU, and the arguments that it was built with.
-
-    expected : the values that architecture, options, activation and depth must have.
-    Raises ValueError when the file is of another architecture than expected, lacks that state, or the state's entries
-    differ from the network's in name or shape or are not finite. A network of any size that the file may claim takes no
-    memory before its entries are known to be there.
-    """
-    with open_checked(path, kind=KIND, version=VERSION) as file:
+def read_checkpoints(path: str | Path) -> Checkpoints:
+    """Return what tables and figures need of a checkpoints.h5: all but the weights."""
+    with FORMAT.open(path) as file:
         about = attributes_of(file)
-        form = {
-            "architecture": about["architecture"],
-            "options": _options(path, about["options"]),
-            "activation": about["activation"],
-            "depth": int(about["depth"]),
-            "image_shape": tuple(int(size) for size in about["image_shape"]),
-            "classes": int(about["classes"]),
-        }
-        for key, value in expected.items():
-            if form[key] != value:
-                raise ValueError(f"{path}: expected a network with {key} {value!r}, found {form[key]!r}")
-        group = _state(file, name)
-        # of what the file says of itself nothing is built before it is known to be as large as what the file stores
-        shapes = {key: getattr(group[key], "shape", "of a group") for key in group}
-        _compare(path, name, found=shapes, wanted=_shapes(path, form, entries=len(shapes)))
-        state = {key: torch.from_numpy(np.asarray(group[key][()])) for key in group}
-    for key, tensor in state.items():
-        if not torch.isfinite(tensor).all():
-            raise ValueError(f"{path}: state {name!r}, entry {key!r}: expected finite values, found NaN or infinity")
-    with naming(path, "read"):
-        network = build_network(**form, **UNSCALED)
-        network.load_state_dict(state)
-    return network.eval(), form
+        history = {name: file[f"history/{name}"][()] for name in HISTORY}
+        return Checkpoints(
+            learning_rate=float(about["learning_rate"]),
+            best_epoch=int(about["best_epoch"]),
+            epochs=len(history["epoch"]),
+            train_accuracy=float(about["train_accuracy"]),
+            test_accuracy=float(about["test_accuracy"]),
+            history=history,
+            kept={name: _kept_checkpoint(attributes_of(group)) for name, group in file["states"].items()},
+        )
 
 
-def _options(path: str | Path, text: str) -> dict:
-    try:
-        return json.loads(text)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path}: options: expected JSON, found what cannot be read as such ({error})") from error
+def _kept_checkpoint(attributes: Mapping) -> KeptCheckpoint:
+    accuracy, digest = attributes.get("test_accuracy"), attributes.get(DIGEST)
+    return KeptCheckpoint(
+        int(attributes["step"]),
+        int(attributes["epoch"]),
+        None if accuracy is None else float(accuracy),
+        None if digest is None else str(digest),
+    )
 
 
-def _shapes(path: str | Path, form: Mapping, *, entries: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the entries of a network of that form, by name, without memory for its weights.
-
-    entries : as many as the file stores. ValueError if there is no such network, or it has more hidden layers.
-    """
-    if form["depth"] > entries:
-        raise ValueError(f"{path}: depth {form['depth']}: expected at most the {entries} entries that are stored")
-    try:
-        with torch.device("meta"):
-            network = build_network(**form, **UNSCALED)
-    except (RuntimeError, TypeError, OverflowError) as error:  # of sizes that no tensor can have
-        raise ValueError(f"{path}: no network can be built as its attributes say: {error}") from error
-    return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-
-
-def _compare(path: str | Path, name: str, *, found: Mapping[str, tuple], wanted: Mapping[str, tuple]) -> None:
-    for key in sorted(found.keys() | wanted.keys()):
-        one, other = found.get(key, "nothing"), wanted.get(key, "nothing")
-        if one != other:
-            raise ValueError(f"{path}: state {name!r}, entry {key!r}: expected shape {other}, found {one}")
-
-
-def _state(file: h5py.File, name: str) -> h5py.Group:
+def checkpoint_group(file: h5py.File, name: str) -> h5py.Group:
+    """Return the group of a checkpoint; ValueError if the file has no checkpoint of that name."""
     if name not in file["states"]:
-        raise ValueError(f"{file.filename}: expected a state {name!r}, found {sorted(file['states'])}")
+        raise ValueError(f"{file.filename}: expected a checkpoint {name!r}, found {sorted(file['states'])}")
     return file[f"states/{name}"]

@@ -1,7 +1,7 @@
-"""Refuses HDF5 files made to fill the memory or to read other files, before any values in them are read.
+"""Refuses HDF5 files that were made to fill the memory or to read other files, before reading any values in them.
 
-The format can do more than our files need: it can say that a terabyte is there without storing it, and take data from
-any other file that the user may read. What advspectra.files.hdf5 writes does neither.
+HDF5 can do more than our files need: a file can declare a terabyte that it does not store, and can take data from any
+other file that the user may read. No file that advspectra.files.hdf5 writes does so.
 """
 
 import math
@@ -21,16 +21,16 @@ ATTRIBUTES = 100  # of one object; ours have about 30
 ATTRIBUTE_BYTES = 2**16  # of a list of numbers
 NUMBERS = {h5t.INTEGER: (1, 2, 4, 8), h5t.FLOAT: (2, 4, 8), h5t.ENUM: (1,)}  # bytes of each; a bool is an enum
 FILTERS = (h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE)  # those of advspectra.files.hdf5.add
-# what is mapped and not read (advspectra.files.images): bytes in one piece, of any number
+# arrays that files.images maps and does not read: bytes in one piece, however many
 MAPPED = {"advspectra.images": ("/train/images", "/test/images")}
-# deflate makes at most 1032 bytes of one (zlib, "Technical Details"); more comes of deflate on deflate, or of nothing
+# deflate makes at most 1032 bytes of one (zlib, "Technical Details"); more needs deflate twice, or values never stored
 INFLATION = 1100
-TEXT_BYTES = 2**22  # of a text of fixed length; what made a file takes some kilobytes
+TEXT_BYTES = 2**22  # of a text of fixed length; the texts on what made a file take some kilobytes
 # HDF5's own attributes of dimension scales, which hold addresses in the file; nothing here reads them
 ADDRESSES = ("DIMENSION_LIST", "REFERENCE_LIST")
-# of a collection of a global heap: its first bytes with version 1, then its size; each object has a head, too
+# a collection of a global heap starts with these bytes (version 1), then its size; each object has a head, too
 COLLECTION, HEAD = b"GCOL\x01\0\0\0", 16
-OBJECT = ((0, 2), (8, 8))  # place and width in the head of an object: its number in the collection, its size
+OBJECT = ((0, 2), (8, 8))  # offset and width in the head of an object: of its number in the collection, of its size
 
 
 def check_attributes(file: h5py.File) -> None:
@@ -42,11 +42,11 @@ def check_attributes(file: h5py.File) -> None:
 def check_layout(file: h5py.File) -> None:
     """Raise ValueError, naming file and object, unless all datasets are numbers or text that the file itself stores.
 
-    Refused are links, data in other files, objects reached twice, deep groups, types that are no numbers and no text of
-    fixed length, arrays declared and not stored, and filters other than FILTERS. Larger than memory.budget(), and so
-    memory.TooLarge, may be nothing but MAPPED: no array and not all together; of checkpoints.h5, which nothing reads
-    whole, no state.
-    About 0.06 ms for each object: 1 ms for a spectra.h5, 60 ms for eleven states of ResNet18 (one core).
+    It refuses links, data in other files, objects reached twice, deep groups, types other than numbers and text of
+    fixed length, arrays that are declared and not stored, and filters other than FILTERS. It raises memory.TooLarge if
+    an array, or all arrays together, take more than memory.budget(). MAPPED arrays do not count, and each checkpoint in
+    a checkpoints.h5 counts by itself, as nothing reads them all.
+    About 0.06 ms for each object: 1 ms for a spectra.h5, 60 ms for eleven checkpoints of ResNet18 (one core).
     """
     most, stored, heaps = memory.budget(), 0, False
     together: Counter[str] = Counter()
@@ -75,7 +75,7 @@ def check_layout(file: h5py.File) -> None:
 
 
 def _objects(file: h5py.File, group: h5g.GroupID, path: str, *, depth: int, seen: set[int]) -> Iterator[tuple]:
-    """Yield the name and the low-level identifier of each object below a group; `seen` are addresses in the file."""
+    """Yield the name and the low-level identifier of each object below a group; `seen` holds addresses in the file."""
     for link in group:
         name = f"{path}/{link.decode(errors='backslashreplace')}"
         about = group.links.get_info(link)
@@ -93,7 +93,7 @@ def _objects(file: h5py.File, group: h5g.GroupID, path: str, *, depth: int, seen
 
 
 def _sizes(file: h5py.File, dataset: h5d.DatasetID, name: str) -> tuple[int, int]:
-    """Return how many bytes of the file a dataset has, and how many it takes decompressed."""
+    """Return the bytes of a dataset in the file, and decompressed."""
     kind, space, stored = dataset.get_type(), dataset.get_space(), dataset.get_storage_size()
     text = kind.get_class() == h5t.STRING and not kind.is_variable_str()
     if not (text or _is_number(kind)) or space.get_simple_extent_type() == h5s.NULL:
@@ -111,7 +111,7 @@ def _sizes(file: h5py.File, dataset: h5d.DatasetID, name: str) -> tuple[int, int
     filters = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
     if layout == h5d.CHUNKED:
         chunk = plist.get_chunk()
-        # a chunk is made whole, at the edge too
+        # chunks at the edge are allocated in full, too
         counts = [-(-length // side) for length, side in zip(shape, chunk, strict=True)]
         declared = math.prod(counts) * math.prod(chunk) * kind.get_size()
     if not set(filters) <= set(FILTERS):
@@ -122,7 +122,7 @@ def _sizes(file: h5py.File, dataset: h5d.DatasetID, name: str) -> tuple[int, int
 
 
 def _check_attributes(file: h5py.File, item: h5g.GroupID | h5d.DatasetID, name: str) -> bool:
-    """Return whether any attribute has its values in a heap; ValueError for one that no file of ours has."""
+    """Return whether any attribute has its values in a heap; ValueError for one that none of our files has."""
     heap = False
     count = h5a.get_num_attrs(item)
     if count > ATTRIBUTES:
@@ -143,14 +143,13 @@ def _check_attributes(file: h5py.File, item: h5g.GroupID | h5d.DatasetID, name: 
 
 
 def _check_heaps(file: h5py.File) -> None:
-    """Raise ValueError where HDF5 would read a heap for ever, or beyond its end.
+    """Raise ValueError if HDF5 would read a heap for ever, or beyond its end.
 
-    Values of any length lie in global heaps, which have no checksum, and HDF5 (2.0) goes from object to object by the
-    sizes that stand there. What advspectra.files.hdf5 writes has one for the scales of arrays only; older files had
-    one for texts, too.
+    Values of any length lie in global heaps. They have no checksum, and HDF5 (2.0) finds each object by the size of the
+    one before. Our files have a heap for the scales of arrays only; older files had one for texts, too.
     """
-    found = os.stat(file.filename)
-    if not _heaps_end(file.filename, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)):
+    status = os.stat(file.filename)
+    if not _heaps_end(file.filename, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)):
         raise _refused(file, "/", "has a damaged heap")
 
 
@@ -162,14 +161,14 @@ def _heaps_end(path: str, version: tuple[int, ...]) -> bool:
             end = start + int.from_bytes(content[start + 8 : start + 16], "little")
             if not start + HEAD <= end <= len(content):
                 return False
-            place = start + HEAD
-            while place + HEAD <= end:
+            position = start + HEAD
+            while position + HEAD <= end:
                 index, size = (
-                    int.from_bytes(content[place + at : place + at + width], "little") for at, width in OBJECT
+                    int.from_bytes(content[position + at : position + at + width], "little") for at, width in OBJECT
                 )
-                # an object is filled up to 8 bytes; the free space at the end, number 0, counts its head
-                place += HEAD + -(-size // 8) * 8 if index else size
-                if size < HEAD and not index or place > end:
+                # objects are padded to 8 bytes; the size of the free space at the end, number 0, includes its head
+                position += HEAD + -(-size // 8) * 8 if index else size
+                if size < HEAD and not index or position > end:
                     return False
             start = content.find(COLLECTION, start + len(COLLECTION))
     return True
@@ -180,7 +179,7 @@ def _is_number(kind: h5t.TypeID) -> bool:
 
 
 def _refused(file: h5py.File, name: str, why: str) -> ValueError:
-    # as in a text of Python, without control characters: the name is the file's own
+    # repr escapes control characters in a name that comes from the file
     return ValueError(f"{file.filename}: refused, as {name!r} {why}")
 
 

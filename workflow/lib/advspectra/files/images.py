@@ -1,11 +1,8 @@
-"""The image set of a study, and the file images.h5 that holds it.
+"""images.h5: the images of a study for training and testing, and their classes.
 
-Format "advspectra.images", version 1:
+Pixel values are 0 to 255. Labels count the class names from 0.
 
-    train/images, test/images   (N, C, H, W) uint8, pixel values 0..255
-    train/labels, test/labels   (N,) int64, index into class_names
-    class_names                 (K,) UTF-8 strings
-    root attributes             the source: where the images come from, and its checksums
+Root attributes: the source, which says where the images come from, and its checksums.
 """
 
 from collections.abc import Mapping
@@ -15,18 +12,20 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from advspectra.files.hdf5 import DIGEST, add, attributes_of, create, open_checked
+from advspectra.files.hdf5 import DIGEST, attributes_of
+from advspectra.files.layout import Array, Format
 
-KIND = "images"
-VERSION = 1
-# each letter is one size in all arrays of a file
-SHAPES = {
-    "train/images": "NCHW",
-    "train/labels": "N",
-    "test/images": "MCHW",
-    "test/labels": "M",
-    "class_names": "K",
-}
+FORMAT = Format(
+    "images",
+    1,
+    {
+        "train/images": Array("N C H W", "uint8", "1/255", "train images (image, channel, row, column)"),
+        "train/labels": Array("N", "int64", "1", "train labels, index into class_names"),
+        "test/images": Array("M C H W", "uint8", "1/255", "test images (image, channel, row, column)"),
+        "test/labels": Array("M", "int64", "1", "test labels, index into class_names"),
+        "class_names": Array("K", "text", "1", "class names"),
+    },
+)
 FORMAT_ATTRIBUTES = ("format", "format_version", DIGEST)
 
 
@@ -67,33 +66,25 @@ class ImageSet:
 
 def write_images(path: str | Path, images: ImageSet) -> None:
     """Write `images` to `path`; the file appears whole or not at all."""
-    with create(path, kind=KIND, version=VERSION, attributes=images.source) as file:
-        for split, pixels, labels in (
-            ("train", images.train_images, images.train_labels),
-            ("test", images.test_images, images.test_labels),
-        ):
-            group = file.create_group(split)
-            add(
-                group,
-                "images",
-                pixels,
-                units="1/255",
-                long_name=f"{split} images (image, channel, row, column)",
-            )
-            add(group, "labels", labels, units="1", long_name=f"{split} labels, index into class_names")
-        encoded = [name.encode("utf-8") for name in images.class_names]
-        text = h5py.string_dtype("utf-8", length=max(map(len, encoded)))
-        add(file, "class_names", np.array(encoded, dtype=text), units="1", long_name="class names")
+    encoded = [name.encode("utf-8") for name in images.class_names]
+    names = np.array(encoded, dtype=h5py.string_dtype("utf-8", length=max(map(len, encoded))))
+    arrays = {
+        "train/images": images.train_images,
+        "train/labels": images.train_labels,
+        "test/images": images.test_images,
+        "test/labels": images.test_labels,
+        "class_names": names,
+    }
+    FORMAT.write_file(path, arrays, attributes=images.source)
 
 
 def read_images(path: str | Path) -> ImageSet:
-    """Return the image set stored at `path`; its images are a map of the file, not a copy.
+    """Return the image set stored at `path`; its images are a read-only map of the file, not a copy.
 
-    The operating system holds in memory what is used and what fits, once for all processes that read the file: a set
-    larger than the memory is read too. They cannot be written to.
-    Raises ValueError, naming the file, if it is truncated, foreign, or its parts do not fit together.
+    The operating system keeps the parts in use in memory, once for all processes, so that a set larger than the memory
+    can be read, too. Raises ValueError, naming the file, if it is damaged or foreign, or its parts do not fit together.
     """
-    with open_checked(path, kind=KIND, version=VERSION) as file:
+    with FORMAT.open(path) as file:
         arrays = {}
         for split in ("train", "test"):
             arrays[f"{split}_images"] = _mapped(file[split]["images"])
@@ -107,7 +98,7 @@ def read_images(path: str | Path) -> ImageSet:
 
 
 def _mapped(dataset: h5py.Dataset) -> np.ndarray:
-    """Return an uncompressed dataset of bytes as a map of its file, as `write_images` makes it; any other as a copy."""
+    """A map of the file for an uncompressed dataset of bytes, which `write_images` makes; a copy of any other."""
     offset = dataset.id.get_offset()  # in the file; None unless the values lie there in one piece
     if offset is None or dataset.dtype != np.uint8:
         return dataset[...]
@@ -132,5 +123,5 @@ def _check_labels(name: str, labels: np.ndarray, *, images: int, class_names: tu
 
 
 def _plain(value: object) -> object:
-    """Return a NumPy scalar as the Python value it holds, anything else as it is."""
+    """A NumPy scalar as a Python value; anything else unchanged."""
     return value.item() if isinstance(value, np.generic) else value

@@ -1,55 +1,74 @@
-"""perturbations.h5: what one attack did to one state of a network (format version 1).
+"""perturbations.h5: what one attack did to one checkpoint of a network.
 
-`perturbation` (N, C, H, W) float32, x_a - x, in units of the pixel range [0, 1]; `image` (N,) index in the test set;
-`label`, `clean_prediction`, `adversarial_prediction` (N,); `clean_logits`, `adversarial_logits` (N, K); `success` (N,)
-as advspectra.perturb defines it; `l1`, `l2`, `linf` (N,), norms over all pixels and channels.
-Root attributes: the identity of the run; `attack`, `checkpoint`, and `step`, `epoch` and `state_sha256` (the digest in
-checkpoints.h5) of that state; the attack's options as JSON, its epsilon and norm; what an attack tuned on the images
-says of itself (`tuning_steps`, `tuning_error_l1`, ...). Where `attack` is a transfer: the attack whose perturbations
-were tried, `source_attack`, and the state that it found them on, `found_on`.
+The perturbation is x_a - x for images in the pixel range [0, 1]; advspectra.perturb defines success. Norms are over all
+pixels and channels.
+
+Root attributes: the run; `attack`, `checkpoint`, and `step`, `epoch` and `state_sha256` (the digest in checkpoints.h5)
+of that checkpoint; the attack's options as JSON, its epsilon and norm; what an attack that was tuned on the images says
+of its tuning (`tuning_steps`, `tuning_error_l1`, ...). Where `attack` is a transfer, also `source_attack`, the attack
+whose perturbations were tried, and `found_on`, the checkpoint on which it found them.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from advspectra.files.hdf5 import add, attributes_of, create, open_checked
+from advspectra.files.hdf5 import attributes_of
+from advspectra.files.layout import Array, Format, field_names
 
-KIND, VERSION = "perturbations", 1
-
-ABOUT = {
-    "perturbation": ("pixel range", "adversarial minus clean image"),
-    "image": ("1", "index in the test set"),
-    "label": ("1", "true class"),
-    "clean_prediction": ("1", "predicted class of the clean image"),
-    "adversarial_prediction": ("1", "predicted class of the adversarial image"),
-    "clean_logits": ("logit", "logits of the clean image"),
-    "adversarial_logits": ("logit", "logits of the adversarial image"),
-    "success": ("1", "correct before, wrong after, within epsilon"),
-    "l1": ("pixel range", "1-norm of the perturbation"),
-    "l2": ("pixel range", "2-norm of the perturbation"),
-    "linf": ("pixel range", "largest magnitude of the perturbation"),
-}
-
-# each letter is one size in all arrays of a file
-SHAPES = {
-    "perturbation": "NCHW",
-    "clean_logits": "NK",
-    "adversarial_logits": "NK",
-    **dict.fromkeys(set(ABOUT) - {"perturbation", "clean_logits", "adversarial_logits"}, "N"),
-}
+FORMAT = Format(
+    "perturbations",
+    1,
+    {
+        "perturbation": Array("N C H W", "float32", "pixel range", "adversarial minus clean image", compressed=True),
+        "image": Array("N", "int64", "1", "index in the test set"),
+        "label": Array("N", "int64", "1", "true class"),
+        "clean_prediction": Array("N", "int64", "1", "predicted class of the clean image"),
+        "adversarial_prediction": Array("N", "int64", "1", "predicted class of the adversarial image"),
+        "clean_logits": Array("N K", "float32", "logit", "logits of the clean image"),
+        "adversarial_logits": Array("N K", "float32", "logit", "logits of the adversarial image"),
+        "success": Array("N", "bool", "1", "correct before, wrong after, within epsilon"),
+        "l1": Array("N", "float32", "pixel range", "1-norm of the perturbation"),
+        "l2": Array("N", "float32", "pixel range", "2-norm of the perturbation"),
+        "linf": Array("N", "float32", "pixel range", "largest magnitude of the perturbation"),
+    },
+)
 
 ORIGIN = ("attack", "checkpoint", "step", "epoch", "state_sha256", "source_attack", "found_on")
 
 
+@dataclass(frozen=True)
+class AttackedImages:
+    """The N images of a perturbations.h5 without its large array; `perturbation` reads that of a single image."""
+
+    path: Path
+    image: np.ndarray
+    label: np.ndarray
+    success: np.ndarray
+    clean_prediction: np.ndarray
+    l2: np.ndarray
+    linf: np.ndarray
+
+    @property
+    def correct(self) -> np.ndarray:
+        """(N,) bool, whether the network is right about the image before the attack."""
+        return self.clean_prediction == self.label
+
+    def perturbation(self, image: int) -> np.ndarray:
+        """Return the perturbation (C, H, W) of the test image with index `image`; ValueError if it was not attacked."""
+        (rows,) = np.nonzero(self.image == image)
+        if len(rows) != 1:
+            raise ValueError(f"{self.path}: expected test image {image} once, found it {len(rows)} times")
+        with FORMAT.open(self.path) as file:
+            return file["perturbation"][rows[0]]
+
+
 def write_perturbations(path: str | Path, perturbations, *, attributes: Mapping) -> None:
-    """Write the perturb.AttackResult to `path`."""
+    """Write a perturb.AttackResult to `path`."""
     tuning = {f"tuning_{name}": value for name, value in perturbations.tuning.items()}
-    with create(path, kind=KIND, version=VERSION, attributes={**attributes, **tuning}) as file:
-        for name, (units, long_name) in ABOUT.items():
-            array = getattr(perturbations, name)
-            add(file, name, array, units=units, long_name=long_name, compression=name == "perturbation")
+    FORMAT.write_file(path, vars(perturbations), attributes={**attributes, **tuning})
 
 
 def read_perturbations(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
@@ -57,15 +76,20 @@ def read_perturbations(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
 
     Raises ValueError when an array is missing, or its length is not that of the others.
     """
-    with open_checked(path, kind=KIND, version=VERSION) as file:
-        arrays = {name: file[name][()] for name in ABOUT}
-        attributes = attributes_of(file)
+    with FORMAT.open(path) as file:
+        arrays, attributes = FORMAT.read(file), attributes_of(file)
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"{path}: expected arrays of one length, found {lengths}")
     return arrays, attributes
 
 
+def read_attacked_images(path: str | Path) -> AttackedImages:
+    """Return what tables and figures need of a perturbations.h5."""
+    with FORMAT.open(path) as file:
+        return AttackedImages(Path(path), **FORMAT.read(file, field_names(AttackedImages)))
+
+
 def origin(attributes: Mapping) -> dict:
-    """Return what tells a file from the others of its run: of its root attributes those in ORIGIN that it has."""
+    """Return the attributes that tell a file from the others of its run: those in ORIGIN that it has."""
     return {name: attributes[name] for name in ORIGIN if name in attributes}

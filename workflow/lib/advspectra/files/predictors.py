@@ -1,36 +1,56 @@
-"""predictor.h5: the end-to-end map of a linear network and its spectrum (format version 1).
+"""predictor.h5: the end-to-end map of a linear network, and its spectrum under the paper's convention.
 
-Root datasets: `beta` (K, C, H, W) and `intercept` (K,), logits = <beta, inputs> + intercept for inputs in [0, 1];
-scales as in spectra.h5. Groups `raw` (beta as it is) and `rescaled` (each class's map to [0, 1]: the paper's Table 1,
-see advspectra.networks.end_to_end.rescaled), each under the paper's convention: `norm_l1`, `norm_l2`, `flatness`,
-`half_power_frequency` (K,), `radial_energy` (K, R), `mean_power` (H, W) over classes.
+For inputs in [0, 1] the logits are `beta · inputs + intercept`; the rows N are the classes. Group `raw` is of beta as
+it is, `rescaled` of each class's map rescaled to [0, 1], for Table 1 of the paper; see networks.end_to_end.rescaled.
+
+Root attributes: the run, and `step`, `epoch` and `state_sha256` of its checkpoint.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from advspectra import fourier
-from advspectra.files.hdf5 import add, create
-from advspectra.files.spectra import POWER_SHAPES, add_frequency_scales, add_power
+from advspectra.files.layout import Array, Format, field_names
+from advspectra.files.spectra import POWER, SCALES
 
-KIND, VERSION = "predictor", 1
+FORMAT = Format(
+    "predictor",
+    1,
+    {
+        **SCALES,
+        "beta": Array("N C H W", "float64", "logit", "end-to-end map", compressed=True),
+        "intercept": Array("N", "float64", "logit", "logits of a zero input"),
+        **{f"*/{name}": array for name, array in POWER.items()},
+    },
+    groups=("raw", "rescaled"),
+)
 
-# each letter is one size in all arrays of a file; the rows of spectra are the classes here
-SHAPES = {**POWER_SHAPES, "beta": "NCHW", "intercept": "N"}
+
+@dataclass(frozen=True)
+class PredictorSpectrum:
+    """The spectrum of the maps of all classes; POWER says what the arrays are."""
+
+    norm_l1: np.ndarray
+    norm_l2: np.ndarray
+    radial_energy: np.ndarray
 
 
-def write_predictor(
-    path: str | Path, *, beta: np.ndarray, rescaled: np.ndarray, intercept: np.ndarray, attributes: Mapping
-) -> None:
-    """Write the end-to-end map to `path`.
+@dataclass(frozen=True)
+class Predictor:
+    """A predictor.h5: the end-to-end map beta (K, C, H, W) of a linear network with K classes, and its spectra."""
 
-    beta, rescaled : (K, C, H, W) float64; intercept : (K,) float64.
-    """
-    with create(path, kind=KIND, version=VERSION, attributes=attributes) as file:
-        scales = add_frequency_scales(file, *beta.shape[-2:])
-        add(file, "beta", beta, units="logit", long_name="end-to-end map", compression=True)
-        add(file, "intercept", intercept, units="logit", long_name="logits of a zero input")
-        for name, maps in {"raw": beta, "rescaled": rescaled}.items():
-            add_power(file.create_group(name), fourier.power_spectrum(maps, convention="paper"), scales)
+    beta: np.ndarray
+    raw: PredictorSpectrum
+    rescaled: PredictorSpectrum
+    radial_frequency: np.ndarray
+    frequency_y: np.ndarray
+    frequency_x: np.ndarray
+
+
+def read_predictor(path: str | Path) -> Predictor:
+    """Return what tables and figures need of a predictor.h5."""
+    with FORMAT.open(path) as file:
+        names = field_names(PredictorSpectrum)
+        forms = {form: PredictorSpectrum(**FORMAT.read(file, names, group=form)) for form in FORMAT.groups}
+        return Predictor(**FORMAT.read(file, field_names(Predictor)), **forms)

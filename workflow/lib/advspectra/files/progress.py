@@ -1,8 +1,8 @@
-"""What unfinished work has come to, kept on disk, so that a killed job goes on from there to the same result.
+"""Saved progress of unfinished work, with which a killed job resumes and comes to the same result.
 
-A part of the work is one file: named tensors, facts as JSON, and the state of PyTorch's random generators, which `load`
-puts back. It belongs to work of one description, `about`: to other work it is as if it were not there. Files are of the
-format advspectra.files.progress; they are no results and are removed with the last of them.
+A part of the work is one file: named tensors, facts as JSON, and the states of PyTorch's random generators, which
+`load` restores. The file belongs to work of one description, `about`; other work ignores it. These files are no
+results: a job removes its own when it is finished.
 """
 
 import json
@@ -11,25 +11,28 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
-import torch
 
 from advspectra.files.hdf5 import add, attributes_of, create, open_checked
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 KIND, VERSION = "progress", 1
 
-# Seconds to the next saving, as a multiple of what the last one took: at most a twentieth of the time is spent on it.
+# seconds to the next saving, as a multiple of what the last one took: saving takes at most a twentieth of the time
 PATIENCE = 20
 
 
 @dataclass
 class Progress:
-    """The unfinished work of one job, in the files of a folder; without a folder nothing is kept.
+    """The saved progress of one job, in the files of a folder; without a folder nothing is saved.
 
-    about : all that determines the result. every : seconds between two savings, at least. say : is told, once, that
-    nothing can be kept, as on a full disk: the work goes on without it.
+    about : all that determines the result. every : the least time between two savings (seconds). say : is told, once,
+    that nothing can be saved, for example on a full disk; the work continues without it.
     """
 
     folder: Path | None = None
@@ -50,7 +53,7 @@ class Progress:
         return Part(self, name, tell)
 
     def remove(self) -> None:
-        """Remove what is kept: the work is finished."""
+        """Remove the saved progress of work that is finished."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -71,10 +74,10 @@ class Part:
         """Return whether it is time to save again."""
         return self.progress.folder is not None and time.monotonic() >= self.progress._due_at
 
-    def save(self, tensors: Mapping[str, torch.Tensor], **facts) -> None:
-        """Keep tensors (on any device) by their names and facts that JSON can hold, in place of what was kept.
+    def save(self, tensors: Mapping[str, "Tensor"], **facts) -> None:
+        """Save tensors (on any device) by name, and facts that JSON can hold, in place of what was saved before.
 
-        Where that fails, what was kept before stays, and it is tried again when it is time for the next saving.
+        If that fails, the earlier progress stays, and the next saving tries again when it is due.
         """
         began = time.monotonic()
         try:
@@ -88,22 +91,20 @@ class Part:
         now = time.monotonic()
         self.progress._due_at = now + max(self.progress.every, PATIENCE * (now - began))
 
-    def _write(self, tensors: Mapping[str, torch.Tensor], facts: Mapping) -> None:
-        generators = {"cpu": torch.get_rng_state()}
-        generators |= {f"cuda {n}": state for n, state in enumerate(_cuda_generators())}
-        kept = {"tensors": tensors, "generators": generators}
+    def _write(self, tensors: Mapping[str, "Tensor"], facts: Mapping) -> None:
+        kept = {"tensors": tensors, "generators": _generators()}
         with create(self._path, kind=KIND, version=VERSION, attributes={"about": self.progress.about}) as file:
-            text = torch.frombuffer(bytearray(json.dumps(facts).encode()), dtype=torch.uint8)
-            add(file, "facts", text.numpy(), units="1", long_name="facts (JSON)")
+            text = np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8)
+            add(file, "facts", text, units="1", long_name="facts (JSON)")
             for group, members in kept.items():
                 for name, tensor in members.items():
                     add(file, f"{group}/{name}", tensor.detach().cpu().numpy(), units="1", long_name=name, finite=False)
 
-    def load(self) -> tuple[dict[str, torch.Tensor], dict] | None:
-        """Return the tensors (on the CPU) and the facts that were kept, and put the random generators back.
+    def load(self) -> tuple[dict[str, "Tensor"], dict] | None:
+        """Return the tensors (on the CPU) and the facts that were saved, and restore the random generators.
 
-        None where nothing was kept, or what was is of other work or cannot be used: the work starts anew, with the
-        generators as they are.
+        None if nothing was saved, or if it belongs to other work or cannot be used. Then the work starts from the
+        beginning, and the generators stay as they are.
         """
         if self.progress.folder is None:
             return None
@@ -115,7 +116,7 @@ class Part:
                 generators = _tensors(file["generators"])
                 tensors = _tensors(file["tensors"]) if "tensors" in file else {}
             _set_generators(**generators)
-        except Exception:  # damaged, locked, of another machine: unfinished work is worth no failure
+        except Exception:  # damaged, locked or from another machine: the work starts from the beginning
             return None
         return tensors, facts
 
@@ -124,11 +125,19 @@ NO_PROGRESS = Progress()
 NOTHING_KEPT = NO_PROGRESS.part("")
 
 
-def _cuda_generators() -> list[torch.Tensor]:
-    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+# torch is imported where it is used, as modules that only read files do without it
 
 
-def _set_generators(cpu: torch.Tensor, **cuda: torch.Tensor) -> None:
+def _generators() -> dict[str, "Tensor"]:
+    import torch
+
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return {"cpu": torch.get_rng_state(), **{f"cuda {n}": state for n, state in enumerate(cuda)}}
+
+
+def _set_generators(cpu: "Tensor", **cuda: "Tensor") -> None:
+    import torch
+
     torch.Generator().set_state(cpu)  # RuntimeError or TypeError for what is no state, before any is set
     if len(cuda) > torch.cuda.device_count():
         raise ValueError(f"expected the states of at most {torch.cuda.device_count()} GPUs, found {len(cuda)}")
@@ -137,12 +146,14 @@ def _set_generators(cpu: torch.Tensor, **cuda: torch.Tensor) -> None:
     torch.set_rng_state(cpu)
 
 
-def _tensors(group: h5py.Group) -> dict[str, torch.Tensor]:
-    found = {}
+def _tensors(group: h5py.Group) -> dict[str, "Tensor"]:
+    import torch
+
+    tensors = {}
 
     def take(name: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Dataset):
-            found[name] = torch.from_numpy(np.asarray(item[()]))
+            tensors[name] = torch.from_numpy(np.asarray(item[()]))
 
     group.visititems(take)
-    return found
+    return tensors

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from advspectra.files.results import Line, Lines
+from advspectra.files.lines import Line, Lines
 
 # where a line from the image x ends; the first is what the controls are compared with
 ADVERSARIAL, CONTROLS = "adversarial", ("random", "boundary")
 ENDS = {ADVERSARIAL: "x_a", "random": "x_r", "boundary": "x_b"}
 
-# as files.results.Line.quantity takes them -> in words
+# as files.lines.Line.quantity takes them -> in words
 QUANTITIES = {
     "relu_changes": "fraction of ReLU changes",
     "breakpoints": "breakpoints",

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advspectra.files.lines import ABOUT
+from advspectra.files.lines import LINE
 from advspectra.files.progress import NOTHING_KEPT, Part
 from advspectra.lines.follow import PiecewiseLinear, roughness
 from advspectra.machine.countdown import Countdown
@@ -73,7 +73,7 @@ def measure_lines(
     report: Callable[[str], None] = lambda line: None,
     part: Part = NOTHING_KEPT,
 ) -> dict[str, Mapping[str, np.ndarray]]:
-    """The arrays of files.lines.ABOUT, each (N,), by the end of the line.
+    """The arrays of files.lines.LINE, each (N,), by the end of the line.
 
     network : in inference mode. inputs, perturbation : (N, C, H, W) float32; labels : (N,); image : (N,) index in the
         test set, which fixes the random direction together with `seed`.
@@ -108,7 +108,7 @@ def measure_lines(
             if part.due():
                 part.save({}, rows=rows)
             countdown.add()
-    return {end: {name: np.array([row[name] for row in measured]) for name in ABOUT} for end, measured in rows.items()}
+    return {end: {name: np.array([row[name] for row in measured]) for name in LINE} for end, measured in rows.items()}
 
 
 def _rows(

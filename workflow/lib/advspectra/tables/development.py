@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advspectra.files.results import Checkpoints
+from advspectra.files.checkpoints import Checkpoints
 from advspectra.lines.comparison import DEFINITIONS
 from advspectra.results import AttackedCheckpoint, Run
 from advspectra.table import Cell, Column, Table

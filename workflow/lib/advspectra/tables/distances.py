@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from advspectra.files.results import Lines
+from advspectra.files.lines import Lines
 from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, QUANTITIES, line, pairs
 from advspectra.results import AttackedCheckpoint, Run
 from advspectra.statistics.resampling import Distance, paired_distance

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from advspectra_study.job import recorded_file, sha256
-from advspectra.files.checks import check_result
+from advspectra.checks import check_result
 from advspectra.files.hdf5 import DIGEST, content_sha256, open_file
 from advspectra.machine.memory import TooLarge
 from advspectra_study.verify.sealed import NoDigestError, read_sealed
