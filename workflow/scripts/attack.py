@@ -1,4 +1,4 @@
-"""Attack one state of a network on the chosen test images."""
+"""Attack one checkpoint of a network on the chosen test images."""
 
 from advspectra_study.job import job, provenance, unfinished
 from advspectra.files.checkpoints import read_origin
@@ -17,9 +17,9 @@ with job(snakemake) as report:
     form = {"image_shape": images.test_images.shape[1:], "classes": len(images.class_names)}
     expected = {**params.architecture, **form}
     network, _ = load_network(snakemake.input.checkpoints, name=checkpoint, expected=expected)
-    state = {"checkpoint": checkpoint, **read_origin(snakemake.input.checkpoints, name=checkpoint)}
+    attacked = {"checkpoint": checkpoint, **read_origin(snakemake.input.checkpoints, name=checkpoint)}
     bound = {"norm": attack.norm, "epsilon": attack.epsilon or float("inf")}
-    about = {**params.identity, "attack": snakemake.wildcards.attack, **state, **bound, **provenance(snakemake)}
+    about = {**params.identity, "attack": snakemake.wildcards.attack, **attacked, **bound, **provenance(snakemake)}
     about |= place(device)
     with unfinished(snakemake, snakemake.output.perturbations, about=about) as progress:
         perturbations = perturb(

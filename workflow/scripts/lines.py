@@ -1,4 +1,4 @@
-"""Follow one state of a network along the lines from images to their adversarial images and to the controls."""
+"""Follow one checkpoint of a network along lines from images to their adversarial images and to the controls."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Try the perturbations that an attack found on one state of a network on a state of it."""
+"""Try the perturbations that an attack found on one checkpoint of a network on another checkpoint of it."""
 
 from advspectra_study.job import job, provenance
 from advspectra.files.checkpoints import read_origin
@@ -26,8 +26,8 @@ with job(snakemake):
         batch_size=params.batch_size,
         **bound,
     )
-    state = {"checkpoint": checkpoint, **read_origin(snakemake.input.checkpoints, name=checkpoint)}
+    tried_on = {"checkpoint": checkpoint, **read_origin(snakemake.input.checkpoints, name=checkpoint)}
     origin = {"source_attack": source["attack"], "found_on": source["checkpoint"]}
-    names = {"attack": snakemake.wildcards.attack, **state, **origin}
+    names = {"attack": snakemake.wildcards.attack, **tried_on, **origin}
     attributes = {**params.identity, **names, **bound, **place(device), **provenance(snakemake)}
     write_perturbations(snakemake.output.perturbations, perturbations, attributes=attributes)

@@ -116,6 +116,6 @@ class Recorder:
                 # in the parameter's memory layout, which the fused update requires
                 self.velocities[index] = torch.empty_like(parameter).copy_(velocity)
         self.result.history[:], self.result.best_epoch = facts["history"], facts["best_epoch"]
-        for name, state in facts["states"].items():
-            self.result.checkpoints[name] = Checkpoint(*state, below(f"states/{name}"))
+        for name, facts_of_it in facts["states"].items():
+            self.result.checkpoints[name] = Checkpoint(*facts_of_it, below(f"states/{name}"))
         return True
