@@ -21,7 +21,8 @@ from synthetic_results import (
 
 from advspectra.drawing import learning_curves, plotting
 from advspectra.drawing.example import choose_image
-from advspectra.results import NAMES, by_network, read_runs
+from advspectra.networks.identity import NAMES
+from advspectra.results import by_network, read_runs
 
 FIGURES = ("fig04", "fig05", "fig08", "fig09", "fig10", "fig11")
 # drawn for one network each, from one attack or from the lines of one

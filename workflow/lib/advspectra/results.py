@@ -6,38 +6,23 @@ list of result files. Runs come in the paper's order of networks, whatever the o
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from pathlib import Path
-from textwrap import wrap
 from types import MappingProxyType
 from typing import NamedTuple
 
 from advspectra.files import results as result_files
 from advspectra.files.hdf5 import attributes_of, open_checked, open_foreign
 from advspectra.files.results import VERSIONS, Checkpoints, Lines, Perturbations, Predictor, Spectra
+from advspectra.networks.identity import NetworkIdentity
 
 # these have a file for each attack or transfer and each state that it was tried on
 STATE_KINDS = ("perturbations", "spectra", "lines")
 # names are shown as they are in Markdown, captions and figures
 NAME = re.compile(r"[A-Za-z0-9_=.-]{1,80}")
-IDENTITY = ("network", "activation", "depth", "alpha", "seed")
-
-# The networks of the paper in the order of its Table 2: name in the configuration -> (the paper's name, short name).
-# The tables' "Bounded Width Convolution" is the one with 32 channels.
-NAMES = {
-    "fully_connected": ("Fully Connected", "fully\nconnected"),
-    "locally_connected": ("Locally Connected", "locally\nconnected"),
-    "full_width": ("Full Width Convolution", "full\nwidth"),
-    "bounded_width_3": ("Bounded Width Convolution, 3 channels", "bounded\nwidth (3)"),
-    "bounded_width_32": ("Bounded Width Convolution", "bounded\nwidth (32)"),
-    "shallow_resnet": ("Shallow ResNet", "shallow\nResNet"),
-    "vgg19": ("VGG19", "VGG19"),
-    "resnet18": ("ResNet18", "ResNet18"),
-}
-# these have one depth, which their name implies
-FIXED_DEPTH = ("shallow_resnet", "vgg19", "resnet18")
-ACTIVATIONS = {"relu": "ReLU"}
+IDENTITY = (*(field.name for field in fields(NetworkIdentity)), "seed")
 
 
 class Source(NamedTuple):
@@ -93,45 +78,19 @@ class AttackedCheckpoint:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(NetworkIdentity):
     """One trained network and its result files; a method returns None when the run has no file of that kind.
 
     Those that return arrays of an attack are for runs with the files of one attack on one state; `states` is for all.
     """
 
-    network: str
-    activation: str
-    depth: int
-    alpha: float
     seed: int
     files: Mapping[str, tuple[ResultFile, ...]]
 
     @property
-    def label(self) -> str:
-        """The paper's name of the network, such as "Deep Fully Connected (linear)"; unknown names as they are."""
-        name = NAMES.get(self.network, (self.network,))[0]
-        name = f"{self._prefix}{name}{self._suffix} ({ACTIVATIONS.get(self.activation, self.activation)})"
-        return name if self.alpha == 1 else f"{name}, alpha = {self.alpha:g}"
-
-    @property
-    def short_label(self) -> str:
-        """A name for panels, in lines of about 12 characters, without activation and alpha."""
-        words = wrap(self.network.replace("_", " "), 12, break_long_words=False)
-        name = NAMES.get(self.network, (None, "\n".join(words)))[1]
-        return f"{self._prefix.lower()}{name}" + (f"\n{self.depth} layers" if self._suffix else "")
-
-    @property
-    def deep(self) -> bool:
-        """Whether it has more hidden layers than the network of the same name has at the least."""
-        return self.depth > 1 and self.network not in FIXED_DEPTH
-
-    @property
-    def _prefix(self) -> str:
-        return "Deep " if self.deep and self.depth == 3 else ""
-
-    @property
-    def _suffix(self) -> str:
-        return f", {self.depth} hidden layers" if self.deep and self.depth != 3 else ""
+    def order(self) -> tuple:
+        """Sorts runs by their networks, as in the paper, then by seed."""
+        return *super().order, self.seed
 
     def spectra(self, convention: str) -> Spectra | None:
         """Return the spectra under `convention`; ValueError if the file lacks that convention."""
@@ -217,9 +176,9 @@ class Replicates:
         return self.runs[0]
 
     @property
-    def key(self) -> tuple[str, str, int, float]:
-        """(network, activation, depth, alpha)."""
-        return self.first.network, self.first.activation, self.first.depth, self.first.alpha
+    def identity(self) -> NetworkIdentity:
+        """Their network."""
+        return self.first.identity
 
     @property
     def predictors(self) -> list[Predictor]:
@@ -266,7 +225,6 @@ class Replicates:
 def read_runs(paths: Iterable[str | Path]) -> list[Run]:
     """Return the runs that the result files at `paths` belong to, in the paper's order of networks.
 
-    Linear networks come first, then one hidden layer before more, then the order of NAMES, unknown networks last.
     Raises ValueError for a file that is not a result file or lacks an identity, for two files of a run that are of one
     kind, attack and state, and for files of several data sets.
     """
@@ -288,14 +246,14 @@ def read_runs(paths: Iterable[str | Path]) -> list[Run]:
         Run(*identity, files=MappingProxyType({kind: tuple(members) for kind, members in found.items()}))
         for identity, found in files.items()
     ]
-    return sorted(runs, key=_order)
+    return sorted(runs, key=attrgetter("order"))
 
 
 def by_network(runs: Iterable[Run]) -> list[Replicates]:
     """Return the runs grouped over seeds, in the order in which read_runs has them."""
-    groups: dict[tuple, list[Run]] = {}
-    for run in sorted(runs, key=_order):
-        groups.setdefault((run.network, run.activation, run.depth, run.alpha), []).append(run)
+    groups: dict[NetworkIdentity, list[Run]] = {}
+    for run in sorted(runs, key=attrgetter("order")):
+        groups.setdefault(run.identity, []).append(run)
     return [Replicates(tuple(group)) for group in groups.values()]
 
 
@@ -305,14 +263,6 @@ def only_network(runs: Iterable[Run]) -> Replicates | None:
     if len(groups) > 1:
         raise ValueError(f"expected the runs of one network, found {', '.join(group.first.label for group in groups)}")
     return groups[0] if groups else None
-
-
-def _order(run: Run) -> tuple:
-    known = list(NAMES)
-    place = known.index(run.network) if run.network in known else len(known)
-    layers = 1 if run.network in FIXED_DEPTH else run.depth
-    nonlinear = run.activation != "linear"
-    return nonlinear, run.activation, layers, place, run.network, run.depth, run.alpha, run.seed
 
 
 def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from advspectra.files.hdf5 import open_checked
 from advspectra.files.images import KIND, VERSION
+from advspectra.networks.identity import NetworkIdentity
 from advspectra.results import Replicates
 from advspectra.statistics.summaries import Spread, Statistics, statistics
 from advspectra.table import Cell, Column
-
-Key = tuple[str, str, int | None, float]  # network, activation, hidden layers, alpha
 
 MEASURED = (
     "table1",
@@ -31,7 +30,7 @@ def paired_rows(
     """
     left = list(groups)
     for row in rows:
-        found = [group for group in left if matches(row, group.key)]
+        found = [group for group in left if matches(row, group.identity)]
         left = [group for group in left if group not in found]
         for group in found or [None]:
             yield row, group
@@ -39,13 +38,9 @@ def paired_rows(
         yield None, group
 
 
-def matches(row: Mapping, key: Key) -> bool:
-    """Return whether a row stands for the network `key`.
-
-    A depth of None fits any; the paper's tables have alpha = 1.
-    """
-    network, activation, depth, alpha = key
-    return (row["network"], row["activation"], 1) == (network, activation, alpha) and row["depth"] in (None, depth)
+def matches(row: Mapping, network: NetworkIdentity) -> bool:
+    """Whether a row stands for the network; a depth of None fits any, and the paper's tables have alpha = 1."""
+    return NetworkIdentity(row["network"], row["activation"], row["depth"], 1).is_of(network)
 
 
 def missing_note(rows: Sequence[Mapping], groups: Sequence[Replicates]) -> list[str]:

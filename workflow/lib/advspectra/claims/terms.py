@@ -1,10 +1,9 @@
 """The terms of claims: how they name networks, and what they state in words."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from advspectra.claims.measures import MEASURES
-from advspectra.results import Run
+from advspectra.networks.identity import NetworkIdentity
 
 SIDES = ("left", "right")
 ATTACKS = {
@@ -24,32 +23,13 @@ ENDS = {
 }
 
 
-class Network(NamedTuple):
-    """A network as claims name it; depth None stands for any."""
-
-    name: str
-    activation: str
-    depth: int | None
-    alpha: float
-
-    @property
-    def label(self) -> str:
-        """Its name in words."""
-        return Run(self.name, self.activation, self.depth or 1, self.alpha, seed=0, files={}).label
-
-    def is_of(self, run: Run) -> bool:
-        """Return whether the run is one of this network."""
-        named = (run.network, run.activation, run.alpha) == (self.name, self.activation, self.alpha)
-        return named and self.depth in (None, run.depth)
-
-
-def network(text: str) -> Network:
+def network(text: str) -> NetworkIdentity:
     """Return the network of <name>-<activation>[/depth=<hidden layers>][/alpha=<initial scale>]; alpha is 1 else."""
     name, *rest = text.split("/")
     about = dict(entry.split("=") for entry in rest)
     name, _, activation = name.rpartition("-")
     depth = int(about["depth"]) if "depth" in about else None
-    return Network(name, activation, depth, float(about.get("alpha", 1)))
+    return NetworkIdentity(name, activation, depth, float(about.get("alpha", 1)))
 
 
 def sides_of(part: Mapping) -> list[Mapping]:

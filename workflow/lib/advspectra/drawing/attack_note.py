@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from advspectra.drawing import captions
+from advspectra.networks.identity import NetworkIdentity
 from advspectra.results import Run, by_network
 from advspectra.table import Table
 
@@ -34,7 +35,7 @@ def _sentences(runs: Sequence[Run], attack: str, others: str | Sequence[Mapping]
     for group in by_network(runs):
         if group.attack not in (attack, None):
             by_attack.setdefault(group.attack, []).append(group.first.label)
-    lacking = [Run(**network, seed=0, files={}).label for network in others]
+    lacking = [NetworkIdentity(**network).label for network in others]
     return [
         f"Attack: {attack}.",
         *(f"{', '.join(labels)}: {other}, as {attack} was not tried on it." for other, labels in by_attack.items()),

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from advspectra.results import Replicates, Run
+from advspectra.networks.identity import NetworkIdentity
+from advspectra.results import Replicates
 
 # the networks that the paper's text and figures name: (network, hidden layers), None = its only depth
 LINEAR = (
@@ -62,7 +63,7 @@ def counts(groups: Sequence[Replicates], *, convention: str) -> str:
 def missing(groups: Sequence[Replicates], *, linear: bool) -> str:
     """Return the sentence that names the paper's linear or nonlinear networks which the study lacks; empty if none."""
     present = {
-        (group.first.network, group.first.depth) for group in groups if (group.first.activation == "linear") is linear
+        (group.first.network, group.first.depth) for group in groups if group.first.linear is linear
     }
     networks = {network for network, _ in present}
     lacking = [
@@ -71,7 +72,7 @@ def missing(groups: Sequence[Replicates], *, linear: bool) -> str:
         if (network not in networks if depth is None else (network, depth) not in present)
     ]
     activation = "linear" if linear else "relu"
-    names = [Run(network, activation, depth or 1, 1, 0, {}).label for network, depth in lacking]
+    names = [NetworkIdentity(network, activation, depth, 1).label for network, depth in lacking]
     return f"Not in this study: {', '.join(names)}." if names else ""
 
 

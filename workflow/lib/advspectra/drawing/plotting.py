@@ -23,7 +23,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from advspectra.drawing.settled_layout import SettledLayout
 from advspectra.files.results import Spectra
-from advspectra.results import Replicates, Run
+from advspectra.networks.identity import NetworkIdentity
+from advspectra.results import Replicates
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
 WIDTH = 7.2  # inches, a page with two columns
@@ -78,10 +79,9 @@ def colour(network: str) -> str | tuple[float, float, float]:
     return colorsys.hls_to_rgb((code % 360) / 360, 0.35 if code // 360 % 2 else 0.55, 0.6)
 
 
-def line_style(run: Run):
-    """Return the line style of a run's activation and depth."""
-    deep = run.depth > 1 and run.network != "shallow_resnet"
-    return LINES[run.activation == "linear", deep]
+def line_style(network: NetworkIdentity):
+    """The line style of a network's activation and depth."""
+    return LINES[network.linear, network.multilayer]
 
 
 def new_figure(height: float) -> Figure:

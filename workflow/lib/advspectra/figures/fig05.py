@@ -23,8 +23,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     """
     groups = by_network(runs)
     kinds = {
-        "linear": [group for group in groups if group.first.activation == "linear"],
-        "nonlinear": [group for group in groups if group.first.activation != "linear"],
+        "linear": [group for group in groups if group.first.linear],
+        "nonlinear": [group for group in groups if not group.first.linear],
     }
     shown = {kind: members for kind, members in kinds.items() if members}
     absent = captions.joined(captions.missing(groups, linear=True), captions.missing(groups, linear=False))
@@ -81,7 +81,7 @@ def _bars(axes: Axes, groups: Sequence[Replicates], found: Sequence) -> None:
             color=plotting.colour(group.first.network),
             linewidth=0,
             edgecolor="white",
-            hatch="///" if group.first.deep else None,
+            hatch="///" if group.first.deep_variant else None,
             error_kw={"elinewidth": 0.8, "capsize": 1.5, "ecolor": "0.5"},
         )
     axes.set_ylim(len(groups) - 0.4, -0.6)

@@ -1,6 +1,7 @@
 """Figure 11: the initial weight scale alpha and the spectrum of the adversarial perturbations."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,6 +9,7 @@ from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, plotting
+from advspectra.networks.identity import NetworkIdentity
 from advspectra.results import Replicates, Run, by_network
 
 INPUTS = {"files": ["spectra"], "activations": None, "alphas": None}
@@ -18,14 +20,14 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
-    rows: dict[tuple, list[Replicates]] = {}
+    rows: dict[NetworkIdentity, list[Replicates]] = {}
     for group in by_network(runs):
-        rows.setdefault(group.key[:3], []).append(group)
+        rows.setdefault(replace(group.identity, alpha=1), []).append(group)
     rows = {key: members for key, members in rows.items() if len(members) > 1}
     groups = [group for members in rows.values() for group in members]
     parts = {
-        "(a) linear": [members for key, members in rows.items() if key[1] == "linear"],
-        "(b) nonlinear": [members for key, members in rows.items() if key[1] != "linear"],
+        "(a) linear": [members for network, members in rows.items() if network.linear],
+        "(b) nonlinear": [members for network, members in rows.items() if not network.linear],
     }
     shown = {title: part for title, part in parts.items() if part}
     title = "Figure 11. The initial weight scale α and the power spectrum of the adversarial perturbations."
