@@ -6,12 +6,12 @@ snakemake reads it each time.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from advspectra_study.numbers import number
+from advspectra.networks.identity import NetworkIdentity, number
 from advspectra_study.plugins import with_fractions
 
 Data = Mapping[str, Any]
@@ -56,20 +56,22 @@ class Run:
     seed: int
 
     @cached_property
+    def network(self) -> NetworkIdentity:
+        return NetworkIdentity(self.entry.name, self.activation, self.depth, self.alpha)
+
+    @cached_property
     def folder(self) -> str:
         """Its folder below results/<study>/<dataset>/, without a slash at either end."""
-        scale = f"depth={number(self.depth)}/alpha={number(self.alpha)}"
-        return f"{self.entry.name}-{self.activation}/{scale}/seed={number(self.seed)}"
+        return f"{self.network.folder}/seed={number(self.seed)}"
 
     @property
     def identity(self) -> dict[str, str | int | float]:
         """What tells it from the other runs of a study on the same images: attributes of each of its files."""
-        names = ("activation", "depth", "alpha", "seed")
-        return {"network": self.entry.name} | {name: getattr(self, name) for name in names}
+        return asdict(self.network) | {"seed": self.seed}
 
     @property
     def linear(self) -> bool:
-        return self.activation == "linear"
+        return self.network.linear
 
 
 @dataclass(frozen=True)
