@@ -10,7 +10,7 @@ from pathlib import Path
 from advspectra.files.hdf5 import open_checked
 from advspectra.files.images import KIND, VERSION
 from advspectra.networks.identity import NetworkIdentity
-from advspectra.results import Replicates
+from advspectra.results.replicates import Replicates
 from advspectra.statistics.summaries import Spread, Statistics, statistics
 from advspectra.table import Cell, Column
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from advspectra.networks.identity import NetworkIdentity
-from advspectra.results import Replicates
+from advspectra.results.replicates import Replicates
 
 # the networks that the paper's text and figures name: (network, hidden layers), None = its only depth
 LINEAR = (
@@ -62,9 +62,7 @@ def counts(groups: Sequence[Replicates], *, convention: str) -> str:
 
 def missing(groups: Sequence[Replicates], *, linear: bool) -> str:
     """Return the sentence that names the paper's linear or nonlinear networks which the study lacks; empty if none."""
-    present = {
-        (group.first.network, group.first.depth) for group in groups if group.first.linear is linear
-    }
+    present = {(group.first.network, group.first.depth) for group in groups if group.first.linear is linear}
     networks = {network for network, _ in present}
     lacking = [
         (network, depth)

@@ -11,7 +11,8 @@ from advspectra.drawing import captions, plotting
 from advspectra.drawing.learning_curves import nearest
 from advspectra.files.results import Lines
 from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, ENDS, line, pairs, values
-from advspectra.results import AttackedCheckpoint, Replicates, Run, only_network
+from advspectra.results import AttackedCheckpoint, Run
+from advspectra.results.replicates import Replicates, only_network
 from advspectra.statistics.summaries import kolmogorov_smirnov
 
 # quantity -> axis label

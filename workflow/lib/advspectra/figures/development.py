@@ -28,7 +28,8 @@ from advspectra.drawing.learning_curves import (
 )
 from advspectra.drawing.line_histograms import END_NAMES
 from advspectra.lines.comparison import DEFINITIONS, ENDS, values
-from advspectra.results import AttackedCheckpoint, Replicates, Run, only_network
+from advspectra.results import AttackedCheckpoint, Run
+from advspectra.results.replicates import Replicates, only_network
 
 INPUTS = {
     "per": "attack",

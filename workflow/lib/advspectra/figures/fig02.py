@@ -22,7 +22,8 @@ from advspectra.drawing.learning_curves import (
     spread,
     steps_per_epoch,
 )
-from advspectra.results import Replicates, Run, only_network
+from advspectra.results import Run
+from advspectra.results.replicates import Replicates, only_network
 
 INPUTS = {
     "per": "attack",
