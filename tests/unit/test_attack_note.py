@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 from synthetic_results import identity, write_run
 
 from advspectra.drawing.attack_note import noted
-from advspectra.results import read_runs
 from advspectra.results.replicates import by_network
+from advspectra.results.runs import read_runs
 from advspectra.table import Column, Table
 
 

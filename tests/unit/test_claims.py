@@ -31,7 +31,7 @@ from advspectra.claims.evaluate import (
 from advspectra.claims.measures import MEASURES, Conventions
 from advspectra.files.hdf5 import attributes_of
 from advspectra.networks.identity import NAMES
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 from advspectra.statistics.inference import Sample, infer
 from advspectra_study.config.claims import read_claims
 from advspectra_study.config.load import ConfigError

@@ -22,8 +22,8 @@ from synthetic_results import (
 from advspectra.drawing import learning_curves, plotting, power_spectra
 from advspectra.drawing.example import choose_image
 from advspectra.networks.identity import NAMES
-from advspectra.results import read_runs
 from advspectra.results.replicates import by_network
+from advspectra.results.runs import read_runs
 
 FIGURES = ("fig04", "fig05", "fig08", "fig09", "fig10", "fig11")
 # drawn for one network each, from one attack or from the lines of one

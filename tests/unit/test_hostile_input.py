@@ -38,7 +38,7 @@ from advspectra.files.spectra import write_spectra
 from advspectra.machine import memory
 from advspectra.networks.build import build_network
 from advspectra.perturb import Perturbations
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 
 FORM = {
     "architecture": "fully_connected",

@@ -17,7 +17,7 @@ from advspectra.claims.measures import Conventions
 from advspectra.page.audit import audit
 from advspectra.page.report import report
 from advspectra.page.verdicts import finding, summary, tally
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 from advspectra.tables import table1, table2, table4
 
 PAPER = yaml.safe_load((Path(__file__).parents[2] / "workflow/reference/paper.yaml").read_text(encoding="utf-8"))

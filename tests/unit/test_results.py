@@ -14,8 +14,8 @@ from synthetic_results import (
 )
 
 from advspectra.files.hdf5 import create
-from advspectra.results import Run, read_runs
 from advspectra.results.replicates import by_network, only_network
+from advspectra.results.runs import Run, read_runs
 
 
 def run(network="fully_connected", activation="linear", depth=1, alpha=1, seed=0):

@@ -20,7 +20,7 @@ from synthetic_results import (
     write_spectra,
 )
 
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 from advspectra.statistics.summaries import Estimate, Spread, statistics
 from advspectra.table import Column, Table
 from advspectra.tables import development, distances, success_accuracy, table1, table2, table3, table4, table5, table6

@@ -147,7 +147,7 @@ RUNS_CODE_OF = {
     "lines/ends.py": jobs("lines"),
     "files/lines.py": jobs("lines"),
     "networks/identity.py": [*TABLES, *FIGURES, *MEASURES],
-    "results/__init__.py": [*TABLES, *FIGURES, *MEASURES],
+    "results/runs.py": [*TABLES, *FIGURES, *MEASURES],
     "results/replicates.py": [*TABLES, *FIGURES, *MEASURES],
     "files/results.py": [*TABLES, *FIGURES, *MEASURES],
     "drawing/captions.py": FIGURES,

@@ -8,7 +8,7 @@ from advspectra.claims.evaluate import copies, evaluate
 from advspectra.claims.evidence import as_data, claims_csv
 from advspectra.claims.measures import Conventions
 from advspectra.files.hdf5 import replacing
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 from advspectra_study.config.claims import read_claims
 
 with job(snakemake):

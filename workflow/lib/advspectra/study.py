@@ -18,7 +18,7 @@ from advspectra.files.hdf5 import open_checked
 from advspectra.files.images import ImageSet, read_images
 from advspectra.files.perturbations import ABOUT, SHAPES
 from advspectra.files.results import VERSIONS
-from advspectra.results import IDENTITY, ResultFile, Run, read_runs
+from advspectra.results.runs import IDENTITY, ResultFile, Run, read_runs
 
 if TYPE_CHECKING:
     from pandas import DataFrame

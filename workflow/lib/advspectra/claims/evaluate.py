@@ -27,8 +27,8 @@ from advspectra.claims.comparison import without_measured
 from advspectra.claims.measures import MEASURES, Conventions, NotThere, Values
 from advspectra.claims.paper import paper_number, table_claims
 from advspectra.claims.terms import is_ratio, network, side_label, sides_of, statement
-from advspectra.results import Run
 from advspectra.results.replicates import by_network
+from advspectra.results.runs import Run
 from advspectra.statistics.inference import Inference, Sample, holm, infer
 from advspectra.statistics.summaries import Spread
 

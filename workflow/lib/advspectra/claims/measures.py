@@ -21,7 +21,7 @@ from scipy import stats
 from advspectra.files.results import Perturbations
 from advspectra.fourier import half_power_frequency
 from advspectra.lines.comparison import line
-from advspectra.results import AttackedCheckpoint, Run
+from advspectra.results.runs import AttackedCheckpoint, Run
 
 
 class NotThere(Exception):

@@ -22,8 +22,8 @@ import numpy as np
 from advspectra.claims.evaluate import SEED, originals
 from advspectra.claims.measures import MEASURES, Conventions, NotThere, Values
 from advspectra.lines.comparison import ENDS
-from advspectra.results import STATE_KINDS, Run
 from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import STATE_KINDS, Run
 from advspectra.statistics.inference import Sample, infer
 from advspectra.table import Cell, Column, Table
 

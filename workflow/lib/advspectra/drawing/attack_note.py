@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from advspectra.drawing import captions
 from advspectra.networks.identity import NetworkIdentity
-from advspectra.results import Run
 from advspectra.results.replicates import by_network
+from advspectra.results.runs import Run
 from advspectra.table import Table
 
 

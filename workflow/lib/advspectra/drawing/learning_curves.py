@@ -11,8 +11,8 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 
 from advspectra.drawing import plotting
 from advspectra.files.results import Perturbations
-from advspectra.results import AttackedCheckpoint
 from advspectra.results.replicates import Replicates
+from advspectra.results.runs import AttackedCheckpoint
 
 # one slash of the mark for a broken axis
 SLASH = Path([(-0.5, -1), (0.5, 1)])

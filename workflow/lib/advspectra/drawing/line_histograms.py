@@ -11,8 +11,8 @@ from advspectra.drawing import captions, plotting
 from advspectra.drawing.learning_curves import nearest
 from advspectra.files.results import Lines
 from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, ENDS, line, pairs, values
-from advspectra.results import AttackedCheckpoint, Run
 from advspectra.results.replicates import Replicates, only_network
+from advspectra.results.runs import AttackedCheckpoint, Run
 from advspectra.statistics.summaries import kolmogorov_smirnov
 
 # quantity -> axis label

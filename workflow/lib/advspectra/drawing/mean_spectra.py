@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, plotting, power_spectra
-from advspectra.results import Run
 from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 
 
 def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, linear: bool) -> tuple[Figure, str]:

@@ -28,8 +28,8 @@ from advspectra.drawing.learning_curves import (
 )
 from advspectra.drawing.line_histograms import END_NAMES
 from advspectra.lines.comparison import DEFINITIONS, ENDS, values
-from advspectra.results import AttackedCheckpoint, Run
 from advspectra.results.replicates import Replicates, only_network
+from advspectra.results.runs import AttackedCheckpoint, Run
 
 INPUTS = {
     "per": "attack",

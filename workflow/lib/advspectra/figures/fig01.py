@@ -15,8 +15,8 @@ from advspectra.drawing.line_histograms import (
     sentences,
 )
 from advspectra.lines.comparison import DEFINITIONS
-from advspectra.results import Run
 from advspectra.results.replicates import only_network
+from advspectra.results.runs import Run
 
 INPUTS = {"per": "lines", "files": ["lines"], "activations": ["relu"], "alphas": None}
 

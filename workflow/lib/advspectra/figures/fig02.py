@@ -22,8 +22,8 @@ from advspectra.drawing.learning_curves import (
     spread,
     steps_per_epoch,
 )
-from advspectra.results import Run
 from advspectra.results.replicates import Replicates, only_network
+from advspectra.results.runs import Run
 
 INPUTS = {
     "per": "attack",

@@ -19,8 +19,8 @@ from advspectra.drawing.learning_curves import (
     spread,
     step_axis,
 )
-from advspectra.results import Run
 from advspectra.results.replicates import Replicates, only_network
+from advspectra.results.runs import Run
 
 INPUTS = {"per": "attack", "files": ["perturbations", "spectra"], "activations": None, "alphas": None}
 

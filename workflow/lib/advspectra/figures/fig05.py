@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, plotting
-from advspectra.results import Run
 from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 from advspectra.statistics.summaries import statistics
 
 INPUTS = {"files": ["spectra", "predictor"], "activations": None, "alphas": [1]}

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, plotting, power_spectra
 from advspectra.drawing.example import Example, choose_image, example, image_power
-from advspectra.results import Run
 from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 
 INPUTS = {"files": ["spectra", "perturbations", "predictor"], "activations": ["linear"], "alphas": [1]}
 

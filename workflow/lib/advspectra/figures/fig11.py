@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, plotting, power_spectra
 from advspectra.networks.identity import NetworkIdentity
-from advspectra.results import Run
 from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 
 INPUTS = {"files": ["spectra"], "activations": None, "alphas": None}
 

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from advspectra.files.results import Checkpoints, Predictor, Spectra
 from advspectra.networks.identity import NetworkIdentity
-from advspectra.results import AttackedCheckpoint, Run, Source
+from advspectra.results.runs import AttackedCheckpoint, Run, Source
 
 
 @dataclass(frozen=True)

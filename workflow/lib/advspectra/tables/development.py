@@ -6,7 +6,7 @@ import numpy as np
 
 from advspectra.files.results import Checkpoints
 from advspectra.lines.comparison import DEFINITIONS
-from advspectra.results import AttackedCheckpoint, Run
+from advspectra.results.runs import AttackedCheckpoint, Run
 from advspectra.table import Cell, Column, Table
 
 INPUTS = {

@@ -6,7 +6,7 @@ import numpy as np
 
 from advspectra.files.results import Lines
 from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, QUANTITIES, line, pairs
-from advspectra.results import AttackedCheckpoint, Run
+from advspectra.results.runs import AttackedCheckpoint, Run
 from advspectra.statistics.resampling import Distance, paired_distance
 from advspectra.statistics.summaries import kolmogorov_smirnov, wasserstein
 from advspectra.table import Cell, Column, Table

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advspectra.results import Run
+from advspectra.results.runs import Run
 from advspectra.statistics.resampling import rank_correlation
 from advspectra.statistics.summaries import Estimate
 from advspectra.table import Cell, Column, Table

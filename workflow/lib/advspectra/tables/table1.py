@@ -13,8 +13,8 @@ from advspectra.claims.comparison import (
     quantity_columns,
     seeds_note,
 )
-from advspectra.results import Run
 from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 from advspectra.statistics.summaries import Statistics, statistics
 from advspectra.table import Column, Table
 

@@ -13,8 +13,8 @@ from advspectra.claims.comparison import (
     quantity_columns,
     seeds_note,
 )
-from advspectra.results import Run
 from advspectra.results.replicates import by_network
+from advspectra.results.runs import Run
 from advspectra.table import Table
 
 INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1], "config": []}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from advspectra.networks.identity import ACTIVATIONS, NAMES
-from advspectra.results import Run
+from advspectra.results.runs import Run
 from advspectra.table import Column, Table
 
 INPUTS = {"files": [], "activations": None, "alphas": None, "config": ["networks"]}

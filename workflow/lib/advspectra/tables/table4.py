@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from advspectra.claims.comparison import missing_note, paired_rows
-from advspectra.results import Run
 from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 from advspectra.statistics.summaries import Spread
 from advspectra.table import Cell, Column, Table
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from advspectra.networks.identity import NAMES
-from advspectra.results import Run
 from advspectra.results.replicates import by_network
+from advspectra.results.runs import Run
 from advspectra.table import Cell, Column, Table
 
 INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": None, "config": ["training"]}

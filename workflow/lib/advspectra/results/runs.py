@@ -1,0 +1,216 @@
+"""Finished runs of a study: which files belong to which run, attack and state, and their arrays, read when asked for.
+
+A run's identity stands in the root attributes of its files (never in their paths), so that tables and figures take any
+list of result files. Runs come in the paper's order of networks, whatever the order of the files.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from operator import attrgetter
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from advspectra.files import results as result_files
+from advspectra.files.hdf5 import attributes_of, open_checked, open_foreign
+from advspectra.files.results import VERSIONS, Checkpoints, Lines, Perturbations, Predictor, Spectra
+from advspectra.networks.identity import NetworkIdentity
+
+# these have a file for each attack or transfer and each state that it was tried on
+STATE_KINDS = ("perturbations", "spectra", "lines")
+# names are shown as they are in Markdown, captions and figures
+NAME = re.compile(r"[A-Za-z0-9_=.-]{1,80}")
+IDENTITY = (*(field.name for field in fields(NetworkIdentity)), "seed")
+
+
+class Source(NamedTuple):
+    """Whose perturbations a transfer tries: of which attack, and on which state they were found."""
+
+    attack: str
+    found_on: str
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """Where a result file lies and, for the kinds of STATE_KINDS, of which attack on which state of the run it is.
+
+    source : None unless it is of a transfer. step and epoch are None in files of studies that did not record them.
+    """
+
+    path: Path
+    attack: str | None = None
+    checkpoint: str | None = None
+    source: Source | None = None
+    step: int | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True)
+class AttackedCheckpoint:
+    """One state of a run under one attack or transfer; a method returns None when there is no file of that kind."""
+
+    attack: str
+    checkpoint: str
+    step: int
+    epoch: int
+    files: Mapping[str, Path]
+
+    @property
+    def label(self) -> str:
+        """What the state is called in figures: "initialisation", "step 30" or "epoch 4"."""
+        if self.step == 0:
+            return "initialisation"
+        return f"step {self.step:,}" if self.checkpoint.startswith("step=") else f"epoch {self.epoch}"
+
+    def spectra(self, convention: str) -> Spectra | None:
+        """Return the spectra under `convention`; ValueError if the file lacks that convention."""
+        return _read(self.files.get("spectra"), result_files.spectra, convention)
+
+    def perturbations(self) -> Perturbations | None:
+        """Return which images were attacked, their classes, whether the attack succeeded, and the norms."""
+        return _read(self.files.get("perturbations"), result_files.perturbations)
+
+    def lines(self) -> Lines | None:
+        """Return the lines from the images to the adversarial, the random and the boundary points."""
+        return _read(self.files.get("lines"), result_files.lines)
+
+
+@dataclass(frozen=True)
+class Run(NetworkIdentity):
+    """One trained network and its result files; a method returns None when the run has no file of that kind.
+
+    Those that return arrays of an attack are for runs with the files of one attack on one state; `states` is for all.
+    """
+
+    seed: int
+    files: Mapping[str, tuple[ResultFile, ...]]
+
+    @property
+    def order(self) -> tuple:
+        """Sorts runs by their networks, as in the paper, then by seed."""
+        return *super().order, self.seed
+
+    def spectra(self, convention: str) -> Spectra | None:
+        """Return the spectra under `convention`; ValueError if the file lacks that convention."""
+        return _read(self._only("spectra"), result_files.spectra, convention)
+
+    def predictor(self) -> Predictor | None:
+        """Return the end-to-end map and its spectra."""
+        return _read(self._only("predictor"), result_files.predictor)
+
+    def checkpoints(self) -> Checkpoints | None:
+        """Return learning rate, accuracies, history and kept states of the training."""
+        return _read(self._only("checkpoints"), result_files.checkpoints)
+
+    def perturbations(self) -> Perturbations | None:
+        """Return which images were attacked, their classes, whether the attack succeeded, and the norms."""
+        return _read(self._only("perturbations"), result_files.perturbations)
+
+    @property
+    def attacks(self) -> dict[str, Source | None]:
+        """The attacks, then the transfers, that the run has files of: name -> what it transfers, or None."""
+        files = [file for kind in STATE_KINDS for file in self.files.get(kind, ())]
+        found = {(file.source is not None, file.attack): file.source for file in files}
+        return {name: found[transfer, name] for transfer, name in sorted(found)}
+
+    def attacked(self, attack: str) -> list[AttackedCheckpoint]:
+        """Return the states that an attack or transfer was tried on, ordered by step, each step once.
+
+        Names of one step ("best" and that epoch's own) mean one state: it goes by its epoch, else by its step, and
+        has the files of all. Raises ValueError for a file that does not say of which step it is.
+        """
+        steps: dict[int, dict[str, dict[str, ResultFile]]] = {}
+        for kind in STATE_KINDS:
+            for file in self.files.get(kind, ()):
+                if file.attack != attack:
+                    continue
+                if file.step is None:
+                    raise ValueError(f"{file.path}: expected the attribute step, found none: it is of an older version")
+                steps.setdefault(file.step, {}).setdefault(file.checkpoint, {})[kind] = file
+        states = []
+        for step, names in sorted(steps.items()):
+            order = sorted(names, key=lambda name: (name == "best", not name.startswith("epoch="), name))
+            files = {kind: file for name in reversed(order) for kind, file in names[name].items()}
+            epoch = next(iter(files.values())).epoch
+            states.append(
+                AttackedCheckpoint(attack, order[0], step, epoch, {kind: one.path for kind, one in files.items()})
+            )
+        return states
+
+    def _only(self, kind: str) -> Path | None:
+        """Return the run's file of a kind, None without one; ValueError where there are several to choose from."""
+        files = self.files.get(kind, ())
+        if len(files) > 1:
+            raise ValueError(f"expected one {kind} file for each run, found {files[0].path} and {files[1].path}")
+        return files[0].path if files else None
+
+
+def _read(path: Path | None, reader: Callable, *about: str):
+    """Return what a reader of result_files, named as the kind of its files, finds.
+
+    It is kept for the next who asks, so nobody may change it.
+    """
+    if path is None:
+        return None
+    found = path.stat()
+    return _of_file(path, (found.st_mtime_ns, found.st_size), reader, *about)
+
+
+@lru_cache(maxsize=1000)
+def _of_file(path: Path, version: tuple[int, int], reader: Callable, *about: str):
+    with open_checked(path, kind=reader.__name__, version=VERSIONS[reader.__name__]) as file:
+        return reader(file, *about)
+
+
+def read_runs(paths: Iterable[str | Path]) -> list[Run]:
+    """Return the runs that the result files at `paths` belong to, in the paper's order of networks.
+
+    Raises ValueError for a file that is not a result file or lacks an identity, for two files of a run that are of one
+    kind, attack and state, and for files of several data sets.
+    """
+    files: dict[tuple, dict[str, list[ResultFile]]] = {}
+    datasets: dict[str, Path] = {}
+    for path in sorted(Path(path) for path in paths):
+        kind, dataset, identity, file = _identify(path)
+        datasets.setdefault(dataset, path)
+        same = files.setdefault(identity, {}).setdefault(kind, [])
+        for other in same:
+            if (other.attack, other.checkpoint) == (file.attack, file.checkpoint):
+                about = "each run" if kind not in STATE_KINDS else "each attack and state of a run"
+                raise ValueError(f"expected one {kind} file for {about}, found {other.path} and {path}")
+        same.append(file)
+    if len(datasets) > 1:
+        found = ", ".join(f"{name} ({path})" for name, path in datasets.items())
+        raise ValueError(f"expected results of one data set, found {found}")
+    runs = [
+        Run(*identity, files=MappingProxyType({kind: tuple(members) for kind, members in found.items()}))
+        for identity, found in files.items()
+    ]
+    return sorted(runs, key=attrgetter("order"))
+
+
+def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
+    """Return the kind, the data set and (network, activation, depth, alpha, seed) of a result file, and the file."""
+    with open_foreign(path) as file:
+        attributes = attributes_of(file)
+    kind = str(attributes.get("format")).removeprefix("advspectra.")
+    if kind not in VERSIONS:
+        raise ValueError(f"{path}: expected a file of the kind {', '.join(VERSIONS)}, found {attributes.get('format')}")
+    if missing := [name for name in ("dataset", *IDENTITY) if name not in attributes]:
+        raise ValueError(f"{path}: expected the attributes that identify a run, found none of the name {missing[0]}")
+    network, activation, depth, alpha, seed = (attributes[name] for name in IDENTITY)
+    identity = str(network), str(activation), int(depth), float(alpha), int(seed)
+    names = [attributes["dataset"], network, activation]
+    names += [attributes[name] for name in ("attack", "checkpoint", "source_attack", "found_on") if name in attributes]
+    for name in names:
+        if not NAME.fullmatch(str(name)):
+            raise ValueError(f"{path}: expected names of letters, digits and _ = . -, found {name!r}")
+    about = {}
+    if kind in STATE_KINDS:
+        about = {name: str(attributes[name]) for name in ("attack", "checkpoint") if name in attributes}
+        if "source_attack" in attributes:
+            about["source"] = Source(str(attributes["source_attack"]), str(attributes["found_on"]))
+        about |= {name: int(attributes[name]) for name in ("step", "epoch") if name in attributes}
+    return kind, str(attributes["dataset"]), identity, ResultFile(path, **about)
