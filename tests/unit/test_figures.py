@@ -305,7 +305,7 @@ def test_figure_2_shows_accuracy_and_success_over_epochs(development):
     assert epochs == [0, 0.01, 0.1, 0.3, 1, 2, 5, 10, 20]
     expected = [state.perturbations().success.mean() for state in runs[0].attacked("pgd")]
     assert success == expected and success[0] == 0 < success[-1]
-    assert "Transfers: moved (found by pgd on the state best)" in caption and "Convention paper" in caption
+    assert "Transfers: moved (found by pgd on the checkpoint best)" in caption and "Convention paper" in caption
 
 
 def test_figure_2_has_a_curve_for_each_state_with_success(development):

@@ -40,7 +40,7 @@ def _sentences(runs: Sequence[Run], attack: str, others: str | Sequence[Mapping]
     return [
         f"Attack: {attack}.",
         *(f"{', '.join(labels)}: {other}, as {attack} was not tried on it." for other, labels in by_attack.items()),
-        *([f"Without an attack on this state, and not shown: {', '.join(lacking)}."] if lacking else []),
+        *([f"Without an attack on this checkpoint, and not shown: {', '.join(lacking)}."] if lacking else []),
     ]
 
 

@@ -47,10 +47,10 @@ def counts(groups: Sequence[Replicates], *, convention: str) -> str:
     if numbers:
         words = {"successful": "successfully attacked", "all": "attacked"}
         kind = " / ".join(words.get(name, name) for name in which)
-        out_of = f" of {_span(attacked)}" if which != ["all"] else ""
-        sentences.append(f"n = {_span(numbers)} {kind} test images{out_of} for each network.")
+        out_of = f" of {span(attacked)}" if which != ["all"] else ""
+        sentences.append(f"n = {span(numbers)} {kind} test images{out_of} for each network.")
     if groups:
-        seeds = _span([len(group.runs) for group in groups])
+        seeds = span([len(group.runs) for group in groups])
         sentences.append(f"{seeds} seed{'' if seeds == '1' else 's'} for each network.")
     sentences.append(convention_sentence(convention))
     if empty := [label for label, spectra in found.items() if spectra and not any(one.selected for one in spectra)]:
@@ -84,6 +84,7 @@ def joined(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _span(numbers: Sequence[int]) -> str:
+def span(numbers: Sequence[int]) -> str:
+    """Write numbers as their range, "5" or "5 to 10"."""
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low} to {high}"

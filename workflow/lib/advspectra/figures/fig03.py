@@ -1,4 +1,4 @@
-"""Figure 3: norms of the perturbations over training, and their mean spectrum at some states."""
+"""Figure 3: norms of the perturbations over training, and their mean spectrum at some checkpoints."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ NORMS = {"l2": r"$\|\delta\|_2$", "linf": r"$\|\delta\|_\infty$"}
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     """Return the figure and its caption: top the norms of delta over training, bottom its mean spectrum at six states.
 
-    runs : of one network, with one attack on several states.
+    runs : of one network, with one attack on several checkpoints.
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
     group = only_network(runs)
@@ -110,6 +110,6 @@ def _fixed(group: Replicates) -> str:
     if not len(norms) or np.mean(norms >= 0.999 * norms.max()) < 0.95:
         return ""
     return (
-        f"‖δ‖∞ is {norms.max():.4g} on at least 95 % of the successful images of all states: an attack that uses up a "
-        "fixed ε cannot show a falling norm."
+        f"‖δ‖∞ is {norms.max():.4g} on at least 95 % of the successful images of all checkpoints: an attack that "
+        "uses up a fixed ε cannot show a falling norm."
     )

@@ -44,7 +44,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
                 axes.set_xlim(0, limit)
     caption = captions.joined(
         "Figure 5. Frequency-domain norms. Bars: mean over images (δ̂) or classes (β̂, linear networks, the end-to-end "
-        "map as it is), error bars: sd over images or classes, pooled within seeds; hatched: deep networks.",
+        "map as it is), error bars: sd over images or classes, pooled within seeds; hatched: deep "
+        "variants of networks with one hidden layer.",
         captions.counts(groups, convention=convention),
         "β̂ is under the convention paper always.",
         absent,

@@ -26,7 +26,7 @@ IDENTITY = (*(field.name for field in fields(NetworkIdentity)), "seed")
 
 
 class Source(NamedTuple):
-    """Whose perturbations a transfer tries: of which attack, and on which state they were found."""
+    """Whose perturbations a transfer tries: of which attack, and on which checkpoint they were found."""
 
     attack: str
     found_on: str
@@ -34,7 +34,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class ResultFile:
-    """Where a result file lies and, for the kinds of STATE_KINDS, of which attack on which state of the run it is.
+    """Where a result file lies and, for the kinds of STATE_KINDS, of which attack on which checkpoint of the run it is.
 
     source : None unless it is of a transfer. step and epoch are None in files of studies that did not record them.
     """
@@ -59,7 +59,7 @@ class AttackedCheckpoint:
 
     @property
     def label(self) -> str:
-        """What the state is called in figures: "initialisation", "step 30" or "epoch 4"."""
+        """What the checkpoint is called in figures: "initialisation", "step 30" or "epoch 4"."""
         if self.step == 0:
             return "initialisation"
         return f"step {self.step:,}" if self.checkpoint.startswith("step=") else f"epoch {self.epoch}"
@@ -101,7 +101,7 @@ class Run(NetworkIdentity):
         return _read(self._only("predictor"), result_files.predictor)
 
     def checkpoints(self) -> Checkpoints | None:
-        """Return learning rate, accuracies, history and kept states of the training."""
+        """Return learning rate, accuracies, history and kept checkpoints of the training."""
         return _read(self._only("checkpoints"), result_files.checkpoints)
 
     def perturbations(self) -> Perturbations | None:
@@ -116,9 +116,9 @@ class Run(NetworkIdentity):
         return {name: found[transfer, name] for transfer, name in sorted(found)}
 
     def attacked(self, attack: str) -> list[AttackedCheckpoint]:
-        """Return the states that an attack or transfer was tried on, ordered by step, each step once.
+        """Return the checkpoints that an attack or transfer was tried on, ordered by step, each step once.
 
-        Names of one step ("best" and that epoch's own) mean one state: it goes by its epoch, else by its step, and
+        Names of one step ("best" and that epoch's own) mean one checkpoint: it goes by its epoch, else by its step, and
         has the files of all. Raises ValueError for a file that does not say of which step it is.
         """
         steps: dict[int, dict[str, dict[str, ResultFile]]] = {}
@@ -168,7 +168,7 @@ def read_runs(paths: Iterable[str | Path]) -> list[Run]:
     """Return the runs that the result files at `paths` belong to, in the paper's order of networks.
 
     Raises ValueError for a file that is not a result file or lacks an identity, for two files of a run that are of one
-    kind, attack and state, and for files of several data sets.
+    kind, attack and checkpoint, and for files of several data sets.
     """
     files: dict[tuple, dict[str, list[ResultFile]]] = {}
     datasets: dict[str, Path] = {}
