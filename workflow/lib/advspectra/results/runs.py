@@ -178,7 +178,7 @@ def read_runs(paths: Iterable[str | Path]) -> list[Run]:
         same = files.setdefault(identity, {}).setdefault(kind, [])
         for other in same:
             if (other.attack, other.checkpoint) == (file.attack, file.checkpoint):
-                about = "each run" if kind not in STATE_KINDS else "each attack and state of a run"
+                about = "each run" if kind not in STATE_KINDS else "each attack and checkpoint of a run"
                 raise ValueError(f"expected one {kind} file for {about}, found {other.path} and {path}")
         same.append(file)
     if len(datasets) > 1:
