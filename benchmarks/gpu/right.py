@@ -13,7 +13,7 @@ from advspectra.machine import devices
 from advspectra.networks.build import build_network
 from advspectra.split import on_device
 from advspectra.table import Column
-from advspectra.training import train
+from advspectra.training.train import train
 from benchmarks.gpu.rows import Rows
 from benchmarks.networks import NETWORKS
 from benchmarks.timing import ROOT

@@ -20,7 +20,7 @@ from advspectra.networks.build import build_network
 from advspectra.perturb import balanced_subset, build_attack, perturb, transfer
 from advspectra.spectra import write_spectra
 from advspectra.split import Split
-from advspectra.training import Recipe, fit
+from advspectra.training.train import Recipe, fit
 from advspectra_study.study import Attack, Lines, Run, Transfer, steps_and_epochs
 from benchmarks.gpu.batch_norm import recalibrate
 from benchmarks.gpu.recipe import MAIN, RECALIBRATION, TRAINING_PRECISION

@@ -16,7 +16,7 @@ from advspectra.machine.cuda_graph import captured
 from advspectra.machine.devices import precision
 from advspectra.networks.simplified import simplified
 from advspectra.perturb import build_attack
-from advspectra.training import train
+from advspectra.training.train import train
 from benchmarks.gpu.bench import SHAPE, Bench
 from benchmarks.training import RATE, one_epoch
 

@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from advspectra import training
-from advspectra.training import Recipe
+from advspectra.training.train import Recipe
 
 OF_THE_RECIPE = {field.name for field in fields(Recipe)}
 

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from synthetic_results import identity, write_run
 
 from advspectra.drawing.attack_note import noted
-from advspectra.results import by_network, read_runs
+from advspectra.results.replicates import by_network
+from advspectra.results.runs import read_runs
 from advspectra.table import Column, Table
 
 
@@ -39,7 +40,7 @@ def test_a_network_without_the_summarys_attack_is_named_with_its_own(runs):
     lacking = [{"network": "vgg19", "activation": "relu", "depth": 16, "alpha": 1}]
     _, caption = noted(draw, attack="pgd", others=lacking)(runs, convention="paper")
     assert "Attack: pgd. Locally Connected (linear): minimal, as pgd was not tried on it." in caption
-    assert caption.endswith("Without an attack on this state, and not shown: VGG19 (ReLU).")
+    assert caption.endswith("Without an attack on this checkpoint, and not shown: VGG19 (ReLU).")
 
 
 def test_a_table_says_it_first_in_its_notes(runs):

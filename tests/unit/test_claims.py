@@ -33,7 +33,8 @@ from advspectra.claims.reasons import Lack, Reason, read_reason
 from advspectra.claims.records import ClaimRecord, claims_csv
 from advspectra.claims.terms import Group, Kind, Side
 from advspectra.files.hdf5 import attributes_of
-from advspectra.results import NAMES, read_runs
+from advspectra.networks.identity import NAMES
+from advspectra.results.runs import read_runs
 from advspectra.statistics.crossed import Sample, infer
 from advspectra_study.config.claims import read_claims
 from advspectra_study.config.load import ConfigError

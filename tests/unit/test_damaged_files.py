@@ -25,7 +25,7 @@ from advspectra.files.hdf5 import (
     recorded_sha256,
     set_attributes,
 )
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 
 
 def test_sixty_damaged_files_are_one_line_each_or_have_the_same_values(tmp_path):

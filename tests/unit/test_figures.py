@@ -19,9 +19,11 @@ from synthetic_results import (
     write_spectra,
 )
 
-from advspectra.drawing import learning_curves, plotting
+from advspectra.drawing import learning_curves, plotting, power_spectra
 from advspectra.drawing.example import choose_image
-from advspectra.results import NAMES, by_network, read_runs
+from advspectra.networks.identity import NAMES
+from advspectra.results.replicates import by_network
+from advspectra.results.runs import read_runs
 
 FIGURES = ("fig04", "fig05", "fig08", "fig09", "fig10", "fig11")
 # drawn for one network each, from one attack or from the lines of one
@@ -169,13 +171,15 @@ def test_mean_power_over_seeds_weighs_each_image_the_same(tmp_path):
     one = write_spectra(tmp_path / "a.h5", identity(), power=np.full((1, 1, 4, 4), 5.0))
     three = write_spectra(tmp_path / "b.h5", identity(seed=1), power=np.full((3, 1, 4, 4), 1.0))
     (group,) = by_network(read_runs([one, three]))
-    np.testing.assert_allclose(plotting.mean_power(group, "paper"), np.full((4, 4), 2.0))
+    np.testing.assert_allclose(power_spectra.mean_power(group, "paper"), np.full((4, 4), 2.0))
 
 
 def test_a_spectrum_is_drawn_at_its_frequencies_zero_in_the_centre():
     power = np.zeros((6, 8))
     axes = Figure().subplots()
-    image = plotting.show_power(axes, power, np.arange(6) - 3, np.arange(8) - 4, plotting.power_norm([power + 1]))
+    image = power_spectra.show_power(
+        axes, power, np.arange(6) - 3, np.arange(8) - 4, power_spectra.power_norm([power + 1])
+    )
     # pixel (row 3, column 4) holds zero frequency: its centre must lie at (0, 0)
     left, right, bottom, top = image.get_extent()
     assert left + 4.5 * (right - left) / 8 == 0 and top + 3.5 * (bottom - top) / 6 == 0
@@ -301,7 +305,7 @@ def test_figure_2_shows_accuracy_and_success_over_epochs(development):
     assert epochs == [0, 0.01, 0.1, 0.3, 1, 2, 5, 10, 20]
     expected = [state.perturbations().success.mean() for state in runs[0].attacked("pgd")]
     assert success == expected and success[0] == 0 < success[-1]
-    assert "Transfers: moved (found by pgd on the state best)" in caption and "Convention paper" in caption
+    assert "Transfers: moved (found by pgd on the checkpoint best)" in caption and "Convention paper" in caption
 
 
 def test_figure_2_has_a_curve_for_each_state_with_success(development):

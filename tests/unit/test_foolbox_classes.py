@@ -10,8 +10,8 @@ import torch
 from study import ROOT
 from torch import nn
 
-from advspectra import foolbox_classes
-from advspectra.foolbox_classes import REQUIRED
+from advspectra.attacking import foolbox_classes
+from advspectra.attacking.foolbox_classes import REQUIRED
 from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
 from advspectra_study.config.attacks import UNUSABLE, class_faults

@@ -7,7 +7,7 @@ from damaged_files import changed
 from hostile_files import MAKE, RESULTS, every_reader, make_spectra, write
 
 from advspectra.files.spectra import read_spectra
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 
 
 def many_attributes(attributes):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hostile_files import RESULTS, Evil, every_reader, write
 
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 
 
 @every_reader

@@ -31,8 +31,8 @@ from advspectra.networks.build import build_network
 from advspectra.networks.end_to_end import end_to_end_map, through_map
 from advspectra.networks.simplified import simplified
 from advspectra.perturb import build_attack, perturb, transfer
-from advspectra.sgd import Steps
 from advspectra.split import Split, on_device
+from advspectra.training.sgd import Steps
 
 NAME = os.environ.get("ADVSPECTRA_DEVICE", "cpu")
 SHAPE, CLASSES = (3, 32, 32), 10

@@ -20,7 +20,7 @@ from advspectra.claims.records import claims_csv
 from advspectra.page.audit import compared
 from advspectra.page.report import report
 from advspectra.page.verdicts import finding, summary, tally
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 from advspectra.tables import table1, table2, table4
 
 PAPER = yaml.safe_load((Path(__file__).parents[2] / "workflow/reference/paper.yaml").read_text(encoding="utf-8"))

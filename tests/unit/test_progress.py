@@ -27,7 +27,7 @@ from advspectra.lines.ends import measure_lines
 from advspectra.networks.build import build_network
 from advspectra.perturb import build_attack, perturb
 from advspectra.split import Split
-from advspectra.training import TrainingFailed
+from advspectra.training.train import TrainingFailed
 
 EPSILON = 8 / 255
 

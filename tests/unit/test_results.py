@@ -14,7 +14,8 @@ from synthetic_results import (
 )
 
 from advspectra.files.hdf5 import create
-from advspectra.results import Run, by_network, only_network, read_runs
+from advspectra.results.replicates import by_network, only_network
+from advspectra.results.runs import Run, read_runs
 
 
 def run(network="fully_connected", activation="linear", depth=1, alpha=1, seed=0):
@@ -208,7 +209,7 @@ def test_one_of_several_files_of_a_kind_cannot_be_asked_for(trained):
 def test_two_files_of_one_attack_on_one_state_are_refused(tmp_path):
     paths = write_development(tmp_path / "a", who=identity(), images=3, size=8, states={"best": 5})
     again = write_development(tmp_path / "b", who=identity(), images=3, size=8, states={"best": 5})
-    with pytest.raises(ValueError, match="one perturbations file for each attack and state of a run"):
+    with pytest.raises(ValueError, match="one perturbations file for each attack and checkpoint of a run"):
         read_runs([paths[0], again[0]])
 
 

@@ -22,7 +22,7 @@ from synthetic_results import (
 from advspectra.claims.measures import MEASURES
 from advspectra.claims.study_measures import measures_table
 from advspectra.files.hdf5 import DIGEST
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 
 
 def rows(paths, convention="paper"):

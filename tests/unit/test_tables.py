@@ -21,7 +21,7 @@ from synthetic_results import (
     write_spectra,
 )
 
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 from advspectra.statistics.summaries import Estimate, Spread, statistics
 from advspectra.table import Column, Table
 from advspectra.tables import development, distances, success_accuracy, table1, table2, table3, table4, table5, table6
@@ -369,7 +369,7 @@ def test_no_rank_correlation_without_success_or_with_two_states_only(tmp_path):
     _, (row,) = rows_of(success_accuracy, write_states(tmp_path, never, correct))
     assert (row["success_rate"], row["success_among_correct"]) == ("", "")
     table, rows = rows_of(success_accuracy, write_states(tmp_path, never[:2], correct[:2]))
-    assert rows == [] and notes(table, "No attack on three or more states")
+    assert rows == [] and notes(table, "No attack on three or more checkpoints")
 
 
 def test_states_attacked_on_different_images_are_refused(tmp_path):

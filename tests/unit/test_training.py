@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from advspectra.networks.build import build_network
 from advspectra.split import Split, on_device
-from advspectra.training import TrainingFailed, evaluate, scheduled_rate, split_held_out
+from advspectra.training.train import TrainingFailed, evaluate, scheduled_rate, split_held_out
 
 SETTINGS = {
     "epochs": 3,

@@ -10,10 +10,11 @@ import yaml
 from snakemake.utils import update_config
 from study import CONFIG
 
+from advspectra.networks.identity import number
 from advspectra_study.config.faults import resolve
 from advspectra_study.config.files import repeated_keys, with_numbers
 from advspectra_study.config.load import ConfigError, load_config
-from advspectra_study.numbers import fraction, number
+from advspectra_study.numbers import fraction
 from advspectra_study.plugins import available, inputs, literal, options_schema, own_check, spec, takes_fractions
 from advspectra_study.study import Study, steps_and_epochs
 

@@ -13,7 +13,7 @@ import pytest
 from study import ROOT
 
 from advspectra.perturb import balanced_subset
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 from benchmarks.gpu import __main__ as run
 from benchmarks.gpu import pack
 from benchmarks.gpu.__main__ import Part

@@ -69,7 +69,7 @@ def test_an_attack_that_fails_leaves_the_result_of_the_one_before(study):
 def test_a_training_that_fails_leaves_all_its_files(study):
     files = {path: path.read_bytes() for path in (study.folder / RUN).rglob("*") if path.is_file()}
     assert any(path.parent.name == "checkpoints.kept" for path in files)
-    with open(study.folder / "workflow/lib/advspectra/training.py", "a") as file:
+    with open(study.folder / "workflow/lib/advspectra/training/train.py", "a") as file:
         file.write("\n\ndef fit(*_, **__):\n    raise MemoryError('of the device')\n")
     done = study.snakemake()
     assert done.returncode != 0 and "MemoryError: of the device" in done.stderr

@@ -9,7 +9,7 @@ from advspectra.claims.audit import answers, audit_csv, beside, variants
 from advspectra.claims.evaluate import evaluate
 from advspectra.claims.readers import Conventions
 from advspectra.files.hdf5 import replacing
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 from advspectra_study.config.claims import read_claims
 
 with job(snakemake):

@@ -8,7 +8,7 @@ import matplotlib
 
 from advspectra_study.job import job, made_by, write_provenance
 from advspectra.files.hdf5 import replacing
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 
 # the field of the file that says what made it; the creation date of a PDF would make each drawing differ
 FORMATS = {"pdf": ("Subject", {"CreationDate": None}), "png": ("Description", {})}

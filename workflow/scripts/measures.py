@@ -3,7 +3,7 @@
 from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.study_measures import measures_table
 from advspectra.files.hdf5 import replacing
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 
 with job(snakemake):
     table = measures_table(read_runs(snakemake.input.runs), convention=snakemake.params.convention)

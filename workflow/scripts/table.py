@@ -7,7 +7,7 @@ import yaml
 from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.comparison import not_the_papers, shape_of_images, without_measured
 from advspectra.files.hdf5 import replacing
-from advspectra.results import read_runs
+from advspectra.results.runs import read_runs
 
 with job(snakemake):
     module = importlib.import_module(snakemake.params.module)

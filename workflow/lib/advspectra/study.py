@@ -20,7 +20,7 @@ from advspectra.claims.terms import Side
 from advspectra.files import perturbations
 from advspectra.files.formats import FORMATS
 from advspectra.files.images import ImageSet, read_images
-from advspectra.results import IDENTITY, KINDS, ResultFile, Run, read_runs
+from advspectra.results.runs import IDENTITY, KINDS, ResultFile, Run, read_runs
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,11 +32,11 @@ BETA = tuple(name for name in MEASURES if name.startswith("beta_"))
 
 
 @dataclass(frozen=True)
-class Study:
+class Results:
     """The results in a folder results/<study>, of one data set; runs in the paper's order of networks.
 
-    Frames have a row for each of what they are about, and their column names are those of measures.csv.
-    `frame.attrs["about"]` says of a column what it is and in which unit.
+    The columns of its data frames have the names that measures.csv gives them. `frame.attrs["about"]` says
+    what a column is, and in which unit.
     """
 
     folder: Path
@@ -49,7 +49,7 @@ class Study:
         return read_images(self.folder / self.dataset / "images.h5")
 
     def each_image(self, *, convention: str = "paper") -> "DataFrame":
-        """Return a row for each run, attack or transfer, state and attacked image.
+        """Return a row for each run, attack or transfer, checkpoint and attacked image.
 
         `image` is its index in the test set. Norms l1, l2 and linf are in the pixel range [0, 1]. delta_* are of the
         spectrum of the perturbation under `convention`, NaN for images that the study has no spectrum of.
@@ -89,7 +89,7 @@ class Study:
         return pandas.read_csv(self.folder / "measures.csv")
 
 
-def open_study(folder: str | Path, *, dataset: str | None = None) -> Study:
+def open_study(folder: str | Path, *, dataset: str | None = None) -> Results:
     """Return the study in results/<study>: all result files that lie there, wherever the folder was copied to.
 
     dataset : where the folder has results of several data sets, the name of one. Files are read when asked for.
@@ -105,7 +105,7 @@ def open_study(folder: str | Path, *, dataset: str | None = None) -> Study:
         raise ValueError(
             f"{folder}: expected a folder results/<study> with results of {dataset or 'one data set'}{named}"
         )
-    return Study(folder, dataset, tuple(read_runs(path for path in paths if (folder / dataset) in path.parents)))
+    return Results(folder, dataset, tuple(read_runs(path for path in paths if (folder / dataset) in path.parents)))
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
@@ -127,12 +127,12 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def identity(run: Run) -> dict:
-    """Return what tells a run from the others of its study."""
+    """What tells a run from the others of its study."""
     return {name: getattr(run, name) for name in IDENTITY}
 
 
 def origin(file: ResultFile) -> dict:
-    """Return of which attack on which state a file is; of a transfer also whose perturbations it tries."""
+    """Say of which attack on which checkpoint a file is, and whose perturbations a transfer tries."""
     attack, found_on = file.source or (None, None)
     found = {"attack": file.attack, "transfer_of": attack, "found_on": found_on, "checkpoint": file.checkpoint}
     return {**found, "step": file.step, "epoch": file.epoch}

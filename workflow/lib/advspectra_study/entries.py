@@ -5,11 +5,11 @@ snakemake reads it each time.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from advspectra_study.numbers import number
+from advspectra.networks.identity import NetworkIdentity, number
 
 Data = Mapping[str, Any]
 Chosen = Literal["all"] | tuple[str, ...]
@@ -53,20 +53,22 @@ class Run:
     seed: int
 
     @cached_property
+    def network(self) -> NetworkIdentity:
+        return NetworkIdentity(self.entry.name, self.activation, self.depth, self.alpha)
+
+    @cached_property
     def folder(self) -> str:
         """Its folder below results/<study>/<dataset>/, without a slash at either end."""
-        scale = f"depth={number(self.depth)}/alpha={number(self.alpha)}"
-        return f"{self.entry.name}-{self.activation}/{scale}/seed={number(self.seed)}"
+        return f"{self.network.folder}/seed={number(self.seed)}"
 
     @property
     def identity(self) -> dict[str, str | int | float]:
         """What tells it from the other runs of a study on the same images: attributes of each of its files."""
-        names = ("activation", "depth", "alpha", "seed")
-        return {"network": self.entry.name} | {name: getattr(self, name) for name in names}
+        return asdict(self.network) | {"seed": self.seed}
 
     @property
     def linear(self) -> bool:
-        return self.activation == "linear"
+        return self.network.linear
 
 
 @dataclass(frozen=True)

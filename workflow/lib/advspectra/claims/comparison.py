@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from advspectra.files.images import FORMAT
-from advspectra.results import Replicates
+from advspectra.networks.identity import NetworkIdentity
+from advspectra.results.replicates import Replicates
 from advspectra.statistics.summaries import Spread, Statistics, statistics
 from advspectra.table import Cell, Column
-
-Key = tuple[str, str, int | None, float]  # network, activation, hidden layers, alpha
 
 # tables of what the paper measured, on its images; the others are of settings
 MEASURED = ("table1", "table2", "table4")
@@ -27,7 +26,7 @@ def paired_rows(
     """
     left = list(groups)
     for row in rows:
-        matching = [group for group in left if matches(row, group.key)]
+        matching = [group for group in left if matches(row, group.identity)]
         left = [group for group in left if group not in matching]
         for group in matching or [None]:
             yield row, group
@@ -35,10 +34,9 @@ def paired_rows(
         yield None, group
 
 
-def matches(row: Mapping, key: Key) -> bool:
-    """Whether a row stands for the network `key`. A depth of None fits any; the paper's tables have alpha = 1."""
-    network, activation, depth, alpha = key
-    return (row["network"], row["activation"], 1) == (network, activation, alpha) and row["depth"] in (None, depth)
+def matches(row: Mapping, network: NetworkIdentity) -> bool:
+    """Whether a row stands for the network; a depth of None fits any, and the paper's tables have alpha = 1."""
+    return NetworkIdentity(row["network"], row["activation"], row["depth"], 1).is_of(network)
 
 
 def missing_note(rows: Sequence[Mapping], groups: Sequence[Replicates]) -> list[str]:

@@ -19,7 +19,8 @@ from advspectra.claims.readers import Conventions, Values
 from advspectra.claims.reasons import Lack, NotThere, Reason
 from advspectra.claims.terms import Side, StatedClaim, StatedPart, network
 from advspectra.claims.wording import is_ratio, side_label, statement
-from advspectra.results import Run, by_network
+from advspectra.results.replicates import by_network
+from advspectra.results.runs import Run
 from advspectra.statistics.crossed import Sample, infer
 
 SEED = 0

@@ -20,7 +20,7 @@ def paper_number(side: Side, reference: Mapping) -> Spread | None:
         return None
     for number, measures in NORMS.items():
         for row in reference["tables"][f"table{number}"]["rows"] if side.measure in measures else ():
-            same = (row["network"], row["activation"]) == (named.name, named.activation)
+            same = (row["network"], row["activation"]) == (named.network, named.activation)
             if same and (None in (row["depth"], named.depth) or row["depth"] == named.depth):
                 return _spread(row[side.measure])
     return None

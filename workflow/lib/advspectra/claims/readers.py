@@ -15,7 +15,7 @@ from advspectra.claims.reasons import Lack, NotThere
 from advspectra.claims.terms import Side
 from advspectra.files.perturbations import AttackedImages
 from advspectra.lines.comparison import line
-from advspectra.results import AttackedCheckpoint, Run
+from advspectra.results.runs import AttackedCheckpoint, Run
 
 
 class MadeOf(Enum):

@@ -25,7 +25,8 @@ from advspectra.claims.readers import Conventions, MadeOf, Values
 from advspectra.claims.reasons import NotThere
 from advspectra.claims.terms import Side
 from advspectra.lines.comparison import ENDS
-from advspectra.results import STATE_KINDS, Replicates, Run, by_network
+from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import STATE_KINDS, Run
 from advspectra.statistics.crossed import Sample, infer
 from advspectra.table import Cell, Column, Table
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from advspectra.results import Run
+from advspectra.networks.identity import NetworkIdentity
 
 
 class Kind(StrEnum):
@@ -35,32 +35,13 @@ class Relation(StrEnum):
     NEAR = "near"
 
 
-class Network(NamedTuple):
-    """A network as claims name it; depth None stands for any."""
-
-    name: str
-    activation: str
-    depth: int | None
-    alpha: float
-
-    @property
-    def label(self) -> str:
-        """Its name in words."""
-        return Run(self.name, self.activation, self.depth or 1, self.alpha, seed=0, files={}).label
-
-    def is_of(self, run: Run) -> bool:
-        """Whether the run is one of this network."""
-        named = (run.network, run.activation, run.alpha) == (self.name, self.activation, self.alpha)
-        return named and self.depth in (None, run.depth)
-
-
-def network(text: str) -> Network:
+def network(text: str) -> NetworkIdentity:
     """Read <name>-<activation>[/depth=<hidden layers>][/alpha=<initial scale>]; without alpha it is 1."""
     name, *rest = text.split("/")
     about = dict(entry.split("=") for entry in rest)
     name, _, activation = name.rpartition("-")
     depth = int(about["depth"]) if "depth" in about else None
-    return Network(name, activation, depth, float(about.get("alpha", 1)))
+    return NetworkIdentity(name, activation, depth, float(about.get("alpha", 1)))
 
 
 @dataclass(frozen=True)

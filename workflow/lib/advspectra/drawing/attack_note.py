@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from advspectra.drawing import captions
-from advspectra.results import Run, by_network
+from advspectra.networks.identity import NetworkIdentity
+from advspectra.results.replicates import by_network
+from advspectra.results.runs import Run
 from advspectra.table import Table
 
 
@@ -34,11 +36,11 @@ def _sentences(runs: Sequence[Run], attack: str, others: str | Sequence[Mapping]
     for group in by_network(runs):
         if group.attack not in (attack, None):
             by_attack.setdefault(group.attack, []).append(group.first.label)
-    lacking = [Run(**network, seed=0, files={}).label for network in others]
+    lacking = [NetworkIdentity(**network).label for network in others]
     return [
         f"Attack: {attack}.",
         *(f"{', '.join(labels)}: {other}, as {attack} was not tried on it." for other, labels in by_attack.items()),
-        *([f"Without an attack on this state, and not shown: {', '.join(lacking)}."] if lacking else []),
+        *([f"Without an attack on this checkpoint, and not shown: {', '.join(lacking)}."] if lacking else []),
     ]
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from advspectra.results import Replicates, Run
+from advspectra.networks.identity import NetworkIdentity
+from advspectra.results.replicates import Replicates
 
 # the networks that the paper's text and figures name: (network, hidden layers), None = its only depth
 LINEAR = (
@@ -46,10 +47,10 @@ def counts(groups: Sequence[Replicates], *, convention: str) -> str:
     if numbers:
         words = {"successful": "successfully attacked", "all": "attacked"}
         kind = " / ".join(words.get(name, name) for name in which)
-        out_of = f" of {_span(attacked)}" if which != ["all"] else ""
-        sentences.append(f"n = {_span(numbers)} {kind} test images{out_of} for each network.")
+        out_of = f" of {span(attacked)}" if which != ["all"] else ""
+        sentences.append(f"n = {span(numbers)} {kind} test images{out_of} for each network.")
     if groups:
-        seeds = _span([len(group.runs) for group in groups])
+        seeds = span([len(group.runs) for group in groups])
         sentences.append(f"{seeds} seed{'' if seeds == '1' else 's'} for each network.")
     sentences.append(convention_sentence(convention))
     if empty := [label for label, spectra in found.items() if spectra and not any(one.selected for one in spectra)]:
@@ -61,9 +62,7 @@ def counts(groups: Sequence[Replicates], *, convention: str) -> str:
 
 def missing(groups: Sequence[Replicates], *, linear: bool) -> str:
     """Return the sentence that names the paper's linear or nonlinear networks which the study lacks; empty if none."""
-    present = {
-        (group.first.network, group.first.depth) for group in groups if (group.first.activation == "linear") is linear
-    }
+    present = {(group.first.network, group.first.depth) for group in groups if group.first.linear is linear}
     networks = {network for network, _ in present}
     lacking = [
         (network, depth)
@@ -71,7 +70,7 @@ def missing(groups: Sequence[Replicates], *, linear: bool) -> str:
         if (network not in networks if depth is None else (network, depth) not in present)
     ]
     activation = "linear" if linear else "relu"
-    names = [Run(network, activation, depth or 1, 1, 0, {}).label for network, depth in lacking]
+    names = [NetworkIdentity(network, activation, depth, 1).label for network, depth in lacking]
     return f"Not in this study: {', '.join(names)}." if names else ""
 
 
@@ -85,6 +84,7 @@ def joined(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _span(numbers: Sequence[int]) -> str:
+def span(numbers: Sequence[int]) -> str:
+    """Write numbers as their range, "5" or "5 to 10"."""
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low} to {high}"

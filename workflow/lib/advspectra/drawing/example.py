@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advspectra.fourier import power_spectrum
-from advspectra.results import Replicates
+from advspectra.results.replicates import Replicates
 
 
 @dataclass(frozen=True)

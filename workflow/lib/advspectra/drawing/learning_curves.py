@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, NullFormatter
 
-from advspectra.drawing import plotting
+from advspectra.drawing import captions, plotting
 from advspectra.files.perturbations import AttackedImages
-from advspectra.results import AttackedCheckpoint, Replicates
+from advspectra.results.replicates import Replicates
+from advspectra.results.runs import AttackedCheckpoint
 
 # one slash of the mark for a broken axis
 SLASH = Path([(-0.5, -1), (0.5, 1)])
@@ -24,7 +25,7 @@ NO_SPECTRA = "no spectra\nin this study"
 def collected(
     group: Replicates, attack: str | None, read: Callable[[AttackedCheckpoint], Any]
 ) -> tuple[list[AttackedCheckpoint], list[list]]:
-    """Return the states that an attack was tried on, ordered by step, and what `read` gives of each seed at them.
+    """Return the checkpoints that an attack was tried on, ordered by step, and what `read` gives of each seed at them.
 
     States at which it gives None for a seed (no such file) are left out.
     """
@@ -34,7 +35,7 @@ def collected(
 
 
 def attacked(group: Replicates, attack: str | None) -> tuple[list[AttackedCheckpoint], list[list[AttackedImages]]]:
-    """Return the states that an attack was tried on and the perturbations of each seed at them."""
+    """Return the checkpoints that an attack was tried on and the perturbations of each seed at them."""
     return collected(group, attack, AttackedCheckpoint.perturbations)
 
 
@@ -46,7 +47,7 @@ def pooled(seeds: Sequence[AttackedImages], name: str, *, successful: bool = Fal
 def accuracy(group: Replicates, column: str) -> tuple[np.ndarray, np.ndarray]:
     """Return steps (T,) and "train_accuracy" or "test_accuracy" (T,), mean over the seeds, at steps that all have.
 
-    From the history, at the end of each epoch; the test accuracy also from the kept states, which lie between.
+    From the history, at the end of each epoch; the test accuracy also from the kept checkpoints, which lie between.
     """
     found = []
     for one in group.checkpoints:
@@ -86,7 +87,7 @@ def spread(states: Sequence[AttackedCheckpoint], wanted: int) -> list[int]:
 
 
 def shades(count: int) -> list:
-    """Return a colour for each of `count` states, dark for early and light for late ones."""
+    """Return a colour for each of `count` checkpoints, dark for early and light for late ones."""
     return list(matplotlib.colormaps["viridis"](np.linspace(0, 0.9, count)))
 
 
@@ -167,23 +168,23 @@ def draw_samples(
 def counts_sentence(group: Replicates) -> str:
     """Return the sentence that states network, attack, images, states, seeds, and the transfers."""
     states, found = attacked(group, group.attack)
-    sizes = sorted({len(one.image) for seeds in found for one in seeds})
-    images = " to ".join(str(size) for size in (sizes[:1] + sizes[1:][-1:])) or "no"
+    sizes = [len(one.image) for seeds in found for one in seeds]
+    images = captions.span(sizes) if sizes else "no"
     seeds = len(found[0]) if found else len(group.runs)
     transfers = [
-        f"{name} (found by {source.attack} on the state {source.found_on})"
+        f"{name} (found by {source.attack} on the checkpoint {source.found_on})"
         for name, source in group.attacks.items()
         if source is not None
     ]
     return (
-        f"{group.first.label}, attack {group.attack}: {images} test images on each state ({len(states)}), {seeds} "
+        f"{group.first.label}, attack {group.attack}: {images} test images on each checkpoint ({len(states)}), {seeds} "
         f"seed{'' if seeds == 1 else 's'}. "
         + (f"Transfers: {', '.join(transfers)}." if transfers else "This study has no transfer of this attack.")
     )
 
 
 def failures_sentence(group: Replicates) -> str:
-    """Return the sentence that counts the images without success at each state, and why."""
+    """Return the sentence that counts the images without success at each checkpoint, and why."""
     states, found = attacked(group, group.attack)
     parts = []
     for state, seeds in zip(states, found, strict=True):

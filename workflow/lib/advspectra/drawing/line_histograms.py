@@ -11,7 +11,8 @@ from advspectra.drawing import captions, plotting
 from advspectra.drawing.learning_curves import nearest
 from advspectra.files.lines import Lines
 from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, ENDS, line, pairs, values
-from advspectra.results import AttackedCheckpoint, Replicates, Run, only_network
+from advspectra.results.replicates import Replicates, only_network
+from advspectra.results.runs import AttackedCheckpoint, Run
 from advspectra.statistics.summaries import kolmogorov_smirnov
 
 # quantity -> axis label
@@ -33,7 +34,7 @@ END_NAMES = {
 
 
 def lines_of(group: Replicates) -> list[tuple[AttackedCheckpoint, list[Lines]]]:
-    """Return the states that the group's lines were followed at, ordered by step, and the lines of each seed."""
+    """Return the checkpoints that the group's lines were followed at, ordered by step, and the lines of each seed."""
     attack = group.attack
     found = [(states[0], [state.lines() for state in states]) for states in (group.attacked(attack) if attack else [])]
     return [(state, lines) for state, lines in found if not any(one is None for one in lines)]
@@ -62,8 +63,8 @@ def over_training(runs: Sequence[Run], quantity: str, *, number: int) -> tuple[F
     rough = quantity == ROUGHNESS
     caption = captions.joined(
         title,
-        "The paper shows the epochs 0, 5, 10, 20, 25 and 40; here the states nearest to them, as shares of the "
-        "training, out of those with lines.",
+        "The paper shows the epochs 0, 5, 10, 20, 25 and 40. Here are the checkpoints with lines that are nearest to "
+        "them, as shares of the training.",
         *sentences(group, shown),
         *(DEFINITIONS[name] for name in (("deviation", "other") if rough else ("relu_changes",))),
         *([direction(letters[len(places) - 1], *shown[letters[len(places) - 1]])] if rough else []),
@@ -74,9 +75,9 @@ def over_training(runs: Sequence[Run], quantity: str, *, number: int) -> tuple[F
 def draw_histograms(
     panels: Mapping[str, tuple[Axes, AttackedCheckpoint | None, Sequence[Lines]]], quantity: str
 ) -> None:
-    """Draw a quantity at several states, a panel each, on one logarithmic axis.
+    """Draw a quantity at several checkpoints, a panel each, on one logarithmic axis.
 
-    panels : letter -> where, which state, its lines; without a state the panel says so.
+    panels : letter -> where, which checkpoint, its lines; without a checkpoint the panel says so.
     """
     found = {
         letter: {end: values(lines, quantity, end) for end in ENDS}
@@ -147,13 +148,13 @@ def legend(figure) -> None:
 def sentences(group: Replicates, shown: Mapping[str, tuple[AttackedCheckpoint, Sequence[Lines]]]) -> list[str]:
     """Return the sentences of a caption: how many lines, their ends, what D is, and what did not converge.
 
-    shown : letter of a panel -> state and lines.
+    shown : letter of a panel -> checkpoint and lines.
     """
     source = group.attacks[group.attack]
     attack = f"attack {group.attack}" if source is None else f"transfer {group.attack}"
-    about = "" if source is None else f" (found by {source.attack} on the state {source.found_on})"
+    about = "" if source is None else f" (found by {source.attack} on the checkpoint {source.found_on})"
     one = next(iter(shown.values()))[1]
-    sizes = sorted({len(lines.image) for _, seeds in shown.values() for lines in seeds})
+    sizes = [len(lines.image) for _, seeds in shown.values() for lines in seeds]
     seeds = f"{len(one)} seed{'' if len(one) == 1 else 's'}"
     changed = {
         end: ", ".join(
@@ -167,8 +168,7 @@ def sentences(group: Replicates, shown: Mapping[str, tuple[AttackedCheckpoint, S
         int((~line(lines, end).converged).sum()) for _, seeds in shown.values() for lines in seeds for end in ENDS
     )
     return [
-        f"{group.first.label}, {attack}{about}; {' to '.join(str(size) for size in (sizes[:1] + sizes[1:][-1:]))} "
-        f"test images, {seeds}.",
+        f"{group.first.label}, {attack}{about}; {captions.span(sizes)} test images, {seeds}.",
         DEFINITIONS["lines"],
         f"The predicted class differs between the ends on these of {total} lines: to x_a {changed[ADVERSARIAL]}; to "
         f"x_r {changed['random']}; to x_b {changed['boundary']} (the rest ends at the limit, "

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from advspectra.drawing import captions, plotting
-from advspectra.results import Run, by_network
+from advspectra.drawing import captions, plotting, power_spectra
+from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 
 
 def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, linear: bool) -> tuple[Figure, str]:
@@ -21,7 +22,7 @@ def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, li
         if not groups:
             figure = plotting.message_figure(f"No {kind} network in this study.")
             return figure, captions.joined(f"Figure {number}. Mean spectra, {kind} networks.", absent)
-        figure = plotting.mean_spectra(groups, convention=convention)
+        figure = _panels(groups, convention=convention)
     caption = captions.joined(
         f"Figure {number}. Power spectrum of the adversarial perturbations of {kind} networks, mean over the images of "
         "all seeds; one logarithmic scale; frequencies in cycles/image, zero in the centre.",
@@ -29,3 +30,27 @@ def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, li
         absent,
     )
     return figure, caption
+
+
+def _panels(groups: Sequence[Replicates], *, convention: str, columns: int = 4) -> Figure:
+    """Return a figure with the mean spectrum of each network in a panel, on one scale."""
+    rows = -(-len(groups) // columns)
+    figure = plotting.new_figure(0.8 + 1.55 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat[len(groups) :]:
+        axes.set_axis_off()
+    powers = [power_spectra.mean_power(group, convention) for group in groups]
+    present = [power for power in powers if power is not None]
+    norm = power_spectra.power_norm(present) if present else None
+    shown = None
+    for axes, group, power in zip(panels.flat, groups, powers, strict=False):
+        axes.set_title(group.first.short_label)
+        if power is None:
+            plotting.message_panel(axes, plotting.UNSUCCESSFUL if group.spectra(convention) else "no spectra")
+            continue
+        one = group.spectra(convention)[0]
+        shown = power_spectra.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
+    power_spectra.outer_labels(panels, every=True)
+    if shown is not None:
+        power_spectra.colour_bar(figure, shown, panels[:, : len(groups)], r"mean $|\hat{\delta}|^2$")
+    return figure

@@ -1,4 +1,4 @@
-"""Drawing shared by the figures: style, colours of networks, images, spectra, curves of energy.
+"""Drawing shared by the figures: style, colours of networks, images, curves of energy.
 
 A colour stands for one network in every figure; line style tells linear from nonlinear and one hidden layer from more.
 Figures of a single network have the colours of ROLES, for what they tell apart.
@@ -15,15 +15,13 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from advspectra.drawing.settled_layout import SettledLayout
-from advspectra.files.spectra import Spectra
-from advspectra.results import Replicates, Run
+from advspectra.networks.identity import NetworkIdentity
+from advspectra.results.replicates import Replicates
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
 WIDTH = 7.2  # inches, a page with two columns
@@ -40,7 +38,7 @@ COLOURS = {
     "vgg19": "#000000",
     "resnet18": "#882255",
 }
-# what is no network: the ends of lines, the attack of each state itself, a transferred attack, accuracy
+# what is no network: the ends of lines, an attack on each checkpoint itself, a transferred attack, accuracy
 ROLES = {
     "adversarial": "#CC3311",
     "random": "#888888",
@@ -78,10 +76,9 @@ def colour(network: str) -> str | tuple[float, float, float]:
     return colorsys.hls_to_rgb((code % 360) / 360, 0.35 if code // 360 % 2 else 0.55, 0.6)
 
 
-def line_style(run: Run):
-    """Return the line style of a run's activation and depth."""
-    deep = run.depth > 1 and run.network != "shallow_resnet"
-    return LINES[run.activation == "linear", deep]
+def line_style(network: NetworkIdentity):
+    """The line style of a network's activation and depth."""
+    return LINES[network.linear, network.multilayer]
 
 
 def new_figure(height: float) -> Figure:
@@ -146,11 +143,11 @@ def finish_angular(axes: Axes) -> None:
     axes.set_ylim(bottom=0)
 
 
-def legend(place, groups: Sequence[Replicates], **where) -> None:
-    """Draw a legend of the networks' colours and line styles on `place`, a figure, subfigure or panel."""
+def legend(parent, groups: Sequence[Replicates], **where) -> None:
+    """Draw a legend of the networks' colours and line styles on `parent`, a figure, subfigure or panel."""
     lines = [Line2D([], [], color=colour(group.first.network), linestyle=line_style(group.first)) for group in groups]
     names = [group.first.short_label.replace("\n", " ") for group in groups]
-    place.legend(lines, names, handlelength=2.6, **where)
+    parent.legend(lines, names, handlelength=2.6, **where)
 
 
 def plain_ticks(axis: Axis) -> None:
@@ -160,68 +157,6 @@ def plain_ticks(axis: Axis) -> None:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
-
-
-def power_norm(powers: Sequence[np.ndarray]) -> LogNorm:
-    """Return a log colour scale for all of `powers`, from their highest value down four decades at the most.
-
-    The lower end is the second percentile of what is positive, so that a few bins near zero do not take the range.
-    """
-    values = np.concatenate([np.asarray(power).ravel() for power in powers])
-    positive = values[values > 0]
-    if not len(positive):
-        return LogNorm(1e-1, 1)
-    top = positive.max()
-    return LogNorm(min(max(np.quantile(positive, 0.02), top * 1e-4), top / 2), top)
-
-
-def show_power(axes: Axes, power: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray, norm: LogNorm) -> AxesImage:
-    """Draw a shifted power spectrum (H, W), zero frequency in the centre, axes in cycles/image, and return its image.
-
-    Zero power takes the lowest colour. The vertical frequency grows downwards, as the rows of an image do.
-    """
-    extent = (horizontal[0] - 0.5, horizontal[-1] + 0.5, vertical[-1] + 0.5, vertical[0] - 0.5)
-    shown = axes.imshow(np.maximum(power, norm.vmin), norm=norm, extent=extent, rasterized=True)
-    axes.set(xticks=_ticks(horizontal), yticks=_ticks(vertical))
-    axes.spines[:].set_visible(True)
-    return shown
-
-
-def _ticks(frequencies: np.ndarray) -> list[int]:
-    """Return zero and a round number to both sides of it, within three quarters of the axis."""
-    bound = 0.75 * frequencies.max()
-    fitting = [step for step in (1, 2, 4, 5, 8, 10, 15, 20, 30, 40, 50, 80, 100) if step <= bound]
-    return [-fitting[-1], 0, fitting[-1]] if fitting else [0]
-
-
-def outer_labels(panels: np.ndarray, *, every: bool = False) -> None:
-    """Keep frequency labels at the left and lower edge of a grid of spectra; `panels` is (rows, columns) of Axes.
-
-    every : name axis and unit at each panel of the edges, for panels wider than that text; else the unit stands once.
-    """
-    named = False
-    for (row, column), axes in np.ndenumerate(panels):
-        if not axes.axison:
-            continue
-        below = row + 1 < len(panels) and panels[row + 1, column].axison
-        if below:
-            axes.tick_params(labelbottom=False)
-        elif every or not named:
-            axes.set_xlabel("$k_x$ (cycles/image)", labelpad=1)
-            named = True
-        if column and panels[row, column - 1].axison:
-            axes.tick_params(labelleft=False)
-        else:
-            axes.set_ylabel("$k_y$ (cycles/image)" if every else "$k_y$", labelpad=0)
-
-
-def colour_bar(figure, image: AxesImage, panels, label: str, **where) -> None:
-    """Draw the colour scale of a spectrum beside `panels`; its lower end stands for all below."""
-    where = {"pad": 0.01, "aspect": 12, "fraction": 0.05} | where
-    # a scale of less than two decades has too few powers of ten for its ticks
-    few = image.norm.vmax < 100 * image.norm.vmin
-    ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": "%g"} if few else {}
-    figure.colorbar(image, ax=panels, label=label, extend="min", **ticks, **where).minorticks_off()
 
 
 def show_image(axes: Axes, values: np.ndarray, *, limit: float) -> None:
@@ -250,40 +185,3 @@ def row_label(axes: Axes, text: str) -> None:
         va="center",
         annotation_clip=False,
     )
-
-
-def mean_power(group: Replicates, convention: str) -> np.ndarray | None:
-    """Return the mean power (H, W) over the images of all seeds of a network, None without an image."""
-    return mean_of_powers(group.spectra(convention))
-
-
-def mean_of_powers(spectra: Sequence[Spectra]) -> np.ndarray | None:
-    """Return the mean power (H, W) over the images of all `spectra`, None without an image."""
-    present = [one for one in spectra if one.mean_power is not None]
-    if not present:
-        return None
-    return np.average([one.mean_power for one in present], axis=0, weights=[one.selected for one in present])
-
-
-def mean_spectra(groups: Sequence[Replicates], *, convention: str, columns: int = 4) -> Figure:
-    """Return a figure with the mean spectrum of each network in a panel, on one scale."""
-    rows = -(-len(groups) // columns)
-    figure = new_figure(0.8 + 1.55 * rows)
-    panels = figure.subplots(rows, columns, squeeze=False)
-    for axes in panels.flat[len(groups) :]:
-        axes.set_axis_off()
-    powers = [mean_power(group, convention) for group in groups]
-    present = [power for power in powers if power is not None]
-    norm = power_norm(present) if present else None
-    shown = None
-    for axes, group, power in zip(panels.flat, groups, powers, strict=False):
-        axes.set_title(group.first.short_label)
-        if power is None:
-            message_panel(axes, UNSUCCESSFUL if group.spectra(convention) else "no spectra")
-            continue
-        one = group.spectra(convention)[0]
-        shown = show_power(axes, power, one.frequency_y, one.frequency_x, norm)
-    outer_labels(panels, every=True)
-    if shown is not None:
-        colour_bar(figure, shown, panels[:, : len(groups)], r"mean $|\hat{\delta}|^2$")
-    return figure

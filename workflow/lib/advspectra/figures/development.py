@@ -28,7 +28,8 @@ from advspectra.drawing.learning_curves import (
 )
 from advspectra.drawing.line_histograms import END_NAMES
 from advspectra.lines.comparison import DEFINITIONS, ENDS, values
-from advspectra.results import AttackedCheckpoint, Replicates, Run, only_network
+from advspectra.results.replicates import Replicates, only_network
+from advspectra.results.runs import AttackedCheckpoint, Run
 
 INPUTS = {
     "per": "attack",
@@ -86,7 +87,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "(c), (d) Norms of δ and (e) half-power frequency of δ̂, below which half of its power lies, over images with "
         "success. (f), (g) Lines from the images: mean over all lines.",
         "Points: mean; bands: between the quartiles over images. Steps on a logarithmic axis, broken for step 0, with "
-        "a dotted line to the next state; the grey line is the end of the first epoch.",
+        "a dotted line to the next checkpoint. The grey line is the end of the first epoch.",
         *((DEFINITIONS[name] for name in ("lines", "relu_changes", "breakpoints")) if sources else ()),
         counts_sentence(group),
         failures_sentence(group),
@@ -102,7 +103,7 @@ def _all_steps(group: Replicates) -> list[int]:
 
 
 def _lines_of(group: Replicates) -> dict[str, tuple]:
-    """Return the attack and transfers that have lines: name -> states, lines of each seed at each."""
+    """Return the attack and transfers that have lines: name -> checkpoints, lines of each seed at each."""
     found = {name: collected(group, name, AttackedCheckpoint.lines) for name in group.attacks}
     return {name: one for name, one in found.items() if one[0]}
 

@@ -1,4 +1,4 @@
-"""Figure 1: ReLU changes and roughness along lines to adversarial and to random points, first and last state."""
+"""Figure 1: ReLU changes and roughness along lines to adversarial and to random points, first and last checkpoint."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,8 @@ from advspectra.drawing.line_histograms import (
     sentences,
 )
 from advspectra.lines.comparison import DEFINITIONS
-from advspectra.results import Run, only_network
+from advspectra.results.replicates import only_network
+from advspectra.results.runs import Run
 
 INPUTS = {"per": "lines", "files": ["lines"], "activations": ["relu"], "alphas": None}
 
@@ -23,7 +24,7 @@ INPUTS = {"per": "lines", "files": ["lines"], "activations": ["relu"], "alphas":
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     """Return the figure and its caption: left ReLU changes, (a) first and (b) last state, right roughness, (c), (d).
 
-    runs : of one network, with the lines of one attack at several states; convention has no part in it.
+    runs : of one network, with the lines of one attack at several checkpoints; convention has no part in it.
     """
     group = only_network(runs)
     found = lines_of(group) if group else []

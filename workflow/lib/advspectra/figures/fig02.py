@@ -22,7 +22,8 @@ from advspectra.drawing.learning_curves import (
     spread,
     steps_per_epoch,
 )
-from advspectra.results import Replicates, Run, only_network
+from advspectra.results.replicates import Replicates, only_network
+from advspectra.results.runs import Run
 
 INPUTS = {
     "per": "attack",
@@ -37,7 +38,7 @@ CURVES = 12  # states at the most in (b) and (c): more colours cannot be told ap
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     """Return the figure and its caption: (a) accuracy and success, (b) radial and (c) angular energy over training.
 
-    runs : of one network, with one attack and its transfers on several states.
+    runs : of one network, with one attack and its transfers on several checkpoints.
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
     group = only_network(runs)
@@ -51,13 +52,13 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         shown = _draw_spectra(right, group, convention)
     caption = captions.joined(
         title,
-        "(a) Accuracy over the whole training and test set, and share of the attacked images on which the attack found "
-        "for each state (red), or one found on another state (brown), succeeds: right before, wrong after, within ε.",
+        "(a) Accuracy over the whole training and test set, and share of the attacked images with success: right "
+        "before, wrong after, within ε. Red: attacks found on each checkpoint itself; brown: found on another one.",
         "(b) Radial and (c) angular energy of δ̂, normalised to sum 1 for each image, mean over images; darker for "
-        "earlier states.",
+        "earlier checkpoints.",
         counts_sentence(group),
         failures_sentence(group),
-        f"(b) and (c) show {shown[0]} of the {shown[1]} states with spectra." if shown[0] < shown[1] else "",
+        f"(b) and (c) show {shown[0]} of the {shown[1]} checkpoints with spectra." if shown[0] < shown[1] else "",
         captions.convention_sentence(convention),
     )
     return figure, caption
@@ -101,7 +102,7 @@ def _curve(axes: Axes, x: Sequence[float], values: Sequence[float], **look) -> l
 
 
 def _draw_spectra(figure, group: Replicates, convention: str) -> tuple[int, int]:
-    """Draw (b) and (c); return how many states are shown, and how many have spectra with an image."""
+    """Draw (b) and (c); return how many checkpoints are shown, and how many have spectra with an image."""
     radial, angular = figure.subplots(1, 2)
     radial.set_title("(b)", loc="left")
     angular.set_title("(c)", loc="left")

@@ -1,11 +1,11 @@
-"""Figure 3: norms of the perturbations over training, and their mean spectrum at some states."""
+"""Figure 3: norms of the perturbations over training, and their mean spectrum at some checkpoints."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from advspectra.drawing import captions, plotting
+from advspectra.drawing import captions, plotting, power_spectra
 from advspectra.drawing.learning_curves import (
     NO_ATTACK,
     NO_SPECTRA,
@@ -19,7 +19,8 @@ from advspectra.drawing.learning_curves import (
     spread,
     step_axis,
 )
-from advspectra.results import Replicates, Run, only_network
+from advspectra.results.replicates import Replicates, only_network
+from advspectra.results.runs import Run
 
 INPUTS = {"per": "attack", "files": ["perturbations", "spectra"], "activations": None, "alphas": None}
 
@@ -30,7 +31,7 @@ NORMS = {"l2": r"$\|\delta\|_2$", "linf": r"$\|\delta\|_\infty$"}
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     """Return the figure and its caption: top the norms of delta over training, bottom its mean spectrum at six states.
 
-    runs : of one network, with one attack on several states.
+    runs : of one network, with one attack on several checkpoints.
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
     group = only_network(runs)
@@ -83,9 +84,9 @@ def _draw_spectra(figure, group: Replicates, convention: str) -> None:
         return
     chosen = spread(states, SPECTRA)
     panels = figure.subplots(1, SPECTRA, squeeze=False)
-    powers = [plotting.mean_of_powers(found[place]) for place in chosen]
+    powers = [power_spectra.mean_of_powers(found[place]) for place in chosen]
     present = [power for power in powers if power is not None]
-    norm = plotting.power_norm(present) if present else None
+    norm = power_spectra.power_norm(present) if present else None
     shown = None
     for axes in panels[0, len(chosen) :]:
         axes.set_axis_off()
@@ -96,10 +97,10 @@ def _draw_spectra(figure, group: Replicates, convention: str) -> None:
             axes.set_box_aspect(1)  # as the spectra, so that its title stands at their height
             continue
         one = found[place][0]
-        shown = plotting.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
-    plotting.outer_labels(panels)
+        shown = power_spectra.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
+    power_spectra.outer_labels(panels)
     if shown is not None:
-        plotting.colour_bar(figure, shown, panels, r"mean $|\hat{\delta}|^2$")
+        power_spectra.colour_bar(figure, shown, panels, r"mean $|\hat{\delta}|^2$")
 
 
 def _fixed(group: Replicates) -> str:
@@ -109,6 +110,6 @@ def _fixed(group: Replicates) -> str:
     if not len(norms) or np.mean(norms >= 0.999 * norms.max()) < 0.95:
         return ""
     return (
-        f"‖δ‖∞ is {norms.max():.4g} on at least 95 % of the successful images of all states: an attack that uses up a "
-        "fixed ε cannot show a falling norm."
+        f"‖δ‖∞ is {norms.max():.4g} on at least 95 % of the successful images of all checkpoints: an attack that "
+        "uses up a fixed ε cannot show a falling norm."
     )

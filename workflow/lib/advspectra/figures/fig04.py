@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from advspectra.drawing import captions, plotting
+from advspectra.drawing import captions, plotting, power_spectra
 from advspectra.drawing.example import Example, choose_image, example, image_power
-from advspectra.results import Replicates, Run, by_network
+from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 
 INPUTS = {"files": ["spectra", "perturbations"], "activations": ["relu"], "alphas": [1]}
 
@@ -56,7 +57,7 @@ def _draw_examples(figure, groups: Sequence[Replicates], examples: Sequence[Exam
     found = [one for one in examples if one is not None]
     powers = [image_power(one.perturbation, convention=convention) for one in found]
     limit = max((float(np.abs(one.perturbation).max()) for one in found), default=1.0)
-    norm = plotting.power_norm(powers) if powers else None
+    norm = power_spectra.power_norm(powers) if powers else None
     shown = None
     for column, one in enumerate(examples):
         if one is None:
@@ -66,12 +67,12 @@ def _draw_examples(figure, groups: Sequence[Replicates], examples: Sequence[Exam
         plotting.show_image(panels[0, column], one.perturbation, limit=limit)
         power = image_power(one.perturbation, convention=convention)
         vertical, horizontal = (np.arange(size) - size // 2 for size in power.shape)
-        shown = plotting.show_power(panels[1, column], power, vertical, horizontal, norm)
-    plotting.outer_labels(panels[1:])
+        shown = power_spectra.show_power(panels[1, column], power, vertical, horizontal, norm)
+    power_spectra.outer_labels(panels[1:])
     plotting.row_label(panels[0, 0], r"$\delta$")
     plotting.row_label(panels[1, 0], r"$\hat{\delta}$")
     if shown is not None:
-        plotting.colour_bar(figure, shown, panels[1], r"$|\hat{\delta}|^2$")
+        power_spectra.colour_bar(figure, shown, panels[1], r"$|\hat{\delta}|^2$")
 
 
 def _draw_energy(figure, groups: Sequence[Replicates], convention: str) -> None:

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, plotting
-from advspectra.results import Replicates, Run, by_network
+from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 from advspectra.statistics.summaries import statistics
 
 INPUTS = {"files": ["spectra", "predictor"], "activations": None, "alphas": [1]}
@@ -23,8 +24,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     """
     groups = by_network(runs)
     kinds = {
-        "linear": [group for group in groups if group.first.activation == "linear"],
-        "nonlinear": [group for group in groups if group.first.activation != "linear"],
+        "linear": [group for group in groups if group.first.linear],
+        "nonlinear": [group for group in groups if not group.first.linear],
     }
     shown = {kind: members for kind, members in kinds.items() if members}
     absent = captions.joined(captions.missing(groups, linear=True), captions.missing(groups, linear=False))
@@ -43,7 +44,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
                 axes.set_xlim(0, limit)
     caption = captions.joined(
         "Figure 5. Frequency-domain norms. Bars: mean over images (δ̂) or classes (β̂, linear networks, the end-to-end "
-        "map as it is), error bars: sd over images or classes, pooled within seeds; hatched: deep networks.",
+        "map as it is), error bars: sd over images or classes, pooled within seeds; hatched: deep "
+        "variants of networks with one hidden layer.",
         captions.counts(groups, convention=convention),
         "β̂ is under the convention paper always.",
         absent,
@@ -81,7 +83,7 @@ def _bars(axes: Axes, groups: Sequence[Replicates], found: Sequence) -> None:
             color=plotting.colour(group.first.network),
             linewidth=0,
             edgecolor="white",
-            hatch="///" if group.first.deep else None,
+            hatch="///" if group.first.deep_variant else None,
             error_kw={"elinewidth": 0.8, "capsize": 1.5, "ecolor": "0.5"},
         )
     axes.set_ylim(len(groups) - 0.4, -0.6)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from advspectra.drawing.line_histograms import over_training
-from advspectra.results import Run
+from advspectra.results.runs import Run
 
 INPUTS = {"per": "lines", "files": ["lines"], "activations": ["relu"], "alphas": None}
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from advspectra.drawing import captions, plotting
+from advspectra.drawing import captions, plotting, power_spectra
 from advspectra.drawing.example import Example, choose_image, example, image_power
-from advspectra.results import Replicates, Run, by_network
+from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 
 INPUTS = {"files": ["spectra", "perturbations", "predictor"], "activations": ["linear"], "alphas": [1]}
 
@@ -71,7 +72,7 @@ def _draw_pair(figure, panels: np.ndarray, images: list, convention: str, absent
     """Draw images (C, H, W) in the first row of panels and their spectra in the second, None as the text `absent`."""
     powers = [None if image is None else image_power(image, convention=convention) for image in images]
     present = [power for power in powers if power is not None]
-    norm = plotting.power_norm(present) if present else None
+    norm = power_spectra.power_norm(present) if present else None
     limit = max((float(np.abs(image).max()) for image in images if image is not None), default=1.0)
     shown = None
     for (above, below), image, power in zip(panels.T, images, powers, strict=True):
@@ -81,10 +82,10 @@ def _draw_pair(figure, panels: np.ndarray, images: list, convention: str, absent
             continue
         plotting.show_image(above, image, limit=limit if shared else float(np.abs(image).max()))
         vertical, horizontal = (np.arange(size) - size // 2 for size in power.shape)
-        shown = plotting.show_power(below, power, vertical, horizontal, norm)
-    plotting.outer_labels(panels[1:])
+        shown = power_spectra.show_power(below, power, vertical, horizontal, norm)
+    power_spectra.outer_labels(panels[1:])
     if shown is not None:
-        plotting.colour_bar(figure, shown, panels[1], rf"$|${symbol}$|^2$")
+        power_spectra.colour_bar(figure, shown, panels[1], rf"$|${symbol}$|^2$")
 
 
 def _draw_energy(figure, groups: Sequence[Replicates], convention: str) -> None:

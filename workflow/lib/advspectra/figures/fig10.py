@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from advspectra.drawing.mean_spectra import mean_spectra_figure
-from advspectra.results import Run
+from advspectra.results.runs import Run
 
 INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1]}
 

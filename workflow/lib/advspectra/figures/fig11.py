@@ -1,14 +1,17 @@
 """Figure 11: the initial weight scale alpha and the spectrum of the adversarial perturbations."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 
-from advspectra.drawing import captions, plotting
-from advspectra.results import Replicates, Run, by_network
+from advspectra.drawing import captions, plotting, power_spectra
+from advspectra.networks.identity import NetworkIdentity
+from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 
 INPUTS = {"files": ["spectra"], "activations": None, "alphas": None}
 
@@ -18,14 +21,14 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
-    rows: dict[tuple, list[Replicates]] = {}
+    rows: dict[NetworkIdentity, list[Replicates]] = {}
     for group in by_network(runs):
-        rows.setdefault(group.key[:3], []).append(group)
+        rows.setdefault(replace(group.identity, alpha=1), []).append(group)
     rows = {key: members for key, members in rows.items() if len(members) > 1}
     groups = [group for members in rows.values() for group in members]
     parts = {
-        "(a) linear": [members for key, members in rows.items() if key[1] == "linear"],
-        "(b) nonlinear": [members for key, members in rows.items() if key[1] != "linear"],
+        "(a) linear": [members for network, members in rows.items() if network.linear],
+        "(b) nonlinear": [members for network, members in rows.items() if not network.linear],
     }
     shown = {title: part for title, part in parts.items() if part}
     title = "Figure 11. The initial weight scale α and the power spectrum of the adversarial perturbations."
@@ -35,8 +38,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
                 title, "No network of this study has several α."
             )
         alphas = sorted({group.first.alpha for group in groups})
-        powers = [power for group in groups if (power := plotting.mean_power(group, convention)) is not None]
-        norm = plotting.power_norm(powers) if powers else None
+        powers = [power for group in groups if (power := power_spectra.mean_power(group, convention)) is not None]
+        norm = power_spectra.power_norm(powers) if powers else None
         figure = plotting.new_figure(0.9 * len(shown) + 1.35 * len(rows))
         heights = [len(part) + 0.7 for part in shown.values()]
         subfigures = figure.subfigures(len(shown), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -63,22 +66,22 @@ def _draw_part(
         by_alpha = {group.first.alpha: group for group in members}
         for axes, alpha in zip(row, alphas, strict=False):
             group = by_alpha.get(alpha)
-            power = plotting.mean_power(group, convention) if group else None
+            power = power_spectra.mean_power(group, convention) if group else None
             if power is None:
                 plotting.message_panel(axes, plotting.UNSUCCESSFUL if group else plotting.ABSENT)
             else:
                 one = group.spectra(convention)[0]
-                shown = plotting.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
+                shown = power_spectra.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
         plotting.row_label(row[0], members[0].first.short_label)
         _draw_curves(row[-1], members, alphas, convention)
     for axes, alpha in zip(panels[0], alphas, strict=False):
         axes.set_title(rf"$\alpha$ = {alpha:g}")
     for axes in panels[:-1, -1]:
         axes.set_xlabel("")
-    plotting.outer_labels(panels[:, :-1])
+    power_spectra.outer_labels(panels[:, :-1])
     if shown is not None:
         where = {"location": "bottom", "aspect": 40, "shrink": 0.6}
-        plotting.colour_bar(figure, shown, panels[:, :-1], r"mean $|\hat{\delta}|^2$", **where)
+        power_spectra.colour_bar(figure, shown, panels[:, :-1], r"mean $|\hat{\delta}|^2$", **where)
 
 
 def _draw_curves(axes: Axes, members: Sequence[Replicates], alphas: Sequence[float], convention: str) -> None:

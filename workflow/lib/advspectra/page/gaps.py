@@ -57,7 +57,10 @@ def _remedy(reason: Reason) -> str:
     match reason.kind:
         case Lack.NETWORK:
             named = network(reason.network)
-            lines = ["networks:", f"  - name: {named.name}  # architecture, options, learning_rate: as in config.yaml"]
+            lines = [
+                "networks:",
+                f"  - name: {named.network}  # architecture, options, learning_rate: as in config.yaml",
+            ]
             lines.append(f"    activations: [{named.activation}]")
             lines += [f"    depths: [{named.depth}]"] * bool(named.depth) + [f"    alphas: [{named.alpha:g}]"]
             return "\n".join(lines)

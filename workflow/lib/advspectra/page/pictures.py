@@ -12,7 +12,7 @@ from PIL import Image
 from advspectra.claims.records import ClaimRecord
 from advspectra.claims.wording import ATTACKS
 from advspectra.page.words import title
-from advspectra.results import Run
+from advspectra.results.runs import Run
 
 # pixels: wider ones are scaled down; no screen or sheet of paper shows more of a page's column
 WIDEST = 1600

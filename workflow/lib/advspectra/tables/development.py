@@ -1,4 +1,4 @@
-"""What each attack and transfer does to each state of each run: accuracy, success, norms, frequency, lines."""
+"""What each attack and transfer does to each checkpoint of each run: accuracy, success, norms, frequency, lines."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from advspectra.files.checkpoints import Checkpoints
 from advspectra.lines.comparison import DEFINITIONS
-from advspectra.results import AttackedCheckpoint, Run
+from advspectra.results.runs import AttackedCheckpoint, Run
 from advspectra.table import Cell, Column, Table
 
 INPUTS = {
@@ -23,7 +23,7 @@ COLUMNS = (
     Column("seed", "seed"),
     Column("attack", "attack"),
     Column("transfer", "transfer of", optional=True),
-    Column("checkpoint", "state"),
+    Column("checkpoint", "checkpoint"),
     Column("step", "step"),
     Column("epoch", "epoch"),
     Column("test_accuracy", "test accuracy", 3),
@@ -42,7 +42,7 @@ COLUMNS = (
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: a row for each run, attack or transfer, and state, ordered by step.
+    """Return the table: a row for each run, attack or transfer, and checkpoint, ordered by step.
 
     convention : of the half-power frequency; reference and config have no part in it.
     """
@@ -51,15 +51,16 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         checkpoints = run.checkpoints()
         body += [_row(run, checkpoints, state, convention) for attack in run.attacks for state in run.attacked(attack)]
     notes = (
-        "Test accuracy is over the whole test set. Success: right before the attack, wrong after it, within ε; its "
-        "rate is over all attacked images, and over those of them that the state is right about. A transfer tries the "
-        "perturbations that an attack found on one state, `transfer of`, on each state.",
-        "Norms (pixel range [0, 1]) are means over the images with success, of which a state may have none.",
-        "f₀.₅, below which half of the power of δ̂ lies, is the mean over the images of the spectra, under the "
-        f"convention `{convention}`.",
+        "Test accuracy is over the whole test set. An attack succeeds on an image if the network is right before it "
+        "and wrong after it, within ε. One success rate is over all attacked images, the other over those of them that "
+        "the network is right about. A transfer takes the perturbations that an attack found on one checkpoint, "
+        "`transfer of`, and tries them on each checkpoint.",
+        "Norms (pixel range [0, 1]) are means over the images with success. A checkpoint may have none.",
+        "Half of the power of δ̂ lies below the frequency f₀.₅. The table shows its mean over the images of the "
+        f"spectra, under the convention `{convention}`.",
         f"ReLU changes and breakpoints are means over the lines from x to x_a. {DEFINITIONS['relu_changes']} "
         f"{DEFINITIONS['breakpoints']}",
-        "A state that has two names, as its epoch and as best, stands once.",
+        "A checkpoint with two names, its epoch and best, has one row.",
         *([] if body else ["No attack in this study."]),
     )
     return Table("Development of accuracy, attacks and perturbations over training", COLUMNS, tuple(body), notes)

@@ -1,4 +1,4 @@
-"""Distances between the lines to adversarial points and to random ones, at each state of the training."""
+"""Distances between the lines to adversarial points and to random ones, at each checkpoint of the training."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from advspectra.files.lines import Lines
 from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, QUANTITIES, line, pairs
-from advspectra.results import AttackedCheckpoint, Run
+from advspectra.results.runs import AttackedCheckpoint, Run
 from advspectra.statistics.paired import Distance, paired_distance
 from advspectra.statistics.summaries import kolmogorov_smirnov, wasserstein
 from advspectra.table import Cell, Column, Table
@@ -23,7 +23,7 @@ COLUMNS = (
     Column("alpha", "α"),
     Column("seed", "seed"),
     Column("attack", "x_a of"),
-    Column("checkpoint", "state"),
+    Column("checkpoint", "checkpoint"),
     Column("step", "step"),
     Column("epoch", "epoch"),
     Column("quantity", "quantity"),
@@ -43,7 +43,7 @@ COLUMNS = (
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: a row for each run, attack with lines, state, quantity and control.
+    """Return the table: a row for each run, attack with lines, checkpoint, quantity and control.
 
     reference, config and convention have no part in it.
     """
@@ -59,16 +59,16 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         DEFINITIONS["lines"] + " `control` is x_r (random) or x_b (boundary); lines to x_b that reach no other class, "
         "fewer in `control's class changed` than images, end at the limit and are counted.",
         *(DEFINITIONS[name] for name in ("relu_changes", "breakpoints", "deviation", "curvature", "other", "relative")),
-        "Images whose logit does not change between the ends have no relative value and are left out of those rows. "
-        "`not converged`: images with a line, of the two, whose number of breakpoints, by sampling, had not converged "
-        "and is too small.",
-        "KS: the largest distance between the two distribution functions, 0 to 1; Wasserstein: the mean distance "
-        f"between values of equal rank, in the quantity's unit; in brackets the {LEVEL:.0%} basic bootstrap interval "
-        f"over images ({RESAMPLES} resamples), which takes off the upward bias of resampled distances: near 0 it is "
-        "too narrow and may lie below the distance itself.",
-        "Whether there is a difference is said by p, of the permutation test that swaps the two lines of an image at "
-        f"random, and by `by chance`, the distance that such swaps exceed with probability {1 - LEVEL:.2g}. No p is "
-        f"corrected for the number of rows: of rows without any difference, {1 - LEVEL:.0%} have p < {1 - LEVEL:.2g}.",
+        "An image whose logit does not change between the ends has no relative value; rows of relative quantities "
+        "leave it out. `not converged` counts the images on one of whose two lines the sampled number of breakpoints "
+        "had not converged and is too small.",
+        "KS is the largest distance between the two distribution functions, 0 to 1. Wasserstein is the mean distance "
+        f"between values of equal rank, in the quantity's unit. Brackets: the {LEVEL:.0%} basic bootstrap interval "
+        f"over images ({RESAMPLES} resamples). It removes the upward bias of resampled distances; near 0 it is too "
+        "narrow and may lie below the distance itself.",
+        "p says whether there is a difference. It is of the permutation test that swaps the two lines of an image at "
+        f"random. Such swaps exceed the distance `by chance` with probability {1 - LEVEL:.2g}. No p is corrected for "
+        f"the number of rows: of rows without any difference, {1 - LEVEL:.0%} have p < {1 - LEVEL:.2g}.",
         *verdicts,
         *([] if body else ["No lines in this study: they need an entry in the configuration, and a ReLU network."]),
     )
@@ -119,7 +119,7 @@ def _distance(first: np.ndarray, second: np.ndarray, distance) -> Distance:
 
 
 def _verdicts(run: Run, attack: str, rows: Sequence[Mapping]) -> list[str]:
-    """Return a sentence for each quantity of SENTENCES and each control: the first state against the last."""
+    """Return a sentence for each quantity of SENTENCES and each control: the first checkpoint against the last."""
     sentences = []
     for quantity in SENTENCES:
         for control in CONTROLS:

@@ -1,10 +1,10 @@
-"""Rank correlation between the success of an attack and the accuracy of the network, over the states of a training."""
+"""Rank correlation of an attack's success and the network's accuracy, over the checkpoints of a training."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advspectra.results import Run
+from advspectra.results.runs import Run
 from advspectra.statistics.paired import rank_correlation
 from advspectra.statistics.summaries import Estimate
 from advspectra.table import Cell, Column, Table
@@ -20,7 +20,7 @@ COLUMNS = (
     Column("seed", "seed"),
     Column("attack", "attack"),
     Column("transfer", "transfer of", optional=True),
-    Column("states", "states"),
+    Column("states", "checkpoints"),
     Column("images", "images"),
     Column("success_rate", "success rate and accuracy", 2, interval=True),
     Column("success_among_correct", "success rate among correct and accuracy", 2, interval=True),
@@ -28,22 +28,22 @@ COLUMNS = (
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: a row for each run and each of its attacks and transfers on three or more states.
+    """Return the table: a row for each run and each of its attacks and transfers on three or more checkpoints.
 
-    reference, config and convention have no part in it. ValueError if an attack had other images at other states.
+    reference, config and convention have no part in it. ValueError if an attack had other images at other checkpoints.
     """
     body = [row for run in runs for attack in run.attacks if (row := _row(run, attack)) is not None]
     notes = (
-        "Spearman's rank correlation over the states of one training, between the rate and the accuracy on the same "
-        f"attacked images; in brackets the {LEVEL:.0%} percentile bootstrap interval over images ({RESAMPLES} "
-        "resamples).",
-        "An attack succeeds only where the network is right before it: the success rate cannot exceed the accuracy, so "
-        "that the two rise together in part by definition. The rate among the images that the state is right about has "
-        "no such bound and says whether attacks gain on accuracy.",
-        "The states follow each other in one training and are no independent sample: there is no p-value, and the "
-        "interval says nothing of other trainings.",
-        "A dash: the rate, or the accuracy, is the same at all states.",
-        *([] if body else ["No attack on three or more states in this study."]),
+        "Spearman's rank correlation between the rate and the accuracy on the same attacked images, over the "
+        f"checkpoints of one training. Brackets: the {LEVEL:.0%} percentile bootstrap interval over images "
+        f"({RESAMPLES} resamples).",
+        "An attack succeeds only where the network is right before it. So the success rate cannot exceed the accuracy, "
+        "and the two rise together in part by definition. The rate among the images that the network is right about "
+        "has no such bound: it says whether attacks gain on accuracy.",
+        "The checkpoints follow each other in one training and are no independent sample: there is no p-value, and the "
+        "interval says nothing about other trainings.",
+        "A dash: the rate, or the accuracy, is the same at all checkpoints.",
+        *([] if body else ["No attack on three or more checkpoints in this study."]),
     )
     return Table("Rank correlation of success and accuracy over training", COLUMNS, tuple(body), notes)
 

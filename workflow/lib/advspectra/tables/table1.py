@@ -13,7 +13,8 @@ from advspectra.claims.comparison import (
     quantity_columns,
     seeds_note,
 )
-from advspectra.results import Replicates, Run, by_network
+from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 from advspectra.statistics.summaries import Statistics, statistics
 from advspectra.table import Column, Table
 
@@ -52,10 +53,10 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     """
     groups = by_network(runs)
     rows = reference["tables"]["table1"]["rows"]
-    found = {group.key: _statistics(group, convention) for group in groups}
+    found = {group.identity: _statistics(group, convention) for group in groups}
     body = []
     for row, group in paired_rows(rows, groups):
-        ours = found[group.key] if group else {}
+        ours = found[group.identity] if group else {}
         cells = image_cells(row, group, convention=convention)
         for key in ("delta_l2", "delta_l1"):
             cells |= quantity_cells(key, ours.get(key), row, comparable=convention == "paper")

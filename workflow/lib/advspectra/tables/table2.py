@@ -13,7 +13,8 @@ from advspectra.claims.comparison import (
     quantity_columns,
     seeds_note,
 )
-from advspectra.results import Run, by_network
+from advspectra.results.replicates import by_network
+from advspectra.results.runs import Run
 from advspectra.table import Table
 
 INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1], "config": []}
@@ -29,10 +30,10 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     """
     groups = by_network(runs)
     rows = reference["tables"]["table2"]["rows"]
-    found = {group.key: perturbation_statistics(group, convention=convention) for group in groups}
+    found = {group.identity: perturbation_statistics(group, convention=convention) for group in groups}
     body = []
     for row, group in paired_rows(rows, groups):
-        ours = found[group.key] if group else {}
+        ours = found[group.identity] if group else {}
         cells = image_cells(row, group, convention=convention)
         for key in TITLES:
             cells |= quantity_cells(key, ours.get(key), row, comparable=convention == "paper")

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from advspectra.results import ACTIVATIONS, NAMES, Run
+from advspectra.networks.identity import ACTIVATIONS, NAMES
+from advspectra.results.runs import Run
 from advspectra.table import Column, Table
 
 INPUTS = {"files": [], "activations": None, "alphas": None, "config": ["networks"]}

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from advspectra.claims.comparison import missing_note, paired_rows
-from advspectra.results import Replicates, Run, by_network
+from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
 from advspectra.statistics.summaries import Spread
 from advspectra.table import Cell, Column, Table
 

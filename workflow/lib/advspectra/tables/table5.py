@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from advspectra.results import NAMES, Run, by_network
+from advspectra.networks.identity import NAMES
+from advspectra.results.replicates import by_network
+from advspectra.results.runs import Run
 from advspectra.table import Cell, Column, Table
 
 INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": None, "config": ["training"]}

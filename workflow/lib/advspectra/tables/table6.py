@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from advspectra import foolbox_classes
-from advspectra.results import Run
+from advspectra.attacking import foolbox_classes
+from advspectra.results.runs import Run
 from advspectra.table import Cell, Column, Table
 
 INPUTS = {"files": [], "activations": None, "alphas": None, "config": ["attacks", "summary"]}

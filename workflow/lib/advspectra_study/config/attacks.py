@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from advspectra import foolbox_classes
-from advspectra.foolbox_classes import REQUIRED, Argument, AttackClass
+from advspectra.attacking import foolbox_classes
+from advspectra.attacking.foolbox_classes import REQUIRED, Argument, AttackClass
 from advspectra_study.config.faults import found, suggestion
 from advspectra_study.numbers import fraction
 

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from advspectra.networks.identity import number
 from advspectra_study.config.channels import channel_faults
 from advspectra_study.config.checkpoints import checkpoint_faults
 from advspectra_study.config.faults import Fault, Keys, found, key_path, not_among, refused
 from advspectra_study.entries import Network
-from advspectra_study.numbers import number
 from advspectra_study.plugins import spec
 from advspectra_study.study import Study
 

@@ -15,9 +15,9 @@ from advspectra.files.checkpoints import Training
 from advspectra.files.progress import NO_PROGRESS, Progress
 from advspectra.machine.countdown import Countdown
 from advspectra.networks.end_to_end import through_map
-from advspectra.recorder import Recorder
-from advspectra.sgd import Steps
 from advspectra.split import Split
+from advspectra.training.recorder import Recorder
+from advspectra.training.sgd import Steps
 
 # steps between two checks that the losses are finite: to read each one would stall a GPU
 LOOK_EVERY = 50

@@ -6,10 +6,10 @@ list of result files. Runs come in the paper's order of networks, whatever the o
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
-from textwrap import wrap
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -19,33 +19,18 @@ from advspectra.files.lines import Lines, read_lines
 from advspectra.files.perturbations import AttackedImages, read_attacked_images
 from advspectra.files.predictors import Predictor, read_predictor
 from advspectra.files.spectra import Spectra, read_spectra
+from advspectra.networks.identity import NetworkIdentity
 
 # these have a file for each attack or transfer and each state that it was tried on
 STATE_KINDS = ("perturbations", "spectra", "lines")
 KINDS = ("checkpoints", "predictor", *STATE_KINDS)
 # names are shown as they are in Markdown, captions and figures
 NAME = re.compile(r"[A-Za-z0-9_=.-]{1,80}")
-IDENTITY = ("network", "activation", "depth", "alpha", "seed")
-
-# The networks of the paper in the order of its Table 2: name in the configuration -> (the paper's name, short name).
-# The tables' "Bounded Width Convolution" is the one with 32 channels.
-NAMES = {
-    "fully_connected": ("Fully Connected", "fully\nconnected"),
-    "locally_connected": ("Locally Connected", "locally\nconnected"),
-    "full_width": ("Full Width Convolution", "full\nwidth"),
-    "bounded_width_3": ("Bounded Width Convolution, 3 channels", "bounded\nwidth (3)"),
-    "bounded_width_32": ("Bounded Width Convolution", "bounded\nwidth (32)"),
-    "shallow_resnet": ("Shallow ResNet", "shallow\nResNet"),
-    "vgg19": ("VGG19", "VGG19"),
-    "resnet18": ("ResNet18", "ResNet18"),
-}
-# these have one depth, which their name implies
-FIXED_DEPTH = ("shallow_resnet", "vgg19", "resnet18")
-ACTIVATIONS = {"relu": "ReLU"}
+IDENTITY = (*(field.name for field in fields(NetworkIdentity)), "seed")
 
 
 class Source(NamedTuple):
-    """Whose perturbations a transfer tries: of which attack, and on which state they were found."""
+    """Whose perturbations a transfer tries: of which attack, and on which checkpoint they were found."""
 
     attack: str
     found_on: str
@@ -53,7 +38,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class ResultFile:
-    """Where a result file lies and, for the kinds of STATE_KINDS, of which attack on which state of the run it is.
+    """Where a result file lies and, for the kinds of STATE_KINDS, of which attack on which checkpoint of the run it is.
 
     source : None unless it is of a transfer. step and epoch are None in files of studies that did not record them.
     """
@@ -78,7 +63,7 @@ class AttackedCheckpoint:
 
     @property
     def label(self) -> str:
-        """What the state is called in figures: "initialisation", "step 30" or "epoch 4"."""
+        """What the checkpoint is called in figures: "initialisation", "step 30" or "epoch 4"."""
         if self.step == 0:
             return "initialisation"
         return f"step {self.step:,}" if self.checkpoint.startswith("step=") else f"epoch {self.epoch}"
@@ -97,45 +82,19 @@ class AttackedCheckpoint:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(NetworkIdentity):
     """One trained network and its result files; a method returns None when the run has no file of that kind.
 
     Those that return arrays of an attack are for runs with the files of one attack on one state; `states` is for all.
     """
 
-    network: str
-    activation: str
-    depth: int
-    alpha: float
     seed: int
     files: Mapping[str, tuple[ResultFile, ...]]
 
     @property
-    def label(self) -> str:
-        """The paper's name of the network, such as "Deep Fully Connected (linear)"; unknown names as they are."""
-        name = NAMES.get(self.network, (self.network,))[0]
-        name = f"{self._prefix}{name}{self._suffix} ({ACTIVATIONS.get(self.activation, self.activation)})"
-        return name if self.alpha == 1 else f"{name}, alpha = {self.alpha:g}"
-
-    @property
-    def short_label(self) -> str:
-        """A name for panels, in lines of about 12 characters, without activation and alpha."""
-        words = wrap(self.network.replace("_", " "), 12, break_long_words=False)
-        name = NAMES.get(self.network, (None, "\n".join(words)))[1]
-        return f"{self._prefix.lower()}{name}" + (f"\n{self.depth} layers" if self._suffix else "")
-
-    @property
-    def deep(self) -> bool:
-        """Whether it has more hidden layers than the network of the same name has at the least."""
-        return self.depth > 1 and self.network not in FIXED_DEPTH
-
-    @property
-    def _prefix(self) -> str:
-        return "Deep " if self.deep and self.depth == 3 else ""
-
-    @property
-    def _suffix(self) -> str:
-        return f", {self.depth} hidden layers" if self.deep and self.depth != 3 else ""
+    def order(self) -> tuple:
+        """Sorts runs by their networks, as in the paper, then by seed."""
+        return *super().order, self.seed
 
     def spectra(self, convention: str) -> Spectra | None:
         """Return the spectra under `convention`; ValueError if the file lacks that convention."""
@@ -146,7 +105,7 @@ class Run:
         return _read(self._only("predictor"), read_predictor)
 
     def checkpoints(self) -> Checkpoints | None:
-        """Return learning rate, accuracies, history and kept states of the training."""
+        """Return learning rate, accuracies, history and kept checkpoints of the training."""
         return _read(self._only("checkpoints"), read_checkpoints)
 
     def perturbations(self) -> AttackedImages | None:
@@ -161,9 +120,9 @@ class Run:
         return {name: found[transfer, name] for transfer, name in sorted(found)}
 
     def attacked(self, attack: str) -> list[AttackedCheckpoint]:
-        """Return the states that an attack or transfer was tried on, ordered by step, each step once.
+        """Return the checkpoints that an attack or transfer was tried on, ordered by step, each step once.
 
-        Names of one step ("best" and that epoch's own) mean one state: it goes by its epoch, else by its step, and
+        Names of one step ("best" and that epoch's own) mean one checkpoint: it goes by its epoch, else by its step, and
         has the files of all. Raises ValueError for a file that does not say of which step it is.
         """
         steps: dict[int, dict[str, dict[str, ResultFile]]] = {}
@@ -205,70 +164,11 @@ def _of_file(path: Path, version: tuple[int, int], reader: Callable, *about: str
     return reader(path, *about)
 
 
-@dataclass(frozen=True)
-class Replicates:
-    """The runs of a study that differ in nothing but the seed, in the order of their seeds."""
-
-    runs: tuple[Run, ...]
-
-    @property
-    def first(self) -> Run:
-        """The run with the lowest seed; its names and settings are those of all."""
-        return self.runs[0]
-
-    @property
-    def key(self) -> tuple[str, str, int, float]:
-        """(network, activation, depth, alpha)."""
-        return self.first.network, self.first.activation, self.first.depth, self.first.alpha
-
-    @property
-    def predictors(self) -> list[Predictor]:
-        """The predictors of all runs that have one."""
-        return [found for run in self.runs if (found := run.predictor()) is not None]
-
-    @property
-    def checkpoints(self) -> list[Checkpoints]:
-        """The trainings of all runs that have one."""
-        return [found for run in self.runs if (found := run.checkpoints()) is not None]
-
-    def spectra(self, convention: str) -> list[Spectra]:
-        """Return the spectra of all runs that have a file of them, one for each seed."""
-        return [found for run in self.runs if (found := run.spectra(convention)) is not None]
-
-    @cached_property
-    def attacks(self) -> dict[str, Source | None]:
-        """The attacks, then the transfers, that the runs have files of: name -> what it transfers, or None."""
-        found = {name: source for run in self.runs for name, source in run.attacks.items()}
-        return dict(sorted(found.items(), key=lambda item: item[1] is not None))
-
-    @property
-    def attack(self) -> str | None:
-        """The attack that the files are about: the one that is no transfer or, among transfers alone, the only one.
-
-        None without any; ValueError where several qualify.
-        """
-        names = [name for name, source in self.attacks.items() if source is None] or list(self.attacks)
-        if len(names) > 1:
-            raise ValueError(f"expected the results of one attack and of its transfers, found {', '.join(names)}")
-        return names[0] if names else None
-
-    def attacked(self, attack: str) -> list[tuple[AttackedCheckpoint, ...]]:
-        """Return, ordered by step, the states that `attack` was tried on: of each step that all seeds have, one a seed.
-
-        Seeds without any file of that attack do not count.
-        """
-        found = [states for run in self.runs if (states := run.attacked(attack))]
-        by_step = [{state.step: state for state in states} for states in found]
-        common = set(by_step[0]).intersection(*by_step) if by_step else ()
-        return [tuple(states[step] for states in by_step) for step in sorted(common)]
-
-
 def read_runs(paths: Iterable[str | Path]) -> list[Run]:
     """Return the runs that the result files at `paths` belong to, in the paper's order of networks.
 
-    Linear networks come first, then one hidden layer before more, then the order of NAMES, unknown networks last.
     Raises ValueError for a file that is not a result file or lacks an identity, for two files of a run that are of one
-    kind, attack and state, and for files of several data sets.
+    kind, attack and checkpoint, and for files of several data sets.
     """
     files: dict[tuple, dict[str, list[ResultFile]]] = {}
     datasets: dict[str, Path] = {}
@@ -278,7 +178,7 @@ def read_runs(paths: Iterable[str | Path]) -> list[Run]:
         same = files.setdefault(identity, {}).setdefault(kind, [])
         for other in same:
             if (other.attack, other.checkpoint) == (file.attack, file.checkpoint):
-                about = "each run" if kind not in STATE_KINDS else "each attack and state of a run"
+                about = "each run" if kind not in STATE_KINDS else "each attack and checkpoint of a run"
                 raise ValueError(f"expected one {kind} file for {about}, found {other.path} and {path}")
         same.append(file)
     if len(datasets) > 1:
@@ -288,31 +188,7 @@ def read_runs(paths: Iterable[str | Path]) -> list[Run]:
         Run(*identity, files=MappingProxyType({kind: tuple(members) for kind, members in found.items()}))
         for identity, found in files.items()
     ]
-    return sorted(runs, key=_order)
-
-
-def by_network(runs: Iterable[Run]) -> list[Replicates]:
-    """Return the runs grouped over seeds, in the order in which read_runs has them."""
-    groups: dict[tuple, list[Run]] = {}
-    for run in sorted(runs, key=_order):
-        groups.setdefault((run.network, run.activation, run.depth, run.alpha), []).append(run)
-    return [Replicates(tuple(group)) for group in groups.values()]
-
-
-def only_network(runs: Iterable[Run]) -> Replicates | None:
-    """Return the runs of one network, None without any; ValueError if they are of several networks."""
-    groups = by_network(runs)
-    if len(groups) > 1:
-        raise ValueError(f"expected the runs of one network, found {', '.join(group.first.label for group in groups)}")
-    return groups[0] if groups else None
-
-
-def _order(run: Run) -> tuple:
-    known = list(NAMES)
-    place = known.index(run.network) if run.network in known else len(known)
-    layers = 1 if run.network in FIXED_DEPTH else run.depth
-    nonlinear = run.activation != "linear"
-    return nonlinear, run.activation, layers, place, run.network, run.depth, run.alpha, run.seed
+    return sorted(runs, key=attrgetter("order"))
 
 
 def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:

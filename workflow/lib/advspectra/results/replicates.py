@@ -1,0 +1,84 @@
+"""The runs of one network, a run for each seed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+
+from advspectra.files.results import Checkpoints, Predictor, Spectra
+from advspectra.networks.identity import NetworkIdentity
+from advspectra.results.runs import AttackedCheckpoint, Run, Source
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """The runs of a study that differ in nothing but the seed, in the order of their seeds."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def first(self) -> Run:
+        """The run with the lowest seed; its names and settings are those of all."""
+        return self.runs[0]
+
+    @property
+    def identity(self) -> NetworkIdentity:
+        """Their network."""
+        return self.first.identity
+
+    @property
+    def predictors(self) -> list[Predictor]:
+        """The predictors of all runs that have one."""
+        return [found for run in self.runs if (found := run.predictor()) is not None]
+
+    @property
+    def checkpoints(self) -> list[Checkpoints]:
+        """The trainings of all runs that have one."""
+        return [found for run in self.runs if (found := run.checkpoints()) is not None]
+
+    def spectra(self, convention: str) -> list[Spectra]:
+        """Return the spectra of all runs that have a file of them, one for each seed."""
+        return [found for run in self.runs if (found := run.spectra(convention)) is not None]
+
+    @cached_property
+    def attacks(self) -> dict[str, Source | None]:
+        """The attacks, then the transfers, that the runs have files of: name -> what it transfers, or None."""
+        found = {name: source for run in self.runs for name, source in run.attacks.items()}
+        return dict(sorted(found.items(), key=lambda item: item[1] is not None))
+
+    @property
+    def attack(self) -> str | None:
+        """The attack that the files are about: the one that is no transfer or, among transfers alone, the only one.
+
+        None without any; ValueError where several qualify.
+        """
+        names = [name for name, source in self.attacks.items() if source is None] or list(self.attacks)
+        if len(names) > 1:
+            raise ValueError(f"expected the results of one attack and of its transfers, found {', '.join(names)}")
+        return names[0] if names else None
+
+    def attacked(self, attack: str) -> list[tuple[AttackedCheckpoint, ...]]:
+        """Return, ordered by step, the states that `attack` was tried on: of each step that all seeds have, one a seed.
+
+        Seeds without any file of that attack do not count.
+        """
+        found = [states for run in self.runs if (states := run.attacked(attack))]
+        by_step = [{state.step: state for state in states} for states in found]
+        common = set(by_step[0]).intersection(*by_step) if by_step else ()
+        return [tuple(states[step] for states in by_step) for step in sorted(common)]
+
+
+def by_network(runs: Iterable[Run]) -> list[Replicates]:
+    """Return the runs grouped over seeds, in the order in which read_runs has them."""
+    groups: dict[NetworkIdentity, list[Run]] = {}
+    for run in sorted(runs, key=attrgetter("order")):
+        groups.setdefault(run.identity, []).append(run)
+    return [Replicates(tuple(group)) for group in groups.values()]
+
+
+def only_network(runs: Iterable[Run]) -> Replicates | None:
+    """Return the runs of one network, None without any; ValueError if they are of several networks."""
+    groups = by_network(runs)
+    if len(groups) > 1:
+        raise ValueError(f"expected the runs of one network, found {', '.join(group.first.label for group in groups)}")
+    return groups[0] if groups else None
