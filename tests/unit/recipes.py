@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from advspectra import training
+from advspectra.training import train as training
 from advspectra.training.train import Recipe
 
 OF_THE_RECIPE = {field.name for field in fields(Recipe)}

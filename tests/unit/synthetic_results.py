@@ -10,12 +10,10 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from advspectra import fourier
+from advspectra import fourier, spectra
 from advspectra.files import checkpoints as checkpoint_file
 from advspectra.files import lines as line_file
 from advspectra.files import perturbations as perturbation_file
-from advspectra.files import predictors as predictor_file
-from advspectra.files import spectra as spectra_file
 from advspectra.networks.end_to_end import rescaled
 from advspectra.perturb import AttackResult
 
@@ -283,12 +281,12 @@ def write_spectra(
     arrays = {"perturbation": delta, "success": success, "image": 3 * np.arange(len(delta))}
     settings = {"conventions": conventions, "images": "successful", "angular_bins": 36}
     with patch.multiple(fourier, **given):
-        spectra_file.write_spectra(path, **arrays, **settings, attributes=who)
+        spectra.write_spectra(path, **arrays, **settings, attributes=who)
     return path
 
 
 def write_predictor(path: Path, who: dict, beta: np.ndarray) -> Path:
     """Write a predictor.h5 of the end-to-end map `beta` (K, C, H, W)."""
     intercept = np.zeros(len(beta))
-    predictor_file.write_predictor(path, beta=beta, rescaled=rescaled(beta), intercept=intercept, attributes=who)
+    spectra.write_predictor(path, beta=beta, rescaled=rescaled(beta), intercept=intercept, attributes=who)
     return path

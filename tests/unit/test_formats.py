@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from damaged_files import changed
-from test_hostile_input import MAKE
+from hostile_files import MAKE
 
 from advspectra import checks
 from advspectra.files import formats, perturbations

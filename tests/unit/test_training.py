@@ -129,7 +129,7 @@ def test_keeping_states_changes_nothing_of_the_training(build):
 
 def test_no_epoch_is_evaluated_twice(monkeypatch):
     sizes = []
-    monkeypatch.setattr("advspectra.training.evaluate", lambda *arguments: sizes.append(0) or (0.5, 0.5))
+    monkeypatch.setattr("advspectra.training.train.evaluate", lambda *arguments: sizes.append(0) or (0.5, 0.5))
     settings = SETTINGS | {"checkpoints": {"steps": [0, 2, 4, 12], "epochs": [1, 2, 3]}}
     train(toy_network(), toy_split(), toy_split(20, 1), learning_rate=0.1, **settings)
     assert len(sizes) == 3 + 2  # each epoch, the initialisation and step 2
@@ -145,7 +145,7 @@ def test_the_best_epoch_is_the_earliest_with_the_highest_accuracy_and_its_state_
 
 
 def test_of_equal_epochs_the_first_is_the_best(monkeypatch):
-    monkeypatch.setattr("advspectra.training.evaluate", lambda *arguments: (0.5, 0.5))
+    monkeypatch.setattr("advspectra.training.train.evaluate", lambda *arguments: (0.5, 0.5))
     result = train(toy_network(), toy_split(), toy_split(20, 1), learning_rate=0.1, **SETTINGS)
     assert (result.best_epoch, result.checkpoints["best"].epoch) == (1, 1)
 
@@ -216,7 +216,7 @@ FLAT = {"factor": 1.0, "every": 1, "reset_at": None}
 
 
 def test_losses_are_looked_at_after_every_few_steps_and_at_the_end_of_an_epoch(monkeypatch):
-    monkeypatch.setattr("advspectra.training.LOOK_EVERY", 3)
+    monkeypatch.setattr("advspectra.training.train.LOOK_EVERY", 3)
     for step, looked_at in ((1, 3), (3, 3), (4, 4), (5, 7)):  # 4 steps an epoch
         network = Exploding(step)
         with pytest.raises(TrainingFailed, match=rf"diverged at step {step} \("):

@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.image import AxesImage
 from matplotlib.ticker import LogLocator
 
-from advspectra.files.results import Spectra
+from advspectra.files.spectra import Spectra
 from advspectra.results.replicates import Replicates
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 
-from advspectra.files.results import Checkpoints, Predictor, Spectra
+from advspectra.files.checkpoints import Checkpoints
+from advspectra.files.predictors import Predictor
+from advspectra.files.spectra import Spectra
 from advspectra.networks.identity import NetworkIdentity
 from advspectra.results.runs import AttackedCheckpoint, Run, Source
 
