@@ -18,10 +18,10 @@ def without_encoding(source: str) -> list[int]:
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        owner = getattr(getattr(node.func, "value", None), "id", "")
+        owner = ast.unparse(getattr(node.func, "value", ast.Name("")))
         given = {keyword.arg for keyword in node.keywords}
-        if name == "open" and owner in ("os", "Image", "tarfile", "h5o", "h5a", "zipfile"):  # of bytes
-            continue
+        if name == "open" and (owner in ("os", "Image", "tarfile", "h5o", "h5a", "zipfile") or "FORMAT" in owner):
+            continue  # bytes; FORMAT is an HDF5 format of ours
         words = [one.value for one in [*node.args, *(k.value for k in node.keywords)] if isinstance(one, ast.Constant)]
         binary = any(isinstance(word, str) and "b" in word and len(word) <= 3 for word in words)
         text = {"text", "universal_newlines"} & given
