@@ -8,6 +8,7 @@ import pytest
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 # calls that take the locale's encoding without `encoding`; those of files not if they are of bytes
 TEXTS = ("read_text", "write_text")
+PROCESSES = ("run", "Popen", "call", "check_call", "check_output")
 FILES = ("open", "fdopen", "NamedTemporaryFile", "TemporaryFile", "TextIOWrapper")
 
 
@@ -24,7 +25,7 @@ def without_encoding(source: str) -> list[int]:
             continue  # bytes; FORMAT is an HDF5 format of ours
         words = [one.value for one in [*node.args, *(k.value for k in node.keywords)] if isinstance(one, ast.Constant)]
         binary = any(isinstance(word, str) and "b" in word and len(word) <= 3 for word in words)
-        text = {"text", "universal_newlines"} & given
+        text = name in PROCESSES and {"text", "universal_newlines"} & given
         if (name in TEXTS or (name in FILES and not binary) or text) and "encoding" not in given:
             found.append(node.lineno)
     return found
