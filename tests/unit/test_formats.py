@@ -113,7 +113,7 @@ def test_an_array_of_another_version_does_not_belong_into_a_file(tmp_path):
 
 
 def test_one_more_array_in_the_table_is_written_read_and_checked(tmp_path, monkeypatch):
-    """As for a new version of perturbations.h5, whose module and a test are all that changes."""
+    """As for a new version of perturbations.h5."""
     MAKE["perturbations"](tmp_path / "perturbations.h5")
     before = perturbations.FORMAT
     next_version = before.version + 1

@@ -34,7 +34,8 @@ def params(plan: Plan) -> dict:
 
 
 def test_no_param_of_a_rule_changes_unseen(plan):
-    # A param that changes makes the results of all users out of date. If that is meant, write the file anew.
+    # A param that changes makes the results of all users out of date. If that is meant, write the file
+    # again: json.dumps(params(plan), indent=1, sort_keys=True, ensure_ascii=False).
     assert params(plan) == json.loads(PINNED.read_text(encoding="utf-8"))
 
 

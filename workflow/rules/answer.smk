@@ -1,6 +1,6 @@
 # Verdicts and the report.
 # Reads the results of all networks and the claims; makes claims.csv, audit.csv and report.html. Inputs and params:
-# advspectra_study/plan/results.py
+# advspectra_study/plan/results.py. These rules run where snakemake runs, so they have no resources.
 
 
 rule claims:

@@ -3,7 +3,8 @@
 Definitions: spectra and their norms in advspectra.fourier, success in advspectra.perturb, lines in
 advspectra.lines.follow.
 Shares of the power of a spectrum: low, middle and high are the thirds of [0, n/2] cycles/image, n pixels being the
-smaller side; the high share includes all frequencies up to the corner of the spectrum. Flatness is
+smaller side; the high share includes all frequencies up to the corner of the spectrum. Radial bin k holds distances
+from k - 1/2 to k + 1/2. Names that begin with delta_ and beta_ are columns of the data frames, too. Flatness is
 norm_l1 / (sqrt(bins) norm_l2) in (0, 1]: small for a sparse spectrum. Angular entropy is -sum p log p / log A of the
 power p in A directions: 1 where all are equal.
 """

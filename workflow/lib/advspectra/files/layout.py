@@ -1,9 +1,10 @@
 """The table of a file format: the arrays of its files. The writer, the reader, the check and the page come from it.
 
-A new version of a format is an edit of its table: raise `version`, give a new array `since`, and one that files no
-longer have `until`. Files of older versions stay readable and are checked for the arrays of their version. An array
-whose dimensions, type or unit change gets a new name. `python -m advspectra.files.formats docs/results-format.md` then
-updates the page.
+A new version of a format starts in its table: raise `version`, give a new array `since`, and one that files no longer
+have `until`. Files of older versions stay readable and are checked for the arrays of their version. An array whose
+dimensions, type or unit change gets a new name. The field of a reader for a newer array is None in older files. Then
+`PYTHONPATH=workflow/lib python -m advspectra.files.formats docs/results-format.md` updates the page, and the archive of
+older results gets a study of the new version: tests/archive/README.md.
 """
 
 from collections.abc import Iterable, Mapping

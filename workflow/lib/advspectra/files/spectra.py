@@ -21,6 +21,7 @@ SCALES = {
     "frequency_y": Array("H", "int64", "cycles/image", "frequency along the height", is_scale=True),
     "frequency_x": Array("W", "int64", "cycles/image", "frequency along the width", is_scale=True),
 }
+# of predictor.h5 too: an array that is added here is a new version of both
 POWER = {
     "norm_l1": Array("N", "float64", "1", "1-norm of the spectrum"),
     "norm_l2": Array("N", "float64", "1", "2-norm of the spectrum"),

@@ -71,7 +71,8 @@ class Base:
         return run.depth + (0 if run.linear else 100)
 
     def _resources(self, kind: str, gpus: int) -> dict[str, Any]:
-        """What jobs take. A cluster places them by it and ends those that take more; the first three count here.
+        """What jobs take. A cluster places them by it and ends those that take more; without a cluster device, gpu and
+        save_every count.
 
         `turn`: jobs of a group take turns. Snakemake wants one device in all of them: so spectra and predictors, which
         compute on the CPU, have it too.
