@@ -40,7 +40,7 @@ def part(**about) -> PartRecord:
     return PartRecord.from_data(found | about)
 
 
-GONE = Reason(Lack.VALUE, text="gone")
+GONE = Reason(Lack.VALUE, cause="gone")
 
 
 def untested(reason: Reason, **about) -> PartRecord:

@@ -8,7 +8,6 @@ import pytest
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 # calls that take the locale's encoding without `encoding`; those of files not if they are of bytes
 TEXTS = ("read_text", "write_text")
-PROCESSES = ("run", "Popen", "call", "check_call", "check_output")
 FILES = ("open", "fdopen", "NamedTemporaryFile", "TemporaryFile", "TextIOWrapper")
 
 
@@ -19,13 +18,13 @@ def without_encoding(source: str) -> list[int]:
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        owner = ast.unparse(getattr(node.func, "value", ast.Name("")))
+        owner = getattr(getattr(node.func, "value", None), "id", "")
         given = {keyword.arg for keyword in node.keywords}
-        if name == "open" and (owner in ("os", "Image", "tarfile", "h5o", "h5a", "zipfile") or "FORMAT" in owner):
-            continue  # bytes; FORMAT is an HDF5 format of ours
+        if name == "open" and owner in ("os", "Image", "tarfile", "h5o", "h5a", "zipfile"):  # of bytes
+            continue
         words = [one.value for one in [*node.args, *(k.value for k in node.keywords)] if isinstance(one, ast.Constant)]
         binary = any(isinstance(word, str) and "b" in word and len(word) <= 3 for word in words)
-        text = name in PROCESSES and {"text", "universal_newlines"} & given
+        text = {"text", "universal_newlines"} & given
         if (name in TEXTS or (name in FILES and not binary) or text) and "encoding" not in given:
             found.append(node.lineno)
     return found

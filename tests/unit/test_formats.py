@@ -85,17 +85,17 @@ def written(path, form):
 def test_files_of_the_version_before_stay_readable_and_are_checked_as_they_were(tmp_path):
     first, second = written(tmp_path / "1.h5", FIRST), written(tmp_path / "2.h5", SECOND)
     for path, names, sizes in ((first, {"x", "old"}, {"N": 3}), (second, {"x", "new"}, {"N": 3, "C": 2})):
-        with SECOND.open(path) as file:
+        with SECOND.opened(path) as file:
             assert set(SECOND.read(file)) == names == set(file)
             assert SECOND.check(file) == sizes
     with pytest.raises(
         ValueError, match="2.h5: expected format advspectra.toy version 1, found advspectra.toy version 2"
     ):
-        with FIRST.open(second):
+        with FIRST.opened(second):
             pass
     with changed(second) as file:
         file.attrs["format_version"] = 3
-    with pytest.raises(ValueError, match="version 1 or 2, found advspectra.toy version 3"), SECOND.open(second):
+    with pytest.raises(ValueError, match="version 1 or 2, found advspectra.toy version 3"), SECOND.opened(second):
         pass
 
 
@@ -103,12 +103,12 @@ def test_an_array_of_another_version_does_not_belong_into_a_file(tmp_path):
     path = written(tmp_path / "2.h5", SECOND)
     with changed(path) as file:
         file["old"] = np.arange(3)
-    with pytest.raises(ValueError, match="2.h5: expected the arrays new, x, found old"), SECOND.open(path) as file:
+    with pytest.raises(ValueError, match="2.h5: expected the arrays new, x, found old"), SECOND.opened(path) as file:
         SECOND.check(file)
     path = written(tmp_path / "1.h5", FIRST)
     with changed(path) as file:
         del file["old"]
-    with pytest.raises(ValueError, match="1.h5: expected the array old, found none"), SECOND.open(path) as file:
+    with pytest.raises(ValueError, match="1.h5: expected the array old, found none"), SECOND.opened(path) as file:
         SECOND.check(file)
 
 
@@ -157,5 +157,5 @@ def test_a_file_whose_numbers_are_of_another_type_is_refused(tmp_path):
         del file["old"]
         file["old"] = np.arange(3.0)
     with pytest.raises(ValueError, match="toy.h5: old: expected the type int64, found float64"):
-        with FIRST.open(path) as file:
+        with FIRST.opened(path) as file:
             FIRST.check(file)

@@ -13,7 +13,7 @@ def check_result(path: str | Path, *, kind: str) -> tuple[dict, dict[str, int]]:
 
     Raises ValueError for the first fault. Of a checkpoints.h5 the network of each checkpoint is built.
     """
-    with FORMATS[kind].open(path) as file:
+    with FORMATS[kind].opened(path) as file:
         attributes, sizes = attributes_of(file), FORMATS[kind].check(file)
         checkpoints = list(file["states"]) if kind == "checkpoints" else []
     if kind == "images":

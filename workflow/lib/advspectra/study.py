@@ -121,7 +121,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         if isinstance(item, h5py.Dataset):
             arrays[name] = item[()]
 
-    with FORMATS[path.stem].open(path) as file:
+    with FORMATS[path.stem].opened(path) as file:
         file.visititems(add)
     return arrays
 
@@ -139,7 +139,7 @@ def origin(file: ResultFile) -> dict:
 
 
 def _of_images(run: Run, file: ResultFile, convention: str) -> Mapping[str, np.ndarray]:
-    with perturbations.FORMAT.open(file.path) as content:
+    with perturbations.FORMAT.opened(file.path) as content:
         found = {name: content[name][()] for name in OF_IMAGE if name in content}
     found["correct"] = found["clean_prediction"] == found["label"]
     state = at(run, file.attack, file.checkpoint)

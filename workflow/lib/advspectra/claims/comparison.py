@@ -26,17 +26,12 @@ def paired_rows(
     """
     left = list(groups)
     for row in rows:
-        matching = [group for group in left if matches(row, group.identity)]
+        matching = [group for group in left if NetworkIdentity.of_row(row).includes(group.identity)]
         left = [group for group in left if group not in matching]
         for group in matching or [None]:
             yield row, group
     for group in left:
         yield None, group
-
-
-def matches(row: Mapping, network: NetworkIdentity) -> bool:
-    """Whether a row stands for the network; a depth of None fits any, and the paper's tables have alpha = 1."""
-    return NetworkIdentity(row["network"], row["activation"], row["depth"], 1).is_of(network)
 
 
 def missing_note(rows: Sequence[Mapping], groups: Sequence[Replicates]) -> list[str]:
@@ -64,7 +59,7 @@ def not_the_papers(reference: Mapping, dataset: Mapping, image_shape: Sequence[i
 
 def shape_of_images(path: str | Path) -> tuple[int, int, int]:
     """Return (C, H, W) of the images in images.h5."""
-    with FORMAT.open(path, digest=False) as file:
+    with FORMAT.opened(path, digest=False) as file:
         return tuple(int(size) for size in file["train/images"].shape[1:])
 
 

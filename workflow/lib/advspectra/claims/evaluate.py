@@ -93,7 +93,7 @@ def _part(stated: StatedPart, runs: Sequence[Run], reference: Mapping, conventio
     except NotThere as error:
         return replace(part, reason=error.reason)
     except ValueError as error:
-        return replace(part, reason=Reason(Lack.VALUE, text=str(error)))
+        return replace(part, reason=Reason(Lack.VALUE, cause=str(error)))
     alone = [[_sample([side], ratio).value() for side in of_sides] for of_sides in values.values()]
     return replace(part, found=found, samples=samples, sides=tuple(np.mean(alone, axis=0).tolist()))
 
@@ -114,7 +114,7 @@ def _values(sides: Sequence[Side], runs: Sequence[Run], conventions: Conventions
 
 def _runs(named: str, runs: Sequence[Run]) -> dict[int, Run]:
     """Return the runs of a network, as claims name it, by their seeds."""
-    by_seed = {run.seed: run for run in runs if network(named).is_of(run)}
+    by_seed = {run.seed: run for run in runs if network(named).includes(run)}
     if not by_seed:
         raise NotThere(Lack.NETWORK, network=named)
     return by_seed

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from advspectra.claims.terms import Group, Relation, Side, StatedClaim, StatedPart, network
+from advspectra.networks.identity import NetworkIdentity
 from advspectra.statistics.summaries import Spread
 
 # of Table 4, which has no standard deviation; our choice
@@ -16,12 +17,12 @@ def paper_number(side: Side, reference: Mapping) -> Spread | None:
     reference : paper.yaml. Its norms of predictors are of rescaled ones, whichever the side is about.
     """
     named = network(side.network)
-    if named.alpha != 1 or side.checkpoint != "best" or side.attack != "final":
+    if side.checkpoint != "best" or side.attack != "final":
         return None
     for number, measures in NORMS.items():
         for row in reference["tables"][f"table{number}"]["rows"] if side.measure in measures else ():
-            same = (row["network"], row["activation"]) == (named.network, named.activation)
-            if same and (None in (row["depth"], named.depth) or row["depth"] == named.depth):
+            paper = NetworkIdentity.of_row(row)
+            if paper.includes(named) or named.includes(paper):  # either may leave the depth open
                 return _spread(row[side.measure])
     return None
 

@@ -18,7 +18,7 @@ class Lack(Enum):
     FILE = "no {file} of {attack} on checkpoint {checkpoint}"
     PREDICTOR = "{network} has no predictor"
     TRAINING = "{network} has no training"
-    VALUE = "{text}"
+    VALUE = "{cause}"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Reason:
     """What the study lacks; fields that do not apply are empty.
 
     network : of NETWORK as claims name it, else its label. role : the key of the configuration's section `claims`.
-    file : "perturbations", "spectra" or "lines". text : of VALUE, why the number is undefined.
+    file : "perturbations", "spectra" or "lines". cause : of VALUE, why the number is undefined.
     """
 
     kind: Lack
@@ -35,7 +35,7 @@ class Reason:
     attack: str = ""
     checkpoint: str = ""
     file: str = ""
-    text: str = ""
+    cause: str = ""
 
     @property
     def sentence(self) -> str:

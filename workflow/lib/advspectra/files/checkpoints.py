@@ -142,14 +142,14 @@ def read_origin(path: str | Path, *, name: str) -> dict[str, int | str]:
 
     ValueError if it is not there.
     """
-    with FORMAT.open(path) as file:
+    with FORMAT.opened(path) as file:
         about = attributes_of(checkpoint_group(file, name))
         return {"step": int(about["step"]), "epoch": int(about["epoch"]), "state_sha256": str(about[DIGEST])}
 
 
 def read_checkpoints(path: str | Path) -> Checkpoints:
     """Return what tables and figures need of a checkpoints.h5: all but the weights."""
-    with FORMAT.open(path) as file:
+    with FORMAT.opened(path) as file:
         about = attributes_of(file)
         history = {name: file[f"history/{name}"][()] for name in HISTORY}
         return Checkpoints(

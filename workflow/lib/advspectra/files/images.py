@@ -84,7 +84,7 @@ def read_images(path: str | Path) -> ImageSet:
     The operating system keeps the parts in use in memory, once for all processes, so that a set larger than the memory
     can be read, too. Raises ValueError, naming the file, if it is damaged or foreign, or its parts do not fit together.
     """
-    with FORMAT.open(path) as file:
+    with FORMAT.opened(path) as file:
         arrays = {}
         for split in ("train", "test"):
             arrays[f"{split}_images"] = _mapped(file[split]["images"])

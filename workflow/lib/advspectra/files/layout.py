@@ -74,7 +74,7 @@ class Format:
         """Create a file of this format; see hdf5.create."""
         return create(path, kind=self.kind, version=self.version, attributes=attributes)
 
-    def open(self, path: str | Path, *, digest: bool = True) -> AbstractContextManager[h5py.File]:
+    def opened(self, path: str | Path, *, digest: bool = True) -> AbstractContextManager[h5py.File]:
         """Open a file of this format, of any version, for reading; see hdf5.open_checked."""
         return open_checked(path, kind=self.kind, version=range(1, self.version + 1), digest=digest)
 

@@ -103,7 +103,7 @@ def write_lines(
 
 def read_lines(path: str | Path) -> Lines:
     """Return what tables and figures need of a lines.h5."""
-    with FORMAT.open(path) as file:
+    with FORMAT.opened(path) as file:
         about = attributes_of(file)
         settings = {name: about[name].item() for name in ("exact_images", "samples", "stretch_limit")}
         ends = {}

@@ -61,7 +61,7 @@ class AttackedImages:
         (rows,) = np.nonzero(self.image == image)
         if len(rows) != 1:
             raise ValueError(f"{self.path}: expected test image {image} once, found it {len(rows)} times")
-        with FORMAT.open(self.path) as file:
+        with FORMAT.opened(self.path) as file:
             return file["perturbation"][rows[0]]
 
 
@@ -76,7 +76,7 @@ def read_perturbations(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
 
     Raises ValueError when an array is missing, or its length is not that of the others.
     """
-    with FORMAT.open(path) as file:
+    with FORMAT.opened(path) as file:
         arrays, attributes = FORMAT.read(file), attributes_of(file)
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
@@ -86,7 +86,7 @@ def read_perturbations(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
 
 def read_attacked_images(path: str | Path) -> AttackedImages:
     """Return what tables and figures need of a perturbations.h5."""
-    with FORMAT.open(path) as file:
+    with FORMAT.opened(path) as file:
         return AttackedImages(Path(path), **FORMAT.read(file, field_names(AttackedImages)))
 
 

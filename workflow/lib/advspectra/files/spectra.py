@@ -68,7 +68,7 @@ class Spectra:
 
 def read_spectra(path: str | Path, convention: str) -> Spectra:
     """Return a spectra.h5 under one convention; ValueError if the file lacks it."""
-    with FORMAT.open(path) as file:
+    with FORMAT.opened(path) as file:
         available = sorted(name for name, item in file.items() if isinstance(item, h5py.Group))
         if convention not in available:
             raise ValueError(f"{path}: no spectra under the convention {convention!r}, found {available}")

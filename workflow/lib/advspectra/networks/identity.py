@@ -3,6 +3,7 @@
 Nothing here imports numpy or torch: snakemake reads it each time.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
@@ -98,7 +99,12 @@ class NetworkIdentity:
         """Where its results lie below results/<study>/<dataset>/, without a slash at either end; depth is not None."""
         return f"{self.network}-{self.activation}/depth={number(self.depth)}/alpha={number(self.alpha)}"
 
-    def is_of(self, other: "NetworkIdentity") -> bool:
+    @classmethod
+    def of_row(cls, row: Mapping) -> "NetworkIdentity":
+        """The network that a row of the paper's tables stands for; they have alpha = 1."""
+        return cls(row["network"], row["activation"], row["depth"], 1)
+
+    def includes(self, other: "NetworkIdentity") -> bool:
         """Whether `other` is this network, of any depth if this one's is None."""
         same = (other.network, other.activation, other.alpha) == (self.network, self.activation, self.alpha)
         return same and self.depth in (None, other.depth)

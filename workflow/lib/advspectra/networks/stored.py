@@ -24,7 +24,7 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
     of the checkpoint differ from the network's in name or shape or are not finite. However large a network the file
     claims, it takes no memory until all its entries are known to be in the file.
     """
-    with FORMAT.open(path) as file:
+    with FORMAT.opened(path) as file:
         about = attributes_of(file)
         form = {
             "architecture": about["architecture"],
