@@ -4,7 +4,9 @@ import io
 import json
 import os
 import subprocess
+import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +15,8 @@ from advspectra_study.job import origin
 from advspectra.files.hdf5 import create
 from advspectra_study import job
 from advspectra_study.run import machine
+
+LIBRARY = Path(__file__).parents[2] / "workflow/lib"
 
 
 def git(folder, *arguments):
@@ -192,3 +196,11 @@ def test_a_message_is_the_same_each_time_without_the_addresses_of_objects(tmp_pa
     message = f"rule toy: {kind.__name__}: cannot use <object object> of x at 0x7f\n"
     assert capsys.readouterr().err == message
     assert (tmp_path / "log").read_text().endswith(message)
+
+
+def test_a_job_starts_without_what_only_a_configuration_needs():
+    """Every job pays for what this imports: jsonschema alone takes as long as h5py."""
+    code = "import sys, advspectra_study.job; sys.exit(str({'jsonschema', 'yaml', 'torch', 'scipy'} & {*sys.modules}))"
+    environment = os.environ | {"PYTHONPATH": str(LIBRARY)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stderr.strip() == "set()"

@@ -13,9 +13,9 @@ import yaml
 from PIL import Image
 from study import CONFIG, ROOT, Study
 
-from advspectra_study.config.faults import CONTROL, escaped
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.plugins import available, spec
+from advspectra_study.printable import CONTROL, escaped
 
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 LIBRARY = ROOT / "workflow" / "lib"

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "workflow/lib"))
 
 from advspectra_study.config.claims import read_claims
 from advspectra_study.config.load import load_config
-from advspectra_study.config.faults import escaped
+from advspectra_study.printable import escaped
 from advspectra_study.config.files import as_written
 from advspectra_study.run.machine import quote_python, share_library
 from advspectra_study.plan.plan import Plan

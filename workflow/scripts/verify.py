@@ -3,7 +3,7 @@
 import sys
 
 from advspectra_study.job import job
-from advspectra_study.config.faults import escaped
+from advspectra_study.printable import escaped
 from advspectra_study.verify.verification import verify
 
 with job(snakemake) as log:

@@ -8,7 +8,6 @@ from typing import Any
 
 from advspectra_study.config.attacks import attack_faults
 from advspectra_study.config.faults import (
-    CONTROL,
     FRACTION_TEXT,
     Fault,
     Keys,
@@ -21,6 +20,7 @@ from advspectra_study.config.faults import (
 )
 from advspectra_study.numbers import fraction
 from advspectra_study.plugins import available, options_schema, own_check, spec, takes_fractions
+from advspectra_study.printable import CONTROL
 
 # what no page and no path should have
 UNSAFE = re.compile(f"{CONTROL.pattern}|<")

@@ -10,13 +10,10 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 
 from advspectra_study.plugins import takes_fractions
+from advspectra_study.printable import ADDRESS, escaped
 
 Keys = tuple[str | int, ...]
 NUMBER_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-# control characters (C0 and C1), and halves of characters: nothing can show them as they are
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-# the address of an object in memory, which YAML can name; it differs each time
-ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)")
 FRACTION_TEXT = re.compile(r"\s*[-+]?[\d.]+\s*/\s*[\d.]+\s*")
 
 
@@ -48,15 +45,6 @@ def suggestion(value: Any, candidates: Iterable[Any]) -> str:
     """The end of a fault's text that suggests the nearest text among the candidates; empty if none is near."""
     nearest = did_you_mean(value, [item for item in candidates if isinstance(item, str)])
     return f"; did you mean {nearest!r}?" if nearest else ""
-
-
-def escaped(text: str) -> str:
-    """A text in one line, all of which a terminal shows and none of which it obeys: parts of it may be a stranger's.
-
-    What cannot be printed becomes an escape as in Python: control characters, line breaks, what turns the direction of
-    writing (U+202E) or has no width.
-    """
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def joined(faults: list[Fault], more: list[Fault]) -> list[Fault]:

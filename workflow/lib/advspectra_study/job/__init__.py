@@ -13,10 +13,10 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 
 from advspectra_study.imported import changed
-from advspectra_study.config.faults import ADDRESS, escaped
 from advspectra_study.job.maker import making
 from advspectra_study.job.origin import made_by, origins, provenance, seconds_spent, sha256, write_provenance
 from advspectra_study.job.saved import AlreadyMade, saved_progress
+from advspectra_study.printable import ADDRESS, escaped
 from advspectra_study.run.kept import forget, take_back
 
 __all__ = ["job", "made_by", "origins", "provenance", "sha256", "unfinished", "write_provenance"]

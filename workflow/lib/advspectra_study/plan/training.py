@@ -18,11 +18,11 @@ from typing import Any
 
 from snakemake.io import ancient, touch
 
-from advspectra_study.config.faults import escaped
 from advspectra_study.entries import Run
 from advspectra_study.plan.base import Base
 from advspectra_study.plan.data_identity import images_params
 from advspectra_study.plan.step import Step, Wildcards, jobs_by
+from advspectra_study.printable import escaped
 from advspectra_study.study import steps_and_epochs
 
 

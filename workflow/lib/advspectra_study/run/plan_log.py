@@ -14,7 +14,7 @@ from typing import Any
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from advspectra_study.config.faults import escaped
+from advspectra_study.printable import escaped
 from advspectra_study.run.disk import full_disks, lacks_room
 
 LONGEST_LIST = 3  # files that are named; of a longer list the first and the last
