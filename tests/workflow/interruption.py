@@ -109,13 +109,20 @@ def carry_on(study, *arguments):
     study.run(*arguments)
 
 
-def killed_again_and_again(study, expected, moments, seed, whom=("all",)):
+def training_logs(study):
+    """Return the texts of the logs of the trainings; the next job of a training writes its log again."""
+    return [path.read_text() for path in (study.folder / "results").rglob("logs/train/**/*.log")]
+
+
+def killed_again_and_again(study, expected, moments, seed, whom=("all",), logs=None):
     """Run a study and kill it when a job of each of `moments`, stages of STAGES, runs, until it is through.
 
-    whom : see `kill`, in turn; jobs that live on do so beside the next snakemake. After each kill, what has its name
-    must be whole, and what it is in the end. Return what ran at each kill.
+    whom : see `kill`, in turn; jobs that live on do so beside the next snakemake. logs : a list that gets those of the
+    trainings after each kill and in the end. After each kill, what has its name must be whole, and what it is in the
+    end. Return what ran at each kill.
     """
     drawn, killed, orphans = random.Random(seed), [], []
+    logs = [] if logs is None else logs
     for stage in moments:
         names, seconds = STAGES[stage]
         process = start(study)
@@ -129,10 +136,12 @@ def killed_again_and_again(study, expected, moments, seed, whom=("all",)):
             victim = whom[len(killed) % len(whom)]
             killed.append(sorted(scripts(process).values()))
             orphans += kill(process, victim)
+        logs += training_logs(study)
         changed = [path for path, content in final(study).items() if content != expected[path]]
         assert changed == [], f"after the kill {len(killed)}"
         study.run("--unlock")
     study.run()
+    logs += training_logs(study)
     assert psutil.wait_procs(orphans, timeout=120)[1] == []
     return killed
 
