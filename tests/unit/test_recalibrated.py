@@ -40,7 +40,7 @@ def test_outputs_then_have_mean_0_and_variance_1_on_those_images(train):
     recalibrate(network, train, batches=1, batch_size=40, seed=0)
     after = network(train.batch(slice(0, 40))[0]).reshape(40, 4, -1)
     assert before.std() < 0.5  # means 0 and variances 1 do not fit
-    torch.testing.assert_close(after.mean(dim=(0, 2)), torch.zeros(4), rtol=0, atol=1e-4)
+    torch.testing.assert_close(after.mean(dim=(0, 2)), torch.zeros(4), rtol=0, atol=1e-3)
     torch.testing.assert_close(after.std(dim=(0, 2)), torch.ones(4), rtol=1e-2, atol=0)
 
 

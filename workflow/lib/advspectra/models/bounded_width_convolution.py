@@ -1,4 +1,4 @@
-"""Convolutions with small kernels, without padding (Table 3: 3x3 kernels)."""
+"""Convolutions with small kernels (Table 3: 3x3 kernels)."""
 
 from torch import nn
 
@@ -12,6 +12,11 @@ SPEC = {
             "minimum": 1,
             "description": "side of the square kernels (pixels)",
         },
+        "padding": {
+            "enum": ["none", "circular"],
+            "description": "circular: each convolution keeps the image's size, wrapping around its edges; default: none",
+        },
+        "bias": {"type": "boolean", "description": "whether hidden layers have biases; default: false"},
     },
     "required": ["channels", "kernel_size"],
     "activations": ["linear", "relu"],
@@ -28,14 +33,20 @@ def build(
     depth: int,
     channels: int,
     kernel_size: int,
+    padding: str = "none",
+    bias: bool = False,
 ) -> ShallowNetwork:
-    """The network of `depth` convolutions; each takes `kernel_size` - 1 pixels off the image.
+    """The network of `depth` convolutions; without padding each takes `kernel_size` - 1 pixels off the image.
 
     image_shape : (C, H, W); ValueError if it is too small for that.
     """
-    height, width = valid_size(image_shape[1:], kernel_size=kernel_size, layers=depth)
+    circular = padding == "circular"
+    height, width = valid_size(image_shape[1:], kernel_size=kernel_size, layers=1 if circular else depth)
+    if circular:
+        height, width = image_shape[1:]
+    options = {"padding": "same", "padding_mode": "circular"} if circular else {}
     counts = [image_shape[0]] + [channels] * depth
-    hidden = [nn.Conv2d(counts[i], counts[i + 1], kernel_size, bias=False) for i in range(depth)]
+    hidden = [nn.Conv2d(counts[i], counts[i + 1], kernel_size, bias=bias, **options) for i in range(depth)]
     return ShallowNetwork(
         hidden,
         readout_features=channels * height * width,

@@ -5,6 +5,7 @@ from advspectra.layers import CircularConv2d, ShallowNetwork
 SPEC = {
     "options": {
         "channels": {"type": "integer", "minimum": 1, "description": "channels of each hidden layer"},
+        "bias": {"type": "boolean", "description": "whether hidden layers have biases; default: false"},
     },
     "required": ["channels"],
     "activations": ["linear", "relu"],
@@ -14,7 +15,7 @@ SPEC = {
 
 
 def build(
-    *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, channels: int
+    *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, channels: int, bias: bool = False
 ) -> ShallowNetwork:
     """The network of `depth` circular convolutions, each of `channels` maps as large as the image.
 
@@ -22,7 +23,7 @@ def build(
     """
     counts = [image_shape[0]] + [channels] * depth
     image_size = image_shape[1:]
-    hidden = [CircularConv2d(counts[i], counts[i + 1], image_size) for i in range(depth)]
+    hidden = [CircularConv2d(counts[i], counts[i + 1], image_size, bias=bias) for i in range(depth)]
     return ShallowNetwork(
         hidden,
         readout_features=channels * image_size[0] * image_size[1],

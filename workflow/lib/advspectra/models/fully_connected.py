@@ -9,6 +9,7 @@ from advspectra.layers import ShallowNetwork
 SPEC = {
     "options": {
         "hidden_units": {"type": "integer", "minimum": 1, "description": "units of each hidden layer"},
+        "bias": {"type": "boolean", "description": "whether hidden layers have biases; default: false"},
     },
     "required": ["hidden_units"],
     "activations": ["linear", "relu"],
@@ -18,14 +19,20 @@ SPEC = {
 
 
 def build(
-    *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, hidden_units: int
+    *,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    activation: str,
+    depth: int,
+    hidden_units: int,
+    bias: bool = False,
 ) -> ShallowNetwork:
     """The network C*H*W -> hidden_units (`depth` times) -> classes.
 
     image_shape : (C, H, W), any size.
     """
     sizes = [math.prod(image_shape)] + [hidden_units] * depth
-    hidden = [nn.Linear(sizes[i], sizes[i + 1], bias=False) for i in range(depth)]
+    hidden = [nn.Linear(sizes[i], sizes[i + 1], bias=bias) for i in range(depth)]
     return ShallowNetwork(
         hidden, readout_features=hidden_units, classes=classes, activation=activation, layout="vector"
     )

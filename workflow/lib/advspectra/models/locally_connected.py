@@ -1,6 +1,6 @@
 """Layers with small receptive fields whose weights differ from place to place (Table 3: 3x3, 32 channels)."""
 
-from advspectra.layers import LocallyConnected2d, ShallowNetwork, valid_size
+from advspectra.layers import LocallyConnected2d, ShallowNetwork, draw_normal, valid_size
 
 SPEC = {
     "options": {
@@ -9,6 +9,13 @@ SPEC = {
             "type": "integer",
             "minimum": 1,
             "description": "side of the receptive fields (pixels)",
+        },
+        "bias": {"type": "boolean", "description": "whether hidden layers have biases; default: false"},
+        "initial_sd": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "standard deviation of the hidden layers' initial weights and biases, drawn from a normal "
+            "distribution; default: drawn uniformly, as those of a convolution",
         },
     },
     "required": ["channels", "kernel_size"],
@@ -26,6 +33,8 @@ def build(
     depth: int,
     channels: int,
     kernel_size: int,
+    bias: bool = False,
+    initial_sd: float | None = None,
 ) -> ShallowNetwork:
     """The network of `depth` locally connected layers; each takes off `kernel_size` - 1 pixels.
 
@@ -39,9 +48,13 @@ def build(
             counts[i + 1],
             valid_size(image_shape[1:], kernel_size=kernel_size, layers=i),
             kernel_size,
+            bias=bias,
         )
         for i in range(depth)
     ]
+    if initial_sd is not None:
+        for layer in hidden:
+            draw_normal(layer, sd=initial_sd)
     return ShallowNetwork(
         hidden,
         readout_features=channels * height * width,

@@ -28,7 +28,8 @@ def build_network(
 ) -> nn.Module:
     """A new network with initial weights drawn from `seed` alone (CPU, float32, training mode).
 
-    architecture : name of a module of advspectra.models; options : the options in its SPEC, all of them.
+    architecture : name of a module of advspectra.models; options : those in its SPEC; one that is not required may be
+        left out, and then stands at what its description says.
     image_shape : (C, H, W); depth : hidden layers; alpha, alpha_scaling : see `scale_initial_weights`.
     PyTorch's global generator is restored.
     ValueError for an unknown architecture, wrong options, or an activation or depth that it does not have.
@@ -38,7 +39,7 @@ def build_network(
         raise ValueError(f"architecture {architecture!r}: expected one of {', '.join(known)}")
     module = importlib.import_module(f"advspectra.models.{architecture}")
     spec = module.SPEC
-    if set(options) != set(spec["options"]):
+    if not set(spec["required"]) <= set(options) <= set(spec["options"]):
         raise ValueError(f"{architecture}: expected the options {sorted(spec['options'])}, got {sorted(options)}")
     if activation not in spec["activations"]:
         raise ValueError(f"{architecture}: activation {activation!r}, expected one of {spec['activations']}")
@@ -58,6 +59,7 @@ def build_network(
 def scale_initial_weights(network: nn.Module, *, alpha: float, alpha_scaling: str) -> None:
     """Multiply the weights of each hidden layer of `network` by `alpha`, in place.
 
+    The biases of hidden layer l, counted from 1, are multiplied by alpha ** l, so that its pre-activations are.
     alpha_scaling : "function_preserving" also divides the readout's weights (not its bias) by
         alpha ** (hidden layers), so that the logits at initialisation stay the same;
         "plain" leaves the readout as it is.
@@ -72,7 +74,9 @@ def scale_initial_weights(network: nn.Module, *, alpha: float, alpha_scaling: st
     if not isinstance(network, ShallowNetwork):
         raise ValueError(f"alpha {alpha}: expected 1 for a network that is not hidden layers and a readout")
     with torch.no_grad():
-        for layer in network.hidden:
+        for number, layer in enumerate(network.hidden, start=1):
             layer.weight.mul_(alpha)
+            if layer.bias is not None:
+                layer.bias.mul_(alpha**number)
         if alpha_scaling == "function_preserving":
             network.readout.weight.div_(alpha ** len(network.hidden))

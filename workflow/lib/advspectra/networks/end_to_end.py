@@ -77,21 +77,30 @@ class ThroughMap(nn.Module):
         with torch.no_grad():
             self.unit_shape = network.units(network.readout.weight.new_zeros(1, *image_shape)).shape[1:]
 
-    def beta(self) -> Tensor:
-        """The end-to-end map, (classes, C*H*W), differentiable in the network's parameters."""
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """The end-to-end map (classes, C*H*W) and the intercept (classes,), differentiable in the parameters."""
         rows = self.network.readout_rows(self.unit_shape)
+        intercept = self.network.readout.bias
         for layer in reversed(self.network.hidden):
+            if layer.bias is not None:
+                intercept = intercept + _through(rows, layer.bias)
             rows = adjoint(layer, rows)
-        return rows.flatten(1)
+        return rows.flatten(1), intercept
 
     def train(self, mode: bool = True) -> "ThroughMap":
         super().train(mode)
-        self.fixed = None if mode else self.beta().detach()
+        self.fixed = None if mode else tuple(part.detach() for part in self.affine())
         return self
 
     def forward(self, inputs: Tensor) -> Tensor:
-        beta = self.beta() if self.training else self.fixed
-        return functional.linear(inputs.flatten(1), beta, self.network.readout.bias)
+        return functional.linear(inputs.flatten(1), *(self.affine() if self.training else self.fixed))
+
+
+def _through(rows: Tensor, bias: Tensor) -> Tensor:
+    """What biases of a hidden layer add to the logits; rows : (classes, units) or (classes, C, H, W)."""
+    if bias.ndim == 1 and rows.ndim == 4:  # one for each channel
+        rows = rows.sum(dim=(2, 3))
+    return rows.flatten(1) @ bias.flatten()
 
 
 def through_map(network: nn.Module, *, image_shape: tuple[int, int, int]) -> nn.Module:
