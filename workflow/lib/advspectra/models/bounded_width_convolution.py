@@ -14,7 +14,7 @@ SPEC = {
         },
         "padding": {
             "enum": ["none", "circular"],
-            "description": "circular: each convolution keeps the image's size, wrapping around its edges; default: none",
+            "description": "circular: convolutions wrap around the edges and keep the image's size; default: none",
         },
         "bias": {"type": "boolean", "description": "whether hidden layers have biases; default: false"},
     },
