@@ -40,8 +40,7 @@ def test_how_many_of_the_paper_s_cells_noise_passes():
         claims = table_claims(yaml.safe_load(file), predictor="rescaled")
     null = null_values(image_shape=(3, 32, 32), classes=10, epsilon=8 / 255)
     passed = {
-        name: sum(abs(null[part["left"]["measure"]] - part["threshold"]) <= part["within"] for part in claim["parts"])
-        for name, claim in claims.items()
+        claim.name: sum(abs(null[part.left.measure] - part.threshold) <= part.within for part in claim.parts)
+        for claim in claims
     }
-    print(null, passed)
     assert passed == {"TABLE-1": 13, "TABLE-2": 9, "TABLE-4": 0}
