@@ -17,7 +17,7 @@ MOST_MODULES = 12  # directly in advspectra/
 
 # Packages and modules of advspectra from the ground up: each imports from its own layer and from those below it.
 LAYERS = (
-    ("files", "machine", "statistics", "fourier", "sources", "split", "table"),
+    ("files", "machine", "statistics", "fourier", "sources", "split", "streams", "table"),
     (
         "networks",
         "lines",

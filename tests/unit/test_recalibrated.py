@@ -7,6 +7,7 @@ from torch import nn
 
 from advspectra.networks.recalibrated import has_statistics, recalibrate
 from advspectra.split import on_device
+from advspectra.streams import stream
 
 SIZES = {"batches": 4, "batch_size": 8}
 
@@ -26,7 +27,7 @@ def normalised():
 def test_the_first_layer_gets_the_mean_over_batches_of_the_batches_statistics(train):
     network = normalised()
     recalibrate(network, train, **SIZES, seed=3)
-    order = torch.randperm(40, generator=torch.Generator().manual_seed(3))[:32]
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(stream(3, "images of the statistics")))[:32]
     batches = [train.batch(index)[0].double() for index in order.split(8)]
     means = torch.stack([batch.mean(dim=(0, 2, 3)) for batch in batches]).mean(dim=0)
     variances = torch.stack([batch.var(dim=(0, 2, 3), unbiased=True) for batch in batches]).mean(dim=0)

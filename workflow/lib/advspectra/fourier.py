@@ -98,6 +98,16 @@ def angular_energy(power: np.ndarray, *, bins: int) -> np.ndarray:
     return _binned(directed, angle_bin(height, width, bins=bins), bins) + zero[:, None] / bins
 
 
+def radial_cells(height: int, width: int) -> np.ndarray:
+    """How many frequencies each radial bin has, (R,) float64: what white noise gives, up to a factor."""
+    return radial_energy(np.ones((1, 1, height, width)))[0]
+
+
+def angular_cells(height: int, width: int, *, bins: int) -> np.ndarray:
+    """How many frequencies each angular bin has, (bins,) float64; zero frequency is shared equally by all."""
+    return angular_energy(np.ones((1, 1, height, width)), bins=bins)[0]
+
+
 def _binned(power: np.ndarray, bins: np.ndarray, count: int = 0) -> np.ndarray:
     """Sum (N, C, H, W) over channels and over the pixels of each bin -> (N, B)."""
     membership = np.eye(max(count, bins.max() + 1))[bins.ravel()]  # (H*W, B)

@@ -19,6 +19,7 @@ from advspectra.machine.countdown import Countdown
 from advspectra.machine.devices import precision as arithmetic
 from advspectra.networks.simplified import simplified
 from advspectra.split import Split
+from advspectra.streams import stream
 
 # x_a - x and x + delta each round once, by at most half the float32 spacing below 1
 ROUNDING = 2.0**-23
@@ -115,10 +116,10 @@ def perturb(
     countdown = Countdown(len(image), label=label, unit="image", report=report)
     with torch.random.fork_rng(), countdown:
         if attack.tune is not None:
-            torch.manual_seed(seed)
+            torch.manual_seed(stream(seed, "start of the attack"))
             with arithmetic(device, used):
                 attack, tuning = attack.tune(attacked, *test.batch(torch.from_numpy(image).to(device)))
-        torch.manual_seed(seed)
+        torch.manual_seed(stream(seed, "start of the attack"))
         for number, index in enumerate(torch.from_numpy(image).split(batch_size)):
             inputs, labels = test.batch(index.to(device))
             finished = progress.part(f"batch={number}")

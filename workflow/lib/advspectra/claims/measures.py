@@ -22,8 +22,9 @@ from advspectra.claims.readers import (
     over_checkpoints,
 )
 from advspectra.fourier import half_power_frequency
+from advspectra.statistics.scale import Scale
 
-RATIO, DIFFERENCE = True, False  # how two values are compared
+RATIO, DIFFERENCE, RATE, CORRELATION = Scale
 
 
 def _where(condition: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -100,14 +101,14 @@ MEASURES = {
     **{f"beta_{band}_share": _beta_share(band) for band in ("low", "middle", "high")},
     "perturbation_l2": of_images("‖δ‖₂", RATIO, lambda attacked: _where(attacked.success, attacked.l2)),
     "perturbation_linf": of_images("‖δ‖∞", RATIO, lambda attacked: _where(attacked.success, attacked.linf)),
-    "success_rate": of_images("success rate", DIFFERENCE, lambda attacked: attacked.success),
+    "success_rate": of_images("success rate", RATE, lambda attacked: attacked.success),
     "success_among_correct": of_images(
         "success rate among the images that are right before",
-        DIFFERENCE,
+        RATE,
         lambda attacked: _where(attacked.correct, attacked.success),
     ),
     "success_accuracy_correlation": over_checkpoints(
-        "rank correlation of success rate and accuracy over checkpoints", DIFFERENCE, _rank_correlation
+        "rank correlation of success rate and accuracy over checkpoints", CORRELATION, _rank_correlation
     ),
     "success_gain": over_checkpoints(
         "gain in success rate over training", DIFFERENCE, lambda success, correct: _gain(success)

@@ -16,6 +16,7 @@ from advspectra.claims.terms import Side
 from advspectra.files.perturbations import AttackedImages
 from advspectra.lines.comparison import line
 from advspectra.results.runs import AttackedCheckpoint, Run
+from advspectra.statistics.scale import Scale
 
 
 class MadeOf(Enum):
@@ -60,17 +61,16 @@ class Values:
 class Measure:
     """One number of a run: its title in words with its unit, what it is made of, and how it is read.
 
-    ratio : whether two values are compared by their ratio, as they have a natural zero and a scale, or by their
-    difference.
+    scale : on which two values are compared.
     """
 
     title: str
-    ratio: bool
+    scale: Scale
     made_of: MadeOf
     read: Callable[[Run, Side, Conventions], Values]
 
 
-def of_delta(title: str, ratio: bool, of: Callable) -> Measure:
+def of_delta(title: str, scale: Scale, of: Callable) -> Measure:
     """A measure of something that each spectrum of a perturbation has."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
@@ -84,10 +84,10 @@ def of_delta(title: str, ratio: bool, of: Callable) -> Measure:
         values[[row_of[index] for index in spectra.image]] = of(spectra)
         return Values((values,), image)
 
-    return Measure(title, ratio, MadeOf.DELTA, read)
+    return Measure(title, scale, MadeOf.DELTA, read)
 
 
-def of_predictor(title: str, ratio: bool, of: Callable) -> Measure:
+def of_predictor(title: str, scale: Scale, of: Callable) -> Measure:
     """A measure: the mean over classes of something that each spectrum of a predictor has."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
@@ -97,20 +97,20 @@ def of_predictor(title: str, ratio: bool, of: Callable) -> Measure:
         spectrum = getattr(predictor, side.predictor or conventions.predictor)
         return Values((np.array([np.mean(of(spectrum, predictor))]),))
 
-    return Measure(title, ratio, MadeOf.PREDICTOR, read)
+    return Measure(title, scale, MadeOf.PREDICTOR, read)
 
 
-def of_images(title: str, ratio: bool, of: Callable[[AttackedImages], np.ndarray]) -> Measure:
+def of_images(title: str, scale: Scale, of: Callable[[AttackedImages], np.ndarray]) -> Measure:
     """A measure of something that each attacked image has."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
         perturbations = _perturbations(_checkpoint(run, side, conventions))
         return Values((of(perturbations).astype(np.float64),), perturbations.image)
 
-    return Measure(title, ratio, MadeOf.IMAGES, read)
+    return Measure(title, scale, MadeOf.IMAGES, read)
 
 
-def of_lines(title: str, ratio: bool, quantity: str) -> Measure:
+def of_lines(title: str, scale: Scale, quantity: str) -> Measure:
     """A measure: a quantity of the lines to `end` of a side."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
@@ -121,10 +121,10 @@ def of_lines(title: str, ratio: bool, quantity: str) -> Measure:
         values = line(lines, side.end).quantity(quantity)
         return Values((np.where(np.isfinite(values), values, np.nan),), lines.image)
 
-    return Measure(title, ratio, MadeOf.LINES, read)
+    return Measure(title, scale, MadeOf.LINES, read)
 
 
-def over_checkpoints(title: str, ratio: bool, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Measure:
+def over_checkpoints(title: str, scale: Scale, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Measure:
     """A measure: the success of an attack and of what is right before it, (T, N) each, T checkpoints."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
@@ -138,10 +138,10 @@ def over_checkpoints(title: str, ratio: bool, statistic: Callable[[np.ndarray, n
         )
         return Values(tuple(arrays), first.image, statistic)
 
-    return Measure(title, ratio, MadeOf.ALL_CHECKPOINTS, read)
+    return Measure(title, scale, MadeOf.ALL_CHECKPOINTS, read)
 
 
-def of_training(title: str, ratio: bool, name: str) -> Measure:
+def of_training(title: str, scale: Scale, name: str) -> Measure:
     """A measure: a number of the training."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
@@ -150,7 +150,7 @@ def of_training(title: str, ratio: bool, name: str) -> Measure:
             raise NotThere(Lack.TRAINING, network=run.label)
         return Values((np.array([getattr(checkpoints, name)]),))
 
-    return Measure(title, ratio, MadeOf.TRAINING, read)
+    return Measure(title, scale, MadeOf.TRAINING, read)
 
 
 def _checkpoints(run: Run, side: Side, conventions: Conventions) -> list[AttackedCheckpoint]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from advspectra.claims.measures import MEASURES
 from advspectra.claims.readers import MadeOf
 from advspectra.claims.terms import Relation, Side, StatedPart, network
+from advspectra.statistics.scale import Scale
 
 ATTACKS = {
     "snapshots": "each checkpoint attacked itself",
@@ -25,7 +26,7 @@ ENDS = {
 
 def is_ratio(part: StatedPart) -> bool:
     """Whether the sides of a part are compared by their ratio."""
-    return part.right is not None and MEASURES[part.left.measure].ratio
+    return part.right is not None and MEASURES[part.left.measure].scale is Scale.RATIO
 
 
 def statement(part: StatedPart) -> str:

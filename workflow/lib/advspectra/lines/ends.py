@@ -19,13 +19,15 @@ from advspectra.files.lines import LINE
 from advspectra.files.progress import NOTHING_KEPT, Part
 from advspectra.lines.follow import PiecewiseLinear, roughness
 from advspectra.machine.countdown import Countdown
+from advspectra.streams import stream
 
 FIRST_STRETCH, GROWTH, BISECTIONS = 1 / 8, 2 ** (1 / 4), 8
 
 
 def random_directions(image: np.ndarray, *, shape: tuple[int, int, int], seed: int) -> Tensor:
     """A direction for each image, (N, C, H, W) float32, 2-norm 1; it depends on `seed` and the index alone."""
-    drawn = np.stack([np.random.default_rng([seed, index]).standard_normal(shape) for index in image])
+    own = stream(seed, "random directions")
+    drawn = np.stack([np.random.default_rng([own, index]).standard_normal(shape) for index in image])
     directions = torch.from_numpy(drawn)
     return (directions / directions.flatten(1).norm(dim=1)[:, None, None, None]).float()
 

@@ -14,9 +14,10 @@ SPEC = {
         },
         "padding": {
             "enum": ["none", "circular"],
-            "description": "circular: convolutions wrap around the edges and keep the image's size; default: none",
+            "default": "none",
+            "description": "circular: convolutions wrap around the edges and keep the image's size",
         },
-        "bias": {"type": "boolean", "description": "whether hidden layers have biases; default: false"},
+        "bias": {"type": "boolean", "default": False, "description": "whether hidden layers have biases"},
     },
     "required": ["channels", "kernel_size"],
     "activations": ["linear", "relu"],

@@ -5,7 +5,7 @@ from advspectra.layers import CircularConv2d, ShallowNetwork
 SPEC = {
     "options": {
         "channels": {"type": "integer", "minimum": 1, "description": "channels of each hidden layer"},
-        "bias": {"type": "boolean", "description": "whether hidden layers have biases; default: false"},
+        "bias": {"type": "boolean", "default": False, "description": "whether hidden layers have biases"},
     },
     "required": ["channels"],
     "activations": ["linear", "relu"],

@@ -9,7 +9,7 @@ from advspectra.layers import ShallowNetwork
 SPEC = {
     "options": {
         "hidden_units": {"type": "integer", "minimum": 1, "description": "units of each hidden layer"},
-        "bias": {"type": "boolean", "description": "whether hidden layers have biases; default: false"},
+        "bias": {"type": "boolean", "default": False, "description": "whether hidden layers have biases"},
     },
     "required": ["hidden_units"],
     "activations": ["linear", "relu"],

@@ -10,12 +10,13 @@ SPEC = {
             "minimum": 1,
             "description": "side of the receptive fields (pixels)",
         },
-        "bias": {"type": "boolean", "description": "whether hidden layers have biases; default: false"},
+        "bias": {"type": "boolean", "default": False, "description": "whether hidden layers have biases"},
         "initial_sd": {
-            "type": "number",
+            "type": ["number", "null"],
             "exclusiveMinimum": 0,
+            "default": None,
             "description": "standard deviation of the hidden layers' initial weights and biases, drawn from a normal "
-            "distribution; default: drawn uniformly, as those of a convolution",
+            "distribution; null: drawn uniformly, as those of a convolution",
         },
     },
     "required": ["channels", "kernel_size"],

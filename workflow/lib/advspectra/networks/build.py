@@ -10,6 +10,7 @@ from torch import nn
 
 from advspectra import models
 from advspectra.layers import ShallowNetwork
+from advspectra.streams import stream
 
 ALPHA_SCALINGS = ("function_preserving", "plain")
 
@@ -48,7 +49,7 @@ def build_network(
         raise ValueError(f"{architecture}: depth {depth} (hidden layers), expected {allowed}")
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also reseed the GPUs' generators, which nothing here would restore.
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(stream(seed, "initial weights"))
         network = module.build(
             image_shape=tuple(image_shape), classes=classes, activation=activation, depth=depth, **options
         )

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from advspectra.split import Split
+from advspectra.streams import stream
 
 NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -40,7 +41,9 @@ def recalibrate(network: nn.Module, train: Split, *, batches: int, batch_size: i
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None  # PyTorch then takes the plain mean over batches
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:wanted]
+    order = torch.randperm(
+        len(train), generator=torch.Generator().manual_seed(stream(seed, "images of the statistics"))
+    )[:wanted]
     network.train()
     for index in order.to(train.labels.device).split(batch_size):
         network(train.batch(index)[0])

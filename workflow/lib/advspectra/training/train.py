@@ -16,6 +16,7 @@ from advspectra.files.progress import NO_PROGRESS, Progress
 from advspectra.machine.countdown import Countdown
 from advspectra.networks.end_to_end import through_map
 from advspectra.split import Split
+from advspectra.streams import stream
 from advspectra.training.recorder import Recorder
 from advspectra.training.sgd import Steps
 
@@ -106,7 +107,7 @@ def train(
     progress : where the unfinished training is saved, after any step; a killed training resumes to the same result.
     Raises TrainingFailed naming the step and the rate when a loss is not finite or an epoch is not accurate enough.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(stream(seed, "order of the images"))
     train_split, judge = _trained_and_judging(train_split, test_split, recipe.selection, generator)
     model = through_map(network, image_shape=train_split.images.shape[1:]) if recipe.simplified else network
     steps_per_epoch = -(-len(train_split) // recipe.batch_size)
