@@ -67,7 +67,7 @@ def run(config: dict, folder: Path, *, grouped: bool) -> dict:
     command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", "--configfile", "study.yaml"]
     if not grouped:
         # no run is light, and of other runs each job that has a group is one by itself
-        costs = place / "workflow/lib/advspectra_study/costs.py"
+        costs = place / "workflow/lib/advspectra_study/plan/costs.py"
         costs.write_text(re.sub("^LIGHT = .*", "LIGHT = 0", costs.read_text(), flags=re.MULTILINE))
         command += ["--group-components", "light=1", "small=1"]
     with Cluster(folder, accounting=True, nodes=NODES, memory=MEMORY, gpus=0) as cluster:
