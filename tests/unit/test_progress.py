@@ -352,7 +352,9 @@ def test_a_disk_that_takes_nothing_ends_no_work_and_says_so_once(tmp_path, monke
         part.save({"x": torch.ones(3)}, n=3)
         path = tmp_path / "partial/a.h5"
         refused = f"[Errno {number}] {path} cannot be written: {os.strerror(number)}"
-        assert said == [f"{refused}; the job goes on, and if it is stopped it starts from what was kept before"] * round
+        assert (
+            said == [f"{refused}; the job continues; if it is stopped, it resumes from what was saved before"] * round
+        )
         assert part.load()[1] == {"n": 1} and [file.name for file in path.parent.iterdir()] == ["a.h5"]
         monkeypatch.setattr(Path, "write_bytes", write)
         part.save({"x": torch.ones(2)}, n=1)
@@ -381,7 +383,7 @@ def test_a_training_on_a_full_disk_ends_with_the_same_weights(tmp_path, monkeypa
         else:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert_same(found, expected)
-    assert len(said) == 1 and ".h5 cannot be written: " in said[0] and "the job goes on" in said[0]
+    assert len(said) == 1 and ".h5 cannot be written: " in said[0] and "the job continues" in said[0]
 
 
 @pytest.mark.parametrize("room", [True, False], ids=["room for the log", "none for the log"])
@@ -395,7 +397,7 @@ def test_a_job_on_a_full_disk_says_so_in_its_log_and_ends_well(tmp_path, monkeyp
         progress.part("a").save({}, n=1)
         tell("half of it")
     said = log.read_text() if room else capsys.readouterr().err
-    assert f"{tmp_path}/checkpoints.unfinished/a.h5 cannot be written: full; the job goes on" in said
+    assert f"{tmp_path}/checkpoints.unfinished/a.h5 cannot be written: full; the job continues" in said
     assert "half of it\ncomputed for " in said
 
 

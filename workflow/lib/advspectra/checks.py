@@ -9,7 +9,7 @@ from advspectra.networks.stored import load_network
 
 
 def check_result(path: str | Path, *, kind: str) -> tuple[dict, dict[str, int]]:
-    """Return the root attributes of a file of one kind, and the sizes that the letters of its table stand for.
+    """The root attributes of a file of one kind, and the sizes that the letters of its table stand for.
 
     Raises ValueError for the first fault. Of a checkpoints.h5 the network of each checkpoint is built.
     """

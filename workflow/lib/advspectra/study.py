@@ -49,7 +49,7 @@ class Results:
         return read_images(self.folder / self.dataset / "images.h5")
 
     def each_image(self, *, convention: str = "paper") -> "DataFrame":
-        """Return a row for each run, attack or transfer, checkpoint and attacked image.
+        """A row for each run, attack or transfer, checkpoint and attacked image.
 
         `image` is its index in the test set. Norms l1, l2 and linf are in the pixel range [0, 1]. delta_* are of the
         spectrum of the perturbation under `convention`, NaN for images that the study has no spectrum of.
@@ -64,7 +64,7 @@ class Results:
         return _described(pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame(), convention)
 
     def each_network(self, *, predictor: str = "raw") -> "DataFrame":
-        """Return a row for each run: how it was trained, accuracies as fractions, measures of a linear network's β.
+        """A row for each run: how it was trained, accuracies as fractions, measures of a linear network's β.
 
         predictor : "raw", or "rescaled": each class's map brought to [0, 1] before its spectrum is taken.
         """
@@ -83,14 +83,14 @@ class Results:
         return _described(pandas.DataFrame(rows), "paper")
 
     def measures(self) -> "DataFrame":
-        """Return measures.csv; FileNotFoundError where the study has none yet."""
+        """The content of measures.csv; FileNotFoundError where the study has none yet."""
         import pandas
 
         return pandas.read_csv(self.folder / "measures.csv")
 
 
 def open_study(folder: str | Path, *, dataset: str | None = None) -> Results:
-    """Return the study in results/<study>: all result files that lie there, wherever the folder was copied to.
+    """The study in results/<study>: all result files that lie there, wherever the folder was copied to.
 
     dataset : where the folder has results of several data sets, the name of one. Files are read when asked for.
     ValueError for a folder without results or of several data sets, and for a file that is no result file.
@@ -109,7 +109,7 @@ def open_study(folder: str | Path, *, dataset: str | None = None) -> Results:
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """Return all arrays of a result file by their names, such as "perturbation" or "paper/radial_energy".
+    """All arrays of a result file by their names, such as "perturbation" or "paper/radial_energy".
 
     docs/results-format.md says what they are; ValueError for any other file.
     """

@@ -48,7 +48,7 @@ class Table:
                 raise ValueError(f"{self.title}: a row has the cell {unknown[0]!r}, which no column has")
 
     def to_csv(self) -> str:
-        """Return the columns and rows as CSV: numbers to 6 digits and unrounded text, a blank for a missing value."""
+        """The columns and rows as CSV: numbers to 6 digits and unrounded text, a blank for a missing value."""
         text = StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(name for column in self.columns for name in _csv_names(column))
@@ -57,7 +57,7 @@ class Table:
         return text.getvalue()
 
     def to_markdown(self) -> str:
-        """Return title, table and notes as Markdown; a missing value is a dash."""
+        """Title, table and notes as Markdown; a missing value is a dash."""
         shown = [
             column
             for column in self.columns

@@ -27,12 +27,7 @@ SPEC = {
             "default": 400,
             "description": "training images of each class",
         },
-        "test_per_class": {
-            "type": "integer",
-            "minimum": 1,
-            "default": 100,
-            "description": "test images of each class",
-        },
+        "test_per_class": {"type": "integer", "minimum": 1, "default": 100, "description": "test images of each class"},
         "image_size": {
             "type": "array",
             "items": {"type": "integer", "minimum": 4},
@@ -98,12 +93,7 @@ SPEC = {
             "default": 0.9,
             "description": "correlation of the background between two channels",
         },
-        "seed": {
-            "type": "integer",
-            "minimum": 0,
-            "default": 0,
-            "description": "seed of patterns, noise and order",
-        },
+        "seed": {"type": "integer", "minimum": 0, "default": 0, "description": "seed of patterns, noise and order"},
     },
     "required": ["band"],
 }

@@ -42,11 +42,7 @@ SPEC = {
             "default": "none",
             "description": "filter for images of another size than image_size; none: that is an error",
         },
-        "channels": {
-            "enum": [1, 3],
-            "default": 3,
-            "description": "3: RGB; 1: gray (.299 R + .587 G + .114 B)",
-        },
+        "channels": {"enum": [1, 3], "default": 3, "description": "3: RGB; 1: gray (.299 R + .587 G + .114 B)"},
     },
     "required": ["path"],
     "reads": ["path"],

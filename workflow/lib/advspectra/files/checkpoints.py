@@ -65,7 +65,7 @@ class Training:
     tries: list[dict[str, float | str]] = field(default_factory=list)
 
     def best(self) -> dict[str, float]:
-        """Return the history row of the best epoch (of the last try)."""
+        """The history row of the best epoch (of the last try)."""
         return next(row for row in reversed(self.history) if row["epoch"] == self.best_epoch)
 
 
@@ -138,7 +138,7 @@ def write_history(path: str | Path, training: Training) -> None:
 
 
 def read_origin(path: str | Path, *, name: str) -> dict[str, int | str]:
-    """Return what tells the checkpoint `name` from others: the `step` and `epoch` at which it was kept, `state_sha256`.
+    """What tells the checkpoint `name` from others: the `step` and `epoch` at which it was kept, `state_sha256`.
 
     ValueError if it is not there.
     """
@@ -148,7 +148,7 @@ def read_origin(path: str | Path, *, name: str) -> dict[str, int | str]:
 
 
 def read_checkpoints(path: str | Path) -> Checkpoints:
-    """Return what tables and figures need of a checkpoints.h5: all but the weights."""
+    """What tables and figures need of a checkpoints.h5: all but the weights."""
     with FORMAT.opened(path) as file:
         about = attributes_of(file)
         history = {name: file[f"history/{name}"][()] for name in HISTORY}
@@ -174,7 +174,7 @@ def _kept_checkpoint(attributes: Mapping) -> KeptCheckpoint:
 
 
 def checkpoint_group(file: h5py.File, name: str) -> h5py.Group:
-    """Return the group of a checkpoint; ValueError if the file has no checkpoint of that name."""
+    """The group of a checkpoint; ValueError if the file has no checkpoint of that name."""
     if name not in file["states"]:
         raise ValueError(f"{file.filename}: expected a checkpoint {name!r}, found {sorted(file['states'])}")
     return file[f"states/{name}"]

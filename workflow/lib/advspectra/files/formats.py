@@ -18,7 +18,7 @@ END = "<!-- end of what it has written -->"
 
 
 def page(text: str) -> str:
-    """Return the text of a page with the tables of all formats between START and END."""
+    """The text of a page with the tables of all formats between START and END."""
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
@@ -46,7 +46,7 @@ def _axes(dims: str | None) -> str:
 
 
 def _content(array: Array) -> str:
-    """Return what an array is and in which files it is absent."""
+    """What an array is and in which files it is absent."""
     notes = [array.text or "its name, as `long_name`"]
     notes += ["dimension scale"] * array.is_scale
     notes += [f"NaN where {array.nan_if_zero} is 0"] * bool(array.nan_if_zero)

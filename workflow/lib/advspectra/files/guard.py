@@ -93,7 +93,7 @@ def _objects(file: h5py.File, group: h5g.GroupID, path: str, *, depth: int, seen
 
 
 def _sizes(file: h5py.File, dataset: h5d.DatasetID, name: str) -> tuple[int, int]:
-    """Return the bytes of a dataset in the file, and decompressed."""
+    """The bytes of a dataset in the file, and decompressed."""
     kind, space, stored = dataset.get_type(), dataset.get_space(), dataset.get_storage_size()
     text = kind.get_class() == h5t.STRING and not kind.is_variable_str()
     if not (text or _is_number(kind)) or space.get_simple_extent_type() == h5s.NULL:
@@ -122,7 +122,7 @@ def _sizes(file: h5py.File, dataset: h5d.DatasetID, name: str) -> tuple[int, int
 
 
 def _check_attributes(file: h5py.File, item: h5g.GroupID | h5d.DatasetID, name: str) -> bool:
-    """Return whether any attribute has its values in a heap; ValueError for one that none of our files has."""
+    """Whether any attribute has its values in a heap; ValueError for one that none of our files has."""
     heap = False
     count = h5a.get_num_attrs(item)
     if count > ATTRIBUTES:

@@ -55,13 +55,13 @@ def set_attributes(item: h5py.Group | h5py.Dataset, values: Mapping) -> None:
 
 
 def attributes_of(item: h5py.Group | h5py.Dataset) -> dict:
-    """Return the attributes of a file, a group or an array by name; texts as str, whatever their form in the file."""
+    """The attributes of a file, a group or an array by name; texts as str, whatever their form in the file."""
     stored = {name: item.attrs[name] for name in item.attrs if name not in ADDRESSES}
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in stored.items()}
 
 
 def content_sha256(group: h5py.Group) -> str:
-    """Return the SHA-256 of the content of a file or a group: attributes, and arrays by name, type and shape."""
+    """The SHA-256 of the content of a file or a group: attributes, and arrays by name, type and shape."""
     items: list[tuple[str, h5py.Group | h5py.Dataset]] = [("/", group)]
     group.visititems(lambda name, item: items.append((name, item)))
     digest = hashlib.sha256()
@@ -82,7 +82,7 @@ def content_sha256(group: h5py.Group) -> str:
 
 
 def open_file(path: str | Path) -> h5py.File:
-    """Return the HDF5 file at `path`, open for reading, with a lock if the file system has them.
+    """The HDF5 file at `path`, open for reading, with a lock if the file system has them.
 
     ValueError if it is no complete HDF5 file; OSError if the system cannot open it now, BlockingIOError if another
     program has it open for writing.
@@ -105,7 +105,7 @@ def open_file(path: str | Path) -> h5py.File:
 
 
 def recorded_sha256(path: str | Path) -> str:
-    """Return the digest that a file states; ValueError if it is no HDF5 file or states none; see open_file."""
+    """The digest that a file states; ValueError if it is no HDF5 file or states none; see open_file."""
     with open_foreign(path) as file:
         digest = attributes_of(file).get(DIGEST)
     if digest is None:

@@ -54,7 +54,10 @@ class ImageSet:
             ("train", self.train_images, self.train_labels),
             ("test", self.test_images, self.test_labels),
         ):
-            _check_images(f"{split}_images", images)
+            if images.ndim != 4 or images.dtype != np.uint8 or 0 in images.shape:
+                raise ValueError(
+                    f"{split}_images: expected a filled (N, C, H, W) uint8 array, found {images.shape} {images.dtype}"
+                )
             _check_labels(f"{split}_labels", labels, images=len(images), class_names=names)
         train, test = self.train_images.shape[1:], self.test_images.shape[1:]
         if train != test:
@@ -68,18 +71,13 @@ def write_images(path: str | Path, images: ImageSet) -> None:
     """Write `images` to `path`; the file appears whole or not at all."""
     encoded = [name.encode("utf-8") for name in images.class_names]
     names = np.array(encoded, dtype=h5py.string_dtype("utf-8", length=max(map(len, encoded))))
-    arrays = {
-        "train/images": images.train_images,
-        "train/labels": images.train_labels,
-        "test/images": images.test_images,
-        "test/labels": images.test_labels,
-        "class_names": names,
-    }
-    FORMAT.write_file(path, arrays, attributes=images.source)
+    parts = ("train/images", "train/labels", "test/images", "test/labels")
+    arrays = {part: getattr(images, part.replace("/", "_")) for part in parts}
+    FORMAT.write_file(path, arrays | {"class_names": names}, attributes=images.source)
 
 
 def read_images(path: str | Path) -> ImageSet:
-    """Return the image set stored at `path`; its images are a read-only map of the file, not a copy.
+    """The image set stored at `path`; its images are a read-only map of the file, not a copy.
 
     The operating system keeps the parts in use in memory, once for all processes, so that a set larger than the memory
     can be read, too. Raises ValueError, naming the file, if it is damaged or foreign, or its parts do not fit together.
@@ -90,7 +88,8 @@ def read_images(path: str | Path) -> ImageSet:
             arrays[f"{split}_images"] = _mapped(file[split]["images"])
             arrays[f"{split}_labels"] = file[split]["labels"][...]
         names = tuple(file["class_names"].asstr()[...])
-        source = {key: _plain(value) for key, value in attributes_of(file).items() if key not in FORMAT_ATTRIBUTES}
+        stored = {key: value for key, value in attributes_of(file).items() if key not in FORMAT_ATTRIBUTES}
+        source = {key: value.item() if isinstance(value, np.generic) else value for key, value in stored.items()}
     try:
         return ImageSet(**arrays, class_names=names, source=source)
     except ValueError as error:
@@ -105,11 +104,6 @@ def _mapped(dataset: h5py.Dataset) -> np.ndarray:
     return np.memmap(dataset.file.filename, dtype=np.uint8, mode="r", offset=offset, shape=dataset.shape)
 
 
-def _check_images(name: str, images: np.ndarray) -> None:
-    if images.ndim != 4 or images.dtype != np.uint8 or 0 in images.shape:
-        raise ValueError(f"{name}: expected a filled (N, C, H, W) uint8 array, found {images.shape} {images.dtype}")
-
-
 def _check_labels(name: str, labels: np.ndarray, *, images: int, class_names: tuple[str, ...]) -> None:
     if labels.shape != (images,) or labels.dtype != np.int64:
         raise ValueError(f"{name}: expected shape ({images},) int64, found {labels.shape} {labels.dtype}")
@@ -120,8 +114,3 @@ def _check_labels(name: str, labels: np.ndarray, *, images: int, class_names: tu
     missing = [class_names[index] for index in np.flatnonzero(counts == 0)]
     if missing:
         raise ValueError(f"{name}: expected images of each class, found none of {missing}")
-
-
-def _plain(value: object) -> object:
-    """A NumPy scalar as a Python value; anything else unchanged."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -131,20 +131,20 @@ class Format:
         add(file, name, values, **about, scales=wanted, compression=array.compressed, finite=finite)
 
     def read(self, file: h5py.File, names: Iterable[str] | None = None, *, group: str = "") -> dict[str, np.ndarray]:
-        """Return arrays of the root, or of a group, by name: all, or those of `names` that the table has there.
+        """Arrays of the root, or of a group, by name: all, or those of `names` that the table has there.
 
         Arrays that the file lacks, as it may, are left out; KeyError for any other that is missing.
         """
         table = _within(group, self.arrays_of(int(file.attrs["format_version"])))
-        place = file[group] if group else file
+        parent = file[group] if group else file
         return {
-            name: place[name][()]
+            name: parent[name][()]
             for name, array in table.items()
-            if (names is None or name in names) and (name in place or not array.may_be_absent)
+            if (names is None or name in names) and (name in parent or not array.may_be_absent)
         }
 
     def check(self, file: h5py.File) -> dict[str, int]:
-        """Return the sizes that the letters of the table stand for; ValueError unless the file is as the table says."""
+        """The sizes that the letters of the table stand for; ValueError unless the file is as the table says."""
         arrays: dict[str, h5py.Dataset] = {}
         file.visititems(lambda name, item: arrays.update({name: item}) if isinstance(item, h5py.Dataset) else None)
         version, sizes = int(file.attrs["format_version"]), {}

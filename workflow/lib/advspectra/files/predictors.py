@@ -49,7 +49,7 @@ class Predictor:
 
 
 def read_predictor(path: str | Path) -> Predictor:
-    """Return what tables and figures need of a predictor.h5."""
+    """What tables and figures need of a predictor.h5."""
     with FORMAT.opened(path) as file:
         names = field_names(PredictorSpectrum)
         forms = {form: PredictorSpectrum(**FORMAT.read(file, names, group=form)) for form in FORMAT.groups}

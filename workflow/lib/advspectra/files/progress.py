@@ -46,7 +46,7 @@ class Progress:
         self._due_at = time.monotonic() + self.every
 
     def part(self, name: str, *, tell: Callable[[float], None] = lambda share: None) -> "Part":
-        """Return a part of the work by its name, which is that of its file.
+        """A part of the work by its name, which is that of its file.
 
         tell : is told how much of the part is done, 0 to 1.
         """
@@ -71,7 +71,7 @@ class Part:
         return self.progress.folder / f"{self.name}.h5"
 
     def due(self) -> bool:
-        """Return whether it is time to save again."""
+        """Whether it is time to save again."""
         return self.progress.folder is not None and time.monotonic() >= self.progress._due_at
 
     def save(self, tensors: Mapping[str, "Tensor"], **facts) -> None:
@@ -84,7 +84,9 @@ class Part:
             self._write(tensors, facts)
         except (OSError, MemoryError) as error:
             if not self.progress._said:
-                self.progress.say(f"{error}; the job goes on, and if it is stopped it starts from what was kept before")
+                self.progress.say(
+                    f"{error}; the job continues; if it is stopped, it resumes from what was saved before"
+                )
             self.progress._said = True
         else:
             self.progress._said = False
@@ -101,7 +103,7 @@ class Part:
                     add(file, f"{group}/{name}", tensor.detach().cpu().numpy(), units="1", long_name=name, finite=False)
 
     def load(self) -> tuple[dict[str, "Tensor"], dict] | None:
-        """Return the tensors (on the CPU) and the facts that were saved, and restore the random generators.
+        """The tensors (on the CPU) and the facts that were saved; the random generators are restored.
 
         None if nothing was saved, or if it belongs to other work or cannot be used. Then the work starts from the
         beginning, and the generators stay as they are.

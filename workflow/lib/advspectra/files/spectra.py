@@ -67,7 +67,7 @@ class Spectra:
 
 
 def read_spectra(path: str | Path, convention: str) -> Spectra:
-    """Return a spectra.h5 under one convention; ValueError if the file lacks it."""
+    """A spectra.h5 under one convention; ValueError if the file lacks it."""
     with FORMAT.opened(path) as file:
         available = sorted(name for name, item in file.items() if isinstance(item, h5py.Group))
         if convention not in available:

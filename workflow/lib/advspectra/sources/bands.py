@@ -37,12 +37,7 @@ def band_support(shape: tuple[int, int], *, band: dict[str, float], orientation:
 
 
 def class_patterns(
-    amplitude: np.ndarray,
-    support: np.ndarray,
-    *,
-    classes: int,
-    contrast: float,
-    generator: np.random.Generator,
+    amplitude: np.ndarray, support: np.ndarray, *, classes: int, contrast: float, generator: np.random.Generator
 ) -> np.ndarray:
     """Patterns (K, H, W), fractions of the pixel range, with Fourier support inside `support`.
 
@@ -55,12 +50,7 @@ def class_patterns(
 
 
 def backgrounds(
-    amplitude: np.ndarray,
-    *,
-    images: int,
-    channels: int,
-    channel_correlation: float,
-    generator: np.random.Generator,
+    amplitude: np.ndarray, *, images: int, channels: int, channel_correlation: float, generator: np.random.Generator
 ) -> np.ndarray:
     """Backgrounds (N, C, H, W) around zero, fractions of the pixel range.
 

@@ -32,10 +32,7 @@ def archive_entries(path: Path) -> Iterator[tuple[Key, bytes]]:
     tops, folders, filled = set(), set(), set()
     try:
         # tarfile's own decompression of streams leaves checksums unread; the modules' files verify them
-        with (
-            _decompressed(path) as stream,
-            tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive,
-        ):
+        with _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:
             for member in archive:
                 archive.members.clear()  # a stream never goes back; tarfile would keep every member
                 if any(is_litter(part) for part in PurePosixPath(member.name).parts):
