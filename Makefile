@@ -32,14 +32,14 @@ lint: $(READY)
 	$(RUN) ruff format --check
 	$(RUN) snakemake --lint
 
-# options of the run: make bench OPTIONS="--quick"
+# with options: make bench OPTIONS="--quick"
 bench: $(READY)
 	$(VENV)/bin/python -m pip install --quiet --no-deps --requirement envs/bench.txt
 	$(RUN) python -m benchmarks $(OPTIONS)
 
 environment: $(READY)
 
-# Edits of the lock. On Linux, torch's builds without CUDA have their own names, and not every index has them.
+# Edits of the lock. On Linux, torch's builds without CUDA have names of their own, which not every index has.
 LOCK_cuda := -e ''
 LOCK_cpu := -e '/^(nvidia-|cuda-|triton=)/d' $(if $(filter Linux,$(shell uname)),-e 's/^(torch|torchvision)==[^ ]+/&+cpu/')
 HINT_cpu := echo "set PIP_EXTRA_INDEX_URL to the address of torch's CPU builds, which PyTorch's installation page gives" >&2;
