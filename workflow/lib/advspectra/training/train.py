@@ -116,7 +116,12 @@ def train(
         raise ValueError(f"checkpoint steps {late} lie after the last step, {total}")
     part = progress.part(f"learning_rate={learning_rate!r}")
     recorder = Recorder(network, Training(learning_rate=learning_rate), recipe.checkpoints, steps_per_epoch, part)
-    sgd = {"seed": seed, "batch_size": recipe.batch_size, "momentum": recipe.momentum, "weight_decay": recipe.weight_decay}
+    sgd = {
+        "seed": seed,
+        "batch_size": recipe.batch_size,
+        "momentum": recipe.momentum,
+        "weight_decay": recipe.weight_decay,
+    }
     steps = Steps(network, model, train_split, recorder.velocities, **sgd)
 
     if recorder.resume():
