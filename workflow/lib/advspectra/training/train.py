@@ -116,13 +116,8 @@ def train(
         raise ValueError(f"checkpoint steps {late} lie after the last step, {total}")
     part = progress.part(f"learning_rate={learning_rate!r}")
     recorder = Recorder(network, Training(learning_rate=learning_rate), recipe.checkpoints, steps_per_epoch, part)
-    sgd = {
-        "seed": seed,
-        "batch_size": recipe.batch_size,
-        "momentum": recipe.momentum,
-        "weight_decay": recipe.weight_decay,
-    }
-    steps = Steps(network, model, train_split, recorder.velocities, **sgd)
+    sgd = {key: getattr(recipe, key) for key in ("batch_size", "momentum", "weight_decay")}
+    steps = Steps(network, model, train_split, recorder.velocities, seed=seed, **sgd)
 
     if recorder.resume():
         report(f"resumes after step {recorder.step}")
