@@ -128,6 +128,35 @@ def test_keeping_states_changes_nothing_of_the_training(build):
     torch.testing.assert_close(first.checkpoints["best"].tensors, second.checkpoints["best"].tensors, rtol=0, atol=0)
 
 
+def test_dropout_draws_from_the_seed_and_leaves_the_global_generator_alone():
+    def trained(seed):
+        network = Normalised()
+        torch.manual_seed(5)
+        settings = SETTINGS | {"epochs": 1, "seed": seed, "checkpoints": {"steps": [], "epochs": []}}
+        settings["batch_size"] = 50  # all images at once: their order has no part in it
+        train(network, toy_split(), toy_split(20, 1), learning_rate=0.1, **settings)
+        assert torch.equal(torch.rand(3), torch.rand(3, generator=torch.Generator().manual_seed(5)))
+        return network.layers[1].weight
+
+    one, again, other = trained(1), trained(1), trained(2)
+    assert torch.equal(one, again)
+    assert (one - other).abs().max() > 1e-3
+
+
+def test_each_step_drops_other_units():
+    network = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(16, 2, bias=False))
+    seen = []
+
+    def note(layer, inputs):
+        if layer.training:
+            seen.append(inputs[0] == 0)
+
+    network[2].register_forward_pre_hook(note)
+    train(network, toy_split(), toy_split(20, 1), learning_rate=0.1, **SETTINGS | {"batch_size": 50})
+    assert len(seen) == 3 and not torch.equal(seen[0], seen[1]) and not torch.equal(seen[1], seen[2])
+    assert 0.4 < torch.stack(seen).float().mean() < 0.6
+
+
 def test_no_epoch_is_evaluated_twice(monkeypatch):
     sizes = []
     monkeypatch.setattr("advspectra.training.train.evaluate", lambda *arguments: sizes.append(0) or (0.5, 0.5))
