@@ -152,7 +152,8 @@ def test_each_step_drops_other_units():
             seen.append(inputs[0] == 0)
 
     network[2].register_forward_pre_hook(note)
-    train(network, toy_split(), toy_split(20, 1), learning_rate=0.1, **SETTINGS | {"batch_size": 50})
+    grey = on_device(np.full((50, 1, 4, 4), 100, dtype=np.uint8), np.arange(50) % 2, torch.device("cpu"))
+    train(network, grey, grey, learning_rate=0.1, **SETTINGS | {"batch_size": 50})
     assert len(seen) == 3 and not torch.equal(seen[0], seen[1]) and not torch.equal(seen[1], seen[2])
     assert 0.4 < torch.stack(seen).float().mean() < 0.6
 
