@@ -1,13 +1,19 @@
 """Networks as the authors ran them: hidden biases, circular padding, normal initial weights, their shallow ResNet."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage
 
 from advspectra.layers import adjoint
+from advspectra.lines.follow import PiecewiseLinear
 from advspectra.networks.build import build_network
 from advspectra.networks.end_to_end import end_to_end_map, through_map
+from advspectra.networks.recalibrated import recalibrate
+from advspectra.networks.simplified import simplified
+from advspectra.split import Split
 
 SHAPE, CLASSES = (3, 6, 7), 4
 OPTIONS = {
@@ -108,3 +114,68 @@ def test_the_shallow_resnet_as_run_has_a_linear_stem_and_one_convolution_in_its_
     expected = units.flatten(1) @ found.readout.weight.T + found.readout.bias
     torch.testing.assert_close(found(images()), expected, rtol=1e-5, atol=1e-6)
     assert (stem < 0).any() and not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in found.modules())
+
+
+def vgg19(**options):
+    form = {"image_shape": (3, 32, 32), "classes": 10, "activation": "relu", "depth": 16, "seed": 0}
+    return build_network("vgg19", options={"width": 0.0625, **options}, **form, alpha=1, alpha_scaling="plain")
+
+
+def test_vgg19_has_one_linear_layer_unless_told_otherwise():
+    left_out, linear = vgg19(), vgg19(head="linear")
+    assert all(map(torch.equal, left_out.state_dict().values(), linear.state_dict().values()))
+    assert isinstance(left_out.classifier, torch.nn.Linear)
+
+
+def test_the_head_of_vgg19_as_run_is_three_layers_with_half_the_inputs_of_two_dropped():
+    layers = list(vgg19(head="dropout").classifier)
+    names = ["Dropout", "Linear", "ReLU", "Dropout", "Linear", "ReLU", "Linear"]
+    assert [type(layer).__name__ for layer in layers] == names
+    assert [(layers[k].in_features, layers[k].out_features) for k in (1, 4, 6)] == [(32, 32), (32, 32), (32, 10)]
+    assert [layers[k].p for k in (0, 3)] == [0.5, 0.5]
+
+
+def test_attacks_and_lines_see_no_dropout():
+    network = vgg19(head="dropout")
+    inputs = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    assert not torch.equal(copy.deepcopy(network)(inputs), copy.deepcopy(network)(inputs))  # what they must not see
+    expected = network.eval()(inputs).double()
+    for found in (
+        simplified(vgg19(head="dropout"), (3, 32, 32))(inputs),
+        PiecewiseLinear(vgg19(head="dropout"), image_shape=(3, 32, 32)).states(inputs)[0],
+    ):
+        torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_recalibration_drops_nothing():
+    """The statistics behind a dropout are those of all its inputs."""
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.9), torch.nn.BatchNorm1d(12))
+    pixels = torch.randint(0, 256, (8, 3, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    recalibrate(network, Split(pixels, torch.zeros(8, dtype=torch.int64)), batches=1, batch_size=8, seed=0)
+    torch.testing.assert_close(network[2].running_mean, (pixels / 255).flatten(1).mean(dim=0))
+    assert not any(layer.training for layer in network.modules())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options", "activation"),
+    [
+        ("shallow_resnet_as_run", {"channels": 4}, "relu"),
+        *((name, options, activation) for name, options in WITH_BIAS for activation in ("linear", "relu")),
+    ],
+)
+def test_attacks_and_lines_see_the_network_itself(architecture, options, activation):
+    def made():
+        return network(architecture, options, activation=activation)
+
+    expected = made()(images()).detach()
+    torch.testing.assert_close(simplified(made(), SHAPE)(images()), expected, rtol=1e-4, atol=1e-5)
+    line = PiecewiseLinear(made(), image_shape=SHAPE)
+    logits, active = line.states(images())
+    torch.testing.assert_close(logits.float(), expected, rtol=1e-4, atol=1e-5)
+    start, end = images()[:2]
+    course, sampled = line.exact(start, end), line.sampled(start, end, samples=2001)
+    if activation == "linear":
+        assert active.shape[1] == course.breakpoints == 0
+    else:
+        assert active.shape[1] > 0 and 0 < course.breakpoints
+        assert 0.9 * course.breakpoints <= sampled.breakpoints <= course.breakpoints

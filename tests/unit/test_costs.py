@@ -17,8 +17,8 @@ LIBRARY = ROOT / "workflow/lib"
 NOWHERE = Path("images.h5")
 
 # Measured on one core of an AMD EPYC with AVX-512, on CIFAR-10 (JPEG): seconds, MB. From the benchmark files of runs of
-# workflow/presets/workstation.yaml, with 20 epochs, 1000 images attacked and deep nonlinear fully connected networks,
-# and of dynamics.yaml.
+# workflow/presets/workstation.yaml, with 20 epochs, 1000 images attacked, deep nonlinear fully connected networks and
+# the shallow ResNet with batch normalisation, and of dynamics.yaml.
 MEASURED = [
     ("workstation", "train", "fully_connected-relu/depth=1", None, 761, 6126),
     ("workstation", "train", "fully_connected-relu/depth=3", None, 2787, 3332),
@@ -67,6 +67,8 @@ def test_limits_are_above_what_was_measured_but_of_its_order(preset, rule, netwo
         nonlinear = ("fully_connected", ["relu"])
         (network_config,) = (one for one in config["networks"] if (one["name"], one["activations"]) == nonlinear)
         network_config["depths"] = [1, 3]
+        (network_config,) = (one for one in config["networks"] if one["name"] == "shallow_resnet")
+        network_config |= {"architecture": "shallow_resnet", "depths": [3]}
     minutes, memory = limits(config, rule, f"{network}/alpha=1/seed=0", attack)
     assert 1.5 * seconds < 60 * minutes < 12 * seconds + 600
     assert 1.1 * megabytes < memory < 8000
@@ -86,7 +88,8 @@ def test_limits_grow_with_epochs_steps_and_width_and_shrink_with_threads_and_a_g
     larger["training"]["epochs"] *= 10
     larger["attacks"][0]["options"]["parameters"]["steps"] *= 10
     for network in larger["networks"]:
-        network["options"] = {name: value * 2 for name, value in network["options"].items()}
+        for name in {"hidden_units", "channels", "width"} & set(network["options"]):
+            network["options"][name] *= 2
     # ten times the steps, of four times the work
     assert limits(larger, *train)[0] > 25 * limits(config, *train)[0]
     assert limits(larger, *attack)[0] > 25 * limits(config, *attack)[0]

@@ -103,7 +103,7 @@ def test_an_unknown_architecture_is_refused_with_the_known_ones():
     [
         (
             {"options": {"channels": 4}},
-            r"expected the options \['channels', 'kernel_size'\], got \['channels'\]",
+            r"the options \['channels', 'kernel_size'\] and optionally \['bias', 'padding'\], got \['channels'\]",
         ),
         ({"options": {"channels": 4, "kernel_size": 3, "width": 1}}, "expected the options"),
         ({"activation": "tanh"}, "activation 'tanh', expected one of"),

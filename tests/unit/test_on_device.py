@@ -107,7 +107,9 @@ def logits_and_gradients(network, inputs, labels):
 @pytest.mark.parametrize("architecture", RELU)
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 def test_logits_and_gradients_are_those_in_float64(device, architecture, training):
-    network, inputs, labels = network_of(architecture).train(training), noise(16), torch.arange(16) % CLASSES
+    # Seed 0 is badly conditioned: of the shallow ResNet's 393,216 ReLUs one has an input of 6e-9, below float32's
+    # rounding, and its other side changes the gradient by 0.9 %. Seed 2 has no such ReLU in inference mode.
+    network, inputs, labels = network_of(architecture, seed=2).train(training), noise(16), torch.arange(16) % CLASSES
     expected = logits_and_gradients(copy.deepcopy(network).double(), inputs.double(), labels)
     found = logits_and_gradients(copy.deepcopy(network).to(device), inputs.to(device), labels.to(device))
     assert relative(found[0], expected[0]) < FLOAT32
@@ -350,7 +352,7 @@ def test_a_training_is_that_in_float64_and_the_same_twice(device, architecture):
 def test_a_network_that_draws_random_numbers_is_trained_step_by_step(device, graphs):
     graphs(True)
     network = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(3072, CLASSES)).to(device)
-    settings = {"batch_size": 4, "momentum": 0.9, "weight_decay": 0.0}
+    settings = {"batch_size": 4, "momentum": 0.9, "weight_decay": 0.0, "seed": 0}
     split = on_device(*pixels(20), device)
     assert not Steps(network, network, split, [None, None], **settings)._graphed
     assert Steps(network[2], network, split, [None, None], **settings)._graphed

@@ -188,14 +188,20 @@ def test_learning_rates_come_from_the_checkpoints(tmp_path, reference):
         write_checkpoints(tmp_path / "a.h5", identity(network="full_width", depth=3), 0.4, 0.0004),
         write_checkpoints(tmp_path / "b.h5", identity(network="bounded_width_32"), 0.4, 0.01),
         write_checkpoints(tmp_path / "c.h5", identity(network="toy"), 0.4, 0.5),
+        write_checkpoints(tmp_path / "d.h5", identity(network="bounded_width_3", activation="relu"), 0.4, 0.01),
     ]
     table = make(table5, paths, reference)
     deep = cells(table, "Deep Full Width Convolution (linear)")
     assert (deep["learning_rate"], deep["learning_rate_paper"]) == ("0.0004", "0.002")
-    assert cells(table, "Bounded Width Convolution (linear)")["learning_rate_paper"] == "0.01 or 0.002"
+    assert cells(table, "Bounded Width Convolution (linear)")["learning_rate_paper"] == "0.01"
+    assert cells(table, "Bounded Width Convolution, 3 channels (ReLU)")["learning_rate_paper"] == "0.002"
     assert cells(table, "toy (linear)")["learning_rate_paper"] == ""
     assert cells(table, "Fully Connected")["learning_rate"] == ""
-    assert notes(table, "rate that the paper does not list", "Deep Full Width Convolution (linear).")
+    linear_only = make(table5, paths[:2], reference)
+    assert cells(linear_only, "Bounded Width Convolution (ReLU)")["learning_rate_paper"] == "0.002"
+    assert notes(linear_only, "Not in this study", "Bounded Width Convolution (ReLU).")
+    assert notes(table, "rate that the paper does not list", "Deep Full Width Convolution (linear)")
+    assert notes(table, "rate that the paper does not list", "Bounded Width Convolution, 3 channels (ReLU).")
     assert deep["learning_rate_drop"] == "× 0.3 every 4 epochs, reset at epoch 20"
 
 

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from advspectra.networks.build import build_network
 from advspectra.split import Split, on_device
+from advspectra.streams import stream
 from advspectra.training.train import TrainingFailed, evaluate, scheduled_rate, split_held_out
 
 SETTINGS = {
@@ -43,7 +44,7 @@ def test_the_loop_is_plain_sgd_on_pixels_over_255():
 
     plain = toy_network()
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9)
-    generator = torch.Generator().manual_seed(3)
+    generator = torch.Generator().manual_seed(stream(3, "order of the images"))
     for rate in (0.1, 0.03, 0.1):  # a drop after one epoch, back to the maximum after two
         optimizer.param_groups[0]["lr"] = rate
         order = torch.randperm(50, generator=generator)
@@ -97,7 +98,7 @@ def test_each_kept_state_has_its_accuracy_on_the_whole_test_set(build):
     # 4 steps an epoch: in the middle of one, at the end of one, and at the end of the last
     settings = SETTINGS | {"checkpoints": {"steps": [0, 1, 3, 4, 6, 12], "epochs": [2]}}
     test = toy_split(1300, 1)  # several batches of the evaluation
-    result = train(build(), toy_split(), test, learning_rate=0.1, **settings)
+    result = train(build(), toy_split(), test, learning_rate=0.5, **settings)
     assert set(result.checkpoints) == {"best", "epoch=2", *(f"step={step}" for step in (0, 1, 3, 4, 6, 12))}
     places = {name: (state.step, state.epoch) for name, state in result.checkpoints.items() if name != "best"}
     of_steps = {f"step={step}": (step, epoch) for step, epoch in ((0, 0), (1, 1), (3, 1), (4, 1), (6, 2), (12, 3))}
@@ -125,6 +126,36 @@ def test_keeping_states_changes_nothing_of_the_training(build):
     first, second = found
     assert first.history == second.history
     torch.testing.assert_close(first.checkpoints["best"].tensors, second.checkpoints["best"].tensors, rtol=0, atol=0)
+
+
+def test_dropout_draws_from_the_seed_and_leaves_the_global_generator_alone():
+    def trained(seed):
+        network = Normalised()
+        torch.manual_seed(5)
+        settings = SETTINGS | {"epochs": 1, "seed": seed, "checkpoints": {"steps": [], "epochs": []}}
+        settings["batch_size"] = 50  # all images at once: their order has no part in it
+        train(network, toy_split(), toy_split(20, 1), learning_rate=0.1, **settings)
+        assert torch.equal(torch.rand(3), torch.rand(3, generator=torch.Generator().manual_seed(5)))
+        return network.layers[1].weight
+
+    one, again, other = trained(1), trained(1), trained(2)
+    assert torch.equal(one, again)
+    assert (one - other).abs().max() > 1e-3
+
+
+def test_each_step_drops_other_units():
+    network = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(16, 2, bias=False))
+    seen = []
+
+    def note(layer, inputs):
+        if layer.training:
+            seen.append(inputs[0] == 0)
+
+    network[2].register_forward_pre_hook(note)
+    grey = on_device(np.full((50, 1, 4, 4), 100, dtype=np.uint8), np.arange(50) % 2, torch.device("cpu"))
+    train(network, grey, grey, learning_rate=0.1, **SETTINGS | {"batch_size": 50})
+    assert len(seen) == 3 and not torch.equal(seen[0], seen[1]) and not torch.equal(seen[1], seen[2])
+    assert 0.4 < torch.stack(seen).float().mean() < 0.6
 
 
 def test_no_epoch_is_evaluated_twice(monkeypatch):
@@ -158,7 +189,7 @@ def test_weight_decay_is_that_of_plain_sgd():
     train(network, data, toy_split(20, 1), learning_rate=0.1, **settings)
     plain = toy_network()
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
-    order = torch.randperm(50, generator=torch.Generator().manual_seed(3))
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(stream(3, "order of the images")))
     for index in order.split(16):
         optimizer.zero_grad()
         functional.cross_entropy(plain(data.images[index] / 255), data.labels[index]).backward()
@@ -168,7 +199,8 @@ def test_weight_decay_is_that_of_plain_sgd():
 
 def test_a_held_out_part_is_never_trained_on_and_selects():
     data = toy_split(50)
-    kept, held = split_held_out(data, fraction=0.2, generator=torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(stream(3, "order of the images"))
+    kept, held = split_held_out(data, fraction=0.2, generator=generator)
     assert len(kept) == 40 and len(held) == 10
     rows = {tuple(image.flatten().tolist()) for image in kept.images} | {
         tuple(image.flatten().tolist()) for image in held.images

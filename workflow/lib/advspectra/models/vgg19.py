@@ -1,4 +1,4 @@
-"""VGG19 with batch normalisation for CIFAR-sized images: torchvision's layers, one linear readout."""
+"""VGG19 with batch normalisation for CIFAR-sized images: torchvision's layers, a linear readout or one with dropout."""
 
 from collections import OrderedDict
 
@@ -13,6 +13,13 @@ SPEC = {
             "exclusiveMinimum": 0,
             "description": "factor on all channel counts (1: 64 to 512 channels)",
         },
+        "head": {
+            "enum": ["linear", "dropout"],
+            "default": "linear",
+            "description": "what follows the convolutions; linear: one linear layer. dropout, as the authors ran it: "
+            "linear layers of 512, 512 and 10 units (times width; classes) with ReLUs between them, half of the "
+            "inputs of the first two dropped in training",
+        },
     },
     "required": ["width"],
     "activations": ["relu"],
@@ -22,7 +29,7 @@ SPEC = {
 
 
 def build(
-    *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, width: float
+    *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, width: float, head: str = "linear"
 ) -> nn.Sequential:
     """VGG19 ("E" of Simonyan & Zisserman 2015): 16 convolutions, average over the image, readout.
 
@@ -42,7 +49,7 @@ def build(
         features=features,
         pool=nn.AdaptiveAvgPool2d(1),
         flatten=nn.Flatten(),
-        classifier=nn.Linear(channels[-1], classes),
+        classifier=_head(head, channels[-1], classes),
     )
     network = nn.Sequential(layers)
     # As torchvision.models.vgg.VGG does, whose own classifier (120 million weights) is not wanted here.
@@ -50,11 +57,19 @@ def build(
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
             nn.init.zeros_(layer.bias)
-    nn.init.normal_(network.classifier.weight, 0, 0.01)
-    nn.init.zeros_(network.classifier.bias)
+    if head == "linear":  # the authors left the layers of their head as PyTorch draws them
+        nn.init.normal_(network.classifier.weight, 0, 0.01)
+        nn.init.zeros_(network.classifier.bias)
     # This layout: 1.3 times the speed of the usual one in training, 1.1 to 1.3 in attacks, with and without batch
     # normalisation folded in (width 0.25, batches of 32 and 128, one thread of an AVX-512 CPU, PyTorch 2.15).
     return network.to(memory_format=torch.channels_last)
+
+
+def _head(head: str, units: int, classes: int) -> nn.Module:
+    if head == "linear":
+        return nn.Linear(units, classes)
+    hidden = [layer for _ in range(2) for layer in (nn.Dropout(), nn.Linear(units, units), nn.ReLU())]
+    return nn.Sequential(*hidden, nn.Linear(units, classes))
 
 
 def _drop_last_pools(plan: list, *, image_size: tuple[int, int]) -> list:

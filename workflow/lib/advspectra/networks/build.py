@@ -41,7 +41,9 @@ def build_network(
     module = importlib.import_module(f"advspectra.models.{architecture}")
     spec = module.SPEC
     if not set(spec["required"]) <= set(options) <= set(spec["options"]):
-        raise ValueError(f"{architecture}: expected the options {sorted(spec['options'])}, got {sorted(options)}")
+        required, optional = sorted(spec["required"]), sorted(set(spec["options"]) - set(spec["required"]))
+        wanted = f"{required}{f' and optionally {optional}' if optional else ''}"
+        raise ValueError(f"{architecture}: expected the options {wanted}, got {sorted(options)}")
     if activation not in spec["activations"]:
         raise ValueError(f"{architecture}: activation {activation!r}, expected one of {spec['activations']}")
     if depth < 1 or (spec["depths"] is not None and depth not in spec["depths"]):

@@ -27,7 +27,7 @@ def recalibrate(network: nn.Module, train: Split, *, batches: int, batch_size: i
     """Estimate the running statistics again, in place, as means over `batches` batches of training images.
 
     The images are drawn without replacement from `seed`, on the CPU, so that they are the same on every device; weights
-    stay as they are, and the network is left in inference mode. In training mode each batch is normalised by its own
+    stay as they are, and the network is left in inference mode. Each batch is normalised by its own
     statistics, so those of a layer come from the same images as those of the layers before it.
     ValueError if the training set has fewer images, or a batch has fewer than two.
     """
@@ -44,7 +44,9 @@ def recalibrate(network: nn.Module, train: Split, *, batches: int, batch_size: i
     order = torch.randperm(
         len(train), generator=torch.Generator().manual_seed(stream(seed, "images of the statistics"))
     )[:wanted]
-    network.train()
+    network.eval()  # dropout must not change the statistics of what follows it
+    for layer in layers:
+        layer.train()
     for index in order.to(train.labels.device).split(batch_size):
         network(train.batch(index)[0])
     for layer, momentum in zip(layers, momenta, strict=True):

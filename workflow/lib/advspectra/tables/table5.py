@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from advspectra.networks.identity import NAMES
+from advspectra.networks.identity import ACTIVATIONS, NAMES, NetworkIdentity
 from advspectra.results.replicates import by_network
 from advspectra.results.runs import Run
 from advspectra.table import Cell, Column, Table
@@ -32,7 +32,7 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     body, other = [], []
     for group in groups:
         rates = sorted({one.learning_rate for one in group.checkpoints})
-        paper = [row for row in rows if group.first.network in row["networks"]]
+        paper = [row for row in rows if _is_of(row, group.first)]
         body.append(
             {
                 "model": group.first.label,
@@ -44,22 +44,33 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         )
         if paper and set(rates) - {row["learning_rate"] for row in paper}:
             other.append(group.first.label)
-    present = {group.first.network for group in groups}
-    missing = [row for row in rows if not present & set(row["networks"])]
-    names = list(dict.fromkeys(row["model"] for row in missing))
-    body += [{"model": name, **_paper([row for row in missing if row["model"] == name])} for name in names]
+    missing = [row for row in rows if not any(_is_of(row, group.first) for group in groups)]
+    names = [_name(row) for row in missing]
+    body += [{"model": name, **_paper([row])} for name, row in zip(names, missing, strict=True)]
     text = reference["tables"]["table5"]["text"]
     notes = [
         *([f"Not in this study: {', '.join(names)}."] if names else []),
         *([f"Trained at a rate that the paper does not list for the network: {'; '.join(other)}."] if other else []),
-        f"The paper lists {NAMES['bounded_width_32'][0]} twice and does not say which of its networks has which rate; "
-        "it lists none for residual networks and VGG19.",
+        f"The paper lists {NAMES['bounded_width_32'][0]} twice without saying which networks it means. We read the "
+        "first row as the linear ones and the second as the ReLU ones, as in the authors' log. It lists no rate for "
+        "residual networks and VGG19.",
         f"SGD, momentum {training['momentum']:g}, weight decay {training['weight_decay']:g}, "
         f"{training['epochs']} epochs; "
         f"the paper: at least {text['epochs']} epochs, rate × {text['schedule_factor']:g}, back to the maximum at "
         f"epoch {text['schedule_reset_epoch']} (Appendix B.3).",
     ]
     return Table("Table 5. Learning rates", COLUMNS, tuple(body), tuple(notes))
+
+
+def _is_of(row: Mapping, network: NetworkIdentity) -> bool:
+    """Whether a row of the paper is about a network, of any activation if the row states none."""
+    return network.network in row["networks"] and row["activation"] in (None, network.activation)
+
+
+def _name(row: Mapping) -> str:
+    """The paper's name of a row's networks, with the activation that we read it for."""
+    activation = row["activation"]
+    return row["model"] + (f" ({ACTIVATIONS.get(activation, activation)})" if activation else "")
 
 
 def _paper(rows: Sequence[Mapping]) -> dict[str, Cell]:

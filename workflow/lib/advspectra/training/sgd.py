@@ -4,6 +4,8 @@ Without a graph, PyTorch launches a few hundred kernels for each step. On an H10
 arithmetic of ResNet18 in tf32, and ten times as long as that of a shallow network.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -13,6 +15,7 @@ from torch.optim.sgd import sgd
 
 from advspectra.machine import cuda_graph
 from advspectra.split import Split
+from advspectra.streams import stream
 
 
 class Steps:
@@ -20,6 +23,8 @@ class Steps:
 
     network : its parameters are trained. model : computes its logits; the network itself, or a shorter way to them.
     velocities : of the parameters, in their order, None before the first step and without momentum; kept up to date.
+    seed : of what the network draws in training (dropout). Each step has a stream of its own, so a resumed training
+    needs no state of a generator. What is drawn depends on the kind of device.
     """
 
     def __init__(
@@ -32,6 +37,7 @@ class Steps:
         batch_size: int,
         momentum: float,
         weight_decay: float,
+        seed: int,
     ):
         self._network, self._model, self._split, self._velocities = network, model, split, velocities
         self._parameters = list(network.parameters())
@@ -41,14 +47,18 @@ class Steps:
         options = {"dampening": 0, "nesterov": False, "maximize": False}
         self._update = partial(sgd, fused=True, momentum=momentum, weight_decay=weight_decay, **options)
         self._size, self._begun, self._rate = batch_size, False, None
+        self._draws, self._seed = _draws(network), seed
         # a graph reads the images from the device, and draws no random numbers
-        self._graphed = cuda_graph.possible(split.images.device) and not _draws(network)
+        self._graphed = cuda_graph.possible(split.images.device) and not self._draws
 
-    def make(self, index: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+    def make(self, index: Tensor, rate: float, *, step: int) -> tuple[Tensor, Tensor]:
         """Make a step on the images `index`, (B,), in training mode: the sum of their losses, and how many were right.
 
-        Both stay on the device: to read them after each step would stall it.
+        Both stay on the device: to read them after each step would stall it. step : the number of steps before it.
         """
+        if self._draws:
+            with _drawing(self._split.labels.device, seed=stream(self._seed, f"dropout of step {step}")):
+                return self._step(index, rate)
         if not (self._graphed and self._begun and len(index) == self._size):
             self._begun = True  # the first step creates the velocities
             return self._step(index, rate)
@@ -87,6 +97,15 @@ class Steps:
         with torch.no_grad():  # the runs before the capture are not part of the training
             for tensor, value in zip(changed, kept, strict=True):
                 tensor.copy_(value)
+
+
+@contextmanager
+def _drawing(device: torch.device, *, seed: int) -> Iterator[None]:
+    """PyTorch's generators draw from `seed`; afterwards those of the CPU and of `device` go on where they were."""
+    devices = [] if device.type == "cpu" else [device.index or 0]
+    with torch.random.fork_rng(devices, device_type="cuda" if device.type == "cpu" else device.type):
+        torch.manual_seed(seed)
+        yield
 
 
 def _draws(network: nn.Module) -> bool:

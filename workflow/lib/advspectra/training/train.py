@@ -102,7 +102,7 @@ def train(
 ) -> Training:
     """Train `network` in place.
 
-    seed : of the order of the images, drawn on the CPU so that it is the same on every device.
+    seed : of the order of the images, drawn on the CPU so that it is the same on every device, and of dropout.
     minimum_accuracy, patience : the training accuracy that every epoch from `patience` on must exceed (0: none).
     progress : where the unfinished training is saved, after any step; a killed training resumes to the same result.
     Raises TrainingFailed naming the step and the rate when a loss is not finite or an epoch is not accurate enough.
@@ -116,8 +116,8 @@ def train(
         raise ValueError(f"checkpoint steps {late} lie after the last step, {total}")
     part = progress.part(f"learning_rate={learning_rate!r}")
     recorder = Recorder(network, Training(learning_rate=learning_rate), recipe.checkpoints, steps_per_epoch, part)
-    sgd = {"batch_size": recipe.batch_size, "momentum": recipe.momentum, "weight_decay": recipe.weight_decay}
-    steps = Steps(network, model, train_split, recorder.velocities, **sgd)
+    sgd = {key: getattr(recipe, key) for key in ("batch_size", "momentum", "weight_decay")}
+    steps = Steps(network, model, train_split, recorder.velocities, seed=seed, **sgd)
 
     if recorder.resume():
         report(f"resumes after step {recorder.step}")
@@ -131,7 +131,7 @@ def train(
             order = torch.randperm(len(train_split), generator=generator).to(train_split.labels.device)
             model.train()
             for index in order.split(recipe.batch_size)[recorder.done :]:
-                recorder.add(*steps.make(index, rate))
+                recorder.add(*steps.make(index, rate, step=recorder.step))
                 if recorder.done % LOOK_EVERY == 0 or recorder.done == steps_per_epoch:
                     _require_finite(recorder, rate)
                 if recorder.wants_step():
