@@ -1,10 +1,11 @@
 """lines.h5: a network along the lines from N images to their adversarial images and to two controls.
 
 The groups are the ends of a line, see advspectra.lines.ends; the quantities are defined in advspectra.lines.follow. The
-true logit is that of the label, the other one that of the class, apart from the label, with the highest logit at x_a.
+true logit is that of the label, or of the class predicted at x where `against` is "prediction"; the other one that of
+the class, apart from this one, with the highest logit at x_a.
 
 Root attributes: the run; `attack`, `checkpoint`, `step`, `epoch` and, of a transfer, `source_attack` and `found_on`,
-from the perturbations' file; `exact_images`, `samples` and `stretch_limit`, which say how the lines were followed.
+from the perturbations' file, with its `images_of`, `against` and `batch_norm`; `exact_images`, `samples` and `stretch_limit`, which say how the lines were followed.
 """
 
 from collections.abc import Mapping
@@ -41,7 +42,7 @@ FORMAT = Format(
     "lines",
     1,
     {
-        "image": Array("N", "int64", "1", "index in the test set"),
+        "image": Array("N", "int64", "1", "index in the test set, or in that of `images_of`"),
         "label": Array("N", "int64", "1", "true class"),
         "correct": Array("N", "bool", "1", "whether the image is classified correctly"),
         "success": Array("N", "bool", "1", "whether the attack succeeded"),

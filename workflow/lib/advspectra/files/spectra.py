@@ -3,7 +3,7 @@
 N are the attacked images that are kept, R the radial and A the angular bins.
 
 Root attributes: `images` ("successful" or "all": which attacked images are kept), `attacked` and `selected` (numbers of
-images); the run; of the perturbations' file the attributes in its ORIGIN.
+images); `zero_gradients`, the number of attacked images left out because the attack had no gradient, if there are any; the run; of the perturbations' file the attributes in its ORIGIN.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ FORMAT = Format(
     {
         **SCALES,
         "angle": Array("A", "float64", "degree", "angle of the frequency, bin centre", is_scale=True),
-        "image": Array("N", "int64", "1", "index in the test set"),
+        "image": Array("N", "int64", "1", "index in the test set, or in that of `images_of`"),
         **{f"*/{name}": array for name, array in POWER.items()},
         "*/angular_energy": Array("N A", "float64", "1", "power in each angular bin", scales="A"),
     },
