@@ -2,8 +2,8 @@
 
 An attack is successful (Section 3.1 of Ortega Caro et al., 2020) if x is classified correctly, x_a = x + delta is not,
 and the norm of delta is at most epsilon. Against the prediction, it is successful if the predicted classes of x and x_a
-differ and the norm of delta is at most epsilon, whatever the label. Success is judged by a forward pass on x + delta from the stored numbers, not
-by what the attack reports.
+differ and the norm of delta is at most epsilon, whatever the label. Success is judged by a forward pass on x + delta
+from the stored numbers, not by what the attack reports.
 """
 
 import importlib
@@ -113,8 +113,8 @@ def perturb(
     The network's parameters are frozen and it is put in inference mode. Perturbations are measured on it in float32.
     simplify : let the attack see the network that `simplified` makes of it. precision : of the attack, unless it has
     its own; see devices.precision. seed : of the attack's random start. against : "label" or "prediction", the class
-    that the attack starts from and that success leaves. images_of : what `split` is, for errors. progress : where finished batches and an
-    attack's progress within a batch are saved; a killed attack resumes to the same result.
+    that the attack starts from and that success leaves. images_of : what `split` is, for errors. progress : where
+    finished batches and an attack's progress within a batch are saved; a killed attack resumes to the same result.
     """
     network.eval().requires_grad_(False)
     attacked = simplified(network, tuple(split.images.shape[1:])) if simplify else network

@@ -37,9 +37,9 @@ def write_spectra(
     if wrong.any():
         shown = ", ".join(map(str, image[selected][wrong][:5]))
         raise ValueError(
-            f"the perturbations of {wrong.sum()} of {len(kept)} images are not finite ({attributes.get('images_of', 'test')} images "
-            f"{shown}, counted "
-            "from 0): remove perturbations.h5 and attack again, with other parameters"
+            f"the perturbations of {wrong.sum()} of {len(kept)} images are not finite "
+            f"({attributes.get('images_of', 'test')} images {shown}, counted from 0): "
+            "remove perturbations.h5 and attack again, with other parameters"
         )
     angle = np.arange(angular_bins) * (180.0 / angular_bins)
     groups = {}

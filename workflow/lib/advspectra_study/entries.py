@@ -76,7 +76,8 @@ class Attack:
     """An entry of `attacks`.
 
     family : the module of advspectra.attacks. images_of, against, batch_norm : what it sees, as attacking.seen says;
-    batch_norm is "as_is" or {"batches": ..., "batch_size": ...}. attempts : how often it runs on each image, as plugins.attempts says.
+    batch_norm is "as_is" or {"batches": ..., "batch_size": ...}. attempts : how often it runs on each image, as
+    plugins.attempts says.
     """
 
     name: str

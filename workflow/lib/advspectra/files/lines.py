@@ -5,7 +5,8 @@ true logit is that of the label, or of the class predicted at x where `against` 
 the class, apart from this one, with the highest logit at x_a.
 
 Root attributes: the run; `attack`, `checkpoint`, `step`, `epoch` and, of a transfer, `source_attack` and `found_on`,
-from the perturbations' file, with its `images_of`, `against` and `batch_norm`; `exact_images`, `samples` and `stretch_limit`, which say how the lines were followed.
+from the perturbations' file, with its `images_of`, `against` and `batch_norm`; `exact_images`, `samples` and
+`stretch_limit`, which say how the lines were followed.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,8 @@
 N are the attacked images that are kept, R the radial and A the angular bins.
 
 Root attributes: `images` ("successful" or "all": which attacked images are kept), `attacked` and `selected` (numbers of
-images); `zero_gradients`, the number of attacked images left out because the attack had no gradient, if there are any; the run; of the perturbations' file the attributes in its ORIGIN.
+images); where there are any, `zero_gradients`, the number of images left out because the attack had no gradient; the
+run; of the perturbations' file the attributes in its ORIGIN.
 """
 
 from dataclasses import dataclass
