@@ -9,6 +9,7 @@ from torch import nn
 from advspectra.attacking.seen import attacked_network, attacked_split, described, zero_gradient_warning
 from advspectra.files.images import ImageSet
 from advspectra.files.perturbations import origin, read_attacked_images, read_perturbations, write_perturbations
+from advspectra.files.spectra import read_spectra
 from advspectra.networks.recalibrated import recalibrate
 from advspectra.perturb import Attack, build_attack, perturb, transfer
 from advspectra.spectra import write_spectra
@@ -251,6 +252,14 @@ def test_a_transfer_keeps_what_the_attack_said_of_gradients():
     tried = transfer(linear(classes=2), data, found.image, found.perturbation, **about)
     assert found.zero_gradient.any()
     np.testing.assert_array_equal(tried.zero_gradient, found.zero_gradient)
+
+
+def test_readers_of_spectra_say_which_images_they_are_of(tmp_path):
+    arrays = {"perturbation": np.ones((2, 3, 8, 8), dtype=np.float32), "success": np.ones(2, dtype=bool)}
+    about = {"image": np.arange(2), "conventions": ["paper"], "images": "all", "angular_bins": 12}
+    for kind, attributes in (("test", {}), ("training", {"images_of": "training"})):
+        write_spectra(tmp_path / "spectra.h5", **arrays, **about, attributes=attributes)
+        assert read_spectra(tmp_path / "spectra.h5", "paper").images_of == kind
 
 
 def test_the_warning_says_how_many_why_and_what_to_do():

@@ -90,6 +90,7 @@ class Lines:
     adversarial: Line
     random: Line
     boundary: Line
+    images_of: str = "test"  # or "training": what `image` indexes
 
 
 def write_lines(
@@ -108,6 +109,7 @@ def read_lines(path: str | Path) -> Lines:
     with FORMAT.opened(path) as file:
         about = attributes_of(file)
         settings = {name: about[name].item() for name in ("exact_images", "samples", "stretch_limit")}
+        settings["images_of"] = str(about.get("images_of", "test"))
         ends = {}
         for end in FORMAT.groups:
             arrays = FORMAT.read(file, group=end)

@@ -48,7 +48,10 @@ FORMAT = Format(
 
 @dataclass(frozen=True)
 class Spectra:
-    """One convention of a spectra.h5. Power is shifted; mean_power is None if N = 0."""
+    """One convention of a spectra.h5. Power is shifted; mean_power is None if N = 0.
+
+    images_of : "test" or "training", what `image` indexes.
+    """
 
     images: str  # "successful" or "all"
     attacked: int
@@ -65,6 +68,7 @@ class Spectra:
     frequency_y: np.ndarray
     frequency_x: np.ndarray
     mean_power: np.ndarray | None = None
+    images_of: str = "test"
 
 
 def read_spectra(path: str | Path, convention: str) -> Spectra:
@@ -78,4 +82,5 @@ def read_spectra(path: str | Path, convention: str) -> Spectra:
             raise ValueError(f"{path}: expected the attribute images to be successful or all, found {images!r}")
         names = field_names(Spectra)
         arrays = FORMAT.read(file, names) | FORMAT.read(file, names, group=convention)
-        return Spectra(images, int(about["attacked"]), int(about["selected"]), **arrays)
+        kind = str(about.get("images_of", "test"))
+        return Spectra(images, int(about["attacked"]), int(about["selected"]), **arrays, images_of=kind)
