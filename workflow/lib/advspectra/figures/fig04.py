@@ -40,8 +40,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "No image was attacked."
         if image is None
         else f"(a) Perturbation (top) and its power spectrum (bottom) for {image_name(image, examples)}, the first "
-        "attacked with success in the most networks, from the lowest seed; grey is zero, one scale for all; frequencies "
-        "in cycles/image, zero in the centre.",
+        "attacked with success in the most networks, from the lowest seed; grey is zero, one scale for all; "
+        "frequencies in cycles/image, zero in the centre.",
         f"Unsuccessful on this image: {', '.join(failed)}." if failed else "",
         "(b) Energy of the spectrum over radial frequency and angle.",
         captions.BAND.format(item="image", items="images of all seeds"),

@@ -43,8 +43,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "No image was attacked; β of the first class."
         if image is None
         else f"(a) Predictor β of the image's class {label} and perturbation δ for {image_name(image, examples)}, "
-        "the first attacked with success in the most networks, from the lowest seed, above their power spectra; grey is "
-        "zero, each β on its own scale, all others on one scale for a row; frequencies in cycles/image, zero in the "
+        "the first attacked with success in the most networks, from the lowest seed, above their power spectra; grey "
+        "is zero, each β on its own scale, all others on one scale for a row; frequencies in cycles/image, zero in the "
         "centre.",
         f"Unsuccessful on this image: {', '.join(failed)}." if failed else "",
         "(b) Energy over radial frequency: top β̂ over classes, bottom δ̂ over images.",
