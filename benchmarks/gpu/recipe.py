@@ -42,8 +42,10 @@ def study_of(device: torch.device, *, toy: bool, seed: int) -> Study:
     config["seeds"] = [seed + number for number in range(SEEDS)]
     config["networks"] = [entry | RECIPE for entry in config["networks"] if entry["name"] == NETWORK]
     config["training"]["weight_decay"] = WEIGHT_DECAY
-    config["attacks"] = [attack for attack in config["attacks"] if attack["family"] != "foolbox"]
-    config["lines"] = [entry | LINES for entry in config["lines"]]
+    config["attacks"] = [attack for attack in config["attacks"] if attack["name"] in IMAGES]
+    config["transfers"] = [entry for entry in config["transfers"] if entry["attack"] in IMAGES]
+    names = [entry["name"] for entry in config["transfers"]]
+    config["lines"] = [entry | LINES for entry in config["lines"] if entry["attack"] in names]
     for attack in config["attacks"]:
         attack |= {"images": IMAGES[attack["name"]], "batch_size": IMAGES[attack["name"]]}
     if device.type == "cpu":

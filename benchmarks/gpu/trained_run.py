@@ -1,16 +1,15 @@
 """One network of the study, trained, and what is done with its checkpoints; files by the study's own writers."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import h5py
 import numpy as np
 import torch
 
+from advspectra.attacking.seen import attacked_network, described
 from advspectra.files.checkpoints import Checkpoint, Training, read_origin, write_checkpoints
 from advspectra.files.lines import write_lines
 from advspectra.files.perturbations import origin, read_perturbations, write_perturbations
@@ -19,10 +18,8 @@ from advspectra.machine.devices import place, precision
 from advspectra.networks.build import build_network
 from advspectra.perturb import balanced_subset, build_attack, perturb, transfer
 from advspectra.spectra import write_spectra
-from advspectra.split import Split
 from advspectra.training.train import Recipe, fit
 from advspectra_study.study import Attack, Lines, Run, Transfer, steps_and_epochs
-from benchmarks.gpu.batch_norm import recalibrate
 from benchmarks.gpu.recipe import MAIN, RECALIBRATION, TRAINING_PRECISION
 from benchmarks.gpu.study_folder import StudyFolder
 
@@ -37,6 +34,9 @@ class TrainedRun:
         self.module = f"advspectra.models.{self.entry.architecture}"
         self.form = {"architecture": self.entry.architecture, "options": self.entry.options}
         self.training: Training | None = None
+        # at toy size as many batches of fewer images
+        fewer = len(study.images.train_labels) // RECALIBRATION["batches"]
+        self.recalibration = RECALIBRATION | {"batch_size": min(RECALIBRATION["batch_size"], fewer)}
         self.form |= {"activation": run.activation, "depth": run.depth, **study.form}
         self.checkpoints = [*self.entry.checkpoints]
         self.checkpoints.sort(key=lambda name: MAIN.index(name) if name in MAIN else len(MAIN))
@@ -91,23 +91,14 @@ class TrainedRun:
         """
         network = build_network(**self.form, alpha=1.0, alpha_scaling="plain", seed=0)
         network.load_state_dict(self.training.checkpoints[name].tensors)
-        network = network.to(self.study.device)
-        if recalibrated:
-            recalibrate(network, self.study.train, **RECALIBRATION, seed=self.run.seed)
-        return network.eval()
+        about = {"batch_norm": self.recalibration if recalibrated else "as_is", "seed": self.run.seed}
+        return attacked_network(network, self.study.images, **about, device=self.study.device)
 
     def attack_predicted(self, settings: Attack, name: str, *, recalibrated: bool) -> None:
         """Attack the class that the network predicts, so that every image counts."""
-        network = self.network(name, recalibrated=recalibrated)
-        test = self.study.test
-        with torch.no_grad():
-            batches = torch.arange(len(test), device=test.labels.device).split(500)
-            predicted = torch.cat([network(test.batch(index)[0]).argmax(dim=1) for index in batches])
         kind = f"{settings.name}_predicted{'_recalibrated' if recalibrated else ''}"
-        about = {"target": "predicted class"}
-        if recalibrated:
-            about["batch_norm"] = "recalibrated: " + json.dumps(RECALIBRATION)
-        self.attack(settings, name, kind=kind, network=network, test=replace(test, labels=predicted), more=about)
+        seen = {"against": "prediction", "batch_norm": self.recalibration if recalibrated else "as_is"}
+        self.attack(replace(settings, **seen), name, kind=kind)
 
     def attack(
         self,
@@ -116,32 +107,31 @@ class TrainedRun:
         *,
         arithmetic: str | None = None,
         kind: str | None = None,
-        network: torch.nn.Module | None = None,
-        test: Split | None = None,
-        more: Mapping = MappingProxyType({}),
     ) -> None:
         """Attack a checkpoint. arithmetic : another precision than the study's; its result is then a row and spectra.
 
-        kind, network, test, more : name of the results, network, test images with labels, and attributes of its own.
+        kind : name of the results, if not the attack's.
         """
         study = self.study
         attack = build_attack(settings.family, **settings.options)
         used = arithmetic or study.config["compute"]["precision"]
         start = time.perf_counter()
         perturbations = perturb(
-            network or self.network(name),
-            test or study.test,
+            self.network(name, recalibrated=settings.batch_norm != "as_is"),
+            study.test,
             balanced_subset(study.images.test_labels, settings.images),
             attack,
             batch_size=settings.batch_size,
             simplify=settings.simplified,
             precision=used,
             seed=self.run.seed,
+            against=settings.against,
         )
         seconds = time.perf_counter() - start
         kind = kind or settings.name
         about = self.about("attack.py", kind, name, vars(settings), f"advspectra.attacks.{settings.family}")
-        about |= {"norm": attack.norm, "epsilon": attack.epsilon, **more}
+        seen = {name: getattr(settings, name) for name in ("images_of", "against", "batch_norm")}
+        about |= {"norm": attack.norm, "epsilon": attack.epsilon, **described(**seen)}
         if arithmetic is None:
             self.write(kind, name, perturbations, about, seconds)
         else:
@@ -162,7 +152,13 @@ class TrainedRun:
         bound = {"norm": float(attributes["norm"]), "epsilon": float(attributes["epsilon"])}
         batch = {"batch_size": source.batch_size}
         perturbations = transfer(
-            self.network(name), study.test, arrays["image"], arrays["perturbation"], **batch, **bound
+            self.network(name),
+            study.test,
+            arrays["image"],
+            arrays["perturbation"],
+            zero_gradient=arrays["zero_gradient"],
+            **batch,
+            **bound,
         )
         about = self.about("transfer.py", settings.name, name, batch) | bound
         about |= {"source_attack": source.name, "found_on": settings.found_on}
@@ -179,10 +175,11 @@ class TrainedRun:
         about = self.identity | origin(attributes) | settings
         about |= self.study.made_by("lines.py", {"lines": settings}, self.module) | place(study.device)
         del settings["images"]
+        left = "clean_prediction" if attributes.get("against") == "prediction" else "label"
         lines = measure_lines(
             self.network(name, recalibrated=recalibrated),
             study.test.batch(torch.from_numpy(chosen["image"]).to(study.device))[0],
-            torch.from_numpy(chosen["label"]).to(study.device),
+            torch.from_numpy(chosen[left]).to(study.device),
             torch.from_numpy(chosen["perturbation"]).to(study.device),
             chosen["image"],
             **settings,
@@ -219,6 +216,7 @@ class TrainedRun:
             perturbation=perturbations.perturbation,
             success=perturbations.success,
             image=perturbations.image,
+            zero_gradient=perturbations.zero_gradient,
             **self.study.config["spectra"],
             attributes=self.identity | origin(about) | self.study.made_by("spectra.py", self.study.config["spectra"]),
         )

@@ -244,6 +244,7 @@ def perturbations(
         clean_logits=np.eye(classes, dtype=np.float32)[clean],
         adversarial_logits=np.eye(classes, dtype=np.float32)[adversarial],
         success=success,
+        zero_gradient=np.zeros(len(delta), dtype=bool),
         **{name: np.linalg.norm(flat, order, axis=1) for name, order in (("l1", 1), ("l2", 2), ("linf", np.inf))},
     )
 

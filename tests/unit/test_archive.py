@@ -105,6 +105,8 @@ def test_the_readers_of_tables_and_figures_give_the_values_of_version_1(folder):
     attacked = best.perturbations()
     assert attacked.image.tolist() == [0, 1, 2, 3, 6, 7] and attacked.label.tolist() == [1, 0, 1, 1, 0, 0]
     assert attacked.success.tolist() == [True, False, True, True, False, False]
+    assert attacked.zero_gradient is None
+    assert (attacked.images_of, attacked.against, attacked.batch_norm) == ("test", "label", "as_is")
     assert np.abs(attacked.perturbation(2)).max() == pytest.approx(0.0784313976764679, rel=1e-6)
     lines = best.lines()
     assert lines.image.tolist() == [0, 1, 2, 6] and lines.stretch_limit == 16

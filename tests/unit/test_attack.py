@@ -15,6 +15,7 @@ from advspectra.machine import countdown
 from advspectra.networks.build import build_network
 from advspectra.perturb import Attack, balanced_subset, build_attack, perturb, transfer
 from advspectra.split import Split
+from advspectra.streams import stream
 
 EPSILON = 8 / 255
 
@@ -331,7 +332,7 @@ def test_an_attack_is_tuned_on_all_its_images_first_and_runs_as_tuned(study, own
     network, data = linear_two_class(), images_away_from_the_bounds()
     image = np.array([3, 1, 30, 8, 20])
     inputs, labels = data.batch(torch.from_numpy(image))
-    torch.manual_seed(7)
+    torch.manual_seed(stream(7, "start of the attack"))
     expected = torch.rand(3)
     tuned_on, ran_on = [], []
 
@@ -461,7 +462,7 @@ def test_attacks_start_as_those_of_foolbox_do():
     data = Split(data.images, labels)
     attack = build_attack("foolbox", attack="HopSkipJumpAttack", epsilon=None, parameters={"steps": 2})
     found = perturbed(network, data, np.arange(4), attack, batch_size=4)
-    torch.manual_seed(0)
+    torch.manual_seed(stream(0, "start of the attack"))
     model = foolbox.PyTorchModel(network, bounds=(0, 1))
     _, expected, _ = foolbox.attacks.HopSkipJumpAttack(steps=2)(model, inputs, labels, epsilons=None)
     np.testing.assert_array_equal(found.perturbation, (expected - inputs).numpy())

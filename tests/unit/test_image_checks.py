@@ -64,6 +64,25 @@ def test_the_class_that_has_too_few_images_is_named():
     assert found == [f"attacks[0].images: {text}"]
 
 
+def test_an_attack_on_training_images_is_limited_by_them():
+    attack = CONFIG["attacks"][0] | {"images": 6}
+    assert faults(images(train=9, test=(1, 1, 1)), attacks=[attack | {"images_of": "training"}]) == []
+    found = faults(images(train=4, test=(5, 5, 5)), attacks=[attack | {"images_of": "training"}])
+    text = "found 6, which needs 2 training images of class 'dog', which has 1; allowed: at most 4"
+    assert found == [f"attacks[0].images: {text}"]
+
+
+def test_statistics_are_not_estimated_on_more_images_than_there_are():
+    def asked(batches):
+        keys = {"batch_norm": {"batches": batches, "batch_size": 3}}
+        return faults(images(train=9), attacks=[CONFIG["attacks"][0] | keys])
+
+    assert asked(3) == []
+    assert asked(4) == [
+        "attacks[0].batch_norm: found 4 batches of 3 images; allowed: at most the 9 training images in all"
+    ]
+
+
 def test_a_last_batch_of_one_image_is_too_few_for_the_normalisation_of_one_pixel():
     attacks = [CONFIG["attacks"][0]]
     small = {"networks": [RESNET], "attacks": attacks, "training": CONFIG["training"] | {"batch_size": 8}}

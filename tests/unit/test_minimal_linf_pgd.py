@@ -165,7 +165,7 @@ class Counting(nn.Module):
 def seen(threshold, **parameters):
     network, data = Counting(threshold), Split(torch.full((1, 3, 6, 6), 100, dtype=torch.uint8), torch.zeros(1).long())
     found_on(network, data, tolerance=LARGEST / 2, parameters=STEPS | parameters)
-    return network.seen - 3  # the search's own look at the clean image, and two to measure what came of it
+    return network.seen - 4  # the search's own look at the clean image, and three to measure it and what came of it
 
 
 def test_an_attempt_ends_with_the_first_success_and_with_the_first_return():
@@ -217,3 +217,24 @@ def test_the_search_runs_in_float32_whatever_the_precision_of_the_study():
 def test_foolbox_s_own_searches_for_the_boundary_run_in_float32_too(epsilon, expected):
     options = {"attack": "DDNAttack", "parameters": {"steps": 5}}
     assert build_attack("foolbox", epsilon=epsilon, **options).precision == expected
+
+
+def test_by_the_logit_difference_it_is_the_closed_form_to_a_hundredth_of_a_grey_level():
+    """Far from 0 and 1, the smallest epsilon of a linear network is the least margin / ||w_k - w_y||_1 over k."""
+    network, tolerance = linear(10), 1 / 25500
+    pixels = torch.randint(60, 196, (60, 3, 6, 6), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    logits = network(pixels.float() / 255).double()
+    data = Split(pixels, logits.argmax(dim=1))
+    weight = network[1].weight.double()
+    margin = logits.max(dim=1, keepdim=True).values - logits
+    distance = (weight[None] - weight[data.labels][:, None]).abs().sum(dim=2)
+    expected = torch.where(distance > 0, margin / distance, torch.inf).min(dim=1).values.numpy()
+    assert expected.max() < 2 * LARGEST < 60 / 255  # so no pixel reaches 0 or 1
+    # with steps of the epsilon itself, the first one reaches the corner of the ball
+    parameters = STEPS | {"rel_stepsize": 1.0}
+    exact, mixed = (
+        found_on(network, data, epsilon=2 * LARGEST, tolerance=tolerance, loss=loss, parameters=parameters).linf
+        for loss in ("logit_difference", "cross_entropy")
+    )
+    assert (exact - expected).min() > -ROUNDING and (exact - expected).max() < tolerance + ROUNDING
+    assert (mixed - expected).min() > -ROUNDING and (mixed / expected).max() > 1.1

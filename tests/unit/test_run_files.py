@@ -128,6 +128,7 @@ def toy_perturbations(count=6):
         perturbation=rng.normal(size=(count, 3, 8, 8)).astype(np.float32),
         image=np.arange(count) * 10,
         success=np.array([True, False, True, True, False, True])[:count],
+        zero_gradient=np.array([False, False, False, False, True, True])[:count],
         **integers,
         **logits,
         **norms,

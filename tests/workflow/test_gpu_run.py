@@ -77,7 +77,9 @@ def test_the_study_s_files_join_the_runs_of_a_study(out, tmp_path):
             assert attacked.lines() is not None and attacked.spectra("paper") is not None
         for attack in on_predicted:
             (attacked,) = trained.attacked(attack)
-            assert attacked.step == 0 and attacked.perturbations().correct.all()
+            seen = attacked.perturbations()
+            assert attacked.step == 0 and seen.against == "prediction" and not seen.correct.all()
+            assert seen.batch_norm.startswith("16 batches of") == attack.endswith("_recalibrated")
         assert len(trained.checkpoints().history["epoch"]) == 1
     with h5py.File(tmp_path / "study" / "resnet18-relu/depth=17/alpha=1/seed=0/checkpoints.h5") as file:
         assert not list(file["states/best"])  # its weights are left out

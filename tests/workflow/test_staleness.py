@@ -144,6 +144,8 @@ RUNS_CODE_OF = {
     "networks/simplified.py": jobs("attack", "transfer", "lines"),
     "files/predictors.py": [*jobs("spectra", "predictor"), *READERS],
     "perturb.py": jobs("attack", "transfer", "lines"),
+    "attacking/seen.py": jobs("attack", "transfer", "lines"),
+    "networks/recalibrated.py": jobs("attack", "transfer", "lines"),
     "attacking/resuming.py": jobs("attack"),
     "attacking/cycles.py": jobs("attack"),
     "attacking/pgd_graph.py": jobs("attack"),

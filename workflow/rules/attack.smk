@@ -4,7 +4,7 @@
 
 
 rule attack:
-    """Attack one checkpoint of a network on the chosen test images; write perturbations.h5."""
+    """Attack one checkpoint of a network on the chosen images; write perturbations.h5."""
     input: **PLAN.attack.inputs
     output: **PLAN.attack.outputs
     wildcard_constraints: **PLAN.attack.constraints

@@ -1,13 +1,13 @@
-"""Attack one checkpoint of a network on the chosen test images."""
+"""Attack one checkpoint of a network on the chosen images."""
 
 from advspectra_study.job import job, provenance, unfinished
+from advspectra.attacking.seen import attacked_network, attacked_split, described, zero_gradient_warning
 from advspectra.files.checkpoints import read_origin
 from advspectra.files.images import read_images
 from advspectra.files.perturbations import write_perturbations
 from advspectra.machine.devices import place, prepare
 from advspectra.networks.stored import load_network
 from advspectra.perturb import balanced_subset, build_attack, perturb
-from advspectra.split import on_device
 
 with job(snakemake) as report:
     params, checkpoint = snakemake.params, snakemake.wildcards.checkpoint
@@ -20,19 +20,25 @@ with job(snakemake) as report:
     attacked = {"checkpoint": checkpoint, **read_origin(snakemake.input.checkpoints, name=checkpoint)}
     bound = {"norm": attack.norm, "epsilon": attack.epsilon or float("inf")}
     about = {**params.identity, "attack": snakemake.wildcards.attack, **attacked, **bound, **provenance(snakemake)}
-    about |= place(device)
+    seen = {"images_of": params.images_of, "against": params.against}
+    about |= described(**seen, batch_norm=params.batch_norm) | place(device)
+    seed, split = params.identity["seed"], attacked_split(images, params.images_of, device)
+    labels = images.train_labels if params.images_of == "training" else images.test_labels
     with unfinished(snakemake, snakemake.output.perturbations, about=about) as progress:
         perturbations = perturb(
-            network.to(device),
-            on_device(images.test_images, images.test_labels, device),
-            balanced_subset(images.test_labels, params.images),
+            attacked_network(network, images, batch_norm=params.batch_norm, seed=seed, device=device),
+            split,
+            balanced_subset(labels, params.images, images_of=params.images_of),
             attack,
             batch_size=params.batch_size,
             simplify=params.simplified,
             precision=params.precision,
-            seed=params.identity["seed"],
+            seed=seed,
+            **seen,
             label=f"{snakemake.wildcards.run}/{checkpoint}",
             report=report,
             progress=progress,
         )
+        if count := int(perturbations.zero_gradient.sum()):
+            report(zero_gradient_warning(count, of=params.images))
         write_perturbations(snakemake.output.perturbations, perturbations, attributes=about | place(device))

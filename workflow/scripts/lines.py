@@ -3,6 +3,7 @@
 import torch
 
 from advspectra_study.job import job, provenance, unfinished
+from advspectra.attacking.seen import attacked_network, attacked_split
 from advspectra.files.images import read_images
 from advspectra.files.lines import write_lines
 from advspectra.files.perturbations import origin, read_perturbations
@@ -19,19 +20,22 @@ with job(snakemake) as report:
     network, _ = load_network(
         snakemake.input.checkpoints, name=snakemake.wildcards.checkpoint, expected=params.architecture
     )
-    settings = dict(params.lines)
+    settings, seed = dict(params.lines), params.identity["seed"]
     rows = balanced_subset(arrays["label"], settings.pop("images"))
     chosen = {name: array[rows] for name, array in arrays.items()}
+    split = attacked_split(images, params.images_of, device)
+    left = chosen["clean_prediction" if params.against == "prediction" else "label"]
     about = {**params.identity, **origin(attributes), **settings, **provenance(snakemake), **place(device)}
     with unfinished(snakemake, snakemake.output.lines, about=about) as progress:
         lines = measure_lines(
-            network.to(device),
-            torch.from_numpy(images.test_images[chosen["image"]]).to(device).float() / 255,
-            torch.from_numpy(chosen["label"]).to(device),
+            attacked_network(network, images, batch_norm=params.batch_norm, seed=seed, device=device),
+            split.batch(torch.from_numpy(chosen["image"]).to(device))[0],
+            torch.from_numpy(left).to(device),
             torch.from_numpy(chosen["perturbation"]).to(device),
             chosen["image"],
             **settings,
-            seed=params.identity["seed"],
+            seed=seed,
+            images_of=params.images_of,
             label=f"{snakemake.wildcards.run}/{snakemake.wildcards.checkpoint}",
             report=report,
             part=progress.part("lines"),

@@ -11,6 +11,7 @@ with job(snakemake):
         perturbation=arrays["perturbation"],
         success=arrays["success"],
         image=arrays["image"],
+        zero_gradient=arrays.get("zero_gradient"),
         **snakemake.params.spectra,
         attributes={**snakemake.params.identity, **origin(attributes), **provenance(snakemake)},
     )

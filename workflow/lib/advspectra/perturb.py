@@ -1,8 +1,9 @@
 """Attack a network on chosen images, try perturbations of one network on another, and judge the success of both.
 
 An attack is successful (Section 3.1 of Ortega Caro et al., 2020) if x is classified correctly, x_a = x + delta is not,
-and the norm of delta is at most epsilon. Success is judged by a forward pass on x + delta from the stored numbers, not
-by what the attack reports.
+and the norm of delta is at most epsilon. Against the prediction, it is successful if the predicted classes of x and x_a
+differ and the norm of delta is at most epsilon, whatever the label. Success is judged by a forward pass on x + delta
+from the stored numbers, not by what the attack reports.
 """
 
 import importlib
@@ -14,6 +15,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from advspectra.attacking.seen import given_classes, zero_gradient
 from advspectra.files.progress import NO_PROGRESS, Part, Progress
 from advspectra.machine.countdown import Countdown
 from advspectra.machine.devices import precision as arithmetic
@@ -34,6 +36,7 @@ class Attack:
     norm : order p of the norm that epsilon bounds, inf for the largest magnitude; epsilon : the bound, None for none.
     tune : (network, inputs, labels) -> the attack tuned on these images, and the numbers of its tuning by name.
     precision : of the attack, whatever the study's; None for that of the study. See devices.precision.
+    loss : what its gradients are of, "cross_entropy" or "logit_difference"; None for an attack that takes neither.
     """
 
     run: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor, Part], torch.Tensor]
@@ -41,6 +44,7 @@ class Attack:
     epsilon: float | None
     tune: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], tuple["Attack", dict[str, float]]] | None = None
     precision: str | None = None
+    loss: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class AttackResult:
     l1: np.ndarray
     l2: np.ndarray
     linf: np.ndarray
+    zero_gradient: np.ndarray
     tuning: dict[str, float] = field(default_factory=dict)
 
 
@@ -69,11 +74,11 @@ def build_attack(family: str, **options) -> Attack:
     return importlib.import_module(f"advspectra.attacks.{family}").build(**options)
 
 
-def balanced_subset(labels: np.ndarray, count: int) -> np.ndarray:
+def balanced_subset(labels: np.ndarray, count: int, *, images_of: str = "test") -> np.ndarray:
     """The indices of `count` images, equally many of each class, (count,) int64 ascending.
 
     They are the first images of each class in the order of the data set, so that every network sees the same ones. If
-    `count` is not a multiple of the number of classes, the first classes give one more.
+    `count` is not a multiple of the number of classes, the first classes give one more. images_of : for the error.
     Raises ValueError when a class has too few images.
     """
     classes = np.unique(labels)
@@ -82,14 +87,14 @@ def balanced_subset(labels: np.ndarray, count: int) -> np.ndarray:
         wanted = count // len(classes) + (position < count % len(classes))
         members = np.flatnonzero(labels == label)
         if len(members) < wanted:
-            raise ValueError(f"{count} test images need {wanted} of class {label}, which has {len(members)}")
+            raise ValueError(f"{count} {images_of} images need {wanted} of class {label}, which has {len(members)}")
         chosen.append(members[:wanted])
     return np.sort(np.concatenate(chosen))
 
 
 def perturb(
     network: torch.nn.Module,
-    test: Split,
+    split: Split,
     image: np.ndarray,
     attack: Attack,
     *,
@@ -97,20 +102,23 @@ def perturb(
     simplify: bool,
     precision: str,
     seed: int,
+    against: str = "label",
+    images_of: str = "test",
     label: str = "",
     report: Callable[[str], None] = lambda line: None,
     progress: Progress = NO_PROGRESS,
 ) -> AttackResult:
-    """Attack the network on the test images with the indices `image` and measure the perturbations.
+    """Attack the network on the images of `split` with the indices `image` and measure the perturbations.
 
     The network's parameters are frozen and it is put in inference mode. Perturbations are measured on it in float32.
     simplify : let the attack see the network that `simplified` makes of it. precision : of the attack, unless it has
-    its own; see devices.precision. seed : of the attack's random start. progress : where finished batches and an
-    attack's progress within a batch are saved; a killed attack resumes to the same result.
+    its own; see devices.precision. seed : of the attack's random start. against : "label" or "prediction", the class
+    that the attack starts from and that success leaves. images_of : what `split` is, for errors. progress : where
+    finished batches and an attack's progress within a batch are saved; a killed attack resumes to the same result.
     """
     network.eval().requires_grad_(False)
-    attacked = simplified(network, tuple(test.images.shape[1:])) if simplify else network
-    device, used = test.labels.device, attack.precision or precision
+    attacked = simplified(network, tuple(split.images.shape[1:])) if simplify else network
+    device, used = split.labels.device, attack.precision or precision
     measured: list[dict[str, torch.Tensor]] = []
     tuning: dict[str, float] = {}
     countdown = Countdown(len(image), label=label, unit="image", report=report)
@@ -118,10 +126,11 @@ def perturb(
         if attack.tune is not None:
             torch.manual_seed(stream(seed, "start of the attack"))
             with arithmetic(device, used):
-                attack, tuning = attack.tune(attacked, *test.batch(torch.from_numpy(image).to(device)))
+                attack, tuning = attack.tune(attacked, *_given(network, split, image, batch_size, against))
         torch.manual_seed(stream(seed, "start of the attack"))
         for number, index in enumerate(torch.from_numpy(image).split(batch_size)):
-            inputs, labels = test.batch(index.to(device))
+            inputs, labels = split.batch(index.to(device))
+            classes = given_classes(network, inputs, labels, against)
             finished = progress.part(f"batch={number}")
             tell = partial(countdown.reach_within, number * batch_size, len(index))
             unfinished = progress.part(f"batch={number}.unfinished", tell=tell)
@@ -129,47 +138,63 @@ def perturb(
                 adversarial = saved[0]["adversarial"].to(device)
             else:
                 with arithmetic(device, used):
-                    adversarial = attack.run(attacked, inputs, labels, unfinished)
+                    adversarial = attack.run(attacked, inputs, classes, unfinished)
                 if finished.due():
                     finished.save({"adversarial": adversarial})
             bound = math.inf if attack.epsilon is None else attack.epsilon
-            measured.append(_measure(network, inputs, labels, adversarial - inputs, norm=attack.norm, epsilon=bound))
+            limits = {"norm": attack.norm, "epsilon": bound, "against": against}
+            zero = {"zero_gradient": zero_gradient(network, inputs, classes, attack.loss)}
+            measured.append(_measure(network, inputs, labels, adversarial - inputs, **limits) | zero)
             countdown.reach(number * batch_size + len(index))
     arrays = _joined(measured)
-    _require_finite(arrays, image, what="the attack")
+    _require_finite(arrays, image, what="the attack", images_of=images_of)
     return AttackResult(image=image, tuning=tuning, **arrays)
+
+
+def _given(
+    network: torch.nn.Module, split: Split, image: np.ndarray, batch_size: int, against: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """All inputs that are attacked, (N, C, H, W), and the classes given to the attack, (N,)."""
+    inputs, labels = split.batch(torch.from_numpy(image).to(split.labels.device))
+    parts = zip(inputs.split(batch_size), labels.split(batch_size), strict=True)
+    return inputs, torch.cat([given_classes(network, *part, against) for part in parts])
 
 
 def transfer(
     network: torch.nn.Module,
-    test: Split,
+    split: Split,
     image: np.ndarray,
     perturbation: np.ndarray,
     *,
     norm: float,
     epsilon: float,
     batch_size: int,
+    zero_gradient: np.ndarray | None = None,
+    against: str = "label",
+    images_of: str = "test",
 ) -> AttackResult:
     """Measure perturbations that were found on another network, or on another checkpoint of this one.
 
     Success is judged on the network given, which also decides whether x is classified correctly.
-    image : (N,) index in the test set. perturbation : (N, C, H, W) float32, x_a - x. norm, epsilon : as in Attack, of
-    the attack that found them; epsilon is inf for none. The network's parameters are frozen and it is put in inference
-    mode.
+    image : (N,) index in `split`. perturbation : (N, C, H, W) float32, x_a - x. norm, epsilon : as in Attack, of
+    the attack that found them; epsilon is inf for none. zero_gradient : (N,) bool, what that attack's result says;
+    None where it says nothing, as files of version 1, and then no image counts as one. against, images_of : as in
+    `perturb`. The network's parameters are frozen and it is put in inference mode.
     """
     network.eval().requires_grad_(False)
-    device = test.labels.device
+    device = split.labels.device
     measured = []
     for rows in torch.arange(len(image)).split(batch_size):
-        inputs, labels = test.batch(torch.from_numpy(image)[rows].to(device))
+        inputs, labels = split.batch(torch.from_numpy(image)[rows].to(device))
         delta = torch.from_numpy(perturbation)[rows].to(device)
-        measured.append(_measure(network, inputs, labels, delta, norm=norm, epsilon=epsilon))
+        measured.append(_measure(network, inputs, labels, delta, norm=norm, epsilon=epsilon, against=against))
     arrays = _joined(measured)
-    _require_finite(arrays, image, what="the transfer")
-    return AttackResult(image=image, **arrays)
+    _require_finite(arrays, image, what="the transfer", images_of=images_of)
+    zero = np.zeros(len(image), dtype=bool) if zero_gradient is None else zero_gradient
+    return AttackResult(image=image, zero_gradient=zero, **arrays)
 
 
-def _require_finite(arrays: dict[str, np.ndarray], image: np.ndarray, *, what: str) -> None:
+def _require_finite(arrays: dict[str, np.ndarray], image: np.ndarray, *, what: str, images_of: str) -> None:
     """Raise ValueError, naming the images, if a number is NaN or infinite."""
     for name, advice in (
         ("clean_logits", "the network's own answers are at fault: train it with a smaller learning rate"),
@@ -182,7 +207,7 @@ def _require_finite(arrays: dict[str, np.ndarray], image: np.ndarray, *, what: s
             shown = ", ".join(map(str, image[wrong][:5])) + (", ..." if wrong.sum() > 5 else "")
             raise ValueError(
                 f"{what} gave numbers that are not finite ({name}) for {wrong.sum()} of {len(image)} images "
-                f"(test images {shown}, counted from 0): {advice}"
+                f"({images_of} images {shown}, counted from 0): {advice}"
             )
 
 
@@ -199,12 +224,14 @@ def _measure(
     *,
     norm: float,
     epsilon: float,
+    against: str,
 ) -> dict[str, torch.Tensor]:
     clean, adversarial = network(inputs), network(inputs + perturbation)
     flat = perturbation.flatten(1)
     norms = {"l1": flat.norm(1, dim=1), "l2": flat.norm(2, dim=1), "linf": flat.norm(math.inf, dim=1)}
     bounded = flat.norm(norm, dim=1) <= epsilon + ROUNDING
     predictions = clean.argmax(dim=1), adversarial.argmax(dim=1)
+    left = predictions[0] if against == "prediction" else labels
     return {
         "perturbation": perturbation,
         "label": labels,
@@ -212,6 +239,6 @@ def _measure(
         "adversarial_prediction": predictions[1],
         "clean_logits": clean,
         "adversarial_logits": adversarial,
-        "success": (predictions[0] == labels) & (predictions[1] != labels) & bounded,
+        "success": (predictions[0] == left) & (predictions[1] != left) & bounded,
         **norms,
     }

@@ -19,21 +19,27 @@ def write_spectra(
     images: str,
     angular_bins: int,
     attributes: Mapping,
+    zero_gradient: np.ndarray | None = None,
 ) -> None:
     """Write the spectra of the perturbations to `path`.
 
     perturbation : (N, C, H, W) float32; success : (N,) bool; image : (N,) int64 index in the test set.
     images : "successful" keeps the images whose attack succeeded, "all" keeps every one.
+    zero_gradient : (N,) bool, the images whose perturbations are no more than a gradient attack's start: none of them
+        is kept. None, as in files of version 1: none is known.
     angular_bins : number of bins over [0, 180) degrees.
     """
     selected = success if images == "successful" else np.ones_like(success)
+    without = np.zeros_like(success) if zero_gradient is None else zero_gradient
+    selected = selected & ~without
     kept = perturbation[selected]
     wrong = ~np.isfinite(kept).all(axis=(1, 2, 3))
     if wrong.any():
         shown = ", ".join(map(str, image[selected][wrong][:5]))
         raise ValueError(
-            f"the perturbations of {wrong.sum()} of {len(kept)} images are not finite (test images {shown}, counted "
-            "from 0): remove perturbations.h5 and attack again, with other parameters"
+            f"the perturbations of {wrong.sum()} of {len(kept)} images are not finite "
+            f"({attributes.get('images_of', 'test')} images {shown}, counted from 0): "
+            "remove perturbations.h5 and attack again, with other parameters"
         )
     angle = np.arange(angular_bins) * (180.0 / angular_bins)
     groups = {}
@@ -41,6 +47,7 @@ def write_spectra(
         power = fourier.power_spectrum(kept, convention=convention)
         groups[convention] = summary(power) | {"angular_energy": fourier.angular_energy(power, bins=angular_bins)}
     counts = {"images": images, "attacked": len(perturbation), "selected": len(kept)}
+    counts |= {"zero_gradients": int(without.sum())} if without.any() else {}
     arrays = frequencies(*kept.shape[-2:]) | {"angle": angle, "image": image[selected]}
     spectra.FORMAT.write_file(path, arrays, groups=groups, attributes={**attributes, **counts})
 

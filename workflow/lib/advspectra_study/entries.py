@@ -75,7 +75,9 @@ class Run:
 class Attack:
     """An entry of `attacks`.
 
-    family : the module of advspectra.attacks. attempts : how often it runs on each image, as plugins.attempts says.
+    family : the module of advspectra.attacks. images_of, against, batch_norm : what it sees, as attacking.seen says;
+    batch_norm is "as_is" or {"batches": ..., "batch_size": ...}. attempts : how often it runs on each image, as
+    plugins.attempts says.
     """
 
     name: str
@@ -84,6 +86,9 @@ class Attack:
     images: int
     batch_size: int
     simplified: bool
+    images_of: str
+    against: str
+    batch_norm: str | Data
     networks: Chosen
     checkpoints: Chosen
     attempts: int

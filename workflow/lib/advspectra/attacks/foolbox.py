@@ -9,10 +9,14 @@ import foolbox
 import numpy as np
 import torch
 from foolbox.attacks.base import FlexibleDistanceMinimizationAttack
+from foolbox.attacks.gradient_descent_base import BaseGradientDescent
 from foolbox.criteria import Misclassification
 
 from advspectra.files.progress import NOTHING_KEPT, Part
 from advspectra.perturb import Attack
+
+# classes of Foolbox, and those derived from them, that follow the gradient of the cross-entropy
+ON_CROSS_ENTROPY = (BaseGradientDescent, foolbox.attacks.DDNAttack)
 
 SPEC = {
     "options": {
@@ -91,7 +95,8 @@ def _attack_of(instance: foolbox.attacks.base.AttackWithDistance, epsilon: float
         return clipped
 
     precision = "float32" if epsilon is None else None
-    return Attack(run=run, norm=float(instance.distance.p), epsilon=epsilon, precision=precision)
+    loss = "cross_entropy" if isinstance(instance, ON_CROSS_ENTROPY) else None
+    return Attack(run=run, norm=float(instance.distance.p), epsilon=epsilon, precision=precision, loss=loss)
 
 
 def _from_starting_points(instance, first, model: foolbox.Model, inputs, labels, epsilon) -> torch.Tensor:

@@ -57,7 +57,7 @@ def build(*, epsilon: float, parameters: dict) -> Attack:
         images = resumed(partial(pgd.stages, model, inputs, labels, epsilon), part, inputs.device)
         return pgd.distance.clip_perturbation(inputs, images, epsilon)  # as Foolbox does in the end
 
-    return Attack(run=run, norm=float("inf"), epsilon=epsilon)
+    return Attack(run=run, norm=float("inf"), epsilon=epsilon, loss="cross_entropy")
 
 
 class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):

@@ -71,7 +71,7 @@ def build(*, epsilon: float, tolerance: float, loss: str, parameters: dict) -> A
     def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part) -> torch.Tensor:
         return in_chunks(partial(search.smallest, network), inputs, labels, part)
 
-    return Attack(run=run, norm=float("inf"), epsilon=epsilon, precision="float32")
+    return Attack(run=run, norm=float("inf"), epsilon=epsilon, precision="float32", loss=loss)
 
 
 @dataclass(frozen=True)

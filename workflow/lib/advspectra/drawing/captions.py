@@ -48,7 +48,8 @@ def counts(groups: Sequence[Replicates], *, convention: str) -> str:
         words = {"successful": "successfully attacked", "all": "attacked"}
         kind = " / ".join(words.get(name, name) for name in which)
         out_of = f" of {span(attacked)}" if which != ["all"] else ""
-        sentences.append(f"n = {span(numbers)} {kind} test images{out_of} for each network.")
+        of = sorted({one.images_of for spectra in found.values() for one in spectra})
+        sentences.append(f"n = {span(numbers)} {kind} {' / '.join(of)} images{out_of} for each network.")
     if groups:
         seeds = span([len(group.runs) for group in groups])
         sentences.append(f"{seeds} seed{'' if seeds == '1' else 's'} for each network.")

@@ -1,4 +1,4 @@
-"""The one test image that Figures 4 and 8 show for every network."""
+"""The one image that Figures 4 and 8 show for every network."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,10 +17,11 @@ class Example:
     label: int
     perturbation: np.ndarray
     success: bool
+    images_of: str = "test"
 
 
 def choose_image(groups: Sequence[Replicates]) -> int | None:
-    """Return the first test image that was attacked with success in the most networks, None without any attack.
+    """Return the first image that was attacked with success in the most networks, None without any attack.
 
     The runs with each network's lowest seed decide. Without any success: the first image attacked in the most networks.
     """
@@ -41,7 +42,13 @@ def example(group: Replicates, image: int) -> Example | None:
         label=int(perturbations.label[row]),
         perturbation=perturbations.perturbation(image),
         success=bool(perturbations.success[row]),
+        images_of=perturbations.images_of,
     )
+
+
+def image_name(image: int, examples: Sequence[Example | None]) -> str:
+    """Return what a caption calls the image: "test image 3", or of training images "training image 3"."""
+    return f"{next((one.images_of for one in examples if one is not None), 'test')} image {image}"
 
 
 def image_power(image: np.ndarray, *, convention: str) -> np.ndarray:

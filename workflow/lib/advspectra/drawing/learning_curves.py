@@ -169,7 +169,8 @@ def counts_sentence(group: Replicates) -> str:
     """Return the sentence that states network, attack, images, states, seeds, and the transfers."""
     states, found = attacked(group, group.attack)
     sizes = [len(one.image) for seeds in found for one in seeds]
-    images = captions.span(sizes) if sizes else "no"
+    kind = next((one.images_of for seeds in found for one in seeds), "test")
+    images = f"{captions.span(sizes) if sizes else 'no'} {kind} images"
     seeds = len(found[0]) if found else len(group.runs)
     transfers = [
         f"{name} (found by {source.attack} on the checkpoint {source.found_on})"
@@ -177,7 +178,7 @@ def counts_sentence(group: Replicates) -> str:
         if source is not None
     ]
     return (
-        f"{group.first.label}, attack {group.attack}: {images} test images on each checkpoint ({len(states)}), {seeds} "
+        f"{group.first.label}, attack {group.attack}: {images} on each checkpoint ({len(states)}), {seeds} "
         f"seed{'' if seeds == 1 else 's'}. "
         + (f"Transfers: {', '.join(transfers)}." if transfers else "This study has no transfer of this attack.")
     )

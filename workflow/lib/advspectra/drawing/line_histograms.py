@@ -168,7 +168,7 @@ def sentences(group: Replicates, shown: Mapping[str, tuple[AttackedCheckpoint, S
         int((~line(lines, end).converged).sum()) for _, seeds in shown.values() for lines in seeds for end in ENDS
     )
     return [
-        f"{group.first.label}, {attack}{about}; {captions.span(sizes)} test images, {seeds}.",
+        f"{group.first.label}, {attack}{about}; {captions.span(sizes)} {one[0].images_of} images, {seeds}.",
         DEFINITIONS["lines"],
         f"The predicted class differs between the ends on these of {total} lines: to x_a {changed[ADVERSARIAL]}; to "
         f"x_r {changed['random']}; to x_b {changed['boundary']} (the rest ends at the limit, "

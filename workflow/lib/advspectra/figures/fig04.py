@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, plotting, power_spectra
-from advspectra.drawing.example import Example, choose_image, example, image_power
+from advspectra.drawing.example import Example, choose_image, example, image_name, image_power
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
 
@@ -39,9 +39,9 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "Figure 4. Adversarial perturbations of nonlinear networks.",
         "No image was attacked."
         if image is None
-        else f"(a) Perturbation (top) and its power spectrum (bottom) for test image {image}, the first attacked with "
-        "success in the most networks, from the lowest seed; grey is zero, one scale for all; frequencies in "
-        "cycles/image, zero in the centre.",
+        else f"(a) Perturbation (top) and its power spectrum (bottom) for {image_name(image, examples)}, the first "
+        "attacked with success in the most networks, from the lowest seed; grey is zero, one scale for all; "
+        "frequencies in cycles/image, zero in the centre.",
         f"Unsuccessful on this image: {', '.join(failed)}." if failed else "",
         "(b) Energy of the spectrum over radial frequency and angle.",
         captions.BAND.format(item="image", items="images of all seeds"),

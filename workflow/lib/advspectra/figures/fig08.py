@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, plotting, power_spectra
-from advspectra.drawing.example import Example, choose_image, example, image_power
+from advspectra.drawing.example import Example, choose_image, example, image_name, image_power
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
 
@@ -42,9 +42,10 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "Figure 8. Predictors and adversarial perturbations of linear networks.",
         "No image was attacked; β of the first class."
         if image is None
-        else f"(a) Predictor β of the image's class {label} and perturbation δ for test image {image}, the first "
-        "attacked with success in the most networks, from the lowest seed, above their power spectra; grey is zero, "
-        "each β on its own scale, all others on one scale for a row; frequencies in cycles/image, zero in the centre.",
+        else f"(a) Predictor β of the image's class {label} and perturbation δ for {image_name(image, examples)}, "
+        "the first attacked with success in the most networks, from the lowest seed, above their power spectra; grey "
+        "is zero, each β on its own scale, all others on one scale for a row; frequencies in cycles/image, zero in the "
+        "centre.",
         f"Unsuccessful on this image: {', '.join(failed)}." if failed else "",
         "(b) Energy over radial frequency: top β̂ over classes, bottom δ̂ over images.",
         captions.BAND.format(item="class or image", items="classes or images of all seeds"),

@@ -1,10 +1,12 @@
 """lines.h5: a network along the lines from N images to their adversarial images and to two controls.
 
 The groups are the ends of a line, see advspectra.lines.ends; the quantities are defined in advspectra.lines.follow. The
-true logit is that of the label, the other one that of the class, apart from the label, with the highest logit at x_a.
+true logit is that of the label, or of the class predicted at x where `against` is "prediction"; the other one that of
+the class, apart from this one, with the highest logit at x_a.
 
 Root attributes: the run; `attack`, `checkpoint`, `step`, `epoch` and, of a transfer, `source_attack` and `found_on`,
-from the perturbations' file; `exact_images`, `samples` and `stretch_limit`, which say how the lines were followed.
+from the perturbations' file, with its `images_of`, `against` and `batch_norm`; `exact_images`, `samples` and
+`stretch_limit`, which say how the lines were followed.
 """
 
 from collections.abc import Mapping
@@ -41,7 +43,7 @@ FORMAT = Format(
     "lines",
     1,
     {
-        "image": Array("N", "int64", "1", "index in the test set"),
+        "image": Array("N", "int64", "1", "index in the test set, or in that of `images_of`"),
         "label": Array("N", "int64", "1", "true class"),
         "correct": Array("N", "bool", "1", "whether the image is classified correctly"),
         "success": Array("N", "bool", "1", "whether the attack succeeded"),
@@ -88,6 +90,7 @@ class Lines:
     adversarial: Line
     random: Line
     boundary: Line
+    images_of: str = "test"  # or "training": what `image` indexes
 
 
 def write_lines(
@@ -106,6 +109,7 @@ def read_lines(path: str | Path) -> Lines:
     with FORMAT.opened(path) as file:
         about = attributes_of(file)
         settings = {name: about[name].item() for name in ("exact_images", "samples", "stretch_limit")}
+        settings["images_of"] = str(about.get("images_of", "test"))
         ends = {}
         for end in FORMAT.groups:
             arrays = FORMAT.read(file, group=end)

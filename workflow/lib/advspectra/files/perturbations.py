@@ -5,7 +5,11 @@ pixels and channels.
 
 Root attributes: the run; `attack`, `checkpoint`, and `step`, `epoch` and `state_sha256` (the digest in checkpoints.h5)
 of that checkpoint; the attack's options as JSON, its epsilon and norm; what an attack that was tuned on the images says
-of its tuning (`tuning_steps`, `tuning_error_l1`, ...). Where `attack` is a transfer, also `source_attack`, the attack
+of its tuning (`tuning_steps`, `tuning_error_l1`, ...); `zero_gradients`, the number of images without a gradient. What
+the attack saw: `images_of`, the images that `image` indexes, "test" or "training"; `against`, the class that it started
+from, "label" or "prediction", where success is any change of the prediction; `batch_norm`, "as_is" or on how many
+batches of training images its running statistics were estimated again. Files without these three are of attacks on test
+images, against the label, as is. Where `attack` is a transfer, also `source_attack`, the attack
 whose perturbations were tried, and `found_on`, the checkpoint on which it found them.
 """
 
@@ -20,28 +24,37 @@ from advspectra.files.layout import Array, Format, field_names
 
 FORMAT = Format(
     "perturbations",
-    1,
+    2,
     {
         "perturbation": Array("N C H W", "float32", "pixel range", "adversarial minus clean image", compressed=True),
-        "image": Array("N", "int64", "1", "index in the test set"),
+        "image": Array("N", "int64", "1", "index in the test set, or in that of `images_of`"),
         "label": Array("N", "int64", "1", "true class"),
         "clean_prediction": Array("N", "int64", "1", "predicted class of the clean image"),
         "adversarial_prediction": Array("N", "int64", "1", "predicted class of the adversarial image"),
         "clean_logits": Array("N K", "float32", "logit", "logits of the clean image"),
         "adversarial_logits": Array("N K", "float32", "logit", "logits of the adversarial image"),
-        "success": Array("N", "bool", "1", "correct before, wrong after, within epsilon"),
+        "success": Array("N", "bool", "1", "correct before, wrong after, within epsilon; see `against`"),
+        "zero_gradient": Array(
+            "N", "bool", "1", "whether the attack's loss has a gradient of zero at the clean image", since=2
+        ),
         "l1": Array("N", "float32", "pixel range", "1-norm of the perturbation"),
         "l2": Array("N", "float32", "pixel range", "2-norm of the perturbation"),
         "linf": Array("N", "float32", "pixel range", "largest magnitude of the perturbation"),
     },
 )
 
-ORIGIN = ("attack", "checkpoint", "step", "epoch", "state_sha256", "source_attack", "found_on")
+ORIGIN = (
+    *("attack", "checkpoint", "step", "epoch", "state_sha256", "source_attack", "found_on"),
+    *("images_of", "against", "batch_norm"),
+)
 
 
 @dataclass(frozen=True)
 class AttackedImages:
-    """The N images of a perturbations.h5 without its large array; `perturbation` reads that of a single image."""
+    """The N images of a perturbations.h5 without its large array; `perturbation` reads that of a single image.
+
+    zero_gradient : None in files of version 1. images_of, against, batch_norm : what the attack saw, see the module.
+    """
 
     path: Path
     image: np.ndarray
@@ -50,6 +63,10 @@ class AttackedImages:
     clean_prediction: np.ndarray
     l2: np.ndarray
     linf: np.ndarray
+    zero_gradient: np.ndarray | None = None
+    images_of: str = "test"
+    against: str = "label"
+    batch_norm: str = "as_is"
 
     @property
     def correct(self) -> np.ndarray:
@@ -57,10 +74,10 @@ class AttackedImages:
         return self.clean_prediction == self.label
 
     def perturbation(self, image: int) -> np.ndarray:
-        """Return the perturbation (C, H, W) of the test image with index `image`; ValueError if it was not attacked."""
+        """Return the perturbation (C, H, W) of the image with index `image`; ValueError if it was not attacked."""
         (rows,) = np.nonzero(self.image == image)
         if len(rows) != 1:
-            raise ValueError(f"{self.path}: expected test image {image} once, found it {len(rows)} times")
+            raise ValueError(f"{self.path}: expected {self.images_of} image {image} once, found it {len(rows)} times")
         with FORMAT.opened(self.path) as file:
             return file["perturbation"][rows[0]]
 
@@ -68,7 +85,8 @@ class AttackedImages:
 def write_perturbations(path: str | Path, perturbations, *, attributes: Mapping) -> None:
     """Write the perturb.AttackResult to `path`."""
     tuning = {f"tuning_{name}": value for name, value in perturbations.tuning.items()}
-    FORMAT.write_file(path, vars(perturbations), attributes={**attributes, **tuning})
+    counts = {"zero_gradients": int(perturbations.zero_gradient.sum())}
+    FORMAT.write_file(path, vars(perturbations), attributes={**attributes, **tuning, **counts})
 
 
 def read_perturbations(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
@@ -87,7 +105,9 @@ def read_perturbations(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
 def read_attacked_images(path: str | Path) -> AttackedImages:
     """Return what tables and figures need of a perturbations.h5."""
     with FORMAT.opened(path) as file:
-        return AttackedImages(Path(path), **FORMAT.read(file, field_names(AttackedImages)))
+        about, names = attributes_of(file), ("images_of", "against", "batch_norm")
+        seen = {name: str(about[name]) for name in names if name in about}
+        return AttackedImages(Path(path), **FORMAT.read(file, field_names(AttackedImages)), **seen)
 
 
 def origin(attributes: Mapping) -> dict:

@@ -3,7 +3,8 @@
 N are the attacked images that are kept, R the radial and A the angular bins.
 
 Root attributes: `images` ("successful" or "all": which attacked images are kept), `attacked` and `selected` (numbers of
-images); the run; of the perturbations' file the attributes in its ORIGIN.
+images); where there are any, `zero_gradients`, the number of images left out because the attack had no gradient; the
+run; of the perturbations' file the attributes in its ORIGIN.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ FORMAT = Format(
     {
         **SCALES,
         "angle": Array("A", "float64", "degree", "angle of the frequency, bin centre", is_scale=True),
-        "image": Array("N", "int64", "1", "index in the test set"),
+        "image": Array("N", "int64", "1", "index in the test set, or in that of `images_of`"),
         **{f"*/{name}": array for name, array in POWER.items()},
         "*/angular_energy": Array("N A", "float64", "1", "power in each angular bin", scales="A"),
     },
@@ -47,7 +48,10 @@ FORMAT = Format(
 
 @dataclass(frozen=True)
 class Spectra:
-    """One convention of a spectra.h5. Power is shifted; mean_power is None if N = 0."""
+    """One convention of a spectra.h5. Power is shifted; mean_power is None if N = 0.
+
+    images_of : "test" or "training", what `image` indexes.
+    """
 
     images: str  # "successful" or "all"
     attacked: int
@@ -64,6 +68,7 @@ class Spectra:
     frequency_y: np.ndarray
     frequency_x: np.ndarray
     mean_power: np.ndarray | None = None
+    images_of: str = "test"
 
 
 def read_spectra(path: str | Path, convention: str) -> Spectra:
@@ -77,4 +82,5 @@ def read_spectra(path: str | Path, convention: str) -> Spectra:
             raise ValueError(f"{path}: expected the attribute images to be successful or all, found {images!r}")
         names = field_names(Spectra)
         arrays = FORMAT.read(file, names) | FORMAT.read(file, names, group=convention)
-        return Spectra(images, int(about["attacked"]), int(about["selected"]), **arrays)
+        kind = str(about.get("images_of", "test"))
+        return Spectra(images, int(about["attacked"]), int(about["selected"]), **arrays, images_of=kind)

@@ -25,7 +25,7 @@ QUANTITIES = {
 }
 
 DEFINITIONS = {
-    "lines": "Lines run from a test image x to x_a = x + δ of the attack, to x_r in a random direction at the same L2 "
+    "lines": "Lines run from an image x to x_a = x + δ of the attack, to x_r in a random direction at the same L2 "
     "distance, and to x_b in that direction, stretched until the predicted class changes or to a limit.",
     "relu_changes": "Fraction of ReLU changes: of all ReLUs, those whose state differs between the ends of the line.",
     "breakpoints": "Breakpoints: how many times a ReLU switches along the line.",

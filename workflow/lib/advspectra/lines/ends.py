@@ -71,14 +71,15 @@ def measure_lines(
     samples: int,
     stretch_limit: float,
     seed: int,
+    images_of: str = "test",
     label: str = "",
     report: Callable[[str], None] = lambda line: None,
     part: Part = NOTHING_KEPT,
 ) -> dict[str, Mapping[str, np.ndarray]]:
     """The arrays of files.lines.LINE, each (N,), by the end of the line.
 
-    network : in inference mode. inputs, perturbation : (N, C, H, W) float32; labels : (N,); image : (N,) index in the
-        test set, which fixes the random direction together with `seed`.
+    network : in inference mode. inputs, perturbation : (N, C, H, W) float32; labels : (N,), the class of the true
+        logit; image : (N,) index in the images of `images_of`, which fixes the random direction together with `seed`.
     exact_images : how many of the images, evenly spaced, are followed exactly, the others with `samples` points.
     stretch_limit : largest s. part : where the lines of finished images are saved; a killed job resumes from there.
     """
@@ -102,7 +103,7 @@ def measure_lines(
             for end, row in _rows(follower, inputs[number], int(labels[number]), ends, None if exact else samples):
                 if wrong := [name for name, value in row.items() if not np.isfinite(value)]:
                     raise ValueError(
-                        f"the line from test image {image[number]} (counted from 0) to its {end} end: "
+                        f"the line from {images_of} image {image[number]} (counted from 0) to its {end} end: "
                         f"{', '.join(wrong)} not finite; the perturbation or the network's answers are at fault: "
                         "attack again, or train with a smaller learning rate"
                     )

@@ -85,7 +85,7 @@ def _row(run: Run, checkpoints: Checkpoints | None, state: AttackedCheckpoint, c
         row |= {
             "accuracy": float(correct.mean()),
             "success_rate": float(success.mean()),
-            "success_among_correct": float(success.sum() / correct.sum()) if correct.any() else None,
+            "success_among_correct": float((success & correct).sum() / correct.sum()) if correct.any() else None,
             "images": len(success),
             "without_success": int((~success).sum()),
             "l2": _mean(found.l2[success]),

@@ -66,7 +66,7 @@ def _row(run: Run, attack: str) -> dict[str, Cell] | None:
         "states": len(found),
         "images": success.shape[1],
         "success_rate": _correlation(success, correct, among_correct=False),
-        "success_among_correct": _correlation(success, correct, among_correct=True),
+        "success_among_correct": _correlation(success & correct, correct, among_correct=True),
     }
 
 

@@ -32,6 +32,7 @@ def image_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
         text += f"{len(images.train_labels)} training images empty; allowed: a fraction that leaves none"
         return [Fault(("training", "selection", "held_out_fraction"), text)]
     faults = list(_class_faults(config, images))
+    faults += _statistics_faults(config, len(images.train_labels))
     faults += channel_faults(config, images.train_images.shape[1])
     faults += _step_faults(config, count)
     return faults + list(_network_faults(config, images, count))
@@ -47,17 +48,26 @@ def _trained_on(config: Mapping[str, Any], count: int) -> int | None:
 
 
 def _class_faults(config: Mapping[str, Any], images: ImageSet) -> Iterator[Fault]:
-    have = np.bincount(images.test_labels, minlength=len(images.class_names))
-    # equally many of each class, and one more of the first ones: see attack.balanced_subset
-    most = int(have.min()) * len(have) + int(have.argmin())
     for index, attack in enumerate(config["attacks"]):
+        labels = images.train_labels if attack["images_of"] == "training" else images.test_labels
+        have = np.bincount(labels, minlength=len(images.class_names))
+        # equally many of each class, and one more of the first ones: see attack.balanced_subset
+        most = int(have.min()) * len(have) + int(have.argmin())
         if attack["images"] > most:
             each, more = divmod(attack["images"], len(have))
             need = each + (np.arange(len(have)) < more)
             first = int(np.flatnonzero(need > have)[0])
-            text = f"found {attack['images']}, which needs {need[first]} test images of class "
+            text = f"found {attack['images']}, which needs {need[first]} {attack['images_of']} images of class "
             text += f"{images.class_names[first]!r}, which has {have[first]}; allowed: at most {most}"
             yield Fault(("attacks", index, "images"), text)
+
+
+def _statistics_faults(config: Mapping[str, Any], count: int) -> Iterator[Fault]:
+    """Checks that there are enough training images to estimate the statistics of batch normalisation on."""
+    for index, attack in enumerate(config["attacks"]):
+        if (about := attack["batch_norm"]) != "as_is" and about["batches"] * about["batch_size"] > count:
+            text = f"found {about['batches']} batches of {about['batch_size']} images; allowed: at most the {count} "
+            yield Fault(("attacks", index, "batch_norm"), text + "training images in all")
 
 
 def _step_faults(config: Mapping[str, Any], count: int) -> Iterator[Fault]:

@@ -41,7 +41,8 @@ class Networks(Training):
             outputs={"perturbations": self._of_checkpoint("perturbations.h5")},
             params=self._network_params("attack.py", self._attack_module)
             | {name: self._of_attack(name) for name in ("family", "options", "images", "batch_size", "simplified")}
-            | {"precision": self.study.compute.precision},
+            | {"precision": self.study.compute.precision}
+            | self._seen,
             stem="{attack}/{run}/{checkpoint}",
             jobs=_checkpoints(self.attacked),
             limits="attack",
@@ -55,7 +56,7 @@ class Networks(Training):
             "transfer",
             inputs={**self._checkpoint("{checkpoint}"), "perturbations": self._tried},
             outputs={"perturbations": self._of_checkpoint("perturbations.h5")},
-            params=self._network_params("transfer.py") | {"batch_size": self._of_attack("batch_size")},
+            params=self._network_params("transfer.py") | {"batch_size": self._of_attack("batch_size")} | self._seen,
             stem="{attack}/{run}/{checkpoint}",
             jobs=_checkpoints(self.transferred),
             limits="transfer",
@@ -86,7 +87,7 @@ class Networks(Training):
             "lines",
             inputs={**self._checkpoint("{checkpoint}"), "perturbations": self._of_checkpoint("perturbations.h5")},
             outputs={"lines": self._of_checkpoint("lines.h5")},
-            params=self._network_params("lines.py") | {"lines": self._lines_settings},
+            params=self._network_params("lines.py") | {"lines": self._lines_settings} | self._seen,
             stem="lines/{run}/{attack}/{checkpoint}",
             jobs=_checkpoints(self.lined),
             limits="lines",
@@ -106,6 +107,11 @@ class Networks(Training):
 
     def _of_attack(self, name: str) -> Callable[[Wildcards], Any]:
         return lambda wildcards: getattr(self.study.attack_named[wildcards.attack], name)
+
+    @property
+    def _seen(self) -> dict[str, Callable[[Wildcards], Any]]:
+        """What the attack saw, and so the transfers and lines of it see."""
+        return {name: self._of_attack(name) for name in ("images_of", "against", "batch_norm")}
 
     def _lines_settings(self, wildcards: Wildcards) -> dict[str, Any]:
         """How the lines of an attack, or transfer, on a run are followed."""
