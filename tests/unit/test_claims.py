@@ -32,6 +32,7 @@ from advspectra.claims.readers import Conventions
 from advspectra.claims.reasons import Lack, Reason, read_reason
 from advspectra.claims.records import ClaimRecord, claims_csv
 from advspectra.claims.terms import Group, Kind, Side
+from advspectra.claims.wording import ATTACKS
 from advspectra.files.hdf5 import attributes_of
 from advspectra.networks.identity import NAMES
 from advspectra.results.runs import read_runs
@@ -316,16 +317,30 @@ def test_claims_on_training_find_what_was_put_into_it(tmp_path):
         paths += write_run(tmp_path, who=who, kinds=["checkpoints"])
         for attack, source in (("snaps", None), ("moved", "snaps")):
             paths += write_development(tmp_path, who=who, states=checkpoints, attack=attack, source=source, images=60)
-    names = {"final": "pgd", "snapshots": "snaps", "transfer": "moved", "minimal": "snaps"}
+    roles = {"snapshots": "snaps", "transfer": "moved", "minimal": "snaps"}
+    names = {"final": "pgd", **roles, **{f"recalibrated_{role}": attack for role, attack in roles.items()}}
     stated = read_claims(CLAIMS, schema_path=SCHEMA)
     found = evaluate(stated, PAPER, read_runs(paths), Conventions(spectra="paper", attacks=names))
     directions = {one.name: [part.direction for part in one.parts] for one in found}
-    assert directions["FNB-1"] == ["holds", "holds"]
-    assert directions["FNB-2"] == ["holds", "holds", "holds"]
-    assert (directions["FNB-4"], directions["FNB-5"]) == (["holds"], ["holds", "holds"])
+    assert directions["FNB-1"] == ["holds"] * 3
+    assert directions["FNB-2"] == directions["FNB-6"] == ["holds"] * 5
+    # after the first epoch 61 % of the correct images have an adversarial one, at the end all
+    assert (directions["FNB-4"], directions["FNB-5"]) == (["holds"], ["holds"] * 6 + ["fails"])
+    # nothing succeeds at step 0, so that only the two parts from the first epoch on have numbers
+    assert directions["DYN-2"] == directions["DYN-4"] == [None, None, "holds"] * 2
     falling = next(one for one in found if one.name == "DYN-1")
     why = "undefined for a seed, for example because no attack succeeded"
     assert (falling.verdict, falling.parts[0].why) == (NOT_TESTED, why)
+
+
+def test_without_recalibrated_attacks_the_parts_about_them_name_the_role_that_is_lacking(tmp_path):
+    who = identity(network="resnet18", activation="relu", depth=17)
+    runs = read_runs(write_development(tmp_path, who=who, attack="snaps", images=60))
+    conventions = Conventions(spectra="paper", attacks={"snapshots": "snaps"})
+    stated = {"DYN-2": read_claims(CLAIMS, schema_path=SCHEMA)["DYN-2"]}
+    why = [part.why for part in evaluate(stated, PAPER, runs, conventions)[0].parts]
+    lacking = "the configuration names no attack under claims.recalibrated_snapshots"
+    assert [reason == lacking for reason in why] == [False, True, False] * 2
 
 
 def test_the_first_epoch_is_over_when_its_state_is_kept(tmp_path):
@@ -367,7 +382,8 @@ def test_the_papers_own_numbers_stand_beside_those_of_a_part(sparse_and_dense):
 
 
 def test_json_and_csv_say_the_same(sparse_and_dense):
-    claims = read_claims(CLAIMS, schema_path=SCHEMA)
+    # two, as a verdict depends on the number of claims
+    claims = {name: read_claims(CLAIMS, schema_path=SCHEMA)[name] for name in ("IFR-1", "FNB-1")}
     records = [evidence.record(one) for one in evaluate(claims, PAPER, read_runs(sparse_and_dense), CONVENTIONS)]
     data = json.loads(json.dumps([record.as_data() for record in records]))
     assert [ClaimRecord.from_data(one) for one in data] == records
@@ -469,6 +485,11 @@ def test_a_claim_of_another_version_is_refused_with_what_it_lacks(sparse_and_den
         ),
         (Reason(Lack.FILE, file="lines", attack="pgd", checkpoint="epoch=8"), "no lines of pgd on checkpoint epoch=8"),
         (Reason(Lack.PREDICTOR, network="VGG19 (ReLU)"), "VGG19 (ReLU) has no predictor"),
+        (
+            Reason(Lack.PREDICTOR_OF, network="VGG19 (ReLU)", checkpoint="step=3"),
+            "VGG19 (ReLU) has no predictor on checkpoint step=3, only on the best one",
+        ),
+        (Reason(Lack.BAND), "the data set does not say in which band its classes differ"),
         (Reason(Lack.TRAINING, network="VGG19 (ReLU)"), "VGG19 (ReLU) has no training"),
     ],
 )
@@ -484,6 +505,7 @@ def test_every_claim_is_of_known_networks_and_measures():
     terms = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]
     assert terms["measure"]["enum"] == list(MEASURES)
     assert terms["claim"]["properties"]["group"]["enum"] == list(Group)
+    assert set(terms["attack"]["enum"]) == {"final", *ATTACKS}
     for name, one in read_claims(CLAIMS, schema_path=SCHEMA).items():
         for part in one["parts"]:
             for side in ("left", "right"):

@@ -17,6 +17,8 @@ class Lack(Enum):
     CHECKPOINT = "{network} has no checkpoint {checkpoint} under {attack}"
     FILE = "no {file} of {attack} on checkpoint {checkpoint}"
     PREDICTOR = "{network} has no predictor"
+    PREDICTOR_OF = "{network} has no predictor on checkpoint {checkpoint}, only on the best one"
+    BAND = "the data set does not say in which band its classes differ"
     TRAINING = "{network} has no training"
     VALUE = "{cause}"
 

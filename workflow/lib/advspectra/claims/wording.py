@@ -11,6 +11,9 @@ ATTACKS = {
     "snapshots": "each checkpoint attacked itself",
     "transfer": "perturbations of the final network",
     "minimal": "smallest ε that succeeds",
+    "recalibrated_snapshots": "each checkpoint attacked itself, batch normalisation recalibrated",
+    "recalibrated_transfer": "perturbations of the final network, batch normalisation recalibrated",
+    "recalibrated_minimal": "smallest ε that succeeds, batch normalisation recalibrated",
 }
 CHECKPOINTS = {
     "first": "at initialisation",
