@@ -12,7 +12,7 @@ import pytest
 import yaml
 from damaged_files import changed
 from scipy.optimize import brentq
-from synthetic_results import identity, write_development, write_run
+from synthetic_results import identity, write_development, write_perturbations, write_run
 
 from advspectra.claims import audit, evidence
 from advspectra.claims.claim import (
@@ -28,6 +28,7 @@ from advspectra.claims.claim import (
 )
 from advspectra.claims.evaluate import copies, evaluate
 from advspectra.claims.measures import MEASURES
+from advspectra.claims.paper import paper_number
 from advspectra.claims.readers import Conventions
 from advspectra.claims.reasons import Lack, Reason, read_reason
 from advspectra.claims.records import ClaimRecord, claims_csv
@@ -356,6 +357,49 @@ def test_the_first_epoch_is_over_when_its_state_is_kept(tmp_path):
     assert success("first_epoch") == success("epoch=1") > success("step=10")
 
 
+# ---- quotients of networks
+
+
+def test_a_side_may_be_a_quotient_and_two_of_them_an_interaction(tmp_path):
+    """Norms of δ are 4 and 1 for one pair of networks and 6 and 3 for the other: quotients 4 and 2."""
+    heights = {("full_width", "linear"): 4, ("fully_connected", "linear"): 1}
+    heights |= {("full_width", "relu"): 6, ("fully_connected", "relu"): 3}
+    paths = []
+    for (name, activation), height in heights.items():
+        for seed in SEEDS:
+            who = identity(network=name, activation=activation, seed=seed) | {"step": 200, "epoch": 2}
+            delta = np.full((6, 1, 4, 4), height * (1 + seed), dtype=np.float32)  # which the quotient takes out
+            place = tmp_path / f"{name}-{activation}-{seed}/perturbations.h5"
+            paths.append(write_perturbations(place, who, delta, np.ones(6, dtype=bool), 2))
+    text = """
+    A:
+      title: a
+      section: b
+      sentence: c
+      parts:
+        - {measure: perturbation_l2, is: greater,
+           left: {network: full_width-linear/depth=1, over: fully_connected-linear/depth=1},
+           right: {network: full_width-relu/depth=1, over: fully_connected-relu/depth=1}}
+    """
+    (part,) = evaluate(stated(tmp_path, text), PAPER, read_runs(paths), CONVENTIONS)[0].parts
+    assert part.sides == pytest.approx((4, 2))
+    assert part.found.values == pytest.approx([1.0] * 3)
+    assert part.statement == (
+        "‖δ‖₂: Full Width Convolution (linear) / Fully Connected (linear) > Full Width Convolution (ReLU) / Fully "
+        "Connected (ReLU)"
+    )
+    without = [path for path in paths if "fully_connected-relu-0" not in str(path)]
+    (part,) = evaluate(stated(tmp_path, text), PAPER, read_runs(without), CONVENTIONS)[0].parts
+    assert part.seeds == (1, 2)  # a seed that one network of a quotient lacks has none
+
+
+def test_the_papers_own_interaction_is_made_of_four_of_its_cells():
+    side = {kind: f"full_width-{kind}/depth=1" for kind in ("relu", "linear")}
+    below = {kind: f"fully_connected-{kind}/depth=1" for kind in ("relu", "linear")}
+    found = [paper_number(Side("delta_l1", side[kind], over=below[kind]), PAPER) for kind in ("relu", "linear")]
+    assert [one.mean for one in found] == pytest.approx([405.49 / 534.34, 376.31 / 505.95])
+
+
 # ---- the paper's tables
 
 
@@ -456,7 +500,14 @@ def test_a_record_says_in_fields_what_a_claim_states_and_what_the_study_lacks(sp
     assert (part["is"], part["within"], part["threshold"]) == ("similar", 0.1, None)
     assert part["left"] == {
         **{"measure": "delta_l1", "network": NARROW, "attack": "final", "checkpoint": "best"},
-        **{"end": None, "predictor": None, "label": "‖δ̂‖₁, Full Width Convolution (linear)", "value": None},
+        **{"end": None, "predictor": None, "over": None},
+        **{"label": "‖δ̂‖₁, Full Width Convolution (linear)", "value": None},
+            "end": None,
+            "predictor": None,
+            "over": None,
+            "label": "‖δ̂‖₁, Full Width Convolution (linear)",
+            "value": None,
+        },
     }
     assert part["right"]["network"] == "vgg19-relu/alpha=10"
     assert part["reason"] == {"kind": "network", "network": "vgg19-relu/alpha=10"}
