@@ -237,6 +237,13 @@ def test_the_roughness_of_either_logit_is_that_of_its_lines(tmp_path):
     paths = [write_lines(tmp_path / "lines.h5", WHO, dict.fromkeys(("adversarial", "random", "boundary"), line))]
     assert value(paths, "true_roughness", end="adversarial") == 2
     assert value(paths, "roughness", end="adversarial") == 7
+    with pytest.raises(NotThere) as error:  # of an attack, which is no transfer
+        value(paths, "final_roughness", end="adversarial")
+    assert error.value.reason.kind is Lack.LOGIT
+    line |= {f"final_{name}": np.full(3, 11.0) for name in ("change", "deviation", "curvature")}
+    ends = dict.fromkeys(("adversarial", "random", "boundary"), line)
+    paths = [write_lines(tmp_path / "transfer/lines.h5", WHO, ends)]
+    assert value(paths, "final_roughness", end="adversarial") == 11
 
 
 def test_accuracies_of_exactly_0_and_1_are_kept(tmp_path):

@@ -32,6 +32,7 @@ with job(snakemake) as report:
             chosen["image"],
             **settings,
             seed=params.identity["seed"],
+            final=chosen.get("source_prediction"),
             label=f"{snakemake.wildcards.run}/{snakemake.wildcards.checkpoint}",
             report=report,
             part=progress.part("lines"),

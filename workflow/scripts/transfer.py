@@ -30,4 +30,9 @@ with job(snakemake):
     origin = {"source_attack": source["attack"], "found_on": source["checkpoint"]}
     names = {"attack": snakemake.wildcards.attack, **tried_on, **origin}
     attributes = {**params.identity, **names, **bound, **place(device), **provenance(snakemake)}
-    write_perturbations(snakemake.output.perturbations, perturbations, attributes=attributes)
+    write_perturbations(
+        snakemake.output.perturbations,
+        perturbations,
+        attributes=attributes,
+        source_prediction=arrays["adversarial_prediction"],
+    )

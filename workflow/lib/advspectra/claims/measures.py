@@ -208,6 +208,7 @@ MEASURES = {
     "relu_changes": of_lines("fraction of ReLU changes", RATIO, "relu_changes"),
     "true_roughness": of_lines("roughness of the true logit", RATIO, "true_deviation"),
     "roughness": of_lines("roughness of the other logit", RATIO, "other_deviation"),
+    "final_roughness": of_lines("roughness of the logit of the final network's class", RATIO, "final_deviation"),
     "relative_roughness": of_lines("relative roughness of the other logit", RATIO, "other_deviation_relative"),
     "test_accuracy": of_training("test accuracy", RATE, "test_accuracy"),
 }

@@ -161,7 +161,10 @@ def of_lines(title: str, scale: Scale, quantity: str) -> Measure:
         lines = attacked.lines()
         if lines is None:
             raise _lacks_file("lines", attacked)
-        values = line(lines, side.end).quantity(quantity)
+        try:
+            values = line(lines, side.end).quantity(quantity)
+        except KeyError:  # of the final class, in lines of an attack or of an older version
+            raise NotThere(Lack.LOGIT, attack=attacked.attack, checkpoint=attacked.checkpoint) from None
         return Values((np.where(np.isfinite(values), values, np.nan),), lines.image)
 
     return Measure(title, scale, MadeOf.LINES, read)
