@@ -133,7 +133,7 @@ def claims_inputs(study: Study) -> list[str]:
 def test_a_study_can_have_claims_files_of_its_own(tmp_path):
     study = Study(tmp_path, CONFIG)
     (tmp_path / "my_claims.yaml").write_text(CLAIM, encoding="utf-8")
-    assert claims_inputs(study) == ["workflow/reference/claims/paper.yaml"]
+    assert claims_inputs(study) == [f"workflow/reference/claims/{name}.yaml" for name in ("own", "paper")]
     study.configure(CONFIG | {"claims": CONFIG["claims"] | {"files": ["my_claims.yaml"]}})
     assert claims_inputs(study) == ["my_claims.yaml"]
     study.configure(CONFIG | {"claims": CONFIG["claims"] | {"files": []}})
