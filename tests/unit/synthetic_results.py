@@ -158,6 +158,10 @@ def write_development(
                 ends["adversarial"] |= {
                     f"{logit}_change": 40 * ends["adversarial"][f"{logit}_change"] for logit in ("true", "other")
                 }
+            if source:  # the final network's class is the other one
+                quantities = ("change", "deviation", "curvature")
+                for line in ends.values():
+                    line |= {f"final_{name}": line[f"other_{name}"] for name in quantities}
             paths.append(write_lines(place / "lines.h5", about, ends, success=success))
     return paths
 

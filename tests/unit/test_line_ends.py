@@ -88,6 +88,19 @@ def test_a_linear_network_has_no_breakpoint_and_no_roughness():
             np.testing.assert_allclose(arrays[f"{name}_deviation"], 0, atol=1e-12)
 
 
+def test_the_final_logit_is_that_of_the_class_given_and_followed_only_if_one_is():
+    classes = np.array([2, 1, 0, 1, 1, 0])
+    _, labels, _, found = lines_of(relu_network(), final=classes)
+    own = classes == labels.numpy()
+    assert 0 < own.sum() < 6
+    for arrays in found.values():
+        for name in ("change", "deviation", "curvature"):
+            same = arrays[f"final_{name}"] == arrays[f"true_{name}"]
+            assert same[own].all() and not same[~own].any()
+    without = lines_of(relu_network())[3]["adversarial"]
+    assert set(found["adversarial"]) - set(without) == {"final_change", "final_deviation", "final_curvature"}
+
+
 def test_lines_have_their_lengths_and_the_boundary_changes_the_class():
     _, _, perturbation, found = lines_of(relu_network())
     length = perturbation.flatten(1).norm(dim=1)
@@ -131,7 +144,7 @@ def test_the_other_logit_is_the_highest_but_the_true_one_at_the_adversarial_imag
 
 
 def test_the_file_holds_every_array_with_its_unit(tmp_path):
-    _, labels, _, found = lines_of(relu_network())
+    _, labels, _, found = lines_of(relu_network(), final=np.zeros(6, dtype=int))
     images = {"image": np.arange(6), "label": labels.numpy(), "correct": np.ones(6, bool), "success": np.zeros(6, bool)}
     write_lines(tmp_path / "lines.h5", images=images, lines=found, attributes={"attack": "pgd"})
     with h5py.File(tmp_path / "lines.h5") as file:

@@ -321,7 +321,8 @@ def test_doubts_show_what_the_study_found(page):
 
 
 def test_the_evidence_of_doubts_exists():
-    claims = yaml.safe_load((REFERENCE / "claims/paper.yaml").read_text(encoding="utf-8"))
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (REFERENCE / "claims").glob("*.yaml")]
+    claims = {name: claim for file in files for name, claim in file.items()}
     tables = {path.stem for path in (REFERENCE.parent / "lib/advspectra/tables").glob("*.py")}
     for doubt in yaml.safe_load((REFERENCE / "doubts.yaml").read_text(encoding="utf-8")).values():
         for item in doubt["evidence"]:

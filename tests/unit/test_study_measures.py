@@ -25,8 +25,8 @@ from advspectra.files.hdf5 import DIGEST
 from advspectra.results.runs import read_runs
 
 
-def rows(paths, convention="paper"):
-    text = measures_table(read_runs(paths), convention=convention).to_csv()
+def rows(paths, convention="paper", **about):
+    text = measures_table(read_runs(paths), convention=convention, **about).to_csv()
     return list(csv.DictReader(io.StringIO(text)))
 
 
@@ -110,12 +110,14 @@ def test_every_measure_attack_state_and_end_of_lines_has_its_row(tmp_path):
     nonlinear = identity(activation="relu")
     paths += write_development(tmp_path, who=nonlinear, states=STATES)
     paths += write_development(tmp_path, who=nonlinear, attack="moved", source="pgd", states={"step=10": 10})
-    found = rows(paths, convention="rgb")
+    found = rows(paths, convention="rgb", band={"low": 2, "high": 4})
     assert {row["measure"] for row in found} == set(MEASURES)
     states = [row["checkpoint"] for row in found if (row["attack"], row["measure"]) == ("pgd", "delta_l1")]
     assert states[0] == "best" and states[1:] == sorted(STATES, key=lambda name: (STATES[name], name))
     whole = {row["measure"] for row in found if row["checkpoint"] == "all states"}
-    assert whole == {"success_accuracy_correlation", "success_gain", "accuracy_gain"}
+    assert whole == {"success_accuracy_correlation", "success_among_correct_accuracy_correlation"}
+    # without a band the data set has no measure of it
+    assert {row["measure"] for row in rows(paths, convention="rgb")} == set(MEASURES) - {"band_enrichment"}
     roughness = {row["variant"] for row in found if row["measure"] == "roughness" and row["checkpoint"] == "step=10"}
     assert roughness == {"adversarial", "random", "boundary"}
     moved = only(found, attack="moved", measure="delta_l1")

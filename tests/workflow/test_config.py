@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from advspectra.networks.identity import number
 from advspectra_study.config.faults import resolve
 from advspectra_study.config.files import repeated_keys, with_numbers
 from advspectra_study.config.load import ConfigError, load_config
+from advspectra_study.config.study import study_faults
 from advspectra_study.numbers import fraction
 from advspectra_study.plugins import available, inputs, literal, options_schema, own_check, spec, takes_fractions
 from advspectra_study.study import Study, steps_and_epochs
@@ -818,6 +820,12 @@ def test_lists_and_mappings_of_the_command_line_are_read_as_yaml():
     [
         ({"snapshots": "pdg"}, 'claims.snapshots: found "pdg"; allowed: one of pgd (attacks)'),
         ({"transfer": "pgd"}, 'claims.transfer: found "pgd"; allowed: one of none (transfers)'),
+        (
+            {"recalibrated_minimal": "pgd"},
+            'claims.recalibrated_minimal: found "pgd"; allowed: one whose attack has batch_norm: {batches: <number>, '
+            "batch_size: <images>}",
+        ),
+        ({"recalibrated_transfer": "pgd"}, 'recalibrated_transfer: found "pgd"; allowed: one of none (transfers)'),
         ({"audit": ["pgd", "other"]}, 'claims.audit[1]: found "other"'),
         ({"beside": ["paper"]}, "claims.beside[0]: found 'paper'; allowed: another study than this one"),
         ({"minimum": "pgd"}, "did you mean 'minimal'?"),
@@ -828,3 +836,16 @@ def test_claims_name_attacks_transfers_and_other_studies(change, message):
     with pytest.raises(ConfigError) as error:
         load(raw)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("batch_norm", "refused"),
+    [("as_is", "recalibrated_snapshots"), ({"batches": 16, "batch_size": 128}, "snapshots")],
+)
+def test_each_part_of_the_claims_takes_attacks_on_networks_as_it_says(batch_norm, refused):
+    study = study_of(base())
+    study.config["attacks"][0]["batch_norm"] = batch_norm
+    for part in ("snapshots", "recalibrated_snapshots"):
+        named = replace(study, claims=replace(study.claims, **{part: "pgd"}))
+        found = [fault.keys for fault in study_faults(named, LIBRARY)]
+        assert found == ([("claims", part)] if part == refused else [])

@@ -250,6 +250,8 @@ def check_transfer(study, again):
     for name, expected in attacked(states[RELU]["epoch=3"], x, adversarial, y).items():
         assert close(found[name], expected, tolerance=0.01), name
     assert (attributes["source_attack"], attributes["found_on"]) == ("pgd", "epoch=1")
+    of_source = attacked(states[RELU]["epoch=1"], x, adversarial, y)["adversarial_prediction"]
+    assert np.array_equal(found["source_prediction"], of_source)
     assert (attributes["norm"], attributes["epsilon"]) == pytest.approx((np.inf, 2 / 255))
 
 

@@ -36,6 +36,7 @@ with job(snakemake) as report:
             **settings,
             seed=seed,
             images_of=params.images_of,
+            final=chosen.get("source_prediction"),
             label=f"{snakemake.wildcards.run}/{snakemake.wildcards.checkpoint}",
             report=report,
             part=progress.part("lines"),

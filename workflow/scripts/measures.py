@@ -6,7 +6,8 @@ from advspectra.files.hdf5 import replacing
 from advspectra.results.runs import read_runs
 
 with job(snakemake):
-    table = measures_table(read_runs(snakemake.input.runs), convention=snakemake.params.convention)
+    params = snakemake.params
+    table = measures_table(read_runs(snakemake.input.runs), convention=params.convention, band=params.get("band"))
     with replacing(snakemake.output.csv) as temporary:
         temporary.write_text(table.to_csv(), encoding="utf-8")
     write_provenance(snakemake, made_by(snakemake))

@@ -34,4 +34,9 @@ with job(snakemake):
     names = {"attack": snakemake.wildcards.attack, **tried_on, **origin}
     names |= described(**seen, batch_norm=params.batch_norm)
     attributes = {**params.identity, **names, **bound, **place(device), **provenance(snakemake)}
-    write_perturbations(snakemake.output.perturbations, perturbations, attributes=attributes)
+    write_perturbations(
+        snakemake.output.perturbations,
+        perturbations,
+        attributes=attributes,
+        source_prediction=arrays["adversarial_prediction"],
+    )

@@ -143,11 +143,17 @@ class Compute:
 
 @dataclass(frozen=True)
 class Claims:
-    """What claims are answered from: by the names of attacks and transfers, None for none."""
+    """What claims are answered from: by the names of attacks and transfers, None for none.
+
+    recalibrated_<part> : the same as <part> on networks whose batch normalisation was recalibrated.
+    """
 
     snapshots: str | None
     transfer: str | None
     minimal: str | None
+    recalibrated_snapshots: str | None
+    recalibrated_transfer: str | None
+    recalibrated_minimal: str | None
     audit: tuple[str, ...]
     beside: tuple[str, ...]
     remarks: tuple[str, ...]
@@ -156,5 +162,6 @@ class Claims:
     @property
     def developing(self) -> dict[str, str]:
         """The attacks and transfers that are shown on several checkpoints, by their part in the claims."""
-        parts = {part: getattr(self, part) for part in ("snapshots", "transfer", "minimal")}
+        kinds = ("snapshots", "transfer", "minimal")
+        parts = {part: getattr(self, part) for kind in kinds for part in (kind, f"recalibrated_{kind}")}
         return {part: attack for part, attack in parts.items() if attack}

@@ -100,16 +100,34 @@ def _part(stated: StatedPart, runs: Sequence[Run], reference: Mapping, conventio
 
 def _values(sides: Sequence[Side], runs: Sequence[Run], conventions: Conventions) -> dict[int, list[Values]]:
     """Return the values of the sides, of the images that all of them have, for each seed that has them all."""
-    by_seed = [_runs(side.network, runs) for side in sides]
+    by_seed = [_of_side(side, runs) for side in sides]
     seeds = sorted(set(by_seed[0]).intersection(*by_seed))
     if not seeds:
         raise NotThere(Lack.SHARED_SEED)
     return {
-        seed: _of_common_images(
-            [MEASURES[side.measure].read(of[seed], side, conventions) for side, of in zip(sides, by_seed, strict=True)]
-        )
+        seed: _of_common_images([_read(side, of[seed], conventions) for side, of in zip(sides, by_seed, strict=True)])
         for seed in seeds
     }
+
+
+def _of_side(side: Side, runs: Sequence[Run]) -> dict[int, tuple[Run, ...]]:
+    """Return the runs of a side by their seeds: of its network and, if it has one, of that which it is divided by."""
+    each = [_runs(named, runs) for named in (side.network, side.over) if named is not None]
+    return {seed: tuple(of[seed] for of in each) for seed in sorted(set(each[0]).intersection(*each))}
+
+
+def _read(side: Side, of: Sequence[Run], conventions: Conventions) -> Values:
+    """Return the values of a side from its runs of one seed; of two their quotient, of the images that both have."""
+    values = [MEASURES[side.measure].read(run, side, conventions) for run in of]
+    if len(values) == 1:
+        return values[0]
+    above, below = _of_common_images(values)
+    split = len(above.arrays)
+    return Values(
+        above.arrays + below.arrays,
+        above.image,
+        lambda *means: above.statistic(*means[:split]) / below.statistic(*means[split:]),
+    )
 
 
 def _runs(named: str, runs: Sequence[Run]) -> dict[int, Run]:

@@ -1,6 +1,7 @@
 """The numbers of the paper's tables: its number for a side of a claim, and the claims that its cells make."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from advspectra.claims.terms import Group, Relation, Side, StatedClaim, StatedPart, network
 from advspectra.networks.identity import NetworkIdentity
@@ -16,6 +17,9 @@ def paper_number(side: Side, reference: Mapping) -> Spread | None:
 
     reference : paper.yaml. Its norms of predictors are of rescaled ones, whichever the side is about.
     """
+    if side.over is not None:
+        each = [paper_number(replace(side, network=named, over=None), reference) for named in (side.network, side.over)]
+        return None if None in each else Spread(each[0].mean / each[1].mean, None)
     named = network(side.network)
     if side.checkpoint != "best" or side.attack != "final":
         return None

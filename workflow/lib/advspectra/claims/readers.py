@@ -8,12 +8,14 @@ mean itself. It raises NotThere where the run lacks the files.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 
 import numpy as np
 
 from advspectra.claims.reasons import Lack, NotThere
 from advspectra.claims.terms import Side
-from advspectra.files.perturbations import AttackedImages
+from advspectra.files.perturbations import AttackedImages, read_perturbations
+from advspectra.fourier import power_spectrum
 from advspectra.lines.comparison import line
 from advspectra.results.runs import AttackedCheckpoint, Run
 from advspectra.statistics.scale import Scale
@@ -25,6 +27,7 @@ class MadeOf(Enum):
     DELTA = "the spectra of perturbations"
     PREDICTOR = "the spectra of a predictor"
     IMAGES = "the attacked images"
+    LINK = "the predictor and the perturbations"
     LINES = "lines"
     ALL_CHECKPOINTS = "the attacked images on all checkpoints"
     TRAINING = "the training"
@@ -35,14 +38,16 @@ class Conventions:
     """What the paper leaves open and a study need not run again for.
 
     spectra : of advspectra.fourier, for perturbations. attacks : the name of the attack or transfer for each role that
-    one has in claims: final, snapshots, transfer, minimal. predictor : "raw" or "rescaled", for claims that do not say;
-    cells : the same for the cells of the paper's tables.
+    one has in claims: final and those of wording.ATTACKS. predictor : "raw" or "rescaled", for claims that do not say;
+    cells : the same for the cells of the paper's tables. band : where the classes of the data set differ, `low` and
+    `high` in cycles/image; None for data that do not say.
     """
 
     spectra: str
     attacks: Mapping[str, str]
     predictor: str = "raw"
     cells: str = "rescaled"
+    band: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,21 +75,59 @@ class Measure:
     read: Callable[[Run, Side, Conventions], Values]
 
 
-def of_delta(title: str, scale: Scale, of: Callable) -> Measure:
-    """A measure of something that each spectrum of a perturbation has."""
+def of_delta(title: str, scale: Scale, of: Callable, statistic: Callable = lambda mean: mean) -> Measure:
+    """A measure of what each spectrum of a perturbation has; of : Spectra -> (..., n). statistic : as Values has it."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
         attacked = _checkpoint(run, side, conventions)
         spectra = attacked.spectra(conventions.spectra)
         if spectra is None:
             raise _lacks_file("spectra", attacked)
-        image = _perturbations(attacked).image
-        values = np.full(len(image), np.nan)
+        image, found = _perturbations(attacked).image, of(spectra)
+        values = np.full((*found.shape[:-1], len(image)), np.nan)
         row_of = {index: row for row, index in enumerate(image)}
-        values[[row_of[index] for index in spectra.image]] = of(spectra)
-        return Values((values,), image)
+        values[..., [row_of[index] for index in spectra.image]] = found
+        return Values((values,), image, statistic)
 
     return Measure(title, scale, MadeOf.DELTA, read)
+
+
+def of_band(title: str, scale: Scale, of: Callable) -> Measure:
+    """A measure of what each spectrum of a perturbation has in the band where the classes of the data differ."""
+
+    def read(run: Run, side: Side, conventions: Conventions) -> Values:
+        if conventions.band is None:
+            raise NotThere(Lack.BAND)
+        return of_delta(title, scale, partial(of, band=conventions.band)).read(run, side, conventions)
+
+    return Measure(title, scale, MadeOf.DELTA, read)
+
+
+def of_link(title: str, scale: Scale, of: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Measure:
+    """A measure of each successful perturbation δ of a linear network and of β[before] - β[after], rows of β being the
+    maps of the classes that the network predicts before and after it: of their magnitudes |DFT|, (n, B) and (n, B).
+    """
+
+    def read(run: Run, side: Side, conventions: Conventions) -> Values:
+        predictor, attacked = run.predictor(), _checkpoint(run, side, conventions)
+        if predictor is None:
+            raise NotThere(Lack.PREDICTOR, network=run.label)
+        checkpoints = run.checkpoints()
+        best = checkpoints and checkpoints.kept["best"].step
+        if attacked.checkpoint != "best" and attacked.step != best:  # the predictor is of the best one
+            raise NotThere(Lack.PREDICTOR_OF, network=run.label, checkpoint=attacked.checkpoint)
+        arrays, _ = read_perturbations(_perturbations(attacked).path)
+        success = arrays["success"]
+        before, after = (arrays[f"{name}_prediction"][success] for name in ("clean", "adversarial"))
+        powers = [
+            power_spectrum(images, convention=conventions.spectra)
+            for images in (predictor.beta[before] - predictor.beta[after], arrays["perturbation"][success])
+        ]
+        values = np.full(len(success), np.nan)
+        values[success] = of(*(np.sqrt(power).reshape(len(power), np.prod(power.shape[1:])) for power in powers))
+        return Values((values,), arrays["image"])
+
+    return Measure(title, scale, MadeOf.LINK, read)
 
 
 def of_predictor(title: str, scale: Scale, of: Callable) -> Measure:
@@ -118,25 +161,30 @@ def of_lines(title: str, scale: Scale, quantity: str) -> Measure:
         lines = attacked.lines()
         if lines is None:
             raise _lacks_file("lines", attacked)
-        values = line(lines, side.end).quantity(quantity)
+        try:
+            values = line(lines, side.end).quantity(quantity)
+        except KeyError:  # of the final class, in lines of an attack or of an older version
+            raise NotThere(Lack.LOGIT, attack=attacked.attack, checkpoint=attacked.checkpoint) from None
         return Values((np.where(np.isfinite(values), values, np.nan),), lines.image)
 
     return Measure(title, scale, MadeOf.LINES, read)
 
 
-def over_checkpoints(title: str, scale: Scale, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Measure:
-    """A measure: the success of an attack and of what is right before it, (T, N) each, T checkpoints."""
+def over_checkpoints(title: str, scale: Scale, statistic: Callable[..., np.ndarray]) -> Measure:
+    """A measure of T checkpoints; statistic : of the rates, (T, ...) each, of the images on which the attack succeeds,
+    that are right before it, and both.
+    """
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
         each = [_perturbations(attacked) for attacked in _checkpoints(run, side, conventions)]
         first = each[0]
         if any(not np.array_equal(perturbations.image, first.image) for perturbations in each):
             raise ValueError(f"{first.path}: expected the same images on all checkpoints")
-        arrays = (
-            np.stack([getattr(perturbations, name) for perturbations in each]).astype(float)
-            for name in ("success", "correct")
+        success, correct = (
+            np.stack([getattr(perturbations, name) for perturbations in each]) for name in ("success", "correct")
         )
-        return Values(tuple(arrays), first.image, statistic)
+        arrays = tuple(array.astype(float) for array in (success, correct, success & correct))
+        return Values(arrays, first.image, statistic)
 
     return Measure(title, scale, MadeOf.ALL_CHECKPOINTS, read)
 

@@ -16,7 +16,10 @@ class Lack(Enum):
     RESULTS = "{network} has no results of {attack}"
     CHECKPOINT = "{network} has no checkpoint {checkpoint} under {attack}"
     FILE = "no {file} of {attack} on checkpoint {checkpoint}"
+    LOGIT = "the lines of {attack} on checkpoint {checkpoint} do not follow the logit of the final network's class"
     PREDICTOR = "{network} has no predictor"
+    PREDICTOR_OF = "{network} has no predictor on checkpoint {checkpoint}, only on the best one"
+    BAND = "the data set does not say in which band its classes differ"
     TRAINING = "{network} has no training"
     VALUE = "{cause}"
 

@@ -42,9 +42,10 @@ COLUMNS = tuple(
 )
 
 
-def measures_table(runs: Sequence[Run], *, convention: str) -> Table:
-    """Return the table; convention : of δ̂."""
-    rows = [row for group in by_network(runs) for row in _rows(Replicates(tuple(originals(group.runs))), convention)]
+def measures_table(runs: Sequence[Run], *, convention: str, band: Mapping[str, float] | None = None) -> Table:
+    """Return the table; convention : of δ̂. band : as advspectra.claims.readers.Conventions has it."""
+    own = Conventions(convention, {}, band=band)
+    rows = [row for group in by_network(runs) for row in _rows(Replicates(tuple(originals(group.runs))), own)]
     return Table("Measures", COLUMNS, tuple(rows))
 
 
@@ -59,24 +60,25 @@ def at(run: Run, attack: str, checkpoint: str | None = None) -> Run:
     return replace(run, files={kind: kept for kind, kept in files.items() if kept})
 
 
-def _rows(group: Replicates, convention: str) -> Iterator[dict[str, Cell]]:
+def _rows(group: Replicates, own: Conventions) -> Iterator[dict[str, Cell]]:
     about = {name: getattr(group.first, name) for name in ("network", "activation", "depth", "alpha")}
     forms = {MadeOf.PREDICTOR: FORMS, MadeOf.TRAINING: (None,)}
     for name, measure in MEASURES.items():
         for form in forms.get(measure.made_of, ()):
             best = {**about, "checkpoint": "best"}
-            yield from _row(best, name, form, group.runs, Side(predictor=form), Conventions(convention, {}))
+            yield from _row(best, name, form, group.runs, Side(predictor=form), own)
     for attack, source in group.attacks.items():
         attacked = {**about, "attack": attack}
         attacked |= {"transfer_of": source and source.attack, "found_on": source and source.found_on}
-        yield from _rows_of_attack(group, attack, attacked, convention)
+        yield from _rows_of_attack(group, attack, attacked, own)
 
 
 def _rows_of_attack(
-    group: Replicates, attack: str, about: Mapping[str, Cell], convention: str
+    group: Replicates, attack: str, about: Mapping[str, Cell], own: Conventions
 ) -> Iterator[dict[str, Cell]]:
-    conventions = Conventions(convention, {"this": attack})
-    variants = {MadeOf.DELTA: (convention,), MadeOf.IMAGES: (None,), MadeOf.LINES: tuple(ENDS)}
+    conventions = replace(own, attacks={"this": attack})
+    variants = dict.fromkeys((MadeOf.DELTA, MadeOf.LINK), (own.spectra,))
+    variants |= {MadeOf.IMAGES: (None,), MadeOf.LINES: tuple(ENDS)}
     checkpoints = _checkpoints(group, attack)
     for checkpoint, step in checkpoints.items():
         runs = [at(run, attack, checkpoint) for run in group.runs]

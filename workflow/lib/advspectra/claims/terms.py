@@ -49,7 +49,8 @@ class Side:
     """One side of a part: a measure of a network (as `network` reads it) under an attack on a checkpoint.
 
     attack : the role that an attack has in claims. end : of measures of lines. predictor : "raw" or "rescaled"; None
-    for that of the conventions.
+    for that of the conventions. over : a network; the side is the quotient of the measure of `network` and of this one,
+    of the same seed.
     """
 
     measure: str = ""
@@ -58,6 +59,7 @@ class Side:
     checkpoint: str = "best"
     end: str | None = None
     predictor: str | None = None
+    over: str | None = None
 
     @classmethod
     def stated(cls, side: Mapping[str, str]) -> "Side":

@@ -11,6 +11,9 @@ ATTACKS = {
     "snapshots": "each checkpoint attacked itself",
     "transfer": "perturbations of the final network",
     "minimal": "smallest ε that succeeds",
+    "recalibrated_snapshots": "each checkpoint attacked itself, batch normalisation recalibrated",
+    "recalibrated_transfer": "perturbations of the final network, batch normalisation recalibrated",
+    "recalibrated_minimal": "smallest ε that succeeds, batch normalisation recalibrated",
 }
 CHECKPOINTS = {
     "first": "at initialisation",
@@ -57,4 +60,5 @@ def _terms(side: Side) -> Sequence[str]:
     rescaled = " (rescaled)" if side.predictor == "rescaled" and measure.made_of is MadeOf.PREDICTOR else ""
     named = ((ATTACKS, side.attack), (CHECKPOINTS, side.checkpoint), (ENDS, side.end))
     more = [words.get(key, "" if key in (None, "final", "best") else key) for words, key in named]
-    return [measure.title + rescaled, network(side.network).label, *filter(None, more)]
+    named = " / ".join(network(name).label for name in (side.network, side.over) if name is not None)
+    return [measure.title + rescaled, named, *filter(None, more)]

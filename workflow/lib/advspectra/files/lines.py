@@ -3,6 +3,7 @@
 The groups are the ends of a line, see advspectra.lines.ends; the quantities are defined in advspectra.lines.follow. The
 true logit is that of the label, or of the class predicted at x where `against` is "prediction"; the other one that of
 the class, apart from this one, with the highest logit at x_a.
+Of a transfer, the final logit is that of the class that the network on which δ was found predicts at x_a.
 
 Root attributes: the run; `attack`, `checkpoint`, `step`, `epoch` and, of a transfer, `source_attack` and `found_on`,
 from the perturbations' file, with its `images_of`, `against` and `batch_norm`; `exact_images`, `samples` and
@@ -38,6 +39,11 @@ LINE = {
     "other_curvature": Array(
         "N", "float64", "logit", "sum of the magnitudes of the changes of slope of the other logit"
     ),
+    "final_change": Array("N", "float64", "logit", "magnitude of the change of the final logit", optional=True),
+    "final_deviation": Array("N", "float64", "logit", "mean distance of the final logit to its chord", optional=True),
+    "final_curvature": Array(
+        "N", "float64", "logit", "sum of the magnitudes of the changes of slope of the final logit", optional=True
+    ),
 }
 FORMAT = Format(
     "lines",
@@ -62,7 +68,7 @@ class Line:
     relu_changes: np.ndarray
     breakpoints: np.ndarray
     converged: np.ndarray
-    logits: Mapping[str, np.ndarray]  # <true or other>_<change, deviation or curvature>
+    logits: Mapping[str, np.ndarray]  # <true, other or final>_<change, deviation or curvature>
 
     def quantity(self, name: str) -> np.ndarray:
         """Return a quantity (N,) float64: relu_changes, breakpoints or <logit>_<deviation or curvature>[_relative].
@@ -113,7 +119,7 @@ def read_lines(path: str | Path) -> Lines:
         ends = {}
         for end in FORMAT.groups:
             arrays = FORMAT.read(file, group=end)
-            logits = {name: array for name, array in arrays.items() if name.startswith(("true_", "other_"))}
+            logits = {name: array for name, array in arrays.items() if name.startswith(("true_", "other_", "final_"))}
             names = field_names(Line)
             ends[end] = Line(**{name: array for name, array in arrays.items() if name in names}, logits=logits)
         return Lines(**settings, **FORMAT.read(file, field_names(Lines)), **ends)

@@ -31,6 +31,9 @@ FORMAT = Format(
         "label": Array("N", "int64", "1", "true class"),
         "clean_prediction": Array("N", "int64", "1", "predicted class of the clean image"),
         "adversarial_prediction": Array("N", "int64", "1", "predicted class of the adversarial image"),
+        "source_prediction": Array(
+            "N", "int64", "1", "of a transfer: class predicted for it by the network it was found on", optional=True
+        ),
         "clean_logits": Array("N K", "float32", "logit", "logits of the clean image"),
         "adversarial_logits": Array("N K", "float32", "logit", "logits of the adversarial image"),
         "success": Array("N", "bool", "1", "correct before, wrong after, within epsilon; see `against`"),
@@ -82,11 +85,14 @@ class AttackedImages:
             return file["perturbation"][rows[0]]
 
 
-def write_perturbations(path: str | Path, perturbations, *, attributes: Mapping) -> None:
-    """Write the perturb.AttackResult to `path`."""
+def write_perturbations(
+    path: str | Path, perturbations, *, attributes: Mapping, source_prediction: np.ndarray | None = None
+) -> None:
+    """Write the perturb.AttackResult to `path`. source_prediction : (N,) int64, of a transfer."""
     tuning = {f"tuning_{name}": value for name, value in perturbations.tuning.items()}
+    of_transfer = {} if source_prediction is None else {"source_prediction": source_prediction}
     counts = {"zero_gradients": int(perturbations.zero_gradient.sum())}
-    FORMAT.write_file(path, vars(perturbations), attributes={**attributes, **tuning, **counts})
+    FORMAT.write_file(path, vars(perturbations) | of_transfer, attributes={**attributes, **tuning, **counts})
 
 
 def read_perturbations(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:

@@ -72,6 +72,7 @@ def measure_lines(
     stretch_limit: float,
     seed: int,
     images_of: str = "test",
+    final: np.ndarray | None = None,
     label: str = "",
     report: Callable[[str], None] = lambda line: None,
     part: Part = NOTHING_KEPT,
@@ -80,6 +81,7 @@ def measure_lines(
 
     network : in inference mode. inputs, perturbation : (N, C, H, W) float32; labels : (N,), the class of the true
         logit; image : (N,) index in the images of `images_of`, which fixes the random direction together with `seed`.
+    final : (N,) the class whose logit is the final one; None for none.
     exact_images : how many of the images, evenly spaced, are followed exactly, the others with `samples` points.
     stretch_limit : largest s. part : where the lines of finished images are saved; a killed job resumes from there.
     """
@@ -100,7 +102,8 @@ def measure_lines(
         for number in range(done, len(inputs)):
             ends = {end: displacement[number] for end, displacement in displacements.items()}
             exact = number in exactly
-            for end, row in _rows(follower, inputs[number], int(labels[number]), ends, None if exact else samples):
+            classes = {"true": int(labels[number])} | ({} if final is None else {"final": int(final[number])})
+            for end, row in _rows(follower, inputs[number], classes, ends, None if exact else samples):
                 if wrong := [name for name, value in row.items() if not np.isfinite(value)]:
                     raise ValueError(
                         f"the line from {images_of} image {image[number]} (counted from 0) to its {end} end: "
@@ -111,20 +114,28 @@ def measure_lines(
             if part.due():
                 part.save({}, rows=rows)
             countdown.add()
-    return {end: {name: np.array([row[name] for row in measured]) for name in LINE} for end, measured in rows.items()}
+    names = [name for name in LINE if final is not None or not name.startswith("final_")]
+    return {end: {name: np.array([row[name] for row in measured]) for name in names} for end, measured in rows.items()}
 
 
 def _rows(
-    follower: PiecewiseLinear, x: Tensor, label: int, displacements: Mapping[str, Tensor], samples: int | None
+    follower: PiecewiseLinear,
+    x: Tensor,
+    classes: Mapping[str, int],
+    displacements: Mapping[str, Tensor],
+    samples: int | None,
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield the measures of the line from `x`, (C, H, W), to each end; samples : None to follow it exactly."""
+    """Yield the measures of the line from `x`, (C, H, W), to each end; samples : None to follow it exactly.
+
+    classes : of the true logit, and of the final one if there is one.
+    """
     other = None
     for end, displacement in displacements.items():
         ends = torch.stack([x, x + displacement])
         logits, active = follower.states(ends)
         if other is None:  # the first end is x_a
             others = logits[1].clone()
-            others[label] = -torch.inf
+            others[classes["true"]] = -torch.inf
             other = int(others.argmax())
         course = follower.exact(*ends) if samples is None else follower.sampled(*ends, samples=samples)
         row = {
@@ -135,7 +146,7 @@ def _rows(
             "pool_switches": int(course.pool_switches),
             "converged": bool(course.converged),
         }
-        for name, index in (("true", label), ("other", other)):
+        for name, index in (*classes.items(), ("other", other)):
             measures = roughness(course.positions, course.logits[:, index])
             names = (f"{name}_change", f"{name}_deviation", f"{name}_curvature")
             row |= zip(names, measures, strict=True)

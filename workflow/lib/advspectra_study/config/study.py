@@ -110,13 +110,26 @@ def _name_faults(study: Study) -> Iterator[Fault]:
     for keys, name, names, source in (
         (("summary", "attack"), summary.attack, attacks, "the attacks"),
         (("summary", "convention"), summary.convention, conventions, "spectra.conventions"),
-        (("claims", "snapshots"), claims.snapshots, attacks, "attacks"),
-        (("claims", "transfer"), claims.transfer, transfers, "transfers"),
-        (("claims", "minimal"), claims.minimal, attacks, "attacks"),
+        *(
+            (("claims", part), name, *((transfers, "transfers") if "transfer" in part else (attacks, "attacks")))
+            for part, name in claims.developing.items()
+        ),
         *((("claims", "audit", index), name, attacks, "attacks") for index, name in enumerate(claims.audit)),
     ):
         if name is not None and name not in names:
             yield not_among(keys, name, names, source)
+    yield from _recalibration_faults(study)
     if study.name in claims.beside:
         keys = ("claims", "beside", claims.beside.index(study.name))
         yield Fault(keys, f"found {study.name!r}; allowed: another study than this one")
+
+
+def _recalibration_faults(study: Study) -> Iterator[Fault]:
+    """Checks that the parts of the claims on recalibrated networks have such attacks, and the other parts have not."""
+    how = {entry["name"]: entry.get("batch_norm", "as_is") for entry in study.config["attacks"]}
+    how |= {transfer.name: how.get(transfer.attack) for transfer in study.transfers}
+    for part, name in study.claims.developing.items():
+        recalibrated = part.startswith("recalibrated_")
+        if how.get(name) is not None and (how[name] != "as_is") != recalibrated:
+            wanted = "{batches: <number>, batch_size: <images>}" if recalibrated else "as_is"
+            yield refused(("claims", part), name, f"one whose attack has batch_norm: {wanted}")

@@ -10,7 +10,12 @@ from advspectra_study.study import Study
 def conventions_of(study: Study) -> dict[str, Any]:
     """The convention of the spectra, and the attack or transfer for each part that one has in claims."""
     parts = {"final": study.summary.attack} | study.claims.developing
-    return {"spectra": study.summary.convention, "attacks": parts}
+    return {"spectra": study.summary.convention, "attacks": parts, **band_of(study)}
+
+
+def band_of(study: Study) -> dict[str, Any]:
+    """Where the classes of the images differ, as `band`; nothing for a data set without that option."""
+    return {name: value for name, value in study.dataset.options.items() if name == "band"}
 
 
 def audited_attacks(study: Study) -> dict[str, str]:

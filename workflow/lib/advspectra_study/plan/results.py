@@ -6,7 +6,7 @@ from typing import Any
 
 from snakemake.io import report as in_snakemakes_report
 
-from advspectra_study.plan.conventions import audited_attacks, conventions_of
+from advspectra_study.plan.conventions import audited_attacks, band_of, conventions_of
 from advspectra_study.plan.shown import REFERENCE, Shown
 from advspectra_study.plan.step import Step
 
@@ -24,7 +24,11 @@ class Results(Shown):
             "measures",
             inputs={"runs": [file for kind in kinds for file in self.files(kind, self.study.runs, self.all_attacks)]},
             outputs={"csv": f"{self.results}/measures.csv", "provenance": f"{self.results}/measures.json"},
-            params={"convention": self.study.summary.convention, "code": self.code("measures.py")},
+            params={
+                "convention": self.study.summary.convention,
+                **band_of(self.study),
+                "code": self.code("measures.py"),
+            },
             stem="measures",
         )
 
