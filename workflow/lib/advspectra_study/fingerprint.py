@@ -29,18 +29,22 @@ def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = 
     return dict(sorted(digests.items()))
 
 
+@cache
 def _files(module: str, package: Path) -> list[Path]:
-    """The files of the package that importing `module` runs: its own and those of the packages around it."""
+    """The files of the package that importing `module` runs: its own and those of the packages around it.
+
+    A process looks for them once: the scripts of a study import the same modules some ten thousand times.
+    """
     first, *parts = module.split(".")
     if first != package.name:
         return []
     stems = [package.joinpath(*parts[:length]) for length in range(len(parts) + 1)]
     files = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()]
-    return [file for file in files if file.name != "__init__.py" or _runs(file, file.stat().st_mtime_ns)]
+    return [file for file in files if file.name != "__init__.py" or _runs(file)]
 
 
 @cache
-def _runs(path: Path, _modified: int) -> bool:
+def _runs(path: Path) -> bool:
     """Whether importing a package runs code beside a docstring and a `__getattr__`.
 
     That finds names when they are asked for (PEP 562), which no script of the workflow does.
@@ -87,5 +91,5 @@ def _text(node: object) -> str:
         return repr(node)
     if isinstance(node, ast.JoinedStr):  # 3.12 has empty texts in f-strings
         node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
-    fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
-    return f"{type(node).__name__}({', '.join(f'{name}={_text(value)}' for name, value in fields)})"
+    fields = [(name, value) for name in node._fields if (value := getattr(node, name, None)) is not None]
+    return f"{type(node).__name__}({', '.join([f'{name}={_text(value)}' for name, value in fields if value != []])})"
