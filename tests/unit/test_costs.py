@@ -86,7 +86,9 @@ def test_limits_grow_with_epochs_steps_and_width_and_shrink_with_threads_and_a_g
     larger["training"]["epochs"] *= 10
     larger["attacks"][0]["options"]["parameters"]["steps"] *= 10
     for network in larger["networks"]:
-        network["options"] = {name: value * 2 for name, value in network["options"].items()}
+        network["options"] = {
+            name: value * 2 if isinstance(value, int | float) else value for name, value in network["options"].items()
+        }
     # ten times the steps, of four times the work
     assert limits(larger, *train)[0] > 25 * limits(config, *train)[0]
     assert limits(larger, *attack)[0] > 25 * limits(config, *attack)[0]

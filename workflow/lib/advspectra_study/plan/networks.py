@@ -44,7 +44,7 @@ class Networks(Training):
             | {"precision": self.study.compute.precision},
             stem="{attack}/{run}/{checkpoint}",
             jobs=_checkpoints(self.attacked),
-            limits="attack",
+            cost_of="attack",
             gpus=self.gpus,
         )
 
@@ -58,7 +58,7 @@ class Networks(Training):
             params=self._network_params("transfer.py") | {"batch_size": self._of_attack("batch_size")},
             stem="{attack}/{run}/{checkpoint}",
             jobs=_checkpoints(self.transferred),
-            limits="transfer",
+            cost_of="transfer",
             gpus=self.gpus,
         )
 
@@ -76,7 +76,7 @@ class Networks(Training):
             },
             stem="spectra/{run}/{attack}/{checkpoint}",
             jobs=_checkpoints(self.perturbed),
-            limits="spectra",
+            cost_of="spectra",
         )
 
     @cached_property
@@ -89,7 +89,7 @@ class Networks(Training):
             params=self._network_params("lines.py") | {"lines": self._lines_settings},
             stem="lines/{run}/{attack}/{checkpoint}",
             jobs=_checkpoints(self.lined),
-            limits="lines",
+            cost_of="lines",
             gpus=self.gpus,
         )
 
