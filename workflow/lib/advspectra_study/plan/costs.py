@@ -82,7 +82,9 @@ class Costs:
             needed += MEMORY_PER_MB_OF_IMAGES * self._images_bytes(measured=True) / 1e6
         return ceil(needed) * 2 ** (attempt - 1)
 
-    def minutes(self, rule: str, run: str | None, attack: str | None = None, *, threads: int, gpus: int, attempt: int) -> int:
+    def minutes(
+        self, rule: str, run: str | None, attack: str | None = None, *, threads: int, gpus: int, attempt: int
+    ) -> int:
         """The time limit of a job."""
         # threads beyond the first are worth less than the first
         speed = GPU_CORES if gpus else sqrt(threads)
