@@ -1,13 +1,12 @@
 """What the rules about the whole study read, take and make: measures, verdicts and the report."""
 
-import json
-from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from snakemake.io import report as in_snakemakes_report
 
+from advspectra_study.plan.conventions import audited_attacks, conventions_of
 from advspectra_study.plan.shown import REFERENCE, Shown
 from advspectra_study.plan.step import Step
 
@@ -50,7 +49,7 @@ class WholeStudy(Shown):
             params={
                 "study": self.study.name,
                 "config": {section: self.study.config[section] for section in sections},
-                "conventions": self._conventions,
+                "conventions": conventions_of(self.study),
                 "code": self.code("claims.py"),
             },
             stem="claims",
@@ -72,34 +71,14 @@ class WholeStudy(Shown):
             },
             outputs=self._verdicts("audit", "conventions"),
             params={
-                "conventions": self._conventions,
+                "conventions": conventions_of(self.study),
                 "spectra": self.study.config["spectra"]["conventions"],
-                "attacks": self._audited_attacks,
+                "attacks": audited_attacks(self.study),
                 "beside": beside,
                 "code": self.code("audit.py"),
             },
             stem="audit",
         )
-
-    @property
-    def _conventions(self) -> dict[str, Any]:
-        """The arguments of advspectra.claims.readers.Conventions."""
-        parts = {"final": self.study.summary.attack} | self.study.claims.developing
-        return {"spectra": self.study.summary.convention, "attacks": parts}
-
-    @property
-    def _audited_attacks(self) -> dict[str, str]:
-        """For each attack of claims.audit, in which settings it differs from summary.attack."""
-        entries = {attack["name"]: dict(_settings(attack)) for attack in self.study.config["attacks"]}
-        own = entries[self.study.summary.attack]
-        return {
-            name: ", ".join(
-                f"{key} {entries[name].get(key, 'not given')}"
-                for key in sorted({*own, *entries[name]})
-                if entries[name].get(key) != own.get(key)
-            )
-            for name in self.study.claims.audit
-        }
 
     def _verdicts(self, name: str, label: str) -> dict[str, str]:
         shown = in_snakemakes_report(
@@ -148,13 +127,3 @@ class WholeStudy(Shown):
             },
             stem="report",
         )
-
-
-def _settings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield what determines perturbations, each setting by the innermost of its keys."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key not in ("name", "networks", "checkpoints", "batch_size"):
-                yield from _settings(item, key)
-    else:
-        yield name, value if isinstance(value, str) else json.dumps(value)

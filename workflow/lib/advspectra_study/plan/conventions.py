@@ -1,0 +1,37 @@
+"""The conventions of a study, as advspectra.claims.measures.Conventions takes them, and what its attacks differ in."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from advspectra_study.study import Study
+
+
+def conventions_of(study: Study) -> dict[str, Any]:
+    """The convention of the spectra, and the attack or transfer for each part that one has in claims."""
+    parts = {"final": study.summary.attack} | study.claims.developing
+    return {"spectra": study.summary.convention, "attacks": parts}
+
+
+def audited_attacks(study: Study) -> dict[str, str]:
+    """For each attack of claims.audit, in which settings it differs from summary.attack."""
+    entries = {attack["name"]: dict(_settings(attack)) for attack in study.config["attacks"]}
+    own = entries[study.summary.attack]
+    return {
+        name: ", ".join(
+            f"{key} {entries[name].get(key, 'not given')}"
+            for key in sorted({*own, *entries[name]})
+            if entries[name].get(key) != own.get(key)
+        )
+        for name in study.claims.audit
+    }
+
+
+def _settings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what determines perturbations, each setting by the innermost of its keys."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key not in ("name", "networks", "checkpoints", "batch_size"):
+                yield from _settings(item, key)
+    else:
+        yield name, value if isinstance(value, str) else json.dumps(value)
