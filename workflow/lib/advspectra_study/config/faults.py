@@ -134,7 +134,7 @@ def resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
     """The value with every absent key that has a default in the schema filled in, at every level.
 
-    But for a key that a misspelt one means.
+    But for a key that a misspelt one means. An `if` of the schema, in allOf, asks for constant values of keys.
     """
     schema = resolve(schema, root)
     if isinstance(value, dict):
