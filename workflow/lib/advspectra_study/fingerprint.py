@@ -9,6 +9,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
     """A digest for the script and for every module of the package that it reaches by import, by file name.
@@ -75,20 +77,17 @@ def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
 
 
 def _digest(tree: ast.Module) -> str:
-    """The digest of a syntax tree, from which it takes the docstrings."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:]
     return hashlib.sha256(_text(tree).encode()).hexdigest()[:12]
 
 
 def _text(node: object) -> str:
-    """A syntax tree as text, as ast.dump does, without empty fields: Python's versions differ in them."""
+    """A syntax tree as text, as ast.dump does, without docstrings and empty fields: Python's versions differ."""
     if isinstance(node, list):
         return f"[{', '.join(map(_text, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
+    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        node.body = node.body[1:]
     if isinstance(node, ast.JoinedStr):  # 3.12 has empty texts in f-strings
         node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
     fields = [(name, value) for name in node._fields if (value := getattr(node, name, None)) is not None]

@@ -143,7 +143,7 @@ def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> A
             if all(value.get(key) == only["const"] for key, only in choice["if"]["properties"].items()):
                 properties |= choice["then"]["properties"]
         filled = {key: fill_defaults(item, properties.get(key, {}), root) for key, item in value.items()}
-        misspelt = _unknown_keys(value, schema).values()
+        misspelt = [] if schema.get("additionalProperties", True) else _unknown_keys(value, schema).values()
         for key, sub in properties.items():
             if key not in filled and key not in misspelt and "default" in resolve(sub, root):
                 filled[key] = fill_defaults(resolve(sub, root)["default"], sub, root)
