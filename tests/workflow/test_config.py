@@ -130,7 +130,7 @@ BROKEN = [
     ([("networks.0.architecture", "../evil")], "networks[0].architecture", ['found "../evil"']),
     ([("dataset.source", "cifar")], "dataset.source", ["band_features", "did you mean 'cifar10'"]),
     ([("attacks.0.family", "fool")], "attacks[0].family",
-     ['found "fool"', "one of foolbox", "did you mean 'foolbox'"]),
+     ['found "fool"', 'one of "foolbox"', "did you mean 'foolbox'"]),
     ([("networks.0.activations", ["linear", "rellu"])], "networks[0].activations[1]",
      ["linear, relu", "mean 'relu'"]),
     # numbers that YAML reads as something else

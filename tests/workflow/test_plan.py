@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from snakemake.iocontainers import Wildcards
 from study import CONFIG, ROOT
 
 from advspectra_study.config.load import load_config
@@ -89,14 +90,21 @@ def test_a_step_without_jobs_matches_nothing(plan):
 
 
 def test_a_light_run_is_one_submission_on_a_cluster_and_none_here(plan):
-    class Wildcards:
-        run, attack, checkpoint = RUNS[0], "pgd", "best"
-
-    assert plan.attack.group(Wildcards) is None
+    wildcards = Wildcards(fromdict={"run": RUNS[0], "attack": "pgd", "checkpoint": "best"})
+    assert plan.attack.group(wildcards) is None
     plan.on_cluster = lambda: True
-    assert plan.attack.group(Wildcards) == plan.spectra.group(Wildcards) == "light"
+    assert plan.attack.group(wildcards) == plan.spectra.group(wildcards) == "light"
     plan.costs.is_light = lambda run: False
-    assert (plan.attack.group(Wildcards), plan.spectra.group(Wildcards)) == (None, "small")
+    assert (plan.attack.group(wildcards), plan.spectra.group(wildcards)) == (None, "small")
+
+
+def test_a_rule_about_the_whole_study_may_ask_for_memory_and_time_on_a_cluster(plan):
+    plan.on_cluster = lambda: True
+    step = plan._step("new", inputs={}, outputs={}, params={}, stem="new", cost_of="new")
+    assert step.group(Wildcards()) is None
+    needed = {name: step.resources[name] for name in ("mem_mb", "runtime")}
+    assert needed["mem_mb"](Wildcards(), attempt=2) == 2 * needed["mem_mb"](Wildcards(), attempt=1) > 0
+    assert needed["runtime"](Wildcards(), threads=1, attempt=1) >= 1
 
 
 def test_nonlinear_networks_and_deep_ones_start_first(plan):

@@ -8,7 +8,7 @@ from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.audit import answers, audit_csv, beside, variants
 from advspectra.claims.evaluate import evaluate
 from advspectra.claims.readers import Conventions
-from advspectra.files.hdf5 import replacing
+from advspectra.files.atomic import write_text
 from advspectra.results.runs import read_runs
 from advspectra_study.config.claims import read_claims
 
@@ -30,6 +30,5 @@ with job(snakemake):
     ]
     conventions += [beside(studies[0], other) for other in studies[1:]]
     missing = sorted(set(params.beside) - set(snakemake.input.beside))
-    with replacing(snakemake.output.csv) as temporary:
-        temporary.write_text(audit_csv(conventions), encoding="utf-8")
+    write_text(snakemake.output.csv, audit_csv(conventions))
     write_provenance(snakemake, {**made_by(snakemake), "conventions": conventions, "missing": missing})

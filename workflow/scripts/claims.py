@@ -8,7 +8,7 @@ from advspectra.claims.evaluate import copies, evaluate
 from advspectra.claims.evidence import record
 from advspectra.claims.readers import Conventions
 from advspectra.claims.records import claims_csv
-from advspectra.files.hdf5 import replacing
+from advspectra.files.atomic import write_text
 from advspectra.results.runs import read_runs
 from advspectra_study.config.claims import read_claims
 
@@ -24,8 +24,7 @@ with job(snakemake):
         record(claim)
         for claim in evaluate(stated, reference, runs, Conventions(**params.conventions), not_the_papers=why)
     ]
-    with replacing(snakemake.output.csv) as temporary:
-        temporary.write_text(claims_csv(claims), encoding="utf-8")
+    write_text(snakemake.output.csv, claims_csv(claims))
     answered = {
         "study": params.study,
         "dataset": params.config["dataset"]["name"],

@@ -7,7 +7,7 @@ import json
 import matplotlib
 
 from advspectra_study.job import job, made_by, write_provenance
-from advspectra.files.hdf5 import replacing
+from advspectra.files.atomic import replacing, write_text
 from advspectra.results.runs import read_runs
 
 # the field of the file that says what made it; the creation date of a PDF would make each drawing differ
@@ -25,6 +25,5 @@ with job(snakemake):
         with replacing(snakemake.output[kind]) as temporary:
             metadata = {field: about, **options}
             drawing.savefig(temporary, format=kind, dpi=snakemake.params.figures["dpi"], metadata=metadata)
-    with replacing(snakemake.output.caption) as temporary:
-        temporary.write_text(caption + "\n", encoding="utf-8")
+    write_text(snakemake.output.caption, caption + "\n")
     write_provenance(snakemake, facts)

@@ -2,12 +2,11 @@
 
 from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.study_measures import measures_table
-from advspectra.files.hdf5 import replacing
+from advspectra.files.atomic import write_text
 from advspectra.results.runs import read_runs
 
 with job(snakemake):
     params = snakemake.params
     table = measures_table(read_runs(snakemake.input.runs), convention=params.convention, band=params.get("band"))
-    with replacing(snakemake.output.csv) as temporary:
-        temporary.write_text(table.to_csv(), encoding="utf-8")
+    write_text(snakemake.output.csv, table.to_csv())
     write_provenance(snakemake, made_by(snakemake))

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from advspectra_study.job import job, made_by, origins, write_provenance
-from advspectra.files.hdf5 import replacing
+from advspectra.files.atomic import write_text
 from advspectra.page.pictures import picture
 from advspectra.page.report import Material, report
 
@@ -30,6 +30,5 @@ with job(snakemake):
     )
     html, markdown = report(material)
     for path, content in ((snakemake.output.html, html), (snakemake.output.markdown, markdown)):
-        with replacing(path) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+        write_text(path, content)
     write_provenance(snakemake, facts)

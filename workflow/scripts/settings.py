@@ -3,12 +3,11 @@
 import json
 
 from advspectra_study.job import job, provenance
-from advspectra.files.hdf5 import replacing
+from advspectra.files.atomic import write_text
 from advspectra_study.job.sealed import sealed
 
 with job(snakemake):
     params = snakemake.params
     images = json.loads(provenance(snakemake)["inputs_sha256"])
     facts = {**params.settings, "code": params.training_code, "inputs_sha256": images}
-    with replacing(snakemake.output.settings) as temporary:
-        temporary.write_text(sealed(facts), encoding="utf-8")
+    write_text(snakemake.output.settings, sealed(facts))

@@ -6,7 +6,7 @@ import yaml
 
 from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.comparison import not_the_papers, shape_of_images, without_measured
-from advspectra.files.hdf5 import replacing
+from advspectra.files.atomic import write_text
 from advspectra.results.runs import read_runs
 
 with job(snakemake):
@@ -23,6 +23,5 @@ with job(snakemake):
         (snakemake.output.csv, table.to_csv()),
         (snakemake.output.markdown, table.to_markdown()),
     ):
-        with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(path, text)
     write_provenance(snakemake, made_by(snakemake))

@@ -9,6 +9,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
     """A digest for the script and for every module of the package that it reaches by import, by file name.
@@ -29,18 +31,22 @@ def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = 
     return dict(sorted(digests.items()))
 
 
+@cache
 def _files(module: str, package: Path) -> list[Path]:
-    """The files of the package that importing `module` runs: its own and those of the packages around it."""
+    """The files of the package that importing `module` runs: its own and those of the packages around it.
+
+    A process looks for them once: the scripts of a study import the same modules some ten thousand times.
+    """
     first, *parts = module.split(".")
     if first != package.name:
         return []
     stems = [package.joinpath(*parts[:length]) for length in range(len(parts) + 1)]
     files = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()]
-    return [file for file in files if file.name != "__init__.py" or _runs(file, file.stat().st_mtime_ns)]
+    return [file for file in files if file.name != "__init__.py" or _runs(file)]
 
 
 @cache
-def _runs(path: Path, _modified: int) -> bool:
+def _runs(path: Path) -> bool:
     """Whether importing a package runs code beside a docstring and a `__getattr__`.
 
     That finds names when they are asked for (PEP 562), which no script of the workflow does.
@@ -71,21 +77,18 @@ def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
 
 
 def _digest(tree: ast.Module) -> str:
-    """The digest of a syntax tree, from which it takes the docstrings."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:]
     return hashlib.sha256(_text(tree).encode()).hexdigest()[:12]
 
 
 def _text(node: object) -> str:
-    """A syntax tree as text, as ast.dump does, without empty fields: Python's versions differ in them."""
+    """A syntax tree as text, as ast.dump does, without docstrings and empty fields: Python's versions differ."""
     if isinstance(node, list):
         return f"[{', '.join(map(_text, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
+    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        node.body = node.body[1:]
     if isinstance(node, ast.JoinedStr):  # 3.12 has empty texts in f-strings
         node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
-    fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
-    return f"{type(node).__name__}({', '.join(f'{name}={_text(value)}' for name, value in fields)})"
+    fields = [(name, value) for name in node._fields if (value := getattr(node, name, None)) is not None]
+    return f"{type(node).__name__}({', '.join([f'{name}={_text(value)}' for name, value in fields if value != []])})"

@@ -7,6 +7,7 @@ A function `check` beside SPEC refuses what no schema can: see `own_check`.
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from math import ceil, log2
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,13 @@ SPEC_KEYS = {
 }
 OPTIONAL_KEYS = {"datasets": {"reads"}, "attacks": {"foolbox_class", "bisects"}}
 # what the schema of an option may refer to, as {"$ref": "#/$defs/fraction", "maximum": 1}
-TYPES = {
-    "#/$defs/fraction": {
-        "type": ["number", "string"],
-        "exclusiveMinimum": 0,
-        "pattern": "^[1-9][0-9]*/[1-9][0-9]*$",
-        "examples": ["8/255"],
-    }
+FRACTION = {
+    "type": ["number", "string"],
+    "exclusiveMinimum": 0,
+    "pattern": "^[1-9][0-9]*/[1-9][0-9]*$",
+    "examples": ["8/255"],
 }
+TYPES = {"#/$defs/fraction": FRACTION}
 
 
 def plugin_path(kind: str, name: str, library: Path) -> Path:
@@ -54,11 +54,7 @@ def literal(path: Path, name: str) -> Any:
 
     ValueError if the file is not Python, lacks the constant, or computes it (only literals can be read).
     """
-    try:
-        module = ast.parse(Path(path).read_bytes(), filename=str(path))
-    except SyntaxError as error:
-        raise ValueError(f"{path}: not valid Python: {error}") from error
-    for statement in module.body:
+    for statement in _statements(path, path.stat().st_mtime_ns):
         if isinstance(statement, ast.Assign):
             targets = statement.targets
         elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
@@ -72,6 +68,14 @@ def literal(path: Path, name: str) -> Any:
                 lines = f"lines {statement.lineno} to {statement.end_lineno}"
                 raise ValueError(f"{path}: {name} ({lines}) must be a literal, without calls or names") from error
     raise ValueError(f"{path}: expected a module-level constant {name}, found none")
+
+
+@cache
+def _statements(path: Path, _modified: int) -> list[ast.stmt]:
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path)).body
+    except SyntaxError as error:
+        raise ValueError(f"{path}: not valid Python: {error}") from error
 
 
 def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
@@ -133,7 +137,7 @@ def own_check(kind: str, name: str, library: Path) -> Callable[[dict], Iterator[
     text: found, allowed. It is run alone, without the rest of the module, so it imports inside what it needs.
     """
     path = plugin_path(kind, name, library)
-    for statement in ast.parse(path.read_bytes(), filename=str(path)).body:
+    for statement in _statements(path, path.stat().st_mtime_ns):
         if isinstance(statement, ast.FunctionDef) and statement.name == "check":
             namespace: dict[str, Any] = {}
             # without its annotations, which may name what the module imports
@@ -157,8 +161,7 @@ def options_schema(specification: dict[str, Any]) -> dict[str, Any]:
 
 def takes_fractions(schema: dict[str, Any]) -> bool:
     """Whether an option may be a fraction such as 8/255 in the place of a number."""
-    pattern = TYPES["#/$defs/fraction"]["pattern"]
-    return any(branch.get("pattern") == pattern for branch in (schema, *schema.get("anyOf", ())))
+    return any(branch.get("pattern") == FRACTION["pattern"] for branch in (schema, *schema.get("anyOf", ())))
 
 
 def with_fractions(specification: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

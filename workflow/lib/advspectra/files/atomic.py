@@ -43,6 +43,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a file of UTF-8 text, complete or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def _flush(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     with _if_supported():

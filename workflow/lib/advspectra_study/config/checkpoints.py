@@ -10,34 +10,29 @@ Item = Attack | Transfer | Lines
 
 
 def checkpoint_faults(study: Study) -> list[Fault]:
-    """The faults of attacks, transfers, lines and what is shown of them; not of what builds on one at fault."""
-    faults: list[Fault] = []
-    sound: dict[str, Keys] = {}  # attacks and transfers in which nothing is wrong
-    known: dict[str, Keys] = {}
+    """The faults of attacks or, if these have none, of transfers, then of lines, then of what is shown of them."""
+    named: dict[str, Keys] = {}
     for section, items, sources in (
         ("attacks", study.attacks, ()),
         ("transfers", study.transfers, study.attacks),
         ("lines", study.lines, (*study.attacks, *study.transfers)),
     ):
+        faults, names = [], [source.name for source in sources]
         for index, item in enumerate(items):
-            keys, names = (section, index), [source.name for source in sources]
-            new = []
-            if section != "lines" and known.setdefault(item.name, keys) != keys:
-                text = f"found {item.name!r}, also the name of {key_path(known[item.name])}; allowed: once"
-                new.append(Fault((*keys, "name"), text))
+            keys = (section, index)
+            if section != "lines" and named.setdefault(item.name, keys) != keys:
+                text = f"found {item.name!r}, also the name of {key_path(named[item.name])}; allowed: once"
+                faults.append(Fault((*keys, "name"), text))
             if section != "attacks" and item.attack not in names:
                 built_on = "attacks" if section == "transfers" else "attacks and transfers"
-                new.append(not_among((*keys, "attack"), item.attack, names, built_on))
-            elif section == "attacks" or item.attack in sound:
-                new += _item_faults(study, keys, item, sound.get(getattr(item, "attack", None)))
+                faults.append(not_among((*keys, "attack"), item.attack, names, built_on))
             else:
-                continue
-            faults += new
-            if not new and section != "lines":
-                sound[item.name] = keys
-    if not any(fault.keys[0] == "lines" for fault in faults):
-        faults += _doubled_lines(study, sound)
-    return faults + list(_shown_faults(study, sound))
+                faults += _item_faults(study, keys, item, named.get(getattr(item, "attack", None)))
+        if section == "lines" and not faults:
+            faults += _doubled_lines(study)
+        if faults:
+            return faults
+    return list(_shown_faults(study, named))
 
 
 def _item_faults(study: Study, keys: Keys, item: Item, source: Keys | None) -> Iterator[Fault]:
@@ -80,10 +75,10 @@ def _lacking(keys: Keys, checkpoint: str, choices: Sequence[tuple[str, Sequence[
             return
 
 
-def _doubled_lines(study: Study, sound: dict[str, Keys]) -> Iterator[Fault]:
+def _doubled_lines(study: Study) -> Iterator[Fault]:
     first: dict[tuple[str, str], Keys] = {}
     for index, lines in enumerate(study.lines):
-        for network in study.networks if lines.attack in sound else ():
+        for network in study.networks:
             keys, pair = ("lines", index), (lines.attack, network.name)
             if study.checkpoints_of(lines, network) and first.setdefault(pair, keys) != keys:
                 text = f"found {pair[0]!r} on {pair[1]}, as in {key_path(first[pair])}; allowed: once for each network"
@@ -91,17 +86,17 @@ def _doubled_lines(study: Study, sound: dict[str, Keys]) -> Iterator[Fault]:
                 break
 
 
-def _shown_faults(study: Study, sound: dict[str, Keys]) -> Iterator[Fault]:
+def _shown_faults(study: Study, named: dict[str, Keys]) -> Iterator[Fault]:
     """Checks that the attacks of the summary and of the audit are there for the checkpoint that is shown."""
     shown = study.summary.checkpoint
-    attacks = {attack.name: attack for attack in study.attacks if attack.name in sound}
+    attacks = {attack.name: attack for attack in study.attacks}
     if attack := attacks.get(study.summary.attack):
         for network in study.networks:  # of networks without it another attack is shown
             if (there := study.checkpoints_of(attack, network)) and shown not in there:
-                yield not_among(("summary", "checkpoint"), shown, there, f"{key_path(sound[attack.name])}.checkpoints")
+                yield not_among(("summary", "checkpoint"), shown, there, f"{key_path(named[attack.name])}.checkpoints")
                 break
     for index, name in enumerate(study.claims.audit):
         if name in attacks and attacks[name].checkpoints != "all" and shown not in attacks[name].checkpoints:
-            where = f"{key_path(sound[name])}.checkpoints lacks summary.checkpoint, {shown}"
+            where = f"{key_path(named[name])}.checkpoints lacks summary.checkpoint, {shown}"
             text = f"found {name!r}, but {where}; allowed: an attack on that checkpoint"
             yield Fault(("claims", "audit", index), text)

@@ -1,4 +1,4 @@
-"""Checks of a config that a JSON Schema cannot express. Each skips what is already known to be broken."""
+"""Checks of a config beside its schema: of values that no config may have, and by the plug-ins that it names."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,23 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from advspectra_study.config.attacks import attack_faults
-from advspectra_study.config.faults import (
-    FRACTION_TEXT,
-    Fault,
-    Keys,
-    describe,
-    fill_defaults,
-    not_among,
-    number_hint,
-    refused,
-    schema_faults,
-)
-from advspectra_study.numbers import fraction
-from advspectra_study.plugins import available, options_schema, own_check, spec, takes_fractions
+from advspectra_study.config.faults import FRACTION_TEXT, Fault, Keys, number_hint, refused
+from advspectra_study.plugins import available, options_schema, own_check, spec
 from advspectra_study.printable import CONTROL
 
 # what no page and no path should have
 UNSAFE = re.compile(f"{CONTROL.pattern}|<")
+# where a config names plug-ins: the section, the key of an entry that has the name, and the kind
+PLUGINS = (("dataset", "source", "datasets"), ("networks", "architecture", "models"), ("attacks", "family", "attacks"))
 
 
 def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) -> Any:
@@ -32,7 +23,8 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
     1 and 1.0 are one number and must not make two runs or a stale result. `faults` receives what no config may
     hold: nan, infinity, keys that are not text; in text control characters (a schema's pattern lets a last line break
     pass) and <, which Snakemake's report writes into its page as it is. Inside the free mapping `parameters` of an
-    attack numbers stay as they are, and text that looks like a number is refused, as no schema would notice it.
+    attack numbers stay as they are, and text that looks like a number is refused, as no schema would notice it. In a
+    fraction that is an option of an attack there are no spaces.
     """
     if isinstance(value, Mapping):
         result = {}
@@ -56,81 +48,44 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
         return int(value)
     elif isinstance(value, str) and UNSAFE.search(value):
         faults.append(refused(keys, value, "text without control characters and <"))
+    elif keys[:1] == ("attacks",) and len(keys) == 4 and isinstance(value, str) and FRACTION_TEXT.fullmatch(value):
+        return "".join(value.split())
     elif free and isinstance(value, str) and (hint := number_hint(value)):
         faults.append(refused(keys, value, f"a number; {hint}"))
     return value
 
 
-def plugin_faults(config: dict[str, Any], faults: list[Fault], library: Path) -> Iterator[Fault]:
-    """Checks the plug-ins named in the config and their options, and fills in the options' defaults.
+def add_plugins(schema: dict[str, Any], library: Path) -> None:
+    """Add to the schema of a config which plug-ins there are, and what each allows as its options.
 
-    faults : those of the schema, which are not told again.
+    ValueError if the SPEC of one cannot be read.
     """
-    told = {place for fault in faults for place in (fault.keys, fault.meant)}
-    dataset = config.get("dataset")
-    places = [(("dataset",), dataset)] if isinstance(dataset, dict) else []
-    for by, kind, some in (
-        ("source", "datasets", places),
-        ("architecture", "models", entries(config, "networks")),
-        ("family", "attacks", entries(config, "attacks")),
-    ):
-        for keys, entry in some:
-            if by in entry and (*keys, by) not in told:
-                there = (*keys, "options") not in told
-                yield from _plugin_faults(entry, keys, by, kind, library, options=there)
+    for section, by, kind in PLUGINS:
+        names = available(kind, library)
+        entry = schema["properties"][section]
+        entry = entry.get("items", entry)
+        usual = entry["properties"]["options"]
+        entry["properties"][by] = {"enum": names, "$comment": f"modules of advspectra.{kind}"}
+        entry["allOf"] = [
+            {
+                "if": {"properties": {by: {"const": name}}, "required": [by]},
+                "then": {"properties": {"options": usual | options_schema(spec(kind, name, library))}},
+            }
+            for name in names
+        ]
 
 
-def _plugin_faults(
-    entry: dict[str, Any], keys: Keys, by: str, kind: str, library: Path, *, options: bool
-) -> Iterator[Fault]:
-    names = available(kind, library)
-    if entry[by] not in names:
-        yield not_among((*keys, by), entry[by], names, f"modules of advspectra.{kind}")
-        return
-    try:
-        specification = spec(kind, entry[by], library)
-    except ValueError as error:
-        yield Fault((*keys, by), str(error))
-        return
-    if not options:
-        return
-    schema = options_schema(specification)
-    given = entry["options"] = fill_defaults(entry["options"], schema, schema)
-    too_large = _fraction_faults(given, schema, (*keys, "options"))
-    wrong = schema_faults(given, schema, (*keys, "options"))
-    named = {fault.keys for fault in wrong}
-    wrong += [fault for fault in too_large if fault.keys not in named]
-    yield from wrong
-    if wrong:
-        return
-    if kind == "attacks":
-        yield from [Fault((*keys, "options", *deeper), text) for deeper, text in attack_faults(specification, given)]
-    if check := own_check(kind, entry[by], library):
-        try:
-            yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(given)]
-        except Exception as error:
-            yield Fault((*keys, by), f"the check of {entry[by]} itself fails: {type(error).__name__}: {error}")
-
-
-def _fraction_faults(options: dict[str, Any], schema: dict[str, Any], keys: Keys) -> list[Fault]:
-    """The fractions that are out of the bounds of a number in their place; take the spaces out of all."""
-    faults = []
-    for key, value in options.items():
-        allowed = schema["properties"].get(key, {})
-        if not (isinstance(value, str) and FRACTION_TEXT.fullmatch(value) and takes_fractions(allowed)):
-            continue
-        options[key] = "".join(value.split())
-        try:
-            out_of_bounds = schema_faults(fraction(value), allowed)
-        except ValueError:  # the schema says so
-            continue
-        if out_of_bounds:
-            faults.append(refused((*keys, key), value, describe(allowed, schema)))
-    return faults
-
-
-def entries(config: dict[str, Any], key: str) -> list[tuple[Keys, dict[str, Any]]]:
-    """The (keys, entry) of the mappings in a list of the config; empty if the list itself is broken."""
-    if not isinstance(config.get(key), list):
-        return []
-    return [((key, index), entry) for index, entry in enumerate(config[key]) if isinstance(entry, dict)]
+def option_faults(config: dict[str, Any], library: Path) -> Iterator[Fault]:
+    """Yield what plug-ins refuse in options that their schemas allow; an integer written 10.0 becomes 10 in place."""
+    for section, by, kind in PLUGINS:
+        entries = config[section]
+        places = enumerate(entries) if isinstance(entries, list) else [(None, entries)]
+        for index, entry in places:
+            keys = (section,) if index is None else (section, index)
+            faults = attack_faults(spec(kind, entry[by], library), entry["options"]) if kind == "attacks" else ()
+            yield from (Fault((*keys, "options", *deeper), text) for deeper, text in faults)
+            try:
+                if check := own_check(kind, entry[by], library):
+                    yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(entry["options"])]
+            except Exception as error:
+                yield Fault((*keys, by), f"the check of {entry[by]} itself fails: {type(error).__name__}: {error}")

@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 
-from advspectra_study.plugins import takes_fractions
+from advspectra_study.numbers import fraction
+from advspectra_study.plugins import FRACTION, takes_fractions
 from advspectra_study.printable import ADDRESS, escaped
 
 Keys = tuple[str | int, ...]
@@ -19,11 +21,10 @@ FRACTION_TEXT = re.compile(r"\s*[-+]?[\d.]+\s*/\s*[\d.]+\s*")
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong: the keys that lead to it, a text, and the missing key that a misspelt one meant."""
+    """One thing wrong: the keys that lead to it, and a text."""
 
     keys: Keys
     text: str
-    meant: Keys | None = None
 
     def __str__(self) -> str:
         return escaped(f"{key_path(self.keys)}: {self.text}")
@@ -45,16 +46,6 @@ def suggestion(value: Any, candidates: Iterable[Any]) -> str:
     """The end of a fault's text that suggests the nearest text among the candidates; empty if none is near."""
     nearest = did_you_mean(value, [item for item in candidates if isinstance(item, str)])
     return f"; did you mean {nearest!r}?" if nearest else ""
-
-
-def joined(faults: list[Fault], more: list[Fault]) -> list[Fault]:
-    """All faults, but only the earlier of two at the same keys; it takes `meant` from the later one."""
-    meant = {fault.keys: fault.meant for fault in more}
-    known = {fault.keys for fault in faults}
-    return [
-        *(replace(fault, meant=fault.meant or meant.get(fault.keys)) for fault in faults),
-        *(fault for fault in more if fault.keys not in known),
-    ]
 
 
 def key_path(keys: Keys) -> str:
@@ -102,7 +93,8 @@ def describe(schema: dict[str, Any], root: dict[str, Any]) -> str:
     if "const" in schema:
         return found(schema["const"])
     if "enum" in schema:
-        return "one of " + ", ".join(found(value) for value in schema["enum"])
+        source = f" ({schema['$comment']})" if "$comment" in schema else ""
+        return "one of " + ", ".join(found(value) for value in schema["enum"]) + source
     if "anyOf" in schema:
         return ", or ".join(describe(branch, root) for branch in schema["anyOf"])
     types = schema.get("type", [])
@@ -112,8 +104,7 @@ def describe(schema: dict[str, Any], root: dict[str, Any]) -> str:
 
 def _describe_type(kind: str, schema: dict[str, Any], root: dict[str, Any]) -> str:
     if kind in ("integer", "number"):
-        signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-        bounds = [f"{sign} {schema[keyword]}" for keyword, sign in signs.items() if keyword in schema]
+        bounds = [f"{sign} {schema[keyword]}" for keyword, sign in BOUNDS.items() if keyword in schema]
         bounds += [f"a multiple of {schema['multipleOf']}"] if "multipleOf" in schema else []
         article = "an integer" if kind == "integer" else "a number"
         return " ".join([article, " and ".join(bounds)]).strip()
@@ -141,13 +132,20 @@ def resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
-    """The value with every absent key that has a default in the schema filled in, at every level."""
+    """The value with every absent key that has a default in the schema filled in, at every level.
+
+    But for a key that a misspelt one means. An `if` of the schema, in allOf, asks for constant values of keys.
+    """
     schema = resolve(schema, root)
     if isinstance(value, dict):
-        properties = schema.get("properties", {})
+        properties = dict(schema.get("properties", {}))
+        for choice in schema.get("allOf", ()):
+            if all(value.get(key) == only["const"] for key, only in choice["if"]["properties"].items()):
+                properties |= choice["then"]["properties"]
         filled = {key: fill_defaults(item, properties.get(key, {}), root) for key, item in value.items()}
+        misspelt = [] if schema.get("additionalProperties", True) else _unknown_keys(value, schema).values()
         for key, sub in properties.items():
-            if key not in filled and "default" in resolve(sub, root):
+            if key not in filled and key not in misspelt and "default" in resolve(sub, root):
                 filled[key] = fill_defaults(resolve(sub, root)["default"], sub, root)
         return filled
     if isinstance(value, list):
@@ -155,11 +153,28 @@ def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> A
     return value
 
 
+def _of_fractions(keyword: str) -> Callable[..., Iterable[ValidationError]]:
+    """The check of a bound in a JSON Schema, which holds for a fraction that is written as text, too."""
+
+    def check(validator, bound, value, schema):
+        if isinstance(value, str) and re.fullmatch(FRACTION["pattern"], value):
+            value = fraction(value)
+        return Draft202012Validator.VALIDATORS[keyword](validator, bound, value, schema)
+
+    return check
+
+
+BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+Validator = extend(Draft202012Validator, {keyword: _of_fractions(keyword) for keyword in BOUNDS})
+
+
 def schema_faults(value: Any, schema: dict[str, Any], keys: Keys = ()) -> list[Fault]:
-    """Every violation of the schema by the value, which stands at `keys` in the config."""
-    errors = Draft202012Validator(schema).iter_errors(value)
-    faults = [fault for error in errors for fault in _explain(error, schema, keys)]
-    return list(dict.fromkeys(faults))
+    """Every violation of the schema by the value, which stands at `keys` in the config: the first of each key."""
+    faults: dict[Keys, Fault] = {}
+    for error in Validator(schema).iter_errors(value):
+        for fault in _explain(error, schema, keys):
+            faults.setdefault(fault.keys, fault)
+    return list(faults.values())
 
 
 def _explain(error: ValidationError, root: dict[str, Any], base: Keys) -> Iterator[Fault]:
@@ -169,8 +184,7 @@ def _explain(error: ValidationError, root: dict[str, Any], base: Keys) -> Iterat
         for key, nearest in _unknown_keys(value, schema).items():
             hint = f"; did you mean {nearest!r}?" if nearest else ""
             allowed = ", ".join(schema.get("properties", {})) or "none"
-            text = f"unknown key, found {found(value[key])}; allowed keys: {allowed}{hint}"
-            yield Fault((*keys, key), text, (*keys, nearest) if nearest and nearest not in value else None)
+            yield Fault((*keys, key), f"unknown key, found {found(value[key])}; allowed keys: {allowed}{hint}")
     elif error.validator == "required":
         # a misspelt key is one fault, not an unknown key and a missing one
         misspelt = set(_unknown_keys(value, schema).values())

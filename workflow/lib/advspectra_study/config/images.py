@@ -10,9 +10,9 @@ import torch
 
 from advspectra.files.images import ImageSet, read_images
 from advspectra.networks.build import build_network
-from advspectra_study.config.channels import channel_faults
 from advspectra_study.config.faults import Fault
 from advspectra_study.config.load import ConfigError, load_config
+from advspectra_study.config.study import channel_faults
 
 ROOT = Path(__file__).resolve().parents[4]
 

@@ -1,6 +1,7 @@
 """Reading a study's config: validated before any job, defaults filled in.
 
-First each part by itself, all faults at once; then, when the parts are sound, what one demands of another.
+First each part by itself, against the schema and the SPEC of its plug-in, all faults at once. Then, if these find
+nothing, what a schema cannot say: what options demand of each other, and one part of another.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from advspectra_study.config.checks import plain, plugin_faults
-from advspectra_study.config.faults import Fault, fill_defaults, found, joined, schema_faults
+from advspectra_study.config.checks import add_plugins, option_faults, plain
+from advspectra_study.config.faults import Fault, fill_defaults, found, schema_faults
 from advspectra_study.config.files import LOADER, MOST_VALUES, inside_value, repeated_keys, written_out
 from advspectra_study.config.study import study_faults
 from advspectra_study.study import Study
@@ -19,10 +20,10 @@ from advspectra_study.study import Study
 class ConfigError(ValueError):
     """A config that cannot run. The message lists every error, one a line: key path, found, allowed."""
 
-    def __init__(self, faults: list[Fault], what: str = "the config has"):
+    def __init__(self, faults: list[Fault], what: str = "the config has", then: str = ""):
         self.faults = faults
         count = f"{len(faults)} error{'s' if len(faults) > 1 else ''}"
-        super().__init__("\n".join([f"{what} {count}:", *(f"  {fault}" for fault in faults)]))
+        super().__init__("\n".join([f"{what} {count}{then}:", *(f"  {fault}" for fault in faults)]))
 
 
 def load_config(
@@ -36,7 +37,7 @@ def load_config(
     schema_path : workflow/schemas/config.schema.yaml.
     library : source root that holds the package advspectra; the SPEC of each plug-in named is read there.
     files : those that `raw` comes from, in which no key may stand twice.
-    ConfigError listing every fault if the config is not valid.
+    ConfigError listing every fault if the config is not valid; ValueError if a plug-in's SPEC cannot be read.
     """
     with open(schema_path, encoding="utf-8") as file:
         schema = yaml.load(file, LOADER)
@@ -46,13 +47,15 @@ def load_config(
     config = plain(raw, (), faults)
     if not isinstance(config, dict):
         raise ConfigError([Fault((), f"found {found(config)}; allowed: a mapping with the keys of the schema")])
-    faults = joined(faults, schema_faults(config, schema))
+    add_plugins(schema, library)
     config = fill_defaults(config, schema, schema)
-    faults = joined(faults, list(plugin_faults(config, list(faults), library)))
+    told = {fault.keys for fault in faults}
+    faults += [fault for fault in schema_faults(config, schema) if fault.keys not in told]
+    alone = bool(faults)
     if not faults:
-        faults += study_faults(Study.of(config, library), library)
+        faults = [*option_faults(config, library), *study_faults(Study.of(config, library), library)]
     # last: what else is wrong is said of the keys that YAML took
     faults += [fault for path in files for fault in repeated_keys(path)]
     if faults:
-        raise ConfigError(faults)
+        raise ConfigError(faults, then=", before its parts are checked against each other" if alone else "")
     return config

@@ -2,11 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from advspectra.networks.identity import number
-from advspectra_study.config.channels import channel_faults
 from advspectra_study.config.checkpoints import checkpoint_faults
 from advspectra_study.config.faults import Fault, Keys, found, key_path, not_among, refused
 from advspectra_study.entries import Network
@@ -15,6 +15,8 @@ from advspectra_study.study import Study
 
 # a path that a shell, and nothing else, would expand
 HOME = re.compile(r"~[^/]*/")
+# the conventions of advspectra.fourier that take the luminance, which is that of gray or RGB images
+OF_LUMINANCE = ("paper", "orthonormal")
 
 
 def study_faults(study: Study, library: Path) -> Iterator[Fault]:
@@ -133,3 +135,18 @@ def _recalibration_faults(study: Study) -> Iterator[Fault]:
         if how.get(name) is not None and (how[name] != "as_is") != recalibrated:
             wanted = "{batches: <number>, batch_size: <images>}" if recalibrated else "as_is"
             yield refused(("claims", part), name, f"one whose attack has batch_norm: {wanted}")
+
+
+def channel_faults(config: Mapping[str, Any], channels: int) -> Iterator[Fault]:
+    """Yield what needs the luminance of images that have none: they have neither 1 nor 3 channels."""
+    if channels in (1, 3):
+        return
+    why = f"needs images of 1 or 3 channels, and those of {config['dataset']['name']} have {channels}"
+    for index, convention in enumerate(config["spectra"]["conventions"]):
+        if convention in OF_LUMINANCE:
+            text = f"found {convention}, which {why}; allowed: rgb, rgb_orthonormal"
+            yield Fault(("spectra", "conventions", index), text)
+    for index, entry in enumerate(config["networks"]):
+        if "linear" in entry["activations"]:
+            text = f"found linear, but the spectrum of a linear network's map {why}; allowed: other activations"
+            yield Fault(("networks", index, "activations", entry["activations"].index("linear")), text)

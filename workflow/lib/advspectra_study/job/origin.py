@@ -11,7 +11,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from advspectra.files.hdf5 import DIGEST, attributes_of, open_foreign, recorded_sha256, replacing
+from advspectra.files.atomic import write_text
+from advspectra.files.hdf5 import DIGEST, attributes_of, open_foreign, recorded_sha256
 from advspectra_study.job.sealed import sealed
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -42,9 +43,8 @@ def write_provenance(snakemake, facts: Mapping) -> None:
     """
     path = snakemake.output.provenance
     others = {str(output): sha256(output) for output in snakemake.output if output != path}
-    with replacing(path) as temporary:
-        stated = {**facts, "inputs_made_by": origins(snakemake.input), "outputs_sha256": others}
-        temporary.write_text(sealed(stated), encoding="utf-8")
+    stated = {**facts, "inputs_made_by": origins(snakemake.input), "outputs_sha256": others}
+    write_text(path, sealed(stated))
 
 
 def made_by(snakemake) -> dict[str, str | list | dict]:

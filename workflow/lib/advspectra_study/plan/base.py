@@ -57,12 +57,12 @@ class Base:
         params: Mapping[str, Any],
         stem: str,
         jobs: tuple[Job, ...] = ({},),
-        limits: str | None = None,
+        cost_of: str | None = None,
         gpus: int = 0,
     ) -> Step:
-        """A step. limits : the name that `costs` has for jobs of a cluster. gpus : how many each takes."""
-        resources = self._resources(limits, gpus) if limits else {}
-        group = self._group(limits, gpus) if limits else None
+        """A step. cost_of : its jobs on a cluster take what `costs` has under this name. gpus : how many each takes."""
+        resources = self._resources(cost_of, gpus) if cost_of else {}
+        group = self._group(cost_of, gpus) if cost_of else None
         return Step(name, inputs, outputs, params, self.results, stem, jobs, resources, group)
 
     def priority(self, wildcards: Wildcards) -> int:
@@ -84,7 +84,7 @@ class Base:
             "save_every": compute.save_every,
             "mem_mb": lambda wildcards, attempt: self.costs.megabytes(kind, attempt=attempt),
             "runtime": lambda wildcards, threads, attempt: self.costs.minutes(
-                kind, wildcards.run, wildcards.get("attack"), threads=threads, gpus=gpus, attempt=attempt
+                kind, wildcards.get("run"), wildcards.get("attack"), threads=threads, gpus=gpus, attempt=attempt
             ),
             "turn": 1,
             # here and not in profiles/slurm, whose text Snakemake evaluates as Python
@@ -93,15 +93,17 @@ class Base:
         }
 
     def _group(self, kind: str, gpus: int) -> Callable[[Wildcards], str | None]:
-        """The group of jobs on a cluster: all of a light run are one submission, but those on a GPU go alone.
+        """The group of jobs on a cluster: all of a light run are one submission, but those on a GPU go alone, as do
+        those of the whole study.
 
         Of other runs only jobs of seconds have a group, since a group must not wait for a job that waits for the group.
         """
 
         def group(wildcards: Wildcards) -> str | None:
-            if not self.on_cluster():
+            run = getattr(wildcards, "run", None)
+            if not run or not self.on_cluster():
                 return None
-            light = self.costs.is_light(wildcards.run)
+            light = self.costs.is_light(run)
             if light and gpus == self.gpus:
                 return "light"
             return "small" if light or kind in ("predictor", "spectra") else None

@@ -44,7 +44,7 @@ CIFAR10 = {"images": 60_000, "image_size": (32, 32)}  # assumed for a data set w
 STEPS = 1000  # assumed for an attack whose options do not say; Table 6
 PASSES_PER_POINT = 6  # forward and backward passes for a point of a line
 PASSES_PER_EXACT_IMAGE = 15_000  # for the lines of an image that are followed from breakpoint to breakpoint
-FEW_SECONDS = 10  # spectra, predictors
+FEW_SECONDS = 10  # spectra, predictors, jobs of the whole study
 STARTING = 3  # seconds of a job before it computes, as measured: Python, PyTorch or Matplotlib
 
 MARGIN = 3  # limit / estimate, since processors, file systems and networks differ
@@ -56,12 +56,14 @@ LIGHT = 600  # seconds of one core: a run all of whose jobs together are estimat
 # MB; of training per MB of images too, which it holds as floats, in batches and in PyTorch's caches of freed memory
 MEMORY = {"train": 1500, "attack": 2500, "transfer": 2000, "predictor": 1500, "spectra": 1000, "lines": 5000}
 MEMORY_PER_MB_OF_IMAGES = 30
+USUAL_MEMORY = 2000  # MB of a rule that is not in MEMORY
 
 
 class Costs:
     """Estimates and limits for the jobs of a study.
 
-    A job is its rule, its run (by its folder) and, but for train and predictor, its attack or transfer (by its name).
+    A job is its rule, its run (by its folder; None of a job of the whole study) and, but for train and predictor, its
+    attack or transfer (by its name).
     """
 
     def __init__(self, study: Study, images: Path):
@@ -76,12 +78,14 @@ class Costs:
 
     def megabytes(self, rule: str, *, attempt: int) -> int:
         """The memory limit of a job of a rule."""
-        needed = MEMORY[rule] * max(1.0, self._image_bytes / 3072)
+        needed = MEMORY.get(rule, USUAL_MEMORY) * max(1.0, self._image_bytes / 3072)
         if rule == "train":
             needed += MEMORY_PER_MB_OF_IMAGES * self._images_bytes(measured=True) / 1e6
         return ceil(needed) * 2 ** (attempt - 1)
 
-    def minutes(self, rule: str, run: str, attack: str | None = None, *, threads: int, gpus: int, attempt: int) -> int:
+    def minutes(
+        self, rule: str, run: str | None, attack: str | None = None, *, threads: int, gpus: int, attempt: int
+    ) -> int:
         """The time limit of a job."""
         # threads beyond the first are worth less than the first
         speed = GPU_CORES if gpus else sqrt(threads)
@@ -108,14 +112,15 @@ class Costs:
         if rule == "all":
             return 0
         rule = "train" if rule.startswith("train_") else rule
-        computes = run is not None and rule in MEMORY
-        return STARTING + (self.seconds(rule, run, attack, measured=True) if computes else 0)
+        return STARTING + (self.seconds(rule, run, attack, measured=True) if rule in MEMORY else 0)
 
-    def seconds(self, rule: str, run: str, attack: str | None = None, *, measured: bool = False) -> float:
+    def seconds(self, rule: str, run: str | None, attack: str | None = None, *, measured: bool = False) -> float:
         """The seconds that a job is estimated to take on one core.
 
         measured : whether the size of images.h5 counts, if it exists.
         """
+        if run is None:
+            return FEW_SECONDS
         key = self._study.runs[run]
         network = key.entry
         layer = LAYERS.get(network.architecture, UNKNOWN)

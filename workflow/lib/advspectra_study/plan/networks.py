@@ -45,7 +45,7 @@ class Networks(Training):
             | self._seen,
             stem="{attack}/{run}/{checkpoint}",
             jobs=_checkpoints(self.attacked),
-            limits="attack",
+            cost_of="attack",
             gpus=self.gpus,
         )
 
@@ -59,7 +59,7 @@ class Networks(Training):
             params=self._network_params("transfer.py") | {"batch_size": self._of_attack("batch_size")} | self._seen,
             stem="{attack}/{run}/{checkpoint}",
             jobs=_checkpoints(self.transferred),
-            limits="transfer",
+            cost_of="transfer",
             gpus=self.gpus,
         )
 
@@ -77,7 +77,7 @@ class Networks(Training):
             },
             stem="spectra/{run}/{attack}/{checkpoint}",
             jobs=_checkpoints(self.perturbed),
-            limits="spectra",
+            cost_of="spectra",
         )
 
     @cached_property
@@ -90,7 +90,7 @@ class Networks(Training):
             params=self._network_params("lines.py") | {"lines": self._lines_settings} | self._seen,
             stem="lines/{run}/{attack}/{checkpoint}",
             jobs=_checkpoints(self.lined),
-            limits="lines",
+            cost_of="lines",
             gpus=self.gpus,
         )
 

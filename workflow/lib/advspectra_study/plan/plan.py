@@ -3,11 +3,11 @@
 from functools import cached_property
 from typing import Any
 
-from advspectra_study.plan.results import Results
+from advspectra_study.plan.results import WholeStudy
 from advspectra_study.plan.step import Step
 
 
-class Plan(Results):
+class Plan(WholeStudy):
     """All steps of a study; each is an attribute that has the name of its rule, or stands in a list of such."""
 
     @cached_property

@@ -13,7 +13,7 @@ from advspectra_study.plan.step import Step
 CLAIMS_SCHEMA = "workflow/schemas/claims.schema.yaml"
 
 
-class Results(Shown):
+class WholeStudy(Shown):
     """The steps from the results of networks to the report."""
 
     @cached_property

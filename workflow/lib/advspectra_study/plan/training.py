@@ -104,7 +104,7 @@ class Training(Base):
             },
             stem="train/{run}",
             jobs=jobs_by("run", (folder for folder, run in self.study.runs.items() if run.entry.checkpoints == kept)),
-            limits="train",
+            cost_of="train",
             gpus=self.gpus,
         )
 
@@ -118,7 +118,7 @@ class Training(Base):
             params=self._network_params("predictor.py"),
             stem="predictor/{run}",
             jobs=jobs_by("run", (folder for folder, run in self.study.runs.items() if run.linear)),
-            limits="predictor",
+            cost_of="predictor",
         )
 
     def _of_run(self, name: str) -> str:

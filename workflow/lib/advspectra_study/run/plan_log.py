@@ -39,6 +39,7 @@ class PlanLog(logging.Filter):
         """plan : returns whether jobs are listed and not run (-n): then not where each will have its log either."""
         super().__init__()
         self.logger, self.dag, self.seconds, self.plan = logger, dag, seconds, plan
+        self._known: dict[int, Any] = {}
         self._finished: set[int] = set()
         self._took: Counter[str] = Counter()  # seconds of one core, by rule
         self._estimated: Counter[str] = Counter()  # of the same jobs
@@ -68,9 +69,9 @@ class PlanLog(logging.Filter):
 
     def _jobs(self) -> dict[int, Any]:
         """The jobs that run, or have run, by their numbers."""
-        if self.dag() is None:
-            return {}
-        return {self.dag().jobid(job): job for job in self.dag().needrun_jobs(exclude_finished=False)}
+        if not self._known and (dag := self.dag()) is not None:  # Snakemake speaks of jobs once it knows them all
+            self._known = {dag.jobid(job): job for job in dag.needrun_jobs(exclude_finished=False)}
+        return self._known
 
     def _measure(self, job: Any) -> None:
         try:
