@@ -46,6 +46,11 @@ READS = {
     "figure_fig09": {f"spectra:{LINEAR}:pgd:best"},
     "figure_fig10": {f"spectra:{RELU}:pgd:best"},
     "figure_fig11": {f"spectra:{LINEAR}:pgd:best", f"spectra:{RELU}:pgd:best"},
+    "figure_alpha_response": {
+        *(f"spectra:{run}:pgd:best" for run in (LINEAR, RELU)),
+        *(f"train:{run}" for run in (LINEAR, RELU)),
+    },
+    "figure_recalibrated": set(),  # the study has no attacks with recalibrated batch normalisation
     # of the other attack
     "figure_with_note:fig04/minimal": {f"spectra:{RELU}:minimal:best", f"attack:{RELU}:minimal:best"},
     "figure_with_note:fig05/minimal": {f"spectra:{RELU}:minimal:best"},
@@ -100,6 +105,7 @@ def of(run, *rules):
     return [job for job in jobs(*rules) if job.split(":")[1] == run]
 
 
+WITH_WHITE_NOISE = figures("alpha_response", "development", "fig02", "fig04", "fig08", "fig11", "recalibrated")
 PAGE = ("audit", "doubts", "forest", "gaps", "pictures", "prose", "report", "verdicts", "views", "words")
 
 # The jobs that run the code of each module themselves; what follows from them is worked out below.
@@ -153,8 +159,8 @@ RUNS_CODE_OF = {
     "attacks/minimal_linf_pgd.py": [f"attack:{RELU}:minimal:{state}" for state in STATES],
     "files/perturbations.py": [*jobs("attack", "transfer", "spectra", "lines"), *READERS],
     "attacking/foolbox_classes.py": ["table_table6"],
-    # figures: spectra of the example image
-    "fourier.py": [*jobs("spectra", "predictor"), *MEASURES, *figures("fig04", "fig08")],
+    # figures and a table: spectra of the example image, white noise
+    "fourier.py": [*jobs("spectra", "predictor"), *MEASURES, "table_development", *WITH_WHITE_NOISE],
     "files/spectra.py": [*jobs("spectra", "predictor"), *READERS],
     "spectra.py": jobs("spectra", "predictor"),
     "lines/follow.py": jobs("lines"),
@@ -170,7 +176,8 @@ RUNS_CODE_OF = {
     "drawing/settled_layout.py": FIGURES,
     "drawing/mean_spectra.py": figures("fig09", "fig10"),
     "drawing/example.py": figures("fig04", "fig08"),
-    "drawing/learning_curves.py": figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
+    "drawing/energy.py": WITH_WHITE_NOISE,
+    "drawing/learning_curves.py": figures("development", "fig01", "fig02", "fig03", "fig06", "fig07", "recalibrated"),
     "lines/comparison.py": [
         *("table_development", "table_distances"),
         *MEASURES,
@@ -353,13 +360,15 @@ def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     own = [f"settings:{new}", f"train:{new}", f"predictor:{new}", f"attack:{new}:pgd:best", f"spectra:{new}:pgd:best"]
     study.configure(changed(networks=lambda networks: networks[0].update(alphas=[1, 10])))
     # what shows several alpha, or lists the networks, is drawn anew; what shows alpha = 1 alone is not
-    reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy", "figure_fig11"]
+    reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy"]
+    reading += figures("fig11", "alpha_response")
     assert study.planned() == sorted([*own, *reading, *MEASURES, "report"])
 
     own = [job.replace("seed=0", "seed=1") for job in READS if ":" in job and not job.startswith("figure_")]
     reading = ["measures", *(table for table in TABLES if table not in ("table_table3", "table_table6"))]
     study.configure(CONFIG | {"seeds": [0, 1]})
-    assert study.planned() == sorted([*own, *reading, *FIGURES, *CLAIMS, "report"])
+    showing = [figure for figure in FIGURES if READS[figure]]
+    assert study.planned() == sorted([*own, *reading, *showing, *CLAIMS, "report"])
 
 
 # what follows from a state `step=2` of the ReLU network, which its `checkpoints` or those of the training add
@@ -372,7 +381,7 @@ NEW_STATE = [
 ]
 SHOWING_IT = [
     *("table_table4", "table_table5", "table_development", "table_distances", "table_success_accuracy"),
-    *figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
+    *figures("development", "fig01", "fig02", "fig03", "fig06", "fig07", "alpha_response"),
     *MEASURES,
     "report",
 ]
@@ -405,5 +414,6 @@ def test_with_an_added_state_everything_else_that_changed_is_seen_too(study):
 def test_a_removed_state_leaves_the_rest_as_it_is(study):
     study.configure(changed(networks=lambda networks: networks[1].update(checkpoints={"steps": [], "epochs": []})))
     gone = [*figures("development", "fig01", "fig02", "fig03", "fig06", "fig07")]  # of a single state now
-    showing = [job for job in SHOWING_IT if job not in gone and job not in ("table_table4", "table_table5")]
+    of_training = ("table_table4", "table_table5", "figure_alpha_response")
+    showing = [job for job in SHOWING_IT if job not in gone and job not in of_training]
     assert study.planned() == sorted([*showing, "table_table3"])
