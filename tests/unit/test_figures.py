@@ -3,6 +3,7 @@
 import importlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -346,6 +347,17 @@ def test_figure_2_shows_sums_and_density_and_white_noise_in_both(development):
         np.testing.assert_allclose(densities[-1].get_ydata(), 1)
         np.testing.assert_allclose(densities[-2].get_ydata(), (shares * 64 / cells).mean(axis=0))
     assert "white noise, density 1" in caption
+
+
+def test_success_among_correct_images_counts_all_where_the_attack_starts_from_the_prediction():
+    images = SimpleNamespace(correct=np.array([True, True, False, False]), success=np.array([True, False, True, False]))
+    assert learning_curves.success_among_correct([images]) == 0.5
+    images.success = np.array([True, True, False, False])
+    assert learning_curves.success_among_correct([images]) == 1
+    images.against = "prediction"
+    assert learning_curves.success_among_correct([images]) == 0.5
+    images.against, images.correct = "label", np.zeros(4, dtype=bool)
+    assert np.isnan(learning_curves.success_among_correct([images]))
 
 
 def test_figure_3_counts_the_images_without_success_and_shows_six_spectra(development):

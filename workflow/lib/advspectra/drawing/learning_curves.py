@@ -45,9 +45,13 @@ def pooled(seeds: Sequence[AttackedImages], name: str, *, successful: bool = Fal
 
 
 def success_among_correct(seeds: Sequence[AttackedImages]) -> float:
-    """The share of images with success among those that the network has right before; NaN if it has none right."""
-    correct = pooled(seeds, "correct")
-    return float(pooled(seeds, "success")[correct].mean()) if correct.any() else float("nan")
+    """The share of images with success among those that the network has right before; NaN if it has none right.
+
+    An attack that starts from the predicted class can succeed on every image, so there it is the share of all.
+    """
+    any_label = [np.full(len(seed.success), getattr(seed, "against", "label") == "prediction") for seed in seeds]
+    eligible = pooled(seeds, "correct") | np.concatenate(any_label)
+    return float(pooled(seeds, "success")[eligible].mean()) if eligible.any() else float("nan")
 
 
 def accuracy(group: Replicates, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -176,11 +180,12 @@ def counts_sentence(group: Replicates, *, transfers: bool = True) -> str:
     checkpoints, seeds = attacked(group, group.attack)
     sizes = [len(seed.image) for of_seeds in seeds for seed in of_seeds]
     images = captions.span(sizes) if sizes else "no"
+    of = " / ".join(sorted({getattr(seed, "images_of", "test") for of_seeds in seeds for seed in of_seeds}) or ["test"])
     count = len(seeds[0]) if seeds else len(group.runs)
     tried = [f"{name} (from {source.found_on})" for name, source in group.attacks.items() if source is not None]
     said = f"Transfers: {', '.join(tried)}." if tried else "This study has no transfer of this attack."
     return captions.joined(
-        f"{group.first.label}, attack {group.attack}: {images} test images, "
+        f"{group.first.label}, attack {group.attack}: {images} {of} images, "
         f"{len(checkpoints)} checkpoints, {count} seed{'' if count == 1 else 's'}.",
         said if transfers else "",
         "The best epoch differs between seeds: its point lies at their mean step."
