@@ -3,6 +3,7 @@
 import importlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from synthetic_results import (
     write_spectra,
 )
 
-from advspectra.drawing import learning_curves, plotting, power_spectra
+from advspectra import fourier
+from advspectra.drawing import energy, learning_curves, plotting, power_spectra
 from advspectra.drawing.example import choose_image
 from advspectra.networks.identity import NAMES
 from advspectra.results.replicates import by_network
@@ -160,11 +162,14 @@ def test_curves_are_the_mean_of_distributions_that_sum_to_one(tmp_path):
     power[0, 0, 4, 5], power[1, 0, 4, 6] = 1, 3
     path = write_spectra(tmp_path / "a.h5", identity(network="toy"), power=power)
     (group,) = by_network(read_runs([path]))
-    axes = Figure().subplots()
-    spectra = group.spectra("paper")
-    plotting.plot_energy(axes, spectra[0].radial_frequency, [one.radial_energy for one in spectra], group)
-    (line,) = axes.lines
+    sums, densities = Figure().subplots(2)
+    of_toy = energy.radial(group.spectra("paper"))
+    energy.plot(sums, densities, of_toy, **energy.of_network(group.first))
+    (line,) = sums.lines
     assert line.get_ydata()[:4].tolist() == [0, 0.5, 0.5, 0]
+    # by hand: 8 of 64 frequencies round to the distance 1, 12 to the distance 2
+    (line,) = densities.lines
+    np.testing.assert_allclose(line.get_ydata()[:4], [0, 0.5 / (8 / 64), 0.5 / (12 / 64), 0])
 
 
 def test_mean_power_over_seeds_weighs_each_image_the_same(tmp_path):
@@ -248,7 +253,7 @@ def needed(name, paths):
 def curves(axes):
     """Return the curves of a panel by label: x, y."""
     return {
-        line.get_label(): tuple(map(np.ndarray.tolist, line.get_data()))
+        line.get_label(): tuple(np.asarray(values).tolist() for values in line.get_data())
         for line in axes.lines
         if not line.get_label().startswith("_")
     }
@@ -284,10 +289,12 @@ def test_an_attack_alone_without_success_is_drawn_and_says_what_is_missing(tmp_p
     figure, caption = draw(name, read_runs(paths))
     require_readable(figure)
     shown = texts(figure)
-    assert "This study has no transfer" in caption and "Images without success out of 20" in caption
+    assert "Images without success out of 20" in caption
     assert "initialisation 20 (" in caption
+    for text in (caption, *shown):  # Figure 3 shows no transfers: it says nothing about them
+        assert name != "fig03" or "transfer" not in text
     if name != "fig03":
-        assert "no transfer of this attack" in shown
+        assert "This study has no transfer" in caption and "no transfer of this attack" in shown
     assert learning_curves.NO_SPECTRA in shown
     assert (learning_curves.NO_LINES in shown) is (name == "development")
 
@@ -296,7 +303,10 @@ def test_figure_2_shows_accuracy_and_success_over_epochs(development):
     runs = read_runs(development)
     figure, caption = draw("fig02", runs)
     found = curves(panel(figure, "a"))
-    assert list(found) == ["training accuracy", "test accuracy", "success of pgd", "success of moved"]
+    assert list(found) == [
+        "training accuracy", "test accuracy", "accuracy on attacked images", "success of pgd",
+        "the same among images right before", "success of moved",
+    ]  # fmt: skip
     assert found["training accuracy"][0] == list(range(1, 21))
     # states between the epochs have their own test accuracy
     epochs, accuracies = found["test accuracy"]
@@ -305,17 +315,49 @@ def test_figure_2_shows_accuracy_and_success_over_epochs(development):
     assert epochs == [0, 0.01, 0.1, 0.3, 1, 2, 5, 10, 20]
     expected = [state.perturbations().success.mean() for state in runs[0].attacked("pgd")]
     assert success == expected and success[0] == 0 < success[-1]
-    assert "Transfers: moved (found by pgd on the checkpoint best)" in caption and "Convention paper" in caption
+    images = [checkpoint.perturbations() for checkpoint in runs[0].attacked("pgd")]
+    assert found["accuracy on attacked images"][1] == [one.correct.mean() for one in images]
+    among = [one.success.sum() / one.correct.sum() for one in images]
+    assert found["the same among images right before"][1] == pytest.approx(among)
+    assert "Transfers: moved (from best)" in caption and "Convention paper" in caption
 
 
 def test_figure_2_has_a_curve_for_each_state_with_success(development):
     runs = read_runs(development)
     figure, _ = draw("fig02", runs)
     spectra = [state.spectra("paper") for state in runs[0].attacked("pgd")]
-    assert len(panel(figure, "b").lines) == sum(one.selected > 0 for one in spectra)
+    *drawn, white = panel(figure, "b").lines
+    assert len(drawn) == sum(one.selected > 0 for one in spectra) and white.get_label() == "white noise"
     last = spectra[-1].radial_energy / spectra[-1].radial_energy.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(panel(figure, "b").lines[-1].get_ydata(), last.mean(axis=0))
-    assert "20" in panel(figure, "b").lines[-1].get_label()
+    np.testing.assert_allclose(drawn[-1].get_ydata(), last.mean(axis=0))
+    assert "20" in drawn[-1].get_label()
+
+
+def test_figure_2_shows_sums_and_density_and_white_noise_in_both(development):
+    runs = read_runs(development)
+    figure, caption = draw("fig02", runs)
+    last = runs[0].attacked("pgd")[-1].spectra("paper")
+    for letters, energies, cells in (
+        ("bd", last.radial_energy, fourier.radial_cells(8, 8)),
+        ("ce", last.angular_energy, fourier.angular_cells(8, 8, bins=36)),
+    ):
+        shares = energies / energies.sum(axis=1, keepdims=True)
+        sums, densities = (panel(figure, letter).lines for letter in letters)
+        np.testing.assert_allclose(sums[-1].get_ydata(), cells / 64)
+        np.testing.assert_allclose(densities[-1].get_ydata(), 1)
+        np.testing.assert_allclose(densities[-2].get_ydata(), (shares * 64 / cells).mean(axis=0))
+    assert "white noise, density 1" in caption
+
+
+def test_success_among_correct_images_counts_all_where_the_attack_starts_from_the_prediction():
+    images = SimpleNamespace(correct=np.array([True, True, False, False]), success=np.array([True, False, True, False]))
+    assert learning_curves.success_among_correct([images]) == 0.5
+    images.success = np.array([True, True, False, False])
+    assert learning_curves.success_among_correct([images]) == 1
+    images.against = "prediction"
+    assert learning_curves.success_among_correct([images]) == 0.5
+    images.against, images.correct = "label", np.zeros(4, dtype=bool)
+    assert np.isnan(learning_curves.success_among_correct([images]))
 
 
 def test_figure_3_counts_the_images_without_success_and_shows_six_spectra(development):
@@ -351,6 +393,8 @@ def test_the_development_has_the_means_over_images_at_each_step(development):
         curve = panel(figure, letter).lines[0]
         assert curve.get_xdata().tolist() == [step for step, _, _ in later]
         np.testing.assert_allclose(curve.get_ydata(), values)
+    white = fourier.half_power_frequency(fourier.radial_cells(8, 8)[None])[0]
+    assert curves(panel(figure, "e"))["white noise"][1] == [white] * 2 and white < panel(figure, "e").get_ylim()[1]
     lines = [state.lines() for state in runs[0].attacked("moved")]
     heights = [line.get_ydata()[-1] for line in panel(figure, "g").lines if len(line.get_ydata()) == 8]
     assert heights == [getattr(lines[-1], end).breakpoints.mean() for end in ("adversarial", "random", "boundary")]
@@ -402,6 +446,17 @@ def test_figure_1_compares_the_first_and_the_last_state(tmp_path):
     assert "4 test images, 1 seed" in caption and "from breakpoint to breakpoint" in caption
 
 
+def test_figure_1_of_seeds_with_different_best_epochs_shows_their_best_ones(tmp_path):
+    paths = []
+    for seed, best in enumerate((300, 500)):
+        who, states = identity(activation="relu", seed=seed), {"step=0": 0, "best": best}
+        paths += write_development(tmp_path, who=who, size=8, states=states, kinds=("lines",))
+    figure, caption = draw("fig01", read_runs(paths))
+    titles = [panel(figure, letter).get_title(loc="left").partition(") ")[2] for letter in "abcd"]
+    assert titles == 2 * ["initialisation", "best (epochs 3 to 5)"]
+    assert "2 seeds" in caption
+
+
 def test_histograms_are_shares_of_the_lines_on_one_axis(tmp_path):
     paths = [
         lines_at(tmp_path, 0, adversarial=[0.0, 0.01, 0.02, 0.5], random=[0.01] * 4),
@@ -414,7 +469,7 @@ def test_histograms_are_shares_of_the_lines_on_one_axis(tmp_path):
         shares = [patch.get_data().values for patch in panel(figure, letter).patches]
         assert [values.sum() for values in shares] == pytest.approx([1] * len(shares))
         assert shares[0][0] == (0.5 if letter == "a" else 0.25)  # zero lies in the first bin, with 0.01
-    assert "no further state\nin this study" in texts(figure)
+    assert "no further checkpoint\nin this study" in texts(figure)
 
 
 def test_captions_say_where_absolute_and_relative_roughness_disagree(tmp_path):

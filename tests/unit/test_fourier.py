@@ -86,6 +86,27 @@ def test_half_power_frequency_of_known_energies():
     assert np.isnan(values[6])
 
 
+@pytest.mark.parametrize("size", [(32, 32), (7, 7), (8, 8)])
+def test_half_power_frequency_and_flatness_of_white_noise_are_those_of_noise(size):
+    noise = np.random.default_rng(0).normal(size=(2000, 1, *size))
+    power = fourier.power_spectrum(noise, convention="paper")
+    mean_energy = fourier.radial_energy(power).mean(axis=0, keepdims=True)
+    simulated = fourier.half_power_frequency(mean_energy)[0]
+    assert fourier.white_noise_frequency(*size) == pytest.approx(simulated, rel=0.005)
+    # the ratio of expectations, of which an image's own ratio falls short by 1 / (4 bins) or so
+    magnitudes = np.sqrt(power).mean() / np.sqrt(power.mean())
+    assert fourier.white_noise_flatness(*size) == pytest.approx(magnitudes, abs=0.002)
+
+
+def test_white_noise_of_the_papers_images_has_a_known_half_power_frequency():
+    # half of 32 x 32 frequencies, 512, lie within 12.8 cycles/image: counted one by one
+    y, x = np.mgrid[-16:16, -16:16]
+    rings = np.bincount(np.rint(np.hypot(y, x)).astype(int).ravel())
+    below = rings[:13].sum()
+    assert fourier.white_noise_frequency(32, 32) == pytest.approx(12.5 + (512 - below) / rings[13])
+    assert round(fourier.white_noise_frequency(32, 32), 1) == 12.8
+
+
 def test_no_images_give_no_rows():
     power = fourier.power_spectrum(np.zeros((0, 3, 8, 8)), convention="rgb")
     assert fourier.radial_energy(power).shape == (0, 7)

@@ -14,7 +14,7 @@ from synthetic_results import (
 )
 
 from advspectra.files.hdf5 import create
-from advspectra.results.replicates import by_network, only_network
+from advspectra.results.replicates import as_one, by_network, only_network
 from advspectra.results.runs import Run, read_runs
 
 
@@ -220,17 +220,29 @@ def test_a_file_without_its_step_serves_alone_but_not_among_states(tmp_path):
         found.attacked("pgd")
 
 
-def test_states_of_a_network_are_those_that_all_seeds_have(tmp_path):
+def test_checkpoints_of_a_network_are_those_that_all_seeds_have_and_their_best_ones(tmp_path):
     paths = []
     for seed, best in enumerate((300, 500)):
         states = {"step=0": 0, "epoch=2": 200, "best": best}
         who = identity(activation="relu", seed=seed)
         paths += write_development(tmp_path, who=who, images=3, size=8, states=states, kinds=("perturbations",))
     group = only_network(read_runs(paths))
-    assert [[state.step for state in seeds] for seeds in group.attacked("pgd")] == [[0, 0], [200, 200]]
+    assert [[state.step for state in seeds] for seeds in group.attacked("pgd")] == [[0, 0], [200, 200], [300, 500]]
+    best = as_one(group.attacked("pgd")[-1])
+    assert (best.step, best.label) == (400, "best (epochs 3 to 5)")
+    assert as_one(group.attacked("pgd")[1]).label == "epoch 2"
     assert group.attacked("deepfool") == [] and only_network([]) is None
     with pytest.raises(ValueError, match="one network, found Fully Connected .*, Full Width"):
         only_network([run(), run("full_width")])
+
+
+def test_a_best_checkpoint_that_all_seeds_have_at_one_step_stands_once(tmp_path):
+    paths = []
+    for seed, best in enumerate((200, 200)):
+        who, states = identity(activation="relu", seed=seed), {"epoch=2": 200, "best": best, "epoch=5": 500}
+        paths += write_development(tmp_path, who=who, images=3, size=8, states=states, kinds=("perturbations",))
+    group = only_network(read_runs(paths))
+    assert [[checkpoint.step for checkpoint in seeds] for seeds in group.attacked("pgd")] == [[200, 200], [500, 500]]
 
 
 def test_checkpoints_have_history_and_kept_states(trained):

@@ -17,7 +17,8 @@ with job(snakemake):
     matplotlib.use("Agg")
     matplotlib.rc_file(snakemake.input.style)
     module = importlib.import_module(snakemake.params.module)
-    drawing, caption = module.draw(read_runs(snakemake.input.runs), convention=snakemake.params.convention)
+    options = {"roles": roles} if (roles := snakemake.params.get("roles")) is not None else {}
+    drawing, caption = module.draw(read_runs(snakemake.input.runs), convention=snakemake.params.convention, **options)
     facts = made_by(snakemake)
     inputs = hashlib.sha256(json.dumps(facts["inputs_sha256"], sort_keys=True).encode()).hexdigest()
     about = json.dumps({**facts, "inputs_sha256": inputs}, sort_keys=True)

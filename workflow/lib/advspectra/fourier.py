@@ -150,3 +150,18 @@ def half_power_frequency(energy: np.ndarray) -> np.ndarray:
             share = (target - cumulative[k - 1]) / (cumulative[k] - cumulative[k - 1])
             half[row] = edges[k - 1] + share * (edges[k] - edges[k - 1])
     return half
+
+
+def white_noise_frequency(height: int, width: int) -> float:
+    """f_0.5 of white noise, cycles/image: 12.8 for images of 32 x 32 pixels."""
+    return float(half_power_frequency(radial_cells(height, width)[None])[0])
+
+
+def white_noise_flatness(height: int, width: int) -> float:
+    """The flatness of Gaussian white noise, for many pixels: sqrt(pi) / 2 = 0.886 less what bins without phase take.
+
+    The DFT of Gaussian noise has complex Gaussian bins of equal variance s^2, where the mean magnitude is
+    sqrt(pi) / 2 s; in the bins that are their own mirror image (zero and Nyquist) it is real: sqrt(2 / pi) s.
+    """
+    real = (2 - height % 2) * (2 - width % 2)
+    return float(np.sqrt(np.pi) / 2 + (np.sqrt(2 / np.pi) - np.sqrt(np.pi) / 2) * real / (height * width))

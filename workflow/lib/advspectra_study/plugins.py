@@ -122,7 +122,7 @@ def inputs(kind: str, name: str, library: Path) -> dict[str, Any]:
     """
     path = plugin_path(kind, name, library)
     found, optional = literal(path, "INPUTS"), INPUTS_DEFAULTS[kind]
-    known = {"files", *optional} | ({"per"} if kind == "figures" else set())
+    known = {"files", *optional} | ({"per", "pairs"} if kind == "figures" else set())
     if not isinstance(found, dict) or "files" not in found or (unknown := sorted(set(found) - known)):
         others = ", ".join(sorted(known - {"files"}))
         what = f"the unknown key {unknown[0]}" if isinstance(found, dict) and "files" in found else repr(found)

@@ -11,7 +11,7 @@ from advspectra.table import Table
 
 
 def noted(make: Callable, *, attack: str, others: str | Sequence[Mapping]) -> Callable:
-    """Return `draw` of a figure or `table` of a table with sentences about its attack in the caption or the notes.
+    """The `draw` of a figure or the `table` of a table, with sentences about its attack in the caption or the notes.
 
     attack : whose results are shown. others : what networks without it have there: "none", they are left out, or
     their first other attack; then it is the list of those that have no attack at all, each network, activation, depth

@@ -25,10 +25,6 @@ NONLINEAR = (
     ("vgg19", None),
     ("resnet18", None),
 )
-BAND = (
-    "Energy distributions are normalised to sum 1 for each {item}; lines: mean, bands: between the quartiles, over "
-    "{items}."
-)
 SCALES = {
     "paper": "luminance, unnormalised DFT",
     "rgb": "each channel, unnormalised DFT",
@@ -37,32 +33,36 @@ SCALES = {
 }
 
 
-def counts(groups: Sequence[Replicates], *, convention: str) -> str:
-    """Return the sentences that state n images, n seeds, the convention, and the networks without a selected image."""
-    found = {group.first.label: group.spectra(convention) for group in groups}
-    numbers = [sum(one.selected for one in spectra) for spectra in found.values() if spectra]
-    attacked = [sum(one.attacked for one in spectra) for spectra in found.values() if spectra]
-    which = sorted({one.images for spectra in found.values() for one in spectra})
+def counts(groups: Sequence[Replicates], *, convention: str, named: bool = True) -> str:
+    """The sentences that state n images, n seeds, the convention, and the networks without a selected image.
+
+    named : whether to name the convention.
+    """
+    of = {group.first.label: group.spectra(convention) for group in groups}
+    numbers = [sum(seed.selected for seed in spectra) for spectra in of.values() if spectra]
+    attacked = [sum(seed.attacked for seed in spectra) for spectra in of.values() if spectra]
+    which = sorted({seed.images for spectra in of.values() for seed in spectra})
     sentences = []
     if numbers:
         words = {"successful": "successfully attacked", "all": "attacked"}
         kind = " / ".join(words.get(name, name) for name in which)
         out_of = f" of {span(attacked)}" if which != ["all"] else ""
-        of = sorted({one.images_of for spectra in found.values() for one in spectra})
-        sentences.append(f"n = {span(numbers)} {kind} {' / '.join(of)} images{out_of} for each network.")
+        sets = " / ".join(sorted({seed.images_of for spectra in of.values() for seed in spectra}))
+        sentences.append(f"n = {span(numbers)} {kind} {sets} images{out_of},")
     if groups:
         seeds = span([len(group.runs) for group in groups])
         sentences.append(f"{seeds} seed{'' if seeds == '1' else 's'} for each network.")
-    sentences.append(convention_sentence(convention))
-    if empty := [label for label, spectra in found.items() if spectra and not any(one.selected for one in spectra)]:
+    if named:
+        sentences.append(convention_sentence(convention))
+    if empty := [label for label, spectra in of.items() if spectra and not any(seed.selected for seed in spectra)]:
         sentences.append(f"No successful attack: {', '.join(empty)}.")
-    if none := [label for label, spectra in found.items() if not spectra]:
+    if none := [label for label, spectra in of.items() if not spectra]:
         sentences.append(f"No spectra: {', '.join(none)}.")
     return " ".join(sentences)
 
 
 def missing(groups: Sequence[Replicates], *, linear: bool) -> str:
-    """Return the sentence that names the paper's linear or nonlinear networks which the study lacks; empty if none."""
+    """The sentence that names the paper's linear or nonlinear networks which the study lacks; empty if none."""
     present = {(group.first.network, group.first.depth) for group in groups if group.first.linear is linear}
     networks = {network for network, _ in present}
     lacking = [
@@ -76,12 +76,12 @@ def missing(groups: Sequence[Replicates], *, linear: bool) -> str:
 
 
 def convention_sentence(convention: str) -> str:
-    """Return the sentence that says how colour is reduced and how the DFT is scaled."""
+    """The sentence that says how colour is reduced and how the DFT is scaled."""
     return f"Convention {convention}: {SCALES.get(convention, 'as named')}."
 
 
 def joined(*sentences: str) -> str:
-    """Return the caption made of all sentences that are not empty."""
+    """The caption made of all sentences that are not empty."""
     return " ".join(sentence for sentence in sentences if sentence)
 
 

@@ -21,7 +21,7 @@ class Example:
 
 
 def choose_image(groups: Sequence[Replicates]) -> int | None:
-    """Return the first image that was attacked with success in the most networks, None without any attack.
+    """The first image that was attacked with success in the most networks, None without any attack.
 
     The runs with each network's lowest seed decide. Without any success: the first image attacked in the most networks.
     """
@@ -33,7 +33,7 @@ def choose_image(groups: Sequence[Replicates]) -> int | None:
 
 
 def example(group: Replicates, image: int) -> Example | None:
-    """Return the example of the network's lowest seed, None if that run did not attack the image."""
+    """The example of the network's lowest seed, None if that run did not attack the image."""
     perturbations = group.first.perturbations()
     if perturbations is None or image not in perturbations.image:
         return None
@@ -52,5 +52,5 @@ def image_name(image: int, examples: Sequence[Example | None]) -> str:
 
 
 def image_power(image: np.ndarray, *, convention: str) -> np.ndarray:
-    """Return the power of one image (C, H, W) -> (H, W), shifted, summed over the convention's channels."""
+    """The power of one image (C, H, W) -> (H, W), shifted, summed over the convention's channels."""
     return power_spectrum(image[None], convention=convention)[0].sum(axis=0)

@@ -1,4 +1,4 @@
-"""Figures 2 and 3 and the development page: what an attack does to each state of a network, drawn over the training."""
+"""Figures 2 and 3 and the development page: what an attack does to a network, drawn over its training."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 
 from advspectra.drawing import captions, plotting
 from advspectra.files.perturbations import AttackedImages
-from advspectra.results.replicates import Replicates
+from advspectra.results.replicates import Replicates, as_one
 from advspectra.results.runs import AttackedCheckpoint
 
 # one slash of the mark for a broken axis
 SLASH = Path([(-0.5, -1), (0.5, 1)])
 TRANSFER_LINES = ("solid", (0, (4, 1.5)), (0, (1, 0.8)), (0, (7, 1, 1, 1)))
-NO_ATTACK = "No attack on several states of a network in this study."
+NO_ATTACK = "No attack on several checkpoints of a network in this study."
 NO_LINES = "no lines\nof this attack"
 NO_SPECTRA = "no spectra\nin this study"
 
@@ -25,50 +25,60 @@ NO_SPECTRA = "no spectra\nin this study"
 def collected(
     group: Replicates, attack: str | None, read: Callable[[AttackedCheckpoint], Any]
 ) -> tuple[list[AttackedCheckpoint], list[list]]:
-    """Return the checkpoints that an attack was tried on, ordered by step, and what `read` gives of each seed at them.
+    """The checkpoints that an attack was tried on, ordered by step, and what `read` gives of each seed at them.
 
-    States at which it gives None for a seed (no such file) are left out.
+    Checkpoints at which it gives None for a seed (no such file) are left out.
     """
-    found = [(states[0], [read(state) for state in states]) for states in (group.attacked(attack) if attack else [])]
-    found = [(state, seeds) for state, seeds in found if not any(one is None for one in seeds)]
-    return [state for state, _ in found], [seeds for _, seeds in found]
+    everywhere = [(seeds, [read(seed) for seed in seeds]) for seeds in (group.attacked(attack) if attack else [])]
+    there = [(as_one(seeds), values) for seeds, values in everywhere if not any(value is None for value in values)]
+    return [checkpoint for checkpoint, _ in there], [values for _, values in there]
 
 
 def attacked(group: Replicates, attack: str | None) -> tuple[list[AttackedCheckpoint], list[list[AttackedImages]]]:
-    """Return the checkpoints that an attack was tried on and the perturbations of each seed at them."""
+    """The checkpoints that an attack was tried on and the perturbations of each seed at them."""
     return collected(group, attack, AttackedCheckpoint.perturbations)
 
 
 def pooled(seeds: Sequence[AttackedImages], name: str, *, successful: bool = False) -> np.ndarray:
-    """Return an array of AttackedImages by name, the images of all seeds, (n,); or of successful images only."""
-    return np.concatenate([getattr(one, name)[one.success if successful else slice(None)] for one in seeds])
+    """An array of AttackedImages by name, the images of all seeds, (n,); or of successful images only."""
+    return np.concatenate([getattr(seed, name)[seed.success if successful else slice(None)] for seed in seeds])
+
+
+def success_among_correct(seeds: Sequence[AttackedImages]) -> float:
+    """The share of images with success among those that the network has right before; NaN if it has none right.
+
+    An attack that starts from the predicted class can succeed on every image, so there it is the share of all.
+    """
+    any_label = [np.full(len(seed.success), seed.against == "prediction") for seed in seeds]
+    eligible = pooled(seeds, "correct") | np.concatenate(any_label)
+    return float(pooled(seeds, "success")[eligible].mean()) if eligible.any() else float("nan")
 
 
 def accuracy(group: Replicates, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return steps (T,) and "train_accuracy" or "test_accuracy" (T,), mean over the seeds, at steps that all have.
+    """Steps (T,) and "train_accuracy" or "test_accuracy" (T,), mean over the seeds, at steps that all have.
 
     From the history, at the end of each epoch; the test accuracy also from the kept checkpoints, which lie between.
     """
-    found = []
-    for one in group.checkpoints:
-        points = dict(zip(one.history["step"].tolist(), one.history[column].tolist(), strict=True))
+    seeds = []
+    for training in group.checkpoints:
+        points = dict(zip(training.history["step"].tolist(), training.history[column].tolist(), strict=True))
         if column == "test_accuracy":
             points |= {
-                state.step: state.test_accuracy for state in one.kept.values() if state.test_accuracy is not None
+                kept.step: kept.test_accuracy for kept in training.kept.values() if kept.test_accuracy is not None
             }
-        found.append(points)
-    steps = sorted(set(found[0]).intersection(*found)) if found else []
-    return np.array(steps, dtype=int), np.array([np.mean([points[step] for points in found]) for step in steps])
+        seeds.append(points)
+    steps = sorted(set(seeds[0]).intersection(*seeds)) if seeds else []
+    return np.array(steps, dtype=int), np.array([np.mean([points[step] for points in seeds]) for step in steps])
 
 
 def steps_per_epoch(group: Replicates) -> float | None:
-    """Return the number of steps in an epoch, None without a history."""
+    """The number of steps in an epoch, None without a history."""
     histories = [one.history for one in group.checkpoints]
     return float(histories[0]["step"][0] / histories[0]["epoch"][0]) if histories else None
 
 
 def nearest(steps: Sequence[float], targets: Sequence[float]) -> list[int]:
-    """Return the places, ascending, of the steps nearest to the targets, a different one for each.
+    """The places, ascending, of the steps nearest to the targets, a different one for each.
 
     The first and the last target choose first. All places if there are no more steps than targets.
     """
@@ -80,14 +90,14 @@ def nearest(steps: Sequence[float], targets: Sequence[float]) -> list[int]:
     return [place for place in range(len(steps)) if place not in left]
 
 
-def spread(states: Sequence[AttackedCheckpoint], wanted: int) -> list[int]:
-    """Return the places of `wanted` states, evenly spread over the logarithm of the step with both ends; or of all."""
-    place = [float(np.log1p(state.step)) for state in states]
-    return nearest(place, np.linspace(place[0], place[-1], wanted))
+def spread(checkpoints: Sequence[AttackedCheckpoint], wanted: int) -> list[int]:
+    """The places of `wanted` checkpoints, evenly spread over the logarithm of the step with both ends; or of all."""
+    logarithms = [float(np.log1p(checkpoint.step)) for checkpoint in checkpoints]
+    return nearest(logarithms, np.linspace(logarithms[0], logarithms[-1], wanted))
 
 
 def shades(count: int) -> list:
-    """Return a colour for each of `count` checkpoints, dark for early and light for late ones."""
+    """A colour for each of `count` checkpoints, dark for early and light for late ones."""
     return list(matplotlib.colormaps["viridis"](np.linspace(0, 0.9, count)))
 
 
@@ -165,34 +175,34 @@ def draw_samples(
     return there
 
 
-def counts_sentence(group: Replicates) -> str:
-    """Return the sentence that states network, attack, images, states, seeds, and the transfers."""
-    states, found = attacked(group, group.attack)
-    sizes = [len(one.image) for seeds in found for one in seeds]
-    kind = next((one.images_of for seeds in found for one in seeds), "test")
-    images = f"{captions.span(sizes) if sizes else 'no'} {kind} images"
-    seeds = len(found[0]) if found else len(group.runs)
-    transfers = [
-        f"{name} (found by {source.attack} on the checkpoint {source.found_on})"
-        for name, source in group.attacks.items()
-        if source is not None
-    ]
-    return (
-        f"{group.first.label}, attack {group.attack}: {images} on each checkpoint ({len(states)}), {seeds} "
-        f"seed{'' if seeds == 1 else 's'}. "
-        + (f"Transfers: {', '.join(transfers)}." if transfers else "This study has no transfer of this attack.")
+def counts_sentence(group: Replicates, *, transfers: bool = True) -> str:
+    """The sentence that states network, attack, images, checkpoints, seeds and, if the figure shows them, transfers."""
+    checkpoints, seeds = attacked(group, group.attack)
+    sizes = [len(seed.image) for of_seeds in seeds for seed in of_seeds]
+    images = captions.span(sizes) if sizes else "no"
+    of = " / ".join(sorted({seed.images_of for of_seeds in seeds for seed in of_seeds}) or ["test"])
+    count = len(seeds[0]) if seeds else len(group.runs)
+    tried = [f"{name} (from {source.found_on})" for name, source in group.attacks.items() if source is not None]
+    said = f"Transfers: {', '.join(tried)}." if tried else "This study has no transfer of this attack."
+    return captions.joined(
+        f"{group.first.label}, attack {group.attack}: {images} {of} images, "
+        f"{len(checkpoints)} checkpoints, {count} seed{'' if count == 1 else 's'}.",
+        said if transfers else "",
+        "The best epoch differs between seeds: its point lies at their mean step."
+        if any(checkpoint.epochs for checkpoint in checkpoints)
+        else "",
     )
 
 
 def failures_sentence(group: Replicates) -> str:
-    """Return the sentence that counts the images without success at each checkpoint, and why."""
-    states, found = attacked(group, group.attack)
-    parts = []
-    for state, seeds in zip(states, found, strict=True):
-        success, correct = pooled(seeds, "success"), pooled(seeds, "correct")
-        parts.append(f"{state.label} {np.sum(~success)} ({np.sum(~correct)})")
-    total = len(pooled(found[0], "success")) if found else 0
-    return (
-        f"Images without success out of {total}, and in brackets those of them that the network had wrong before the "
-        f"attack: {', '.join(parts)}."
-    )
+    """The sentence that counts the images without success at the first and at the last checkpoint, and why."""
+    checkpoints, seeds = attacked(group, group.attack)
+    if not checkpoints:
+        return ""
+    ends = [(checkpoints[place], seeds[place]) for place in sorted({0, len(seeds) - 1})]
+    counts = [
+        f"{checkpoint.label} {np.sum(~pooled(images, 'success'))} ({np.sum(~pooled(images, 'correct'))})"
+        for checkpoint, images in ends
+    ]
+    total = len(pooled(seeds[0], "success"))
+    return f"Images without success out of {total} (wrong before): {', '.join(counts)}."

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from advspectra.drawing import captions, plotting
-from advspectra.drawing.learning_curves import nearest
+from advspectra.drawing.learning_curves import collected, nearest
 from advspectra.files.lines import Lines
-from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, DEFINITIONS, ENDS, line, pairs, values
+from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, ENDS, line, pairs, values
 from advspectra.results.replicates import Replicates, only_network
 from advspectra.results.runs import AttackedCheckpoint, Run
 from advspectra.statistics.summaries import kolmogorov_smirnov
@@ -34,23 +34,22 @@ END_NAMES = {
 
 
 def lines_of(group: Replicates) -> list[tuple[AttackedCheckpoint, list[Lines]]]:
-    """Return the checkpoints that the group's lines were followed at, ordered by step, and the lines of each seed."""
-    attack = group.attack
-    found = [(states[0], [state.lines() for state in states]) for states in (group.attacked(attack) if attack else [])]
-    return [(state, lines) for state, lines in found if not any(one is None for one in lines)]
+    """The checkpoints that the group's lines were followed at, ordered by step, and the lines of each seed."""
+    return list(zip(*collected(group, group.attack, AttackedCheckpoint.lines), strict=True))
 
 
 def over_training(runs: Sequence[Run], quantity: str, *, number: int) -> tuple[Figure, str]:
-    """Return Figure 6 or 7 and its caption: a quantity of LABELS at six states, spread as the paper's epochs are."""
+    """Figure 6 or 7 and its caption: a quantity of LABELS at six checkpoints, spread as the paper's epochs are."""
     group = only_network(runs)
-    found = lines_of(group) if group else []
+    there = lines_of(group) if group else []
     title = f"Figure {number}. {TITLES[quantity]} along lines to adversarial and to random points over training."
     with plotting.style():
-        if not found:
+        if not there:
             return plotting.message_figure(NO_LINES), captions.joined(title, NO_LINES)
-        places = nearest([state.step for state, _ in found], np.array(EPOCHS) / EPOCHS[-1] * found[-1][0].step)
+        steps = [checkpoint.step for checkpoint, _ in there]
+        places = nearest(steps, np.array(EPOCHS) / EPOCHS[-1] * steps[-1])
         letters = "abcdef"
-        chosen = [found[place] for place in places] + [(None, [])] * (len(letters) - len(places))
+        chosen = [there[place] for place in places] + [(None, [])] * (len(letters) - len(places))
         figure = plotting.new_figure(4.0)
         panels = figure.subplots(2, 3)
         draw_histograms(
@@ -60,14 +59,11 @@ def over_training(runs: Sequence[Run], quantity: str, *, number: int) -> tuple[F
             axes.set_ylabel("")
         legend(figure)
     shown = {letter: one for letter, one in zip(letters, chosen, strict=True) if one[0] is not None}
-    rough = quantity == ROUGHNESS
     caption = captions.joined(
         title,
-        "The paper shows the epochs 0, 5, 10, 20, 25 and 40. Here are the checkpoints with lines that are nearest to "
-        "them, as shares of the training.",
+        "Checkpoints: the nearest to the paper's epochs 0, 5, 10, 20, 25 and 40, as shares of the training.",
         *sentences(group, shown),
-        *(DEFINITIONS[name] for name in (("deviation", "other") if rough else ("relu_changes",))),
-        *([direction(letters[len(places) - 1], *shown[letters[len(places) - 1]])] if rough else []),
+        *([direction(letters[len(places) - 1], *shown[letters[len(places) - 1]])] if quantity == ROUGHNESS else []),
     )
     return figure, caption
 
@@ -79,24 +75,24 @@ def draw_histograms(
 
     panels : letter -> where, which checkpoint, its lines; without a checkpoint the panel says so.
     """
-    found = {
+    samples = {
         letter: {end: values(lines, quantity, end) for end in ENDS}
-        for letter, (_, state, lines) in panels.items()
-        if state is not None
+        for letter, (_, checkpoint, lines) in panels.items()
+        if checkpoint is not None
     }
-    edges = _edges([sample for one in found.values() for sample in one.values()])
-    for letter, (axes, state, lines) in panels.items():
-        if state is None:
-            plotting.message_panel(axes, "no further state\nin this study")
+    edges = _edges([sample for of_panel in samples.values() for sample in of_panel.values()])
+    for letter, (axes, checkpoint, lines) in panels.items():
+        if checkpoint is None:
+            plotting.message_panel(axes, "no further checkpoint\nin this study")
             continue
         if edges is None:
             plotting.message_panel(axes, "0 on every line")
-            axes.set_title(f"({letter}) {state.label}", loc="left")
+            axes.set_title(f"({letter}) {checkpoint.label}", loc="left")
             continue
-        for end, sample in found[letter].items():
+        for end, sample in samples[letter].items():
             _draw_sample(axes, sample, edges, end)
         distances = [kolmogorov_smirnov(*pairs(lines, quantity, control)) for control in CONTROLS]
-        axes.set_title(f"({letter}) {state.label}", loc="left")
+        axes.set_title(f"({letter}) {checkpoint.label}", loc="left")
         axes.set_title("$D$ = " + " / ".join(f"{distance:.2f}" for distance in distances), loc="right", color="0.35")
         axes.set(xscale="log", xlim=(edges[0], edges[-1]), xlabel=LABELS[quantity], ylabel="share of lines")
         plotting.plain_ticks(axes.xaxis)
@@ -104,7 +100,7 @@ def draw_histograms(
 
 
 def _edges(samples: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Return the edges of bins of equal ratio for all samples, more of them for larger ones; None if all is zero.
+    """The edges of bins of equal ratio for all samples, more of them for larger ones; None if all is zero.
 
     A fiftieth of a sample at the most, and what is zero, lies below the first edge, and what is less than 1e-5 of the
     largest value: lines without a breakpoint bend by rounding alone.
@@ -146,42 +142,40 @@ def legend(figure) -> None:
 
 
 def sentences(group: Replicates, shown: Mapping[str, tuple[AttackedCheckpoint, Sequence[Lines]]]) -> list[str]:
-    """Return the sentences of a caption: how many lines, their ends, what D is, and what did not converge.
+    """The sentences of a caption: how many lines, their ends, what D is, and what did not converge.
 
     shown : letter of a panel -> checkpoint and lines.
     """
     source = group.attacks[group.attack]
     attack = f"attack {group.attack}" if source is None else f"transfer {group.attack}"
     about = "" if source is None else f" (found by {source.attack} on the checkpoint {source.found_on})"
-    one = next(iter(shown.values()))[1]
+    first = next(iter(shown.values()))[1]
     sizes = [len(lines.image) for _, seeds in shown.values() for lines in seeds]
-    seeds = f"{len(one)} seed{'' if len(one) == 1 else 's'}"
+    count = f"{len(first)} seed{'' if len(first) == 1 else 's'}"
+    ends = [*shown.items()][:: max(len(shown) - 1, 1)]  # the first and the last
     changed = {
         end: ", ".join(
-            f"({letter}) {sum(int(line(lines, end).changed.sum()) for lines in seeds)}"
-            for letter, (_, seeds) in shown.items()
+            f"({letter}) {sum(int(line(lines, end).changed.sum()) for lines in seeds)}" for letter, (_, seeds) in ends
         )
         for end in ENDS
     }
-    total = sum(len(lines.image) for lines in one)
+    total = sum(len(lines.image) for lines in first)
     unconverged = sum(
         int((~line(lines, end).converged).sum()) for _, seeds in shown.values() for lines in seeds for end in ENDS
     )
     return [
-        f"{group.first.label}, {attack}{about}; {captions.span(sizes)} {one[0].images_of} images, {seeds}.",
-        DEFINITIONS["lines"],
-        f"The predicted class differs between the ends on these of {total} lines: to x_a {changed[ADVERSARIAL]}; to "
-        f"x_r {changed['random']}; to x_b {changed['boundary']} (the rest ends at the limit, "
-        f"{one[0].stretch_limit:g} times as far as x_a).",
-        "Shares of lines in bins of equal ratio; the first bin holds all lower values, zero among them.",
-        "D: Kolmogorov-Smirnov distance of the adversarial lines to the random / to the boundary lines; intervals and "
-        "tests stand in the table distances.",
-        _method(one[0]) + (f" The count had not converged on {unconverged} lines." if unconverged else ""),
+        f"{group.first.label}, {attack}{about}; {captions.span(sizes)} {first[0].images_of} images, {count}.",
+        f"Of {total} lines, these end in another predicted class: to x_a {changed[ADVERSARIAL]}; to x_r "
+        f"{changed['random']}; to x_b {changed['boundary']} (the rest ends at the limit, {first[0].stretch_limit:g} "
+        "times as far as x_a).",
+        "The first bin holds all lower values.",
+        "D: Kolmogorov-Smirnov distance to the random / boundary lines. Definitions and tests: table distances.",
+        _method(first[0]) + (f" The count had not converged on {unconverged} lines." if unconverged else ""),
     ]
 
 
 def _method(lines: Lines) -> str:
-    """Return the sentence that says how the lines were followed."""
+    """The sentence that says how the lines were followed."""
     exact, count = min(lines.exact_images, len(lines.image)), len(lines.image)
     points = f"at {lines.samples:,} points"
     if exact == count:
@@ -191,8 +185,8 @@ def _method(lines: Lines) -> str:
     return f"Lines of {exact} of the {count} images followed from breakpoint to breakpoint, the others {points}."
 
 
-def direction(letter: str, state: AttackedCheckpoint, lines: Sequence[Lines]) -> str:
-    """Return the sentence that holds absolute roughness at a state against relative roughness: medians and their ratio.
+def direction(letter: str, checkpoint: AttackedCheckpoint, lines: Sequence[Lines]) -> str:
+    """The sentence that holds absolute roughness at a checkpoint against relative roughness: medians and their ratio.
 
     It says whether the two agree on which of the lines, adversarial or random, are the rougher.
     """
@@ -201,12 +195,9 @@ def direction(letter: str, state: AttackedCheckpoint, lines: Sequence[Lines]) ->
         sides = [values(lines, quantity, end) for end in (ADVERSARIAL, "random")]
         medians = [float(np.median(side)) if len(side) else 0.0 for side in sides]
         if min(medians) <= 0:
-            return f"({letter}) {state.label}: the {name} roughness has no median above 0 to compare."
+            return f"({letter}) {checkpoint.label}: the {name} roughness has no median above 0 to compare."
         ratios.append(medians[0] / medians[1])
         words.append(f"{name} {medians[0]:.2g} against {medians[1]:.2g} ({ratios[-1]:.2g} times)")
     agree = (ratios[0] > 1) == (ratios[1] > 1)
     verdict = "the two agree in direction" if agree else "the two DISAGREE in direction"
-    return (
-        f"({letter}) {state.label}, median roughness along x→x_a against x→x_r: {' and '.join(words)}: {verdict}, "
-        "and the figure shows the absolute one."
-    )
+    return f"({letter}) median roughness, x_a against x_r: {', '.join(words)}: {verdict}."

@@ -10,7 +10,7 @@ from advspectra.results.runs import Run
 
 
 def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, linear: bool) -> tuple[Figure, str]:
-    """Return the figure and its caption.
+    """The figure and its caption.
 
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS; number : of the figure in the paper;
     linear : whether `runs` are the linear or the nonlinear networks.
@@ -33,7 +33,7 @@ def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, li
 
 
 def _panels(groups: Sequence[Replicates], *, convention: str, columns: int = 4) -> Figure:
-    """Return a figure with the mean spectrum of each network in a panel, on one scale."""
+    """A figure with the mean spectrum of each network in a panel, on one scale."""
     rows = -(-len(groups) // columns)
     figure = plotting.new_figure(0.8 + 1.55 * rows)
     panels = figure.subplots(rows, columns, squeeze=False)

@@ -1,4 +1,4 @@
-"""Drawing shared by the figures: style, colours of networks, images, curves of energy.
+"""Drawing shared by the figures: style, colours of networks, images.
 
 A colour stands for one network in every figure; line style tells linear from nonlinear and one hidden layer from more.
 Figures of a single network have the colours of ROLES, for what they tell apart.
@@ -53,10 +53,6 @@ LINES = {
     (False, False): (0, (7, 1, 1, 1)),
     (False, True): (0, (1, 0.8)),
 }
-LINES_TEXT = (
-    "Solid: linear, one hidden layer; dashed: linear, deeper; dash-dotted: nonlinear, one hidden layer; dotted: "
-    "nonlinear, deeper."
-)
 ABSENT = "not in\nthis study"
 UNSUCCESSFUL = "no successful\nattack"
 
@@ -69,7 +65,7 @@ def style():
 
 
 def colour(network: str) -> str | tuple[float, float, float]:
-    """Return the colour of a network; one unknown to the paper gets a colour from its name, in all figures the same."""
+    """The colour of a network; one unknown to the paper gets a colour from its name, in all figures the same."""
     if network in COLOURS:
         return COLOURS[network]
     code = crc32(network.encode())
@@ -82,19 +78,19 @@ def line_style(network: NetworkIdentity):
 
 
 def new_figure(height: float) -> Figure:
-    """Return an empty figure of the page's width whose parts are arranged without overlaps; height in inches."""
+    """An empty figure of the page's width whose parts are arranged without overlaps; height in inches."""
     return Figure(figsize=(WIDTH, height), layout=SettledLayout())
 
 
 def message_figure(message: str) -> Figure:
-    """Return a figure that holds nothing but a sentence, for a study without the networks of a figure."""
+    """A figure that holds nothing but a sentence, for a study without the networks of a figure."""
     figure = new_figure(1.5)
     message_panel(figure.subplots(), message)
     return figure
 
 
 def network_panels(figure, groups: Sequence[Replicates], *, rows: int) -> np.ndarray:
-    """Return a grid of panels (rows, networks), a column for each network with its name above."""
+    """A grid of panels (rows, networks), a column for each network with its name above."""
     panels = figure.subplots(rows, max(len(groups), COLUMNS), squeeze=False)
     for axes in panels[:, len(groups) :].flat:
         axes.set_axis_off()
@@ -109,45 +105,12 @@ def message_panel(axes: Axes, message: str) -> None:
     axes.text(0.5, 0.5, message, ha="center", va="center", color="0.4", transform=axes.transAxes)
 
 
-def fractions(energies: Sequence[np.ndarray]) -> np.ndarray:
-    """Return energy distributions (N, B), each normalised to sum 1, of a list of arrays, one for each seed.
-
-    Rows without any energy have no distribution; they are left out.
-    """
-    rows = np.concatenate([np.zeros((0, energies[0].shape[1])), *energies])
-    total = rows.sum(axis=1)
-    return rows[total > 0] / total[total > 0, None]
-
-
-def plot_energy(axes: Axes, x: np.ndarray, energies: Sequence[np.ndarray], group: Replicates, **line) -> None:
-    """Draw the mean of normalised energy distributions (N, B) over x (B,), and the band between their quartiles."""
-    rows = fractions(energies)
-    if not len(rows):
-        return
-    appearance = {"color": colour(group.first.network), "linestyle": line_style(group.first), **line}
-    low, high = np.quantile(rows, [0.25, 0.75], axis=0)
-    axes.fill_between(x, low, high, color=appearance["color"], alpha=0.15, linewidth=0)
-    axes.plot(x, rows.mean(axis=0), **appearance)
-
-
-def finish_radial(axes: Axes) -> None:
-    """Label a panel of radial energy over cycles/image."""
-    axes.set(xlabel="radial frequency $k_r$ (cycles/image)", ylabel="share of energy")
-    axes.margins(x=0)
-    axes.set_ylim(bottom=0)
-
-
-def finish_angular(axes: Axes) -> None:
-    """Label a panel of angular energy over degrees."""
-    axes.set(xlabel="angle $k_\\phi$ (degrees)", ylabel="share of energy", xticks=range(0, 181, 45), xlim=(0, 180))
-    axes.set_ylim(bottom=0)
-
-
-def legend(parent, groups: Sequence[Replicates], **where) -> None:
-    """Draw a legend of the networks' colours and line styles on `parent`, a figure, subfigure or panel."""
+def legend(parent, groups: Sequence[Replicates], further: Sequence[Line2D] = (), **where) -> None:
+    """Draw a legend of the networks' colours and line styles, and of `further` lines, on `parent`."""
     lines = [Line2D([], [], color=colour(group.first.network), linestyle=line_style(group.first)) for group in groups]
     names = [group.first.short_label.replace("\n", " ") for group in groups]
-    parent.legend(lines, names, handlelength=2.6, **where)
+    names += [line.get_label() for line in further]
+    parent.legend([*lines, *further], names, handlelength=2.6, **where)
 
 
 def plain_ticks(axis: Axis) -> None:

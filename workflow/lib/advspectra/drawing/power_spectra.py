@@ -13,12 +13,12 @@ from advspectra.results.replicates import Replicates
 
 
 def mean_power(group: Replicates, convention: str) -> np.ndarray | None:
-    """Return the mean power (H, W) over the images of all seeds of a network, None without an image."""
+    """The mean power (H, W) over the images of all seeds of a network, None without an image."""
     return mean_of_powers(group.spectra(convention))
 
 
 def mean_of_powers(spectra: Sequence[Spectra]) -> np.ndarray | None:
-    """Return the mean power (H, W) over the images of all `spectra`, None without an image."""
+    """The mean power (H, W) over the images of all `spectra`, None without an image."""
     present = [one for one in spectra if one.mean_power is not None]
     if not present:
         return None
@@ -26,7 +26,7 @@ def mean_of_powers(spectra: Sequence[Spectra]) -> np.ndarray | None:
 
 
 def power_norm(powers: Sequence[np.ndarray]) -> LogNorm:
-    """Return a log colour scale for all of `powers`, from their highest value down four decades at the most.
+    """A log colour scale for all of `powers`, from their highest value down four decades at the most.
 
     The lower end is the second percentile of what is positive, so that a few bins near zero do not take the range.
     """
@@ -51,7 +51,7 @@ def show_power(axes: Axes, power: np.ndarray, vertical: np.ndarray, horizontal: 
 
 
 def _ticks(frequencies: np.ndarray) -> list[int]:
-    """Return zero and a round number to both sides of it, within three quarters of the axis."""
+    """Zero and a round number to both sides of it, within three quarters of the axis."""
     bound = 0.75 * frequencies.max()
     fitting = [step for step in (1, 2, 4, 5, 8, 10, 15, 20, 30, 40, 50, 80, 100) if step <= bound]
     return [-fitting[-1], 0, fitting[-1]] if fitting else [0]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from advspectra.drawing import captions, plotting
+from advspectra.drawing import captions, energy, plotting
 from advspectra.drawing.learning_curves import (
     NO_ATTACK,
     NO_LINES,
@@ -25,10 +25,11 @@ from advspectra.drawing.learning_curves import (
     pooled,
     step_axis,
     steps_per_epoch,
+    success_among_correct,
 )
 from advspectra.drawing.line_histograms import END_NAMES
-from advspectra.lines.comparison import DEFINITIONS, ENDS, values
-from advspectra.results.replicates import Replicates, only_network
+from advspectra.lines.comparison import ENDS, values
+from advspectra.results.replicates import Replicates, as_one, only_network
 from advspectra.results.runs import AttackedCheckpoint, Run
 
 INPUTS = {
@@ -43,7 +44,7 @@ AMONG = (0, (4, 1.5))
 
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
-    """Return the figure and its caption: accuracy, success, norms, half-power frequency and lines over the steps.
+    """The figure and its caption: accuracy, success, norms, half-power frequency and lines over the steps.
 
     runs : of one network, with one attack, its transfers, and their lines.
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
@@ -82,13 +83,10 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         figure.align_ylabels(panels)
     caption = captions.joined(
         title,
-        "(a) Accuracy over the whole test set and over the training set, the latter during the epoch that ends there. "
-        "(b) Share of the attacked images with success, and the same among those that the network has right before. "
-        "(c), (d) Norms of δ and (e) half-power frequency of δ̂, below which half of its power lies, over images with "
-        "success. (f), (g) Lines from the images: mean over all lines.",
-        "Points: mean; bands: between the quartiles over images. Steps on a logarithmic axis, broken for step 0, with "
-        "a dotted line to the next checkpoint. The grey line is the end of the first epoch.",
-        *((DEFINITIONS[name] for name in ("lines", "relu_changes", "breakpoints")) if sources else ()),
+        "(a) Training accuracy is over the epoch that ends there. (c) to (e) Images with success; half of the power "
+        "of δ̂ lies below f₀.₅.",
+        "Points: mean; bands: quartiles over images; logarithmic steps, broken for step 0.",
+        _white(group, convention),
         counts_sentence(group),
         failures_sentence(group),
         "" if sources else "This study has no lines of this attack or of its transfers.",
@@ -97,15 +95,21 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     return figure, caption
 
 
+def _white(group: Replicates, convention: str) -> str:
+    """The sentence that says what white noise has in (e)."""
+    _, seeds = collected(group, group.attack, lambda checkpoint: checkpoint.spectra(convention))
+    return f"Grey in (e): white noise, {energy.white_noise(seeds[0][0]):.1f} cycles/image." if seeds else ""
+
+
 def _all_steps(group: Replicates) -> list[int]:
-    steps = {states[0].step for name in group.attacks for states in group.attacked(name)}
+    steps = {as_one(seeds).step for name in group.attacks for seeds in group.attacked(name)}
     return sorted(steps | set(accuracy(group, "test_accuracy")[0].tolist()))
 
 
 def _lines_of(group: Replicates) -> dict[str, tuple]:
-    """Return the attack and transfers that have lines: name -> checkpoints, lines of each seed at each."""
-    found = {name: collected(group, name, AttackedCheckpoint.lines) for name in group.attacks}
-    return {name: one for name, one in found.items() if one[0]}
+    """The attack and transfers that have lines: name -> checkpoints, lines of each seed at each."""
+    lines = {name: collected(group, name, AttackedCheckpoint.lines) for name in group.attacks}
+    return {name: of_attack for name, of_attack in lines.items() if of_attack[0]}
 
 
 def _draw_accuracy(axes: Axes, group: Replicates) -> None:
@@ -120,30 +124,31 @@ def _draw_accuracy(axes: Axes, group: Replicates) -> None:
 def _draw_success(axes: Axes, group: Replicates) -> None:
     transfers = iter(TRANSFER_LINES * len(group.attacks))
     for name, source in group.attacks.items():
-        states, found = attacked(group, name)
-        steps = [state.step for state in states]
-        success = [pooled(seeds, "success") for seeds in found]
+        checkpoints, seeds = attacked(group, name)
+        steps = [checkpoint.step for checkpoint in checkpoints]
         look = {"color": RED} if source is None else {"color": BROWN, "linestyle": next(transfers)}
-        plot_over_steps(axes, steps, [one.mean() for one in success], **look)
+        plot_over_steps(axes, steps, [pooled(images, "success").mean() for images in seeds], **look)
         if source is None:
-            right = [pooled(seeds, "correct").sum() for seeds in found]
-            rate = [one.sum() / count if count else np.nan for one, count in zip(success, right, strict=True)]
+            rate = [success_among_correct(images) for images in seeds]
             plot_over_steps(axes, steps, rate, color=RED, linestyle=AMONG, marker="")
     axes.set_ylim(0, 1.02)
 
 
 def _draw_norm(axes: Axes, group: Replicates, norm: str) -> None:
-    states, found = attacked(group, group.attack)
-    samples = [pooled(seeds, norm, successful=True) for seeds in found]
-    draw_samples(axes, [state.step for state in states], samples)
+    checkpoints, seeds = attacked(group, group.attack)
+    samples = [pooled(images, norm, successful=True) for images in seeds]
+    draw_samples(axes, [checkpoint.step for checkpoint in checkpoints], samples)
 
 
 def _draw_frequency(axes: Axes, group: Replicates, convention: str) -> None:
-    states, found = collected(group, group.attack, lambda state: state.spectra(convention))
-    samples = [np.concatenate([one.half_power_frequency for one in seeds]) for seeds in found]
+    checkpoints, seeds = collected(group, group.attack, lambda checkpoint: checkpoint.spectra(convention))
+    samples = [np.concatenate([spectra.half_power_frequency for spectra in of_seeds]) for of_seeds in seeds]
     samples = [sample[np.isfinite(sample)] for sample in samples]  # without any power there is no such frequency
-    empty = plotting.UNSUCCESSFUL if states else NO_SPECTRA
-    draw_samples(axes, [state.step for state in states], samples, empty=empty)
+    empty = plotting.UNSUCCESSFUL if checkpoints else NO_SPECTRA
+    if draw_samples(axes, [checkpoint.step for checkpoint in checkpoints], samples, empty=empty):
+        white = energy.white_noise(seeds[0][0])
+        axes.axhline(white, **energy.WHITE)
+        axes.set_ylim(0, max(axes.get_ylim()[1], 1.05 * white))
 
 
 def _draw_lines(axes: Axes, sources: dict[str, tuple], quantity: str) -> None:
@@ -151,10 +156,10 @@ def _draw_lines(axes: Axes, sources: dict[str, tuple], quantity: str) -> None:
         plotting.message_panel(axes, NO_LINES)
         return
     lowest = []
-    for (states, found), dashes in zip(sources.values(), TRANSFER_LINES * len(sources), strict=False):
+    for (checkpoints, seeds), dashes in zip(sources.values(), TRANSFER_LINES * len(sources), strict=False):
         for end in ENDS:
-            samples = [values(seeds, quantity, end) for seeds in found]
-            steps = [state.step for state in states]
+            samples = [values(lines, quantity, end) for lines in seeds]
+            steps = [checkpoint.step for checkpoint in checkpoints]
             plot_samples(axes, steps, samples, color=plotting.ROLES[end], linestyle=dashes)
             lowest += [sample.mean() for sample in samples]
     if min(lowest) > 0:
@@ -168,17 +173,18 @@ def _draw_legend(axes: Axes, group: Replicates, sources: dict[str, tuple]) -> No
     handles = [
         Line2D([], [], color=DARK, label="test accuracy", **point),
         Line2D([], [], color=DARK, linestyle=TRAINING, label="training accuracy"),
-        Line2D([], [], color=RED, label=f"{group.attack}, found on each state", **point),
+        Line2D([], [], color=RED, label=f"{group.attack}, found on each checkpoint", **point),
         Line2D([], [], color=RED, linestyle=AMONG, label="the same among images right before"),
     ]
     transfers = [name for name, source in group.attacks.items() if source is not None]
     for name, dashes in zip(transfers, TRANSFER_LINES * len(transfers), strict=False):
-        handles.append(Line2D([], [], color=BROWN, linestyle=dashes, label=f"{name}, found on one state", **point))
+        handles.append(Line2D([], [], color=BROWN, linestyle=dashes, label=f"{name}, found on one checkpoint", **point))
     if not transfers:
         handles.append(Line2D([], [], linestyle="none", label="no transfer of this attack"))
     if sources:
         handles += [Patch(color=plotting.ROLES[end], label=f"lines: {name}") for end, name in END_NAMES.items()]
         for name, dashes in zip(sources, TRANSFER_LINES * len(sources), strict=False):
             handles.append(Line2D([], [], color="0.4", linestyle=dashes, label=f"lines with $x_a$ of {name}"))
+    handles.append(energy.legend_handle())
     axes.set_axis_off()
     axes.legend(handles=handles, loc="center left", handlelength=2.6)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advspectra.drawing import captions, plotting
+from advspectra.drawing import captions, energy, plotting
 from advspectra.drawing.learning_curves import (
     NO_ATTACK,
     NO_SPECTRA,
@@ -21,6 +21,7 @@ from advspectra.drawing.learning_curves import (
     shades,
     spread,
     steps_per_epoch,
+    success_among_correct,
 )
 from advspectra.results.replicates import Replicates, only_network
 from advspectra.results.runs import Run
@@ -32,11 +33,11 @@ INPUTS = {
     "alphas": None,
 }
 
-CURVES = 12  # states at the most in (b) and (c): more colours cannot be told apart
+CURVES = 12  # checkpoints at the most in (b) to (e): more colours cannot be told apart
 
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
-    """Return the figure and its caption: (a) accuracy and success, (b) radial and (c) angular energy over training.
+    """The figure and its caption: (a) accuracy and success, (b) to (e) radial and angular energy over training.
 
     runs : of one network, with one attack and its transfers on several checkpoints.
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
@@ -46,19 +47,18 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     with plotting.style():
         if group is None or group.attack is None:
             return plotting.message_figure(NO_ATTACK), captions.joined(title, NO_ATTACK)
-        figure = plotting.new_figure(3.1)
+        figure = plotting.new_figure(4.9)
         left, right = figure.subfigures(1, 2, width_ratios=[1, 1.9])
         _draw_success(left, group)
         shown = _draw_spectra(right, group, convention)
     caption = captions.joined(
         title,
-        "(a) Accuracy over the whole training and test set, and share of the attacked images with success: right "
-        "before, wrong after, within ε. Red: attacks found on each checkpoint itself; brown: found on another one.",
-        "(b) Radial and (c) angular energy of δ̂, normalised to sum 1 for each image, mean over images; darker for "
-        "earlier checkpoints.",
+        "(a) Success: right before, wrong after, within ε.",
+        "(b), (c) Energy of δ̂ over radial frequency and angle, mean over images; (d), (e) density.",
+        energy.WHITE_TEXT,
         counts_sentence(group),
         failures_sentence(group),
-        f"(b) and (c) show {shown[0]} of the {shown[1]} checkpoints with spectra." if shown[0] < shown[1] else "",
+        f"{shown[0]} of {shown[1]} checkpoints with spectra are shown." if shown[0] < shown[1] else "",
         captions.convention_sentence(convention),
     )
     return figure, caption
@@ -78,23 +78,37 @@ def _draw_success(figure, group: Replicates) -> None:
             handles += _curve(axes, steps / scale, values, color=plotting.ROLES["accuracy"], label=name, **look)
     if not handles:
         handles.append(Line2D([], [], linestyle="none", label="no checkpoints: no accuracy"))
+    handles += _attacks(axes, group, scale or 1)
+    axes.set(xlabel="epoch" if scale else "training step", ylabel="share of images")
+    axes.set_ylim(0, 1)
+    axes.set_xlim(left=0)
+    figure.legend(handles=handles, loc="outside lower center")
+
+
+def _attacks(axes: Axes, group: Replicates, scale: float) -> list:
+    """Draw the success of the attack and of its transfers, and the accuracy on the attacked images."""
+    handles = []
     transfers = 0
+    point = {"marker": "o", "markersize": 2.5}
     for name, source in group.attacks.items():
-        states, found = attacked(group, name)
+        checkpoints, seeds = attacked(group, name)
         look = {"color": plotting.ROLES["adversarial"], "label": f"success of {name}"}
         if source is not None:
             dashes = TRANSFER_LINES[transfers % len(TRANSFER_LINES)]
             look = {"color": plotting.ROLES["transfer"], "label": f"success of {name}", "linestyle": dashes}
             transfers += 1
-        places = [state.step / (scale or 1) for state in states]
-        success = [pooled(seeds, "success").mean() for seeds in found]
-        handles += _curve(axes, places, success, marker="o", markersize=2.5, **look)
+        places = [checkpoint.step / scale for checkpoint in checkpoints]
+        if source is None:
+            correct = [pooled(images, "correct").mean() for images in seeds]
+            dark = {"color": plotting.ROLES["accuracy"], "linestyle": (0, (4, 1.5)), "marker": "o", "markersize": 2.5}
+            handles += _curve(axes, places, correct, label="accuracy on attacked images", **dark)
+        handles += _curve(axes, places, [pooled(images, "success").mean() for images in seeds], **look, **point)
+        if source is None:
+            among = look | {"linestyle": (0, (4, 1.5)), "label": "the same among images right before"}
+            handles += _curve(axes, places, [success_among_correct(images) for images in seeds], **among)
     if not transfers:
         handles.append(Line2D([], [], linestyle="none", label="no transfer of this attack"))
-    axes.set(xlabel="epoch" if scale else "training step", ylabel="share of images")
-    axes.set_ylim(0, 1)
-    axes.set_xlim(left=0)
-    figure.legend(handles=handles, loc="outside lower center")
+    return handles
 
 
 def _curve(axes: Axes, x: Sequence[float], values: Sequence[float], **look) -> list:
@@ -102,31 +116,29 @@ def _curve(axes: Axes, x: Sequence[float], values: Sequence[float], **look) -> l
 
 
 def _draw_spectra(figure, group: Replicates, convention: str) -> tuple[int, int]:
-    """Draw (b) and (c); return how many checkpoints are shown, and how many have spectra with an image."""
-    radial, angular = figure.subplots(1, 2)
-    radial.set_title("(b)", loc="left")
-    angular.set_title("(c)", loc="left")
-    states, found = collected(group, group.attack, lambda state: state.spectra(convention))
-    filled = [place for place, seeds in enumerate(found) if any(one.selected for one in seeds)]
+    """Draw (b) to (e); return how many checkpoints are shown, and how many have spectra with an image."""
+    panels = figure.subplots(2, 2, sharex="col")
+    for axes, letter in zip(panels.flat, "bcde", strict=True):
+        axes.set_title(f"({letter})", loc="left")
+    checkpoints, seeds = collected(group, group.attack, lambda checkpoint: checkpoint.spectra(convention))
+    filled = [place for place, spectra in enumerate(seeds) if any(seed.selected for seed in spectra)]
     if not filled:
-        for axes in (radial, angular):
-            plotting.message_panel(axes, plotting.UNSUCCESSFUL if states else NO_SPECTRA)
+        for axes in panels.flat:
+            plotting.message_panel(axes, plotting.UNSUCCESSFUL if checkpoints else NO_SPECTRA)
         return 0, 0
-    chosen = [filled[place] for place in spread([states[place] for place in filled], CURVES)]
-    handles = []
-    for place, colour in zip(chosen, shades(len(chosen)), strict=True):
-        seeds = found[place]
-        for axes, x, energies in (
-            (radial, seeds[0].radial_frequency, [one.radial_energy for one in seeds]),
-            (angular, seeds[0].angle, [one.angular_energy for one in seeds]),
-        ):
-            rows = plotting.fractions(energies)
-            # the first and the last state are what the eye compares
+    chosen = [filled[place] for place in spread([checkpoints[place] for place in filled], CURVES)]
+    for column, of in zip(panels.T, (energy.radial, energy.angular), strict=True):
+        energies = [of(seeds[place]) for place in chosen]
+        for place, each, colour in zip(chosen, energies, shades(len(chosen)), strict=True):
+            # the first and the last checkpoint are what the eye compares
             width = 1.8 if place in (chosen[0], chosen[-1]) else 1
-            lines = axes.plot(x, rows.mean(axis=0), color=colour, linewidth=width, label=states[place].label)
-        handles += lines
-    plotting.finish_radial(radial)
-    plotting.finish_angular(angular)
+            look = {"color": colour, "linewidth": width, "label": checkpoints[place].label}
+            energy.plot(*column, each, band=False, **look)
+        energy.finish(*column, energies)
+        column[0].set_xlabel("")
+    panels[0, 1].set_ylabel("")
+    panels[1, 1].set_ylabel("")
+    handles = panels[0, 0].lines
     rows = int(np.ceil(len(handles) / 4))
     figure.legend(handles=handles, loc="outside lower center", ncols=int(np.ceil(len(handles) / rows)))
     return len(chosen), len(filled)

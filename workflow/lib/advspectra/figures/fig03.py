@@ -29,7 +29,7 @@ NORMS = {"l2": r"$\|\delta\|_2$", "linf": r"$\|\delta\|_\infty$"}
 
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
-    """Return the figure and its caption: top the norms of delta over training, bottom its mean spectrum at six states.
+    """The figure and its caption: top the norms of delta over training, bottom its mean spectrum at six checkpoints.
 
     runs : of one network, with one attack on several checkpoints.
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
@@ -45,11 +45,10 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         _draw_spectra(lower, group, convention)
     caption = captions.joined(
         title,
-        "Top: mean, and band between the quartiles, over the images on which the attack succeeded, and the number of "
-        "those without success; steps on a logarithmic axis, broken for step 0.",
-        "Bottom: mean over the images of the spectra, one logarithmic scale; frequencies in cycles/image, zero in the "
-        "centre.",
-        counts_sentence(group),
+        "Top: mean, and band between the quartiles, over images with success; steps on a logarithmic axis, broken for "
+        "step 0.",
+        "Bottom: mean over images, one logarithmic scale.",
+        counts_sentence(group, transfers=False),
         failures_sentence(group),
         _fixed(group),
         captions.convention_sentence(convention),
@@ -58,58 +57,55 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 
 
 def _draw_norms(figure, group: Replicates) -> None:
-    states, found = attacked(group, group.attack)
-    steps = [state.step for state in states]
+    checkpoints, seeds = attacked(group, group.attack)
+    steps = [checkpoint.step for checkpoint in checkpoints]
     *panels, counts = figure.subplots(1, len(NORMS) + 1)
     for axes, (norm, title) in zip(panels, NORMS.items(), strict=True):
-        samples = [pooled(seeds, norm, successful=True) for seeds in found]
+        samples = [pooled(images, norm, successful=True) for images in seeds]
         if draw_samples(axes, steps, samples):
             axes.set_ylabel(f"{title} (pixel range)")
             step_axis(axes, steps)
-    failed = [int((~pooled(seeds, "success")).sum()) for seeds in found]
-    wrong = [int((~pooled(seeds, "correct")).sum()) for seeds in found]
+    failed = [int((~pooled(images, "success")).sum()) for images in seeds]
+    wrong = [int((~pooled(images, "correct")).sum()) for images in seeds]
     plot_over_steps(counts, steps, failed, color=plotting.ROLES["adversarial"], label="without success")
     look = {"color": plotting.ROLES["accuracy"], "linestyle": (0, (1, 0.8)), "marker": ""}
     plot_over_steps(counts, steps, wrong, label="of these wrong\nbefore the attack", **look)
-    counts.set_ylim(0, 1.05 * len(pooled(found[0], "success")))
+    counts.set_ylim(0, 1.05 * len(pooled(seeds[0], "success")))
     counts.set_ylabel("images")
     counts.legend(loc="lower left")
     step_axis(counts, steps)
 
 
 def _draw_spectra(figure, group: Replicates, convention: str) -> None:
-    states, found = collected(group, group.attack, lambda state: state.spectra(convention))
-    if not states:
+    checkpoints, seeds = collected(group, group.attack, lambda checkpoint: checkpoint.spectra(convention))
+    if not checkpoints:
         plotting.message_panel(figure.subplots(), NO_SPECTRA)
         return
-    chosen = spread(states, SPECTRA)
+    chosen = spread(checkpoints, SPECTRA)
     panels = figure.subplots(1, SPECTRA, squeeze=False)
-    powers = [power_spectra.mean_of_powers(found[place]) for place in chosen]
+    powers = [power_spectra.mean_of_powers(seeds[place]) for place in chosen]
     present = [power for power in powers if power is not None]
     norm = power_spectra.power_norm(present) if present else None
     shown = None
     for axes in panels[0, len(chosen) :]:
         axes.set_axis_off()
     for axes, place, power in zip(panels[0], chosen, powers, strict=False):
-        axes.set_title(states[place].label)
+        axes.set_title(checkpoints[place].label)
         if power is None:
             plotting.message_panel(axes, plotting.UNSUCCESSFUL)
             axes.set_box_aspect(1)  # as the spectra, so that its title stands at their height
             continue
-        one = found[place][0]
-        shown = power_spectra.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
+        first = seeds[place][0]
+        shown = power_spectra.show_power(axes, power, first.frequency_y, first.frequency_x, norm)
     power_spectra.outer_labels(panels)
     if shown is not None:
         power_spectra.colour_bar(figure, shown, panels, r"mean $|\hat{\delta}|^2$")
 
 
 def _fixed(group: Replicates) -> str:
-    """Return the sentence that the largest magnitude is the same for nearly all images, if it is."""
-    _, found = attacked(group, group.attack)
-    norms = np.concatenate([pooled(seeds, "linf", successful=True) for seeds in found])
+    """The sentence that the largest magnitude is the same for nearly all images, if it is."""
+    _, seeds = attacked(group, group.attack)
+    norms = np.concatenate([pooled(images, "linf", successful=True) for images in seeds])
     if not len(norms) or np.mean(norms >= 0.999 * norms.max()) < 0.95:
         return ""
-    return (
-        f"‖δ‖∞ is {norms.max():.4g} on at least 95 % of the successful images of all checkpoints: an attack that "
-        "uses up a fixed ε cannot show a falling norm."
-    )
+    return f"An attack that uses up its ε cannot show a falling norm: ‖δ‖∞ is {norms.max():.4g} on 95 % of the images."

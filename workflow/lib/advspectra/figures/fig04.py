@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from advspectra.drawing import captions, plotting, power_spectra
+from advspectra.drawing import captions, energy, plotting, power_spectra
 from advspectra.drawing.example import Example, choose_image, example, image_name, image_power
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
@@ -14,7 +14,7 @@ INPUTS = {"files": ["spectra", "perturbations"], "activations": ["relu"], "alpha
 
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
-    """Return the figure and its caption: (a) one column for each network, (b) energy over k_r and k_phi.
+    """The figure and its caption: (a) one column for each network, (b) energy over k_r and k_phi.
 
     convention : of all spectra, a key of advspectra.fourier.CONVENTIONS.
     """
@@ -26,8 +26,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
             return figure, captions.joined("Figure 4. Nonlinear networks.", absent)
         image = choose_image(groups)
         examples = [None if image is None else example(group, image) for group in groups]
-        figure = plotting.new_figure(5.0)
-        upper, lower = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+        figure = plotting.new_figure(6.2)
+        upper, lower = figure.subfigures(2, 1, height_ratios=[1, 1.25])
         upper.suptitle("(a)", x=0.01, ha="left")
         lower.suptitle("(b)", x=0.01, ha="left")
         _draw_examples(upper, groups, examples, convention)
@@ -39,13 +39,10 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "Figure 4. Adversarial perturbations of nonlinear networks.",
         "No image was attacked."
         if image is None
-        else f"(a) Perturbation (top) and its power spectrum (bottom) for {image_name(image, examples)}, the first "
-        "attacked with success in the most networks, from the lowest seed; grey is zero, one scale for all; "
-        "frequencies in cycles/image, zero in the centre.",
+        else f"(a) Perturbation and its power spectrum for {image_name(image, examples)}; grey is zero.",
         f"Unsuccessful on this image: {', '.join(failed)}." if failed else "",
-        "(b) Energy of the spectrum over radial frequency and angle.",
-        captions.BAND.format(item="image", items="images of all seeds"),
-        plotting.LINES_TEXT,
+        "(b) Energy over radial frequency and angle, sums above density; lines: mean, bands: quartiles over images.",
+        energy.WHITE_TEXT,
         captions.counts(groups, convention=convention),
         absent,
     )
@@ -76,13 +73,12 @@ def _draw_examples(figure, groups: Sequence[Replicates], examples: Sequence[Exam
 
 
 def _draw_energy(figure, groups: Sequence[Replicates], convention: str) -> None:
-    radial, angular = figure.subplots(1, 2)
-    for group in groups:
-        spectra = group.spectra(convention)
-        if not spectra:
-            continue
-        plotting.plot_energy(radial, spectra[0].radial_frequency, [one.radial_energy for one in spectra], group)
-        plotting.plot_energy(angular, spectra[0].angle, [one.angular_energy for one in spectra], group)
-    plotting.finish_radial(radial)
-    plotting.finish_angular(angular)
-    plotting.legend(figure, groups, loc="outside right center")
+    panels = figure.subplots(2, 2, sharex="col")
+    spectra = [(group, seeds) for group in groups if (seeds := group.spectra(convention))]
+    for column, of in zip(panels.T, (energy.radial, energy.angular), strict=True):
+        energies = [of(seeds) for _, seeds in spectra]
+        for (group, _), each in zip(spectra, energies, strict=True):
+            energy.plot(*column, each, **energy.of_network(group.first))
+        energy.finish(*column, energies)
+        column[0].set_xlabel("")
+    plotting.legend(figure, groups, [energy.legend_handle()], loc="outside right center")

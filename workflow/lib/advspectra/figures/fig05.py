@@ -18,7 +18,7 @@ BETA = {r"$\|\hat{\beta}\|_1$ raw": "norm_l1", r"$\|\hat{\beta}\|_2$ raw": "norm
 
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
-    """Return the figure and its caption: bars for each network, linear above, nonlinear below.
+    """The figure and its caption: bars for each network, linear above, nonlinear below.
 
     convention : of the perturbation's norms; those of the predictor are under the paper's.
     """

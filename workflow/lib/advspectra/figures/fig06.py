@@ -11,5 +11,5 @@ INPUTS = {"per": "lines", "files": ["lines"], "activations": ["relu"], "alphas":
 
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
-    """Return the figure and its caption; runs : of one network, with one attack's lines; convention has no part."""
+    """The figure and its caption; runs : of one network, with one attack's lines; convention has no part."""
     return over_training(runs, ROUGHNESS, number=6)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from advspectra.drawing import captions, plotting, power_spectra
+from advspectra.drawing import captions, energy, plotting, power_spectra
 from advspectra.drawing.example import Example, choose_image, example, image_name, image_power
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
@@ -16,7 +16,7 @@ ROWS = (r"$\beta$", r"$\hat{\beta}$", r"$\delta$", r"$\hat{\delta}$")
 
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
-    """Return the figure and its caption: (a) one column for each network, (b) radial energy of both spectra.
+    """The figure and its caption: (a) one column for each network, (b) radial energy of both spectra.
 
     convention : of the perturbation's spectra; those of the predictor are under the paper's.
     """
@@ -42,16 +42,14 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "Figure 8. Predictors and adversarial perturbations of linear networks.",
         "No image was attacked; β of the first class."
         if image is None
-        else f"(a) Predictor β of the image's class {label} and perturbation δ for {image_name(image, examples)}, "
-        "the first attacked with success in the most networks, from the lowest seed, above their power spectra; grey "
-        "is zero, each β on its own scale, all others on one scale for a row; frequencies in cycles/image, zero in the "
-        "centre.",
+        else f"(a) Predictor β of class {label} and perturbation δ for {image_name(image, examples)}; grey is zero, "
+        "each β on its own scale.",
         f"Unsuccessful on this image: {', '.join(failed)}." if failed else "",
-        "(b) Energy over radial frequency: top β̂ over classes, bottom δ̂ over images.",
-        captions.BAND.format(item="class or image", items="classes or images of all seeds"),
-        plotting.LINES_TEXT,
+        "(b) Energy over radial frequency, sums left, density right; lines: mean, bands: quartiles over classes or "
+        "images.",
+        energy.WHITE_TEXT,
         captions.counts(groups, convention=convention),
-        "β is the end-to-end map as it is, β̂ under the convention paper.",
+        "β̂: convention paper.",
         absent,
     )
     return figure, caption
@@ -90,15 +88,17 @@ def _draw_pair(figure, panels: np.ndarray, images: list, convention: str, absent
 
 
 def _draw_energy(figure, groups: Sequence[Replicates], convention: str) -> None:
-    top, bottom = figure.subplots(2, 1, sharex=True)
-    for group in groups:
-        if predictors := group.predictors:
-            energies = [predictor.raw.radial_energy for predictor in predictors]
-            plotting.plot_energy(top, predictors[0].radial_frequency, energies, group)
-        if spectra := group.spectra(convention):
-            plotting.plot_energy(bottom, spectra[0].radial_frequency, [one.radial_energy for one in spectra], group)
-    for axes, symbol in ((top, ROWS[1]), (bottom, ROWS[3])):
-        plotting.finish_radial(axes)
-        axes.set_ylabel(f"share of energy, {symbol}")
-    top.set_xlabel("")
-    plotting.legend(figure, groups, loc="outside right center")
+    panels = figure.subplots(2, 2, sharex=True)
+    of_beta = [
+        (group, energy.radial(predictors, [predictor.raw.radial_energy for predictor in predictors]))
+        for group in groups
+        if (predictors := group.predictors)
+    ]
+    of_delta = [(group, energy.radial(spectra)) for group in groups if (spectra := group.spectra(convention))]
+    for row, members, symbol in ((panels[0], of_beta, ROWS[1]), (panels[1], of_delta, ROWS[3])):
+        for group, each in members:
+            energy.plot(*row, each, **energy.of_network(group.first))
+        energy.finish(*row, [each for _, each in members], of=f", {symbol}")
+    for axes in panels[0]:
+        axes.set_xlabel("")
+    plotting.legend(figure, groups, [energy.legend_handle()], loc="outside right center")

@@ -11,5 +11,5 @@ INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1]}
 
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
-    """Return the figure and its caption; convention : of the spectra, a key of advspectra.fourier.CONVENTIONS."""
+    """The figure and its caption; convention : of the spectra, a key of advspectra.fourier.CONVENTIONS."""
     return mean_spectra_figure(runs, convention=convention, number=10, linear=False)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 
-from advspectra.drawing import captions, plotting, power_spectra
+from advspectra.drawing import captions, energy, plotting, power_spectra
 from advspectra.networks.identity import NetworkIdentity
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
@@ -17,7 +17,7 @@ INPUTS = {"files": ["spectra"], "activations": None, "alphas": None}
 
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
-    """Return the figure and its caption: (a) linear, (b) nonlinear; a row for each network that has several alpha.
+    """The figure and its caption: (a) linear, (b) nonlinear; a row for each network that has several alpha.
 
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
@@ -48,9 +48,9 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
             _draw_part(subfigure, part, alphas, norm, convention)
     caption = captions.joined(
         title,
-        "Left: mean over the images of all seeds, one logarithmic scale, frequencies in cycles/image, zero in the "
-        "centre. Right: energy over radial frequency, darker for larger α.",
-        captions.BAND.format(item="image", items="images of all seeds"),
+        "Left: mean over the images of all seeds, one logarithmic scale. Right: energy over radial frequency, darker "
+        "for larger α; lines: mean, bands: quartiles over images.",
+        energy.WHITE_TEXT,
         captions.counts(groups, convention=convention),
         *(f"{name}: no network with several α in this study." for name, part in parts.items() if not part),
     )
@@ -60,7 +60,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 def _draw_part(
     figure, part: Sequence[Sequence[Replicates]], alphas: Sequence[float], norm: LogNorm | None, convention: str
 ) -> None:
-    panels = figure.subplots(len(part), len(alphas) + 1, squeeze=False, width_ratios=[1] * len(alphas) + [2.6])
+    panels = figure.subplots(len(part), len(alphas) + 2, squeeze=False, width_ratios=[1] * len(alphas) + [1.8, 1.8])
     shown = None
     for row, members in zip(panels, part, strict=True):
         by_alpha = {group.first.alpha: group for group in members}
@@ -73,40 +73,41 @@ def _draw_part(
                 one = group.spectra(convention)[0]
                 shown = power_spectra.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
         plotting.row_label(row[0], members[0].first.short_label)
-        _draw_curves(row[-1], members, alphas, convention)
+        _draw_curves(row[-2:], members, alphas, convention)
     for axes, alpha in zip(panels[0], alphas, strict=False):
         axes.set_title(rf"$\alpha$ = {alpha:g}")
-    for axes in panels[:-1, -1]:
+    for axes in panels[:-1, -2:].flat:
         axes.set_xlabel("")
-    power_spectra.outer_labels(panels[:, :-1])
+    power_spectra.outer_labels(panels[:, :-2])
     if shown is not None:
         where = {"location": "bottom", "aspect": 40, "shrink": 0.6}
-        power_spectra.colour_bar(figure, shown, panels[:, :-1], r"mean $|\hat{\delta}|^2$", **where)
+        power_spectra.colour_bar(figure, shown, panels[:, :-2], r"mean $|\hat{\delta}|^2$", **where)
 
 
-def _draw_curves(axes: Axes, members: Sequence[Replicates], alphas: Sequence[float], convention: str) -> None:
+def _draw_curves(row: Sequence[Axes], members: Sequence[Replicates], alphas: Sequence[float], convention: str) -> None:
+    energies = []
     for group in members:
         spectra = group.spectra(convention)
         if not spectra:
             continue
+        energies.append(energy.radial(spectra))
         place = alphas.index(group.first.alpha) / max(len(alphas) - 1, 1)
-        plotting.plot_energy(
-            axes,
-            spectra[0].radial_frequency,
-            [one.radial_energy for one in spectra],
-            group,
-            color=_shade(plotting.colour(group.first.network), place),
-            label=rf"$\alpha$ = {group.first.alpha:g}",
-        )
-    plotting.finish_radial(axes)
-    if axes.lines:
-        # above the panel, where no curve runs
-        axes.legend(
-            loc="lower right", bbox_to_anchor=(1, 1), ncols=3, handlelength=1.6, columnspacing=0.8, borderaxespad=0.1
-        )
+        colour = shade(plotting.colour(group.first.network), place)
+        look = energy.of_network(group.first) | {"color": colour, "label": rf"$\alpha$ = {group.first.alpha:g}"}
+        energy.plot(*row, energies[-1], **look)
+    energy.finish(*row, energies)
+    for axes in row:
+        axes.set_xlabel("$k_r$ (cycles/image)")
+    if energies:
+        # above the panels, where no curve runs; white noise is named once
+        row[0].legend(
+            handles=[line for line in row[0].lines if line.get_label() != energy.WHITE["label"]],
+            loc="lower left", bbox_to_anchor=(-0.2, 1), ncols=3, handlelength=1.2, columnspacing=0.8, borderaxespad=0.1,
+        )  # fmt: skip
+        row[1].legend(handles=[energy.legend_handle()], loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1)
 
 
-def _shade(colour, place: float) -> np.ndarray:
-    """Return the network's colour, lighter for place near 0 and darker near 1."""
+def shade(colour, place: float) -> np.ndarray:
+    """The network's colour, lighter for place near 0 and darker near 1."""
     rgb = np.array(to_rgb(colour))
     return rgb + (1 - rgb) * (0.55 - 1.1 * place) if place < 0.5 else rgb * (1 - 1.1 * (place - 0.5))

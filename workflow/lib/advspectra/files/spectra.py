@@ -71,6 +71,12 @@ class Spectra:
     images_of: str = "test"
 
 
+def read_conventions(path: str | Path) -> tuple[str, ...]:
+    """The conventions that a spectra.h5 has, sorted."""
+    with FORMAT.opened(path) as file:
+        return tuple(sorted(name for name, item in file.items() if isinstance(item, h5py.Group)))
+
+
 def read_spectra(path: str | Path, convention: str) -> Spectra:
     """A spectra.h5 under one convention; ValueError if the file lacks it."""
     with FORMAT.opened(path) as file:

@@ -1,9 +1,11 @@
 """The runs of one network, a run for each seed."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
+
+import numpy as np
 
 from advspectra.files.checkpoints import Checkpoints
 from advspectra.files.predictors import Predictor
@@ -31,22 +33,22 @@ class Replicates:
     @property
     def predictors(self) -> list[Predictor]:
         """The predictors of all runs that have one."""
-        return [found for run in self.runs if (found := run.predictor()) is not None]
+        return [predictor for run in self.runs if (predictor := run.predictor()) is not None]
 
     @property
     def checkpoints(self) -> list[Checkpoints]:
         """The trainings of all runs that have one."""
-        return [found for run in self.runs if (found := run.checkpoints()) is not None]
+        return [training for run in self.runs if (training := run.checkpoints()) is not None]
 
     def spectra(self, convention: str) -> list[Spectra]:
-        """Return the spectra of all runs that have a file of them, one for each seed."""
-        return [found for run in self.runs if (found := run.spectra(convention)) is not None]
+        """The spectra of all runs that have a file of them, one for each seed."""
+        return [spectra for run in self.runs if (spectra := run.spectra(convention)) is not None]
 
     @cached_property
     def attacks(self) -> dict[str, Source | None]:
         """The attacks, then the transfers, that the runs have files of: name -> what it transfers, or None."""
-        found = {name: source for run in self.runs for name, source in run.attacks.items()}
-        return dict(sorted(found.items(), key=lambda item: item[1] is not None))
+        sources = {name: source for run in self.runs for name, source in run.attacks.items()}
+        return dict(sorted(sources.items(), key=lambda item: item[1] is not None))
 
     @property
     def attack(self) -> str | None:
@@ -60,18 +62,32 @@ class Replicates:
         return names[0] if names else None
 
     def attacked(self, attack: str) -> list[tuple[AttackedCheckpoint, ...]]:
-        """Return, ordered by step, the states that `attack` was tried on: of each step that all seeds have, one a seed.
+        """The checkpoints that `attack` was tried on and that all seeds have, one a seed, ordered by their mean step.
 
-        Seeds without any file of that attack do not count.
+        Those of one step belong together, and the best ones, though their steps may differ. Seeds without any file of
+        that attack do not count.
         """
-        found = [states for run in self.runs if (states := run.attacked(attack))]
-        by_step = [{state.step: state for state in states} for states in found]
-        common = set(by_step[0]).intersection(*by_step) if by_step else ()
-        return [tuple(states[step] for states in by_step) for step in sorted(common)]
+        by_name = [
+            {checkpoint.step: checkpoint for checkpoint in checkpoints}
+            | dict([("best", checkpoint) for checkpoint in checkpoints if checkpoint.best])
+            for run in self.runs
+            if (checkpoints := run.attacked(attack))
+        ]
+        common = set(by_name[0]).intersection(*by_name) if by_name else ()
+        seeds = {tuple(seed[name].step for seed in by_name): tuple(seed[name] for seed in by_name) for name in common}
+        return [seeds[steps] for steps in sorted(seeds, key=lambda steps: (np.mean(steps), steps))]
+
+
+def as_one(seeds: Sequence[AttackedCheckpoint]) -> AttackedCheckpoint:
+    """What stands for one checkpoint of all seeds in figures: the first seed's, at their mean step."""
+    if len({checkpoint.step for checkpoint in seeds}) == 1:
+        return seeds[0]
+    step = round(np.mean([checkpoint.step for checkpoint in seeds]))
+    return replace(seeds[0], step=step, epochs=tuple(checkpoint.epoch for checkpoint in seeds))
 
 
 def by_network(runs: Iterable[Run]) -> list[Replicates]:
-    """Return the runs grouped over seeds, in the order in which read_runs has them."""
+    """The runs grouped over seeds, in the order in which read_runs has them."""
     groups: dict[NetworkIdentity, list[Run]] = {}
     for run in sorted(runs, key=attrgetter("order")):
         groups.setdefault(run.identity, []).append(run)
@@ -79,7 +95,7 @@ def by_network(runs: Iterable[Run]) -> list[Replicates]:
 
 
 def only_network(runs: Iterable[Run]) -> Replicates | None:
-    """Return the runs of one network, None without any; ValueError if they are of several networks."""
+    """The runs of one network, None without any; ValueError if they are of several networks."""
     groups = by_network(runs)
     if len(groups) > 1:
         raise ValueError(f"expected the runs of one network, found {', '.join(group.first.label for group in groups)}")

@@ -1,4 +1,4 @@
-"""Finished runs of a study: which files belong to which run, attack and state, and their arrays, read when asked for.
+"""Finished runs of a study: which files belong to which run, attack and checkpoint; arrays are read when asked for.
 
 A run's identity stands in the root attributes of its files (never in their paths), so that tables and figures take any
 list of result files. Runs come in the paper's order of networks, whatever the order of the files.
@@ -18,10 +18,10 @@ from advspectra.files.hdf5 import attributes_of, open_foreign
 from advspectra.files.lines import Lines, read_lines
 from advspectra.files.perturbations import AttackedImages, read_attacked_images
 from advspectra.files.predictors import Predictor, read_predictor
-from advspectra.files.spectra import Spectra, read_spectra
+from advspectra.files.spectra import Spectra, read_conventions, read_spectra
 from advspectra.networks.identity import NetworkIdentity
 
-# these have a file for each attack or transfer and each state that it was tried on
+# these have a file for each attack or transfer and each checkpoint that it was tried on
 STATE_KINDS = ("perturbations", "spectra", "lines")
 KINDS = ("checkpoints", "predictor", *STATE_KINDS)
 # names are shown as they are in Markdown, captions and figures
@@ -53,31 +53,39 @@ class ResultFile:
 
 @dataclass(frozen=True)
 class AttackedCheckpoint:
-    """One state of a run under one attack or transfer; a method returns None when there is no file of that kind."""
+    """One checkpoint of a run under one attack or transfer; a method returns None when there is no file of that kind.
+
+    best : whether it is that of the best epoch, whatever else it is called. epochs : of each seed, where it stands for
+    the best ones of seeds in which they differ; step is then their mean.
+    """
 
     attack: str
     checkpoint: str
     step: int
     epoch: int
     files: Mapping[str, Path]
+    best: bool = False
+    epochs: tuple[int, ...] = ()
 
     @property
     def label(self) -> str:
-        """What the checkpoint is called in figures: "initialisation", "step 30" or "epoch 4"."""
+        """What it is called in figures: "initialisation", "step 30", "epoch 4" or "best (epochs 3 to 5)"."""
+        if self.epochs:
+            return f"best (epochs {min(self.epochs)} to {max(self.epochs)})"
         if self.step == 0:
             return "initialisation"
         return f"step {self.step:,}" if self.checkpoint.startswith("step=") else f"epoch {self.epoch}"
 
     def spectra(self, convention: str) -> Spectra | None:
-        """Return the spectra under `convention`; ValueError if the file lacks that convention."""
+        """The spectra under `convention`; ValueError if the file lacks that convention."""
         return _read(self.files.get("spectra"), read_spectra, convention)
 
     def perturbations(self) -> AttackedImages | None:
-        """Return which images were attacked, their classes, whether the attack succeeded, and the norms."""
+        """Which images were attacked, their classes, whether the attack succeeded, and the norms."""
         return _read(self.files.get("perturbations"), read_attacked_images)
 
     def lines(self) -> Lines | None:
-        """Return the lines from the images to the adversarial, the random and the boundary points."""
+        """The lines from the images to the adversarial, the random and the boundary points."""
         return _read(self.files.get("lines"), read_lines)
 
 
@@ -85,7 +93,8 @@ class AttackedCheckpoint:
 class Run(NetworkIdentity):
     """One trained network and its result files; a method returns None when the run has no file of that kind.
 
-    Those that return arrays of an attack are for runs with the files of one attack on one state; `states` is for all.
+    Those that return arrays of an attack are for runs with the files of one attack on one checkpoint;
+    `attacked` is for all.
     """
 
     seed: int
@@ -97,30 +106,34 @@ class Run(NetworkIdentity):
         return *super().order, self.seed
 
     def spectra(self, convention: str) -> Spectra | None:
-        """Return the spectra under `convention`; ValueError if the file lacks that convention."""
+        """The spectra under `convention`; ValueError if the file lacks that convention."""
         return _read(self._only("spectra"), read_spectra, convention)
 
+    def conventions(self) -> tuple[str, ...]:
+        """The conventions of the spectra, sorted; () without spectra."""
+        return _read(self._only("spectra"), read_conventions) or ()
+
     def predictor(self) -> Predictor | None:
-        """Return the end-to-end map and its spectra."""
+        """The end-to-end map and its spectra."""
         return _read(self._only("predictor"), read_predictor)
 
     def checkpoints(self) -> Checkpoints | None:
-        """Return learning rate, accuracies, history and kept checkpoints of the training."""
+        """Learning rate, accuracies, history and kept checkpoints of the training."""
         return _read(self._only("checkpoints"), read_checkpoints)
 
     def perturbations(self) -> AttackedImages | None:
-        """Return which images were attacked, their classes, whether the attack succeeded, and the norms."""
+        """Which images were attacked, their classes, whether the attack succeeded, and the norms."""
         return _read(self._only("perturbations"), read_attacked_images)
 
     @property
     def attacks(self) -> dict[str, Source | None]:
         """The attacks, then the transfers, that the run has files of: name -> what it transfers, or None."""
         files = [file for kind in STATE_KINDS for file in self.files.get(kind, ())]
-        found = {(file.source is not None, file.attack): file.source for file in files}
-        return {name: found[transfer, name] for transfer, name in sorted(found)}
+        sources = {(file.source is not None, file.attack): file.source for file in files}
+        return {name: sources[transfer, name] for transfer, name in sorted(sources)}
 
     def attacked(self, attack: str) -> list[AttackedCheckpoint]:
-        """Return the checkpoints that an attack or transfer was tried on, ordered by step, each step once.
+        """The checkpoints that an attack or transfer was tried on, ordered by step, each step once.
 
         Names of one step ("best" and that epoch's own) mean one checkpoint: it goes by its epoch, else by its step, and
         has the files of all. Raises ValueError for a file that does not say of which step it is.
@@ -133,18 +146,17 @@ class Run(NetworkIdentity):
                 if file.step is None:
                     raise ValueError(f"{file.path}: expected the attribute step, found none: it is of an older version")
                 steps.setdefault(file.step, {}).setdefault(file.checkpoint, {})[kind] = file
-        states = []
+        attacked = []
         for step, names in sorted(steps.items()):
             order = sorted(names, key=lambda name: (name == "best", not name.startswith("epoch="), name))
             files = {kind: file for name in reversed(order) for kind, file in names[name].items()}
             epoch = next(iter(files.values())).epoch
-            states.append(
-                AttackedCheckpoint(attack, order[0], step, epoch, {kind: one.path for kind, one in files.items()})
-            )
-        return states
+            paths = {kind: file.path for kind, file in files.items()}
+            attacked.append(AttackedCheckpoint(attack, order[0], step, epoch, paths, best="best" in names))
+        return attacked
 
     def _only(self, kind: str) -> Path | None:
-        """Return the run's file of a kind, None without one; ValueError where there are several to choose from."""
+        """The run's file of a kind, None without one; ValueError where there are several to choose from."""
         files = self.files.get(kind, ())
         if len(files) > 1:
             raise ValueError(f"expected one {kind} file for each run, found {files[0].path} and {files[1].path}")
@@ -152,11 +164,11 @@ class Run(NetworkIdentity):
 
 
 def _read(path: Path | None, reader: Callable, *about: str):
-    """Return what a reader finds in a file, None without one. It is cached, so nobody may change it."""
+    """What a reader finds in a file, None without one. It is cached, so nobody may change it."""
     if path is None:
         return None
-    found = path.stat()
-    return _of_file(path, (found.st_mtime_ns, found.st_size), reader, *about)
+    status = path.stat()
+    return _of_file(path, (status.st_mtime_ns, status.st_size), reader, *about)
 
 
 @lru_cache(maxsize=1000)
@@ -165,7 +177,7 @@ def _of_file(path: Path, version: tuple[int, int], reader: Callable, *about: str
 
 
 def read_runs(paths: Iterable[str | Path]) -> list[Run]:
-    """Return the runs that the result files at `paths` belong to, in the paper's order of networks.
+    """The runs that the result files at `paths` belong to, in the paper's order of networks.
 
     Raises ValueError for a file that is not a result file or lacks an identity, for two files of a run that are of one
     kind, attack and checkpoint, and for files of several data sets.
@@ -182,17 +194,17 @@ def read_runs(paths: Iterable[str | Path]) -> list[Run]:
                 raise ValueError(f"expected one {kind} file for {about}, found {other.path} and {path}")
         same.append(file)
     if len(datasets) > 1:
-        found = ", ".join(f"{name} ({path})" for name, path in datasets.items())
-        raise ValueError(f"expected results of one data set, found {found}")
+        named = ", ".join(f"{name} ({path})" for name, path in datasets.items())
+        raise ValueError(f"expected results of one data set, found {named}")
     runs = [
-        Run(*identity, files=MappingProxyType({kind: tuple(members) for kind, members in found.items()}))
-        for identity, found in files.items()
+        Run(*identity, files=MappingProxyType({kind: tuple(members) for kind, members in kinds.items()}))
+        for identity, kinds in files.items()
     ]
     return sorted(runs, key=attrgetter("order"))
 
 
 def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
-    """Return the kind, the data set and (network, activation, depth, alpha, seed) of a result file, and the file."""
+    """The kind, the data set and (network, activation, depth, alpha, seed) of a result file, and the file."""
     with open_foreign(path) as file:
         attributes = attributes_of(file)
     kind = str(attributes.get("format")).removeprefix("advspectra.")

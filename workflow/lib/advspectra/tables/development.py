@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from advspectra.files.checkpoints import Checkpoints
+from advspectra.fourier import white_noise_frequency
 from advspectra.lines.comparison import DEFINITIONS
 from advspectra.results.runs import AttackedCheckpoint, Run
 from advspectra.table import Cell, Column, Table
@@ -42,14 +43,14 @@ COLUMNS = (
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: a row for each run, attack or transfer, and checkpoint, ordered by step.
+    """The table: a row for each run, attack or transfer, and checkpoint, ordered by step.
 
     convention : of the half-power frequency; reference and config have no part in it.
     """
     body = []
     for run in runs:
-        checkpoints = run.checkpoints()
-        body += [_row(run, checkpoints, state, convention) for attack in run.attacks for state in run.attacked(attack)]
+        attacked = [attacked for attack in run.attacks for attacked in run.attacked(attack)]
+        body += [_row(run, run.checkpoints(), of_checkpoint, convention) for of_checkpoint in attacked]
     notes = (
         "Test accuracy is over the whole test set. An attack succeeds on an image if the network is right before it "
         "and wrong after it, within ε. One success rate is over all attacked images, the other over those of them that "
@@ -57,7 +58,7 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         "`transfer of`, and tries them on each checkpoint.",
         "Norms (pixel range [0, 1]) are means over the images with success. A checkpoint may have none.",
         "Half of the power of δ̂ lies below the frequency f₀.₅. The table shows its mean over the images of the "
-        f"spectra, under the convention `{convention}`.",
+        f"spectra, under the convention `{convention}`.{_white_noise(runs, convention)}",
         f"ReLU changes and breakpoints are means over the lines from x to x_a. {DEFINITIONS['relu_changes']} "
         f"{DEFINITIONS['breakpoints']}",
         "A checkpoint with two names, its epoch and best, has one row.",
@@ -66,41 +67,50 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     return Table("Development of accuracy, attacks and perturbations over training", COLUMNS, tuple(body), notes)
 
 
-def _row(run: Run, checkpoints: Checkpoints | None, state: AttackedCheckpoint, convention: str) -> dict[str, Cell]:
-    source = run.attacks[state.attack]
+def _row(run: Run, checkpoints: Checkpoints | None, attacked: AttackedCheckpoint, convention: str) -> dict[str, Cell]:
+    source = run.attacks[attacked.attack]
     row = {
         "model": run.label,
         "alpha": run.alpha,
         "seed": run.seed,
-        "attack": state.attack,
+        "attack": attacked.attack,
         "transfer": source and f"{source.attack} on {source.found_on}",
-        "checkpoint": state.checkpoint,
-        "step": state.step,
-        "epoch": state.epoch,
+        "checkpoint": attacked.checkpoint,
+        "step": attacked.step,
+        "epoch": attacked.epoch,
     }
-    if checkpoints is not None and state.checkpoint in checkpoints.kept:
-        row["test_accuracy"] = checkpoints.kept[state.checkpoint].test_accuracy
-    if (found := state.perturbations()) is not None:
-        success, correct = found.success, found.correct
+    if checkpoints is not None and attacked.checkpoint in checkpoints.kept:
+        row["test_accuracy"] = checkpoints.kept[attacked.checkpoint].test_accuracy
+    if (images := attacked.perturbations()) is not None:
+        success, correct = images.success, images.correct
         row |= {
             "accuracy": float(correct.mean()),
             "success_rate": float(success.mean()),
             "success_among_correct": float((success & correct).sum() / correct.sum()) if correct.any() else None,
             "images": len(success),
             "without_success": int((~success).sum()),
-            "l2": _mean(found.l2[success]),
-            "linf": _mean(found.linf[success]),
+            "l2": _mean(images.l2[success]),
+            "linf": _mean(images.linf[success]),
         }
-    if (spectra := state.spectra(convention)) is not None:
+    if (spectra := attacked.spectra(convention)) is not None:
         frequency = spectra.half_power_frequency
         row["half_power_frequency"] = _mean(frequency[np.isfinite(frequency)])  # none without any power
-    if (lines := state.lines()) is not None:
+    if (lines := attacked.lines()) is not None:
         row |= {
             "lines": len(lines.image),
             "relu_changes": _mean(lines.adversarial.relu_changes),
             "breakpoints": _mean(lines.adversarial.breakpoints),
         }
     return row
+
+
+def _white_noise(runs: Sequence[Run], convention: str) -> str:
+    """The sentence that says which f₀.₅ white noise has; "" without spectra."""
+    attacked = (attacked for run in runs for attack in run.attacks for attacked in run.attacked(attack))
+    for spectra in (attacked.spectra(convention) for attacked in attacked):
+        if spectra is not None:
+            return f" White noise has {white_noise_frequency(len(spectra.frequency_y), len(spectra.frequency_x)):.1f}."
+    return ""
 
 
 def _mean(sample: np.ndarray) -> float | None:

@@ -43,7 +43,7 @@ COLUMNS = (
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: a row for each run, attack with lines, checkpoint, quantity and control.
+    """The table: a row for each run, attack with lines, checkpoint, quantity and control.
 
     reference, config and convention have no part in it.
     """
@@ -77,26 +77,26 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
 
 
 def _rows(run: Run, attack: str) -> Iterator[dict[str, Cell]]:
-    for state in run.attacked(attack):
-        lines = state.lines()
+    for checkpoint in run.attacked(attack):
+        lines = checkpoint.lines()
         if lines is None:
             continue
         for quantity in QUANTITIES:
             for control in CONTROLS:
-                yield _row(run, state, lines, quantity, control)
+                yield _row(run, checkpoint, lines, quantity, control)
 
 
-def _row(run: Run, state: AttackedCheckpoint, lines: Lines, quantity: str, control: str) -> dict[str, Cell]:
+def _row(run: Run, checkpoint: AttackedCheckpoint, lines: Lines, quantity: str, control: str) -> dict[str, Cell]:
     first, second = pairs([lines], quantity, control)
     unconverged = ~(line(lines, ADVERSARIAL).converged & line(lines, control).converged)
     row = {
         "model": run.label,
         "alpha": run.alpha,
         "seed": run.seed,
-        "attack": state.attack,
-        "checkpoint": state.checkpoint,
-        "step": state.step,
-        "epoch": state.epoch,
+        "attack": checkpoint.attack,
+        "checkpoint": checkpoint.checkpoint,
+        "step": checkpoint.step,
+        "epoch": checkpoint.epoch,
         "quantity": quantity,
         "control": control,
         "images": len(first),
@@ -119,7 +119,7 @@ def _distance(first: np.ndarray, second: np.ndarray, distance) -> Distance:
 
 
 def _verdicts(run: Run, attack: str, rows: Sequence[Mapping]) -> list[str]:
-    """Return a sentence for each quantity of SENTENCES and each control: the first checkpoint against the last."""
+    """A sentence for each quantity of SENTENCES and each control: the first checkpoint against the last."""
     sentences = []
     for quantity in SENTENCES:
         for control in CONTROLS:

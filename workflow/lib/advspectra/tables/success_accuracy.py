@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: a row for each run and each of its attacks and transfers on three or more checkpoints.
+    """The table: a row for each run and each of its attacks and transfers on three or more checkpoints.
 
     reference, config and convention have no part in it. ValueError if an attack had other images at other checkpoints.
     """
@@ -49,13 +49,14 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
 
 
 def _row(run: Run, attack: str) -> dict[str, Cell] | None:
-    found = [one for state in run.attacked(attack) if (one := state.perturbations()) is not None]
-    if len(found) < 3:
+    every = [images for attacked in run.attacked(attack) if (images := attacked.perturbations()) is not None]
+    if len(every) < 3:
         return None
-    for one in found[1:]:
-        if not np.array_equal(one.image, found[0].image):
-            raise ValueError(f"{one.path}: expected the images of {found[0].path}, found others")
-    success, correct = (np.stack([getattr(one, name) for one in found]) for name in ("success", "correct"))
+    first = every[0]
+    for images in every[1:]:
+        if not np.array_equal(images.image, first.image):
+            raise ValueError(f"{images.path}: expected the images of {first.path}, found others")
+    success, correct = (np.stack([getattr(images, name) for images in every]) for name in ("success", "correct"))
     source = run.attacks[attack]
     return {
         "model": run.label,
@@ -63,7 +64,7 @@ def _row(run: Run, attack: str) -> dict[str, Cell] | None:
         "seed": run.seed,
         "attack": attack,
         "transfer": source and f"{source.attack} on {source.found_on}",
-        "states": len(found),
+        "states": len(every),
         "images": success.shape[1],
         "success_rate": _correlation(success, correct, among_correct=False),
         "success_among_correct": _correlation(success & correct, correct, among_correct=True),

@@ -47,7 +47,7 @@ COLUMNS = (
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: the paper's rows in its order, then the study's further linear networks.
+    """The table: the paper's rows in its order, then the study's further linear networks.
 
     reference : paper.yaml; config : the sections that INPUTS names; convention : of δ̂ (β̂ is under the paper's always).
     """

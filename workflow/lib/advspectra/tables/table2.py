@@ -24,7 +24,7 @@ COLUMNS = (*IMAGE_COLUMNS, *(column for key, title in TITLES.items() for column 
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: the paper's rows in its order, then the study's further nonlinear networks.
+    """The table: the paper's rows in its order, then the study's further nonlinear networks.
 
     reference : paper.yaml; config : the sections that INPUTS names; convention : of δ̂.
     """

@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: a row for each entry of the configuration's `networks`, then the paper's rows that it lacks.
+    """The table: a row for each entry of the configuration's `networks`, then the paper's rows that it lacks.
 
     runs and convention have no part in it; reference : paper.yaml; config : the sections that INPUTS names.
     """

@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: the paper's rows in its order, then the study's further networks; convention has no part in it.
+    """The table: the paper's rows in its order, then the study's further networks; convention has no part in it.
 
     reference : paper.yaml; config : the sections that INPUTS names.
     """
@@ -63,7 +63,7 @@ def _cells(row: Mapping | None, group: Replicates | None) -> dict[str, Cell]:
 
 
 def _accuracy(group: Replicates, quantity: str) -> Spread | None:
-    """Return an accuracy in percent over the seeds of a network."""
+    """An accuracy in percent over the seeds of a network."""
     values = 100 * np.array([getattr(one, quantity) for one in group.checkpoints])
     if not len(values):
         return None

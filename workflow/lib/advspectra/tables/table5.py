@@ -21,7 +21,7 @@ COLUMNS = (
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: a row for each network of the study, then the paper's rows that it lacks.
+    """The table: a row for each network of the study, then the paper's rows that it lacks.
 
     The rates are those in the checkpoints, which a search may have found. convention has no part in it;
     reference : paper.yaml; config : the sections that INPUTS names.

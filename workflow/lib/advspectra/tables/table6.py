@@ -27,7 +27,7 @@ METRICS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 
 def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, convention: str) -> Table:
-    """Return the table: the paper's attack, then each of the study's; runs and convention have no part in it.
+    """The table: the paper's attack, then each of the study's; runs and convention have no part in it.
 
     reference : paper.yaml; config : the sections that INPUTS names.
     """
@@ -80,7 +80,7 @@ def _row(attack: Mapping) -> dict[str, Cell]:
 
 
 def _defaults(family: str, name: str) -> dict:
-    """Return the defaults of the arguments of an attack of Foolbox's, by their names; of another attack none."""
+    """The defaults of the arguments of an attack of Foolbox's, by their names; of another attack none."""
     name = "LinfPGD" if family in OF_PGD else name
     known = foolbox_classes.class_names() if foolbox_classes.installed() else {}
     if family not in (*OF_PGD, "foolbox") or name not in known:
@@ -93,7 +93,7 @@ def _names(names: str | Sequence[str]) -> str:
 
 
 def _epsilon(value: str | float | None) -> str | None:
-    """Return epsilon as text, in steps of an 8-bit pixel where it is a whole number of them."""
+    """Epsilon as text, in steps of an 8-bit pixel where it is a whole number of them."""
     if value is None or isinstance(value, str):
         return value
     return f"{round(value * 255)}/255" if abs(value * 255 - round(value * 255)) < 1e-6 else f"{value:g}"

@@ -104,6 +104,8 @@ class Shown(Views):
             "module": f"advspectra.figures.{figure}",
             "code": self.code("figure.py", f"advspectra.figures.{figure}"),
         }
+        if "pairs" in self.about("figures", figure):
+            params["roles"] = self.roles_of(figure)
         if developments is None:
             return self._figure(f"figure_{figure}", figure, self.shown("figures", figure), params, self._labels(figure))
         return self._figure(

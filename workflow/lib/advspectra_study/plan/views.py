@@ -5,6 +5,8 @@ A table or figure is a module, which says in INPUTS what it reads:
   per_state    (tables) true: of every attack, transfer and checkpoint
   per          (figures) "attack" or "lines": drawn for each network and attack (or lines of it) on several checkpoints,
                with the files of all of these; "transfers" are perturbations and spectra of its transfers
+  pairs        (figures) pairs of roles in `claims` to compare: files of the attacks of each pair that the study names,
+               on all checkpoints; `draw` gets the names by their roles as `roles`
   activations, alphas   of the runs that it is about; None, or left out, for all
   config       (tables) sections of the configuration
 """
@@ -92,8 +94,16 @@ class Views(Networks):
         attacks, checkpoints = ([summary.attack], [summary.checkpoint])
         if about.get("per_state"):
             attacks, checkpoints = self.all_attacks, None
+        if "pairs" in about:
+            attacks, checkpoints = dict.fromkeys(self.roles_of(name).values()), None
         runs = [run for run in self.study.runs if self._is_about(about, run)]
         return [file for part in about["files"] for file in self.files(part, runs, attacks, checkpoints)]
+
+    def roles_of(self, figure: str) -> dict[str, str]:
+        """The attacks that a figure compares by their roles in `claims`: of the pairs of which the study names both."""
+        claims = self.study.config["claims"]
+        named = [pair for pair in self.about("figures", figure).get("pairs", ()) if all(map(claims.get, pair))]
+        return {role: claims[role] for pair in named for role in pair}
 
     def shown_of_claims(self, *attacks: str) -> list[str]:
         """The files that claims are answered from: of attacks at the summary's checkpoint, and of those of the
@@ -179,7 +189,11 @@ class Views(Networks):
         first, None without any. Empty for a table or figure of no attack, or of several.
         """
         about, summary = self.about(kind, name), self.study.summary
-        if "per" in about or about.get("per_state") or not {"perturbations", "spectra"} & {*about["files"]}:
+        if (
+            {"per", "pairs"} & {*about}
+            or about.get("per_state")
+            or not {"perturbations", "spectra"} & {*about["files"]}
+        ):
             return {}
         wanted = [attack] if attack else [summary.attack, *(other.name for other in self.study.attacks)]
         shown = {
