@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -114,15 +115,16 @@ def test_networks_alike_leave_it_undecided_and_seeds_are_asked_for(tmp_path):
     assert found.seeds_needed > 3
 
 
-def test_a_claim_that_only_the_correction_leaves_undecided_asks_for_seeds(tmp_path):
+def test_the_number_of_claims_decides_no_verdict_and_stands_beside_it(tmp_path):
     paths = network(tmp_path, "full_width", width=1.2) + network(tmp_path, "fully_connected")
     runs, parts = read_runs(paths), claim({"is": "less"})["A"]
     alone = next(one for one in evaluate({"A": parts}, PAPER, runs, CONVENTIONS) if one.name == "A")
     many = {f"A-{number}": parts for number in range(200)} | {"A": parts}
     among = next(one for one in evaluate(many, PAPER, runs, CONVENTIONS) if one.name == "A")
-    assert (alone.verdict, alone.seeds_needed) == (SUPPORTED, None)
-    assert (among.verdict, among.parts[0].verdict) == (UNDECIDED, "holds")
-    assert among.parts[0].seeds_needed() == 3 < among.seeds_needed < 50
+    assert (alone.verdict, alone.stands, among.verdict, among.stands) == (SUPPORTED, True, SUPPORTED, False)
+    assert (among.tests, among.p_value) == (alone.tests + 200, alone.p_value)
+    assert among.p_value < 0.05 < among.p_holm
+    assert among.hypothesis == "its one part is false" and among.seeds_needed is None
 
 
 def part_with(*, p_true=None, p_false=None):
@@ -145,15 +147,88 @@ def test_a_contradiction_is_corrected_for_the_number_of_parts():
     for number in (1, 3):
         claim = Claim(**about, parts=(part_with(p_false=0.01),) * number)
         assert claim.p_values[1] == pytest.approx(0.01 * number, rel=1e-6)
-        assert corrected([claim])[0].p_value == pytest.approx(0.02 * number, rel=1e-6)
+        assert claim.p_value == pytest.approx(0.02 * number, rel=1e-6)
         assert corrected([claim])[0].verdict == (CONTRADICTED if number == 1 else UNDECIDED)
+
+
+LACKING = Part("", ("",), (0.0, None), ratio=False, reason=Reason(Lack.SHARED_SEED))
+ONE = Part("", ("",), (0.0, None), ratio=False, found=infer([Sample((np.array([1.0]),), np.array)], generator=None))
+KINDS = {
+    "holds": part_with(p_true=0.001),
+    "fails": part_with(p_false=0.001),  # at the level of 3 parts, too
+    "fails alone": part_with(p_false=0.02),  # not even at that of 2
+    "open": part_with(p_true=0.3),
+    "one seed": ONE,
+    "not tested": LACKING,
+}
+
+
+def verdict_of(*kinds):
+    about = {"name": "A", "title": "", "section": "", "sentence": "", "figures": ()}
+    return Claim(**about, parts=tuple(KINDS[kind] for kind in kinds)).verdict
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_no_claim_comes_closer_to_supported_without_the_data_of_a_part(count):
+    """Whichever of `partly` and no verdict is called closer. What happens without a part that fails is said, too."""
+    nothing = {UNDECIDED, ONE_SEED, NOT_TESTED}
+    orders = [({SUPPORTED}, {PARTLY}, nothing, {CONTRADICTED}), ({SUPPORTED}, nothing, {PARTLY}, {CONTRADICTED})]
+    for kinds in itertools.product(KINDS, repeat=count):
+        before = verdict_of(*kinds)
+        for place, kind in enumerate(kinds):
+            after = verdict_of(*kinds[:place], "not tested", *kinds[place + 1 :])
+            if not kind.startswith("fails"):
+                for order in orders:
+                    near = [next(rank for rank, those in enumerate(order) if one in those) for one in (before, after)]
+                    assert near[1] >= near[0], (kinds, place, before, after)
+            else:
+                assert after in (before, *nothing) and after != SUPPORTED, (kinds, place, before, after)
+
+
+def test_a_part_that_was_not_tested_counts_as_one_that_is_open():
+    for kinds in itertools.product(KINDS, repeat=2):
+        verdicts = {verdict_of(*kinds, "holds", last) for last in ("open", "not tested", "one seed")}
+        assert len(verdicts) == 1 and SUPPORTED not in verdicts
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (("holds", "holds"), SUPPORTED),
+        (("holds", "open"), UNDECIDED),
+        (("holds", "not tested"), UNDECIDED),
+        (("holds", "one seed"), UNDECIDED),
+        (("holds", "fails"), PARTLY),
+        (("holds", "fails", "not tested"), PARTLY),
+        (("fails", "open"), CONTRADICTED),
+        (("fails", "not tested"), CONTRADICTED),
+        (("fails", "one seed"), CONTRADICTED),
+        (("fails alone",), CONTRADICTED),
+        (("fails alone", "holds"), UNDECIDED),
+        (("fails alone", "not tested"), UNDECIDED),
+        (("one seed", "not tested"), ONE_SEED),
+        (("not tested", "not tested"), NOT_TESTED),
+    ],
+)
+def test_the_verdict_of_a_claim_follows_from_its_parts(kinds, expected):
+    assert verdict_of(*kinds) == expected
+
+
+def test_seeds_that_an_undecided_claim_needs_are_those_of_its_parts_that_are_not_decided():
+    about = {"name": "A", "title": "", "section": "", "sentence": "", "figures": ()}
+    undecided = Claim(**about, parts=(KINDS["open"], KINDS["holds"], LACKING))
+    assert undecided.seeds_needed == KINDS["open"].seeds_needed() > 3
+    assert Claim(**about, parts=(KINDS["holds"], LACKING)).seeds_needed is None
+    weak = Claim(**about, parts=(KINDS["fails alone"], LACKING))
+    assert weak.seeds_needed == KINDS["fails alone"].seeds_needed(0.0125) > 3
 
 
 def test_one_seed_gives_a_direction_only(tmp_path):
     paths = network(tmp_path, "full_width", seeds=[0], width=0.5)
     paths += network(tmp_path, "fully_connected", seeds=[0], width=4.0)
     found = verdict(paths, {"is": "less"})
-    assert (found.verdict, found.parts[0].direction, found.p_value) == (ONE_SEED, "holds", None)
+    assert (found.verdict, found.parts[0].direction) == (ONE_SEED, "holds")
+    assert found.p_value is None and found.p_holm is None
 
 
 def test_what_the_study_lacks_is_not_tested_and_named(sparse_and_dense):
@@ -163,7 +238,7 @@ def test_what_the_study_lacks_is_not_tested_and_named(sparse_and_dense):
 
 def test_a_claim_of_which_a_part_could_not_be_tested_is_not_supported(sparse_and_dense):
     lacking = {"is": "less", "right": "vgg19-relu"}
-    assert verdict(sparse_and_dense, {"is": "less"}, lacking).verdict == PARTLY
+    assert verdict(sparse_and_dense, {"is": "less"}, lacking).verdict == UNDECIDED
     assert verdict(sparse_and_dense, {"is": "greater"}, lacking).verdict == CONTRADICTED
 
 
@@ -240,7 +315,7 @@ def test_the_same_results_give_the_same_answers_to_the_last_digit(sparse_and_den
 def test_a_claim_that_no_seeds_test_is_corrected_for_itself_alone():
     part = Part("", ("", ""), (0.0, None), ratio=False, reason=Reason(Lack.SHARED_SEED))
     (found,) = corrected([Claim("A", "", "", "", (), (part,))])
-    assert (found.verdict, found.p_value, found.tests) == (NOT_TESTED, None, 1)
+    assert (found.verdict, found.p_holm, found.tests) == (NOT_TESTED, None, 1)
 
 
 def test_a_claim_by_the_name_of_a_table_s_is_refused(sparse_and_dense):
@@ -386,7 +461,7 @@ def test_each_convention_changes_one_thing(sparse_and_dense):
     runs = read_runs(sparse_and_dense)
     verdicts = [audit.answers(evaluate(claim({"is": "less"}), PAPER, runs, one.conventions)) for one in found]
     assert [one["claims"]["A"]["verdict"] for one in verdicts] == [SUPPORTED, SUPPORTED, SUPPORTED, NOT_TESTED]
-    assert verdicts[0]["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13}
+    assert verdicts[0]["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13, "noise": None}
     assert (found[2].conventions.predictor, found[2].conventions.cells) == ("rescaled", "raw")
     cells = [
         next(one for one in evaluate({}, PAPER, runs, one.conventions) if one.name == "TABLE-1").tested
@@ -424,7 +499,7 @@ def test_a_study_beside_is_named_by_the_settings_that_differ(sparse_and_dense):
         "parts": ["holds"],
         "values": [claims[0]["parts"][0]["value"]],
     }
-    assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13}
+    assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13, "noise": None}
     claims[0].pop("group")
     with pytest.raises(ValueError, match="the study old: expected a claim .* without 'group'; rerun it"):
         audit.beside(answers("own", 0), answers("old", 0))

@@ -44,3 +44,12 @@ def test_how_many_of_the_paper_s_cells_noise_passes():
         for claim in claims
     }
     assert passed == {"TABLE-1": 13, "TABLE-2": 9, "TABLE-4": 0}
+
+
+def test_perturbations_without_an_epsilon_and_raw_maps_have_no_null():
+    about = {"image_shape": (3, 8, 8), "classes": 2}
+    assert set(null_values(**about, epsilon=None)) == {"beta_l1", "beta_l2", "test_accuracy"}
+    assert set(null_values(**about, epsilon=0.1, predictor="raw")) == {"delta_l1", "delta_l2", "test_accuracy"}
+    # over three channels, unnormalised: each sign gives each bin epsilon squared
+    found = null_values(**about, epsilon=0.1, convention="rgb")
+    assert found["delta_l2"] == pytest.approx(0.1 * np.sqrt(3) * 64, rel=1e-9)

@@ -7,6 +7,7 @@ A table or figure is a module, which says in INPUTS what it reads:
                with the files of all of these; "transfers" are perturbations and spectra of its transfers
   activations, alphas   of the runs that it is about; None, or left out, for all
   config       (tables) sections of the configuration
+  noise        (tables) true: its cells are the paper's, and stand beside those of noise (advspectra/claims/null.py)
 """
 
 from collections.abc import Callable, Collection, Iterable
