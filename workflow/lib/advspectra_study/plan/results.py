@@ -7,6 +7,7 @@ from typing import Any
 from snakemake.io import report as in_snakemakes_report
 
 from advspectra_study.plan.conventions import audited_attacks, conventions_of, largest_magnitudes
+from advspectra_study.plan.prices import prices
 from advspectra_study.plan.shown import REFERENCE, Shown
 from advspectra_study.plan.step import Step
 
@@ -95,6 +96,26 @@ class Results(Shown):
             for kind in ("perturbations", "spectra"):
                 files += self.files(kind, [run], [summary.attack], last)
         return files
+
+    @cached_property
+    def power(self) -> Step:
+        """claims.json -> power.csv, power.md: what would decide the open parts, and its price.
+
+        It has no inputs, since it plans: it must not start what it says the price of. And no outputs, since what jobs
+        took changes with each run. So it belongs to no study's results: `Plan.steps` does not have it.
+        """
+        of_runs = (*self.trainings, self.predictor, self.attack, self.transfer, self.spectra, self.lines)
+        return self._step(
+            "power",
+            inputs={},
+            outputs={},
+            params={
+                "folder": self.results,
+                "prices": lambda wildcards: prices(self.study, of_runs, self.costs),
+                "code": self.code("power.py"),
+            },
+            stem="power",
+        )
 
     def _verdicts(self, name: str, label: str) -> dict[str, str]:
         shown = in_snakemakes_report(
