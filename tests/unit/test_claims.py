@@ -13,7 +13,7 @@ import pytest
 import yaml
 from damaged_files import changed
 from scipy.optimize import brentq
-from synthetic_results import identity, write_development, write_run
+from synthetic_results import identity, write_checkpoints, write_development, write_run
 
 from advspectra.claims import audit, evidence
 from advspectra.claims.claim import (
@@ -475,6 +475,62 @@ def test_each_convention_changes_one_thing(sparse_and_dense):
     }
 
 
+def test_the_last_epoch_takes_the_place_of_the_best_and_predictors_are_not_comparable(tmp_path):
+    paths = []
+    kept = {"epoch=1": 100, "epoch=2": 200, "best": 300}
+    for seed in SEEDS:
+        who = identity(network="full_width", seed=seed)
+        paths += write_run(tmp_path, who=who, kinds=["predictor"])
+        paths.append(write_checkpoints(tmp_path / f"{seed}.h5", who, 0.6, 0.01, states=kept))
+        paths += write_development(tmp_path, who=who, states=kept, images=60, kinds=["perturbations", "spectra"])
+    said = {"network": NARROW, "attack": "final"}
+    sides = [
+        said | {"measure": measure, "state": state}
+        for measure, state in (
+            ("delta_l1", "best"),
+            ("delta_l1", "epoch=2"),
+            ("test_accuracy", "best"),
+            ("beta_l1", "best"),
+        )
+    ]
+    about = {"title": "", "section": "", "sentence": "", "figures": []}
+    stated = {"A": about | {"parts": [{"is": "at_least", "threshold": 0, "left": side} for side in sides]}}
+    *_, last = audit.variants(CONVENTIONS, ["paper"], {}, last=True)
+    assert last.name == "last_epoch" and last.name not in [one.name for one in audit.variants(CONVENTIONS, [], {})]
+    own, other = (
+        audit.answers(evaluate(stated, PAPER, read_runs(paths), one))["claims"]["A"]
+        for one in (CONVENTIONS, last.conventions)
+    )
+    assert own["values"][0] != own["values"][1] and other["values"][:2] == [own["values"][1]] * 2
+    second = read_runs(paths)[0].checkpoints().history["test_accuracy"][1]
+    assert (own["values"][2], other["values"][2]) == pytest.approx((0.6, second)) and second < 0.57
+    assert own["parts"] == ["holds"] * 4 and other["parts"] == ["holds"] * 3 + ["not tested"]
+    assert audit.comparison(own, other) == audit.Comparison(verdict=None, parts=(), missing=(4,))
+
+
+def test_only_what_both_test_is_compared():
+    def answer(verdict, *parts):
+        return {"verdict": verdict, "parts": list(parts), "values": [1.0] * len(parts)}
+
+    own = answer(SUPPORTED, "holds", "holds")
+    cases = {
+        "same": (own, audit.Comparison(False, (), ())),
+        "other verdict": (answer(PARTLY, "holds", "fails"), audit.Comparison(True, (2,), ())),
+        "fewer data": (answer(UNDECIDED, "open", "not tested"), audit.Comparison(None, (1,), (2,))),
+        "no such claim": (None, audit.Comparison(None, (), (1, 2))),
+    }
+    for other, expected in cases.values():
+        assert audit.comparison(own, other) == expected
+    less = answer(UNDECIDED, "holds", "not tested")  # a convention that tests more is no other conclusion either
+    assert audit.comparison(less, own) == audit.Comparison(None, (), (2,))
+    assert audit.comparison(less, less) == audit.Comparison(False, (), ())
+    studies = [
+        {"name": name, "title": "", "claims": {"A": cases[name][0]}} for name in ("same", "other verdict", "fewer data")
+    ]
+    rows = list(csv.DictReader(io.StringIO(audit.audit_csv(studies))))
+    assert [row["comparable"] for row in rows] == ["yes"] * 4 + ["no: part 2"] * 2
+
+
 def test_of_one_seed_the_audit_has_directions(tmp_path):
     paths = network(tmp_path, "full_width", seeds=[0], width=0.5)
     paths += network(tmp_path, "fully_connected", seeds=[0], width=4.0)
@@ -500,6 +556,16 @@ def test_a_study_beside_is_named_by_the_settings_that_differ(sparse_and_dense):
         "values": [claims[0]["parts"][0]["value"]],
     }
     assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13, "noise": None}
+    networks = [{"name": f"n{n}", "seeds": [n], "learning_rate": 0.1, "options": {"bias": True}} for n in range(3)]
+    padded = [network | {"seeds": [], "options": {"padding": "circular"}} for network in networks]
+    padded[0]["learning_rate"] = 0.2
+    answered = [answers(study, 0) for study in ("own", "padded")]
+    for study, config in zip(answered, (networks, padded[:2] + [padded[2] | {"name": "another"}]), strict=True):
+        study["parameters"]["config"]["networks"] = config
+    assert audit.beside(*answered)["title"] == (
+        "study padded, learning_rate: 0.2 of n0, options.padding: circular of n0 and n1, "
+        "options.bias: not given of n0 and n1"
+    )
     claims[0].pop("group")
     with pytest.raises(ValueError, match="the study old: expected a claim .* without 'group'; rerun it"):
         audit.beside(answers("own", 0), answers("old", 0))
