@@ -370,6 +370,17 @@ def test_a_convention_with_fewer_data_is_no_other_conclusion():
         compared([convention("paper", one), none], one)
 
 
+def test_other_studies_stand_beside_and_are_told_from_conventions():
+    one = [claim("IFR-2", part())]
+    clean = convention("clean", one) | {"kind": "study", "title": "study clean, options.bias: False of 4 networks"}
+    conventions = {"conventions": [convention("paper", one), convention("rgb", one), clean], "missing": []}
+    text, markdown = report(material(one, conventions=conventions))
+    for said in (text, markdown):
+        assert "under 1 other convention, each of which differs in one thing" in said
+        assert "clean is another study" in said and "options.bias: False of 4 networks" in said
+    assert text.count("clean, another study</th>") == 1
+
+
 def test_doubts_show_what_the_study_found(page):
     shown = page[page.index('id="doubt-layers"') : page.index('id="methods"')]
     for text in ("✗", "other verdicts on IFR-1", 'href="#table-table1"', "no evidence on it"):

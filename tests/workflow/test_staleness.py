@@ -81,6 +81,7 @@ FIGURES = [job for job in READS if job.startswith("figure_")]
 NOTED = jobs("figure_with_note")
 CLAIMS = ["claims", "audit"]
 MEASURES = ["measures", *CLAIMS]
+NOISE = [*CLAIMS, "table_table1", "table_table2", "table_table4"]  # what stands beside noise without a network
 READS["report"] = {*CLAIMS, *TABLES, *FIGURES}
 ALL = list(READS)
 READERS = [*TABLES, *FIGURES, *MEASURES]
@@ -126,7 +127,7 @@ RUNS_CODE_OF = {
     "checks.py": [],
     "split.py": [*TRAINING, *jobs("attack", "transfer", "lines")],
     "networks/build.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
-    "layers.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
+    "layers.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines"), *NOISE],
     "models/fully_connected.py": of(LINEAR, "settings", "train", "predictor", "attack"),
     "models/bounded_width_convolution.py": of(RELU, "settings", "train", "attack", "transfer", "lines"),
     "models/full_width_convolution.py": [],
@@ -140,7 +141,7 @@ RUNS_CODE_OF = {
     "machine/cuda_graph.py": [*TRAINING, *jobs("attack")],
     "files/checkpoints.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines"), *READERS],
     "networks/stored.py": jobs("predictor", "attack", "transfer", "lines"),
-    "networks/end_to_end.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines")],
+    "networks/end_to_end.py": [*TRAINING, *jobs("predictor", "attack", "transfer", "lines"), *NOISE],
     "networks/simplified.py": jobs("attack", "transfer", "lines"),
     "files/predictors.py": [*jobs("spectra", "predictor"), *READERS],
     "perturb.py": jobs("attack", "transfer", "lines"),
@@ -154,7 +155,7 @@ RUNS_CODE_OF = {
     "files/perturbations.py": [*jobs("attack", "transfer", "spectra", "lines"), *READERS],
     "attacking/foolbox_classes.py": ["table_table6"],
     # figures: spectra of the example image
-    "fourier.py": [*jobs("spectra", "predictor"), *MEASURES, *figures("fig04", "fig08")],
+    "fourier.py": [*jobs("spectra", "predictor"), *MEASURES, *NOISE, *figures("fig04", "fig08")],
     "files/spectra.py": [*jobs("spectra", "predictor"), *READERS],
     "spectra.py": jobs("spectra", "predictor"),
     "lines/follow.py": jobs("lines"),
@@ -192,8 +193,11 @@ RUNS_CODE_OF = {
     "claims/measures.py": MEASURES,
     "statistics/crossed.py": MEASURES,
     "statistics/crossed_error.py": MEASURES,
-    "claims/paper.py": MEASURES,
-    "claims/terms.py": MEASURES,
+    "claims/cells.py": [*MEASURES, *NOISE],
+    "claims/null.py": NOISE,
+    "claims/paper.py": [*MEASURES, *NOISE],
+    "claims/power.py": [],
+    "claims/terms.py": [*MEASURES, *NOISE],
     "claims/readers.py": MEASURES,
     "claims/reasons.py": MEASURES,
     "claims/wording.py": MEASURES,

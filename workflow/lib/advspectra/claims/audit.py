@@ -19,6 +19,7 @@ SPECTRA = {
     "rgb_orthonormal": "each colour channel by itself, orthonormal DFT",
 }
 LAST_EPOCH = "last_epoch"
+STUDY = "study"  # `kind` of an entry that is another study and no convention
 PREDICTORS = {"raw": "β̂ as it is", "rescaled": "β̂ of maps rescaled to [0, 1]"}
 
 
@@ -96,7 +97,7 @@ def answers(claims: Sequence[Claim] | Sequence[ClaimRecord]) -> dict:
 
 
 def beside(own: Mapping, other: Mapping) -> dict:
-    """Return the answers of another study, with `name` and `title`: the settings that differ.
+    """Return the answers of another study, with `name`, `kind` and `title`: the settings that differ.
 
     own, other : claims.json of the two studies. ValueError if `other` is no such file.
     """
@@ -104,7 +105,7 @@ def beside(own: Mapping, other: Mapping) -> dict:
         changed = _changed(*(dict(_settings(answered["parameters"]["config"])) for answered in (own, other)))
         title = f"study {other['study']}, {', '.join(changed) or 'the same settings'}"
         claims = [ClaimRecord.from_data(claim) for claim in other["claims"]]
-        return {"name": other["study"], "title": title, **answers(claims)}
+        return {"name": other["study"], "kind": STUDY, "title": title, **answers(claims)}
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected the claims.json of a study, found one without {error}") from error
     except ValueError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from advspectra.claims.audit import comparison
+from advspectra.claims.audit import STUDY, comparison
 from advspectra.claims.cells import HOLDS, NOT_TESTED
 from advspectra.claims.records import ClaimRecord, PartRecord
 from advspectra.claims.terms import Kind
@@ -59,6 +59,16 @@ class Audit:
     tables: Mapping[str, int]
     within: Mapping[str, tuple[Count, ...]]
     cells: Mapping[str, tuple[Cell, ...]]
+
+    @property
+    def studies(self) -> list[str]:
+        """The names of the conventions that are other studies."""
+        return [one["name"] for one in self.conventions if one.get("kind") == STUDY]
+
+    @property
+    def varied(self) -> int:
+        """How many conventions take the place of the study's own."""
+        return len(self.conventions) - 1 - len(self.studies)
 
     @property
     def with_noise(self) -> bool:
