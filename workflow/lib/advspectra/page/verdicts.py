@@ -130,8 +130,8 @@ def holm(claim: ClaimRecord) -> str:
 def _found_of_cells(claim: ClaimRecord, cells: Cells) -> str:
     inside, outside = (_with_verdict(claim.parts, verdict) for verdict in (HOLDS, FAILS))
     return (
-        f"cells within the paper's bounds: {cells_in_words(cells)}; {inside} of ours lie within with the whole "
-        f"interval, {outside} outside with the whole interval"
+        f"cells within the paper's bounds: {cells_in_words(cells)}; of ours, the whole interval of "
+        f"{inside} lies within, that of {outside} outside"
     )
 
 
