@@ -84,8 +84,8 @@ def _notes(parts: Sequence[PartRecord], prices: Sequence[Price]) -> list[str]:
     return [
         f"Seeds would decide {decided} of these parts, all together for {hours:.3g} core-hours: each network once, "
         "with as many seeds as the part that needs most.",
-        "Needed: seeds, or images of each seed, in all, after which the 95 % interval would lie on one side of the "
-        "bounds if values and spread stay as they are. A dash: not even a hundred seeds would do, or it is not known.",
+        "Needed: seeds, or images of each seed, in all, after which the 95 % interval would lie wholly inside or "
+        "outside the bounds if values and spread stay as they are. A dash: a hundred seeds would not do, or unknown.",
         "A seed is one more run of each network that the part compares, with all of its attacks. More images are those "
         "of the part's attacks on each of its seeds.",
         f"Prices: as measured for {measured} of {jobs} jobs, as estimated for the others.",
