@@ -273,8 +273,7 @@ def verdicts(
                 )
                 claims.append(Claim(f"{kind} {first}", kind, "", "", (), made))
         answered = corrected(claims) if family else [one for claim in claims for one in corrected([claim])]
-        decided = {SUPPORTED, CONTRADICTED} & {claim.verdict for claim in answered}
-        wrong += bool(decided)
+        wrong += any(claim.verdict in (SUPPORTED, CONTRADICTED) and (claim.stands or not family) for claim in answered)
         for claim in answered:
             seen[claim.title][claim.verdict] += 1
     about = {"claims": 2 * len(regimes), "parts": parts, "corrected": 2 * len(regimes) if family else 1}

@@ -35,7 +35,10 @@ def part(**about) -> PartRecord:
         "p_false": 0.999,
         "sign_flip": 0.01,
         "seeds_needed": None,
+        "images": 100,
+        "images_needed": None,
         "paper": {"left": 600.0, "right": 1000.0, "value": -0.4},
+        "noise": None,
     }
     return PartRecord.from_data(found | about)
 
@@ -56,6 +59,7 @@ def cell(value: float, **about) -> PartRecord:
     numbers = {"value": value, "low": value - 0.1, "high": value + 0.1, "paper": {"value": 20.0, "sd": 0.5}}
     sides = {"left": {"label": "‖δ̂‖₂ of full width", "value": value}, "right": None}
     seeds = [{"seed": seed, "value": value, "low": None, "high": None} for seed in range(3)]
+    numbers |= {"noise": 20.5}
     bounds = {"bounds": [19.0, 21.0], "ratio": False, "verdict": within, "direction": within, "seeds": seeds}
     return part(**(numbers | sides | bounds | about))
 
@@ -71,7 +75,9 @@ def claim(name: str, *parts: PartRecord, **about) -> ClaimRecord:
         "group": Group.LINEAR,
         "table": None,
         "verdict": "supported",
-        "p_value": 0.012,
+        "p_value": 0.002,
+        "p_holm": 0.012,
+        "tests": 6,
         "seeds_needed": None,
         "parts": parts or (part(),),
         "why": "",
@@ -93,7 +99,7 @@ def convention(name: str, claims: list[ClaimRecord], **verdicts: str) -> dict:
             for one in claims
         },
         "cells": {
-            one.name: {"within": 1, "tested": len(one.parts), "of": len(one.parts)}
+            one.name: {"within": 1, "tested": len(one.parts), "of": len(one.parts), "noise": 2}
             for one in claims
             if one.table is not None
         },

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import yaml
 from damaged_files import changed
 from scipy.optimize import brentq
-from synthetic_results import identity, write_development, write_perturbations, write_run
+from synthetic_results import identity, write_checkpoints, write_development, write_perturbations, write_run
 
 from advspectra.claims import audit, evidence
 from advspectra.claims.claim import (
@@ -116,15 +117,16 @@ def test_networks_alike_leave_it_undecided_and_seeds_are_asked_for(tmp_path):
     assert found.seeds_needed > 3
 
 
-def test_a_claim_that_only_the_correction_leaves_undecided_asks_for_seeds(tmp_path):
+def test_the_number_of_claims_decides_no_verdict_and_stands_beside_it(tmp_path):
     paths = network(tmp_path, "full_width", width=1.2) + network(tmp_path, "fully_connected")
     runs, parts = read_runs(paths), claim({"is": "less"})["A"]
     alone = next(one for one in evaluate({"A": parts}, PAPER, runs, CONVENTIONS) if one.name == "A")
     many = {f"A-{number}": parts for number in range(200)} | {"A": parts}
     among = next(one for one in evaluate(many, PAPER, runs, CONVENTIONS) if one.name == "A")
-    assert (alone.verdict, alone.seeds_needed) == (SUPPORTED, None)
-    assert (among.verdict, among.parts[0].verdict) == (UNDECIDED, "holds")
-    assert among.parts[0].seeds_needed() == 3 < among.seeds_needed < 50
+    assert (alone.verdict, alone.stands, among.verdict, among.stands) == (SUPPORTED, True, SUPPORTED, False)
+    assert (among.tests, among.p_value) == (alone.tests + 200, alone.p_value)
+    assert among.p_value < 0.05 < among.p_holm
+    assert among.hypothesis == "its one part is false" and among.seeds_needed is None
 
 
 def part_with(*, p_true=None, p_false=None):
@@ -147,15 +149,88 @@ def test_a_contradiction_is_corrected_for_the_number_of_parts():
     for number in (1, 3):
         claim = Claim(**about, parts=(part_with(p_false=0.01),) * number)
         assert claim.p_values[1] == pytest.approx(0.01 * number, rel=1e-6)
-        assert corrected([claim])[0].p_value == pytest.approx(0.02 * number, rel=1e-6)
+        assert claim.p_value == pytest.approx(0.02 * number, rel=1e-6)
         assert corrected([claim])[0].verdict == (CONTRADICTED if number == 1 else UNDECIDED)
+
+
+LACKING = Part("", ("",), (0.0, None), ratio=False, reason=Reason(Lack.SHARED_SEED))
+ONE = Part("", ("",), (0.0, None), ratio=False, found=infer([Sample((np.array([1.0]),), np.array)], generator=None))
+KINDS = {
+    "holds": part_with(p_true=0.001),
+    "fails": part_with(p_false=0.001),  # at the level of 3 parts, too
+    "fails alone": part_with(p_false=0.02),  # not even at that of 2
+    "open": part_with(p_true=0.3),
+    "one seed": ONE,
+    "not tested": LACKING,
+}
+
+
+def verdict_of(*kinds):
+    about = {"name": "A", "title": "", "section": "", "sentence": "", "figures": ()}
+    return Claim(**about, parts=tuple(KINDS[kind] for kind in kinds)).verdict
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_no_claim_comes_closer_to_supported_without_the_data_of_a_part(count):
+    """Whichever of `partly` and no verdict is called closer. What happens without a part that fails is said, too."""
+    nothing = {UNDECIDED, ONE_SEED, NOT_TESTED}
+    orders = [({SUPPORTED}, {PARTLY}, nothing, {CONTRADICTED}), ({SUPPORTED}, nothing, {PARTLY}, {CONTRADICTED})]
+    for kinds in itertools.product(KINDS, repeat=count):
+        before = verdict_of(*kinds)
+        for place, kind in enumerate(kinds):
+            after = verdict_of(*kinds[:place], "not tested", *kinds[place + 1 :])
+            if not kind.startswith("fails"):
+                for order in orders:
+                    near = [next(rank for rank, those in enumerate(order) if one in those) for one in (before, after)]
+                    assert near[1] >= near[0], (kinds, place, before, after)
+            else:
+                assert after in (before, *nothing) and after != SUPPORTED, (kinds, place, before, after)
+
+
+def test_a_part_that_was_not_tested_counts_as_one_that_is_open():
+    for kinds in itertools.product(KINDS, repeat=2):
+        verdicts = {verdict_of(*kinds, "holds", last) for last in ("open", "not tested", "one seed")}
+        assert len(verdicts) == 1 and SUPPORTED not in verdicts
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (("holds", "holds"), SUPPORTED),
+        (("holds", "open"), UNDECIDED),
+        (("holds", "not tested"), UNDECIDED),
+        (("holds", "one seed"), UNDECIDED),
+        (("holds", "fails"), PARTLY),
+        (("holds", "fails", "not tested"), PARTLY),
+        (("fails", "open"), CONTRADICTED),
+        (("fails", "not tested"), CONTRADICTED),
+        (("fails", "one seed"), CONTRADICTED),
+        (("fails alone",), CONTRADICTED),
+        (("fails alone", "holds"), UNDECIDED),
+        (("fails alone", "not tested"), UNDECIDED),
+        (("one seed", "not tested"), ONE_SEED),
+        (("not tested", "not tested"), NOT_TESTED),
+    ],
+)
+def test_the_verdict_of_a_claim_follows_from_its_parts(kinds, expected):
+    assert verdict_of(*kinds) == expected
+
+
+def test_seeds_that_an_undecided_claim_needs_are_those_of_its_parts_that_are_not_decided():
+    about = {"name": "A", "title": "", "section": "", "sentence": "", "figures": ()}
+    undecided = Claim(**about, parts=(KINDS["open"], KINDS["holds"], LACKING))
+    assert undecided.seeds_needed == KINDS["open"].seeds_needed() > 3
+    assert Claim(**about, parts=(KINDS["holds"], LACKING)).seeds_needed is None
+    weak = Claim(**about, parts=(KINDS["fails alone"], LACKING))
+    assert weak.seeds_needed == KINDS["fails alone"].seeds_needed(0.0125) > 3
 
 
 def test_one_seed_gives_a_direction_only(tmp_path):
     paths = network(tmp_path, "full_width", seeds=[0], width=0.5)
     paths += network(tmp_path, "fully_connected", seeds=[0], width=4.0)
     found = verdict(paths, {"is": "less"})
-    assert (found.verdict, found.parts[0].direction, found.p_value) == (ONE_SEED, "holds", None)
+    assert (found.verdict, found.parts[0].direction) == (ONE_SEED, "holds")
+    assert found.p_value is None and found.p_holm is None
 
 
 def test_what_the_study_lacks_is_not_tested_and_named(sparse_and_dense):
@@ -165,7 +240,7 @@ def test_what_the_study_lacks_is_not_tested_and_named(sparse_and_dense):
 
 def test_a_claim_of_which_a_part_could_not_be_tested_is_not_supported(sparse_and_dense):
     lacking = {"is": "less", "right": "vgg19-relu"}
-    assert verdict(sparse_and_dense, {"is": "less"}, lacking).verdict == PARTLY
+    assert verdict(sparse_and_dense, {"is": "less"}, lacking).verdict == UNDECIDED
     assert verdict(sparse_and_dense, {"is": "greater"}, lacking).verdict == CONTRADICTED
 
 
@@ -242,7 +317,7 @@ def test_the_same_results_give_the_same_answers_to_the_last_digit(sparse_and_den
 def test_a_claim_that_no_seeds_test_is_corrected_for_itself_alone():
     part = Part("", ("", ""), (0.0, None), ratio=False, reason=Reason(Lack.SHARED_SEED))
     (found,) = corrected([Claim("A", "", "", "", (), (part,))])
-    assert (found.verdict, found.p_value, found.tests) == (NOT_TESTED, None, 1)
+    assert (found.verdict, found.p_holm, found.tests) == (NOT_TESTED, None, 1)
 
 
 def test_a_claim_by_the_name_of_a_table_s_is_refused(sparse_and_dense):
@@ -446,7 +521,7 @@ def test_each_convention_changes_one_thing(sparse_and_dense):
     runs = read_runs(sparse_and_dense)
     verdicts = [audit.answers(evaluate(claim({"is": "less"}), PAPER, runs, one.conventions)) for one in found]
     assert [one["claims"]["A"]["verdict"] for one in verdicts] == [SUPPORTED, SUPPORTED, SUPPORTED, NOT_TESTED]
-    assert verdicts[0]["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13}
+    assert verdicts[0]["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13, "noise": None}
     assert (found[2].conventions.predictor, found[2].conventions.cells) == ("rescaled", "raw")
     cells = [
         next(one for one in evaluate({}, PAPER, runs, one.conventions) if one.name == "TABLE-1").tested
@@ -458,6 +533,62 @@ def test_each_convention_changes_one_thing(sparse_and_dense):
         for norm in "₁₂"
         for name in ("Fully Connected", "Full Width Convolution")
     }
+
+
+def test_the_last_epoch_takes_the_place_of_the_best_and_predictors_are_not_comparable(tmp_path):
+    paths = []
+    kept = {"epoch=1": 100, "epoch=2": 200, "best": 300}
+    for seed in SEEDS:
+        who = identity(network="full_width", seed=seed)
+        paths += write_run(tmp_path, who=who, kinds=["predictor"])
+        paths.append(write_checkpoints(tmp_path / f"{seed}.h5", who, 0.6, 0.01, states=kept))
+        paths += write_development(tmp_path, who=who, states=kept, images=60, kinds=["perturbations", "spectra"])
+    said = {"network": NARROW, "attack": "final"}
+    sides = [
+        said | {"measure": measure, "state": state}
+        for measure, state in (
+            ("delta_l1", "best"),
+            ("delta_l1", "epoch=2"),
+            ("test_accuracy", "best"),
+            ("beta_l1", "best"),
+        )
+    ]
+    about = {"title": "", "section": "", "sentence": "", "figures": []}
+    stated = {"A": about | {"parts": [{"is": "at_least", "threshold": 0, "left": side} for side in sides]}}
+    *_, last = audit.variants(CONVENTIONS, ["paper"], {}, last=True)
+    assert last.name == "last_epoch" and last.name not in [one.name for one in audit.variants(CONVENTIONS, [], {})]
+    own, other = (
+        audit.answers(evaluate(stated, PAPER, read_runs(paths), one))["claims"]["A"]
+        for one in (CONVENTIONS, last.conventions)
+    )
+    assert own["values"][0] != own["values"][1] and other["values"][:2] == [own["values"][1]] * 2
+    second = read_runs(paths)[0].checkpoints().history["test_accuracy"][1]
+    assert (own["values"][2], other["values"][2]) == pytest.approx((0.6, second)) and second < 0.57
+    assert own["parts"] == ["holds"] * 4 and other["parts"] == ["holds"] * 3 + ["not tested"]
+    assert audit.comparison(own, other) == audit.Comparison(verdict=None, parts=(), missing=(4,))
+
+
+def test_only_what_both_test_is_compared():
+    def answer(verdict, *parts):
+        return {"verdict": verdict, "parts": list(parts), "values": [1.0] * len(parts)}
+
+    own = answer(SUPPORTED, "holds", "holds")
+    cases = {
+        "same": (own, audit.Comparison(False, (), ())),
+        "other verdict": (answer(PARTLY, "holds", "fails"), audit.Comparison(True, (2,), ())),
+        "fewer data": (answer(UNDECIDED, "open", "not tested"), audit.Comparison(None, (1,), (2,))),
+        "no such claim": (None, audit.Comparison(None, (), (1, 2))),
+    }
+    for other, expected in cases.values():
+        assert audit.comparison(own, other) == expected
+    less = answer(UNDECIDED, "holds", "not tested")  # a convention that tests more is no other conclusion either
+    assert audit.comparison(less, own) == audit.Comparison(None, (), (2,))
+    assert audit.comparison(less, less) == audit.Comparison(False, (), ())
+    studies = [
+        {"name": name, "title": "", "claims": {"A": cases[name][0]}} for name in ("same", "other verdict", "fewer data")
+    ]
+    rows = list(csv.DictReader(io.StringIO(audit.audit_csv(studies))))
+    assert [row["comparable"] for row in rows] == ["yes"] * 4 + ["no: part 2"] * 2
 
 
 def test_of_one_seed_the_audit_has_directions(tmp_path):
@@ -484,7 +615,17 @@ def test_a_study_beside_is_named_by_the_settings_that_differ(sparse_and_dense):
         "parts": ["holds"],
         "values": [claims[0]["parts"][0]["value"]],
     }
-    assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13}
+    assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13, "noise": None}
+    networks = [{"name": f"n{n}", "seeds": [n], "learning_rate": 0.1, "options": {"bias": True}} for n in range(3)]
+    padded = [network | {"seeds": [], "options": {"padding": "circular"}} for network in networks]
+    padded[0]["learning_rate"] = 0.2
+    answered = [answers(study, 0) for study in ("own", "padded")]
+    for study, config in zip(answered, (networks, padded[:2] + [padded[2] | {"name": "another"}]), strict=True):
+        study["parameters"]["config"]["networks"] = config
+    assert audit.beside(*answered)["title"] == (
+        "study padded, learning_rate: 0.2 of n0, options.padding: circular of n0 and n1, "
+        "options.bias: not given of n0 and n1"
+    )
     claims[0].pop("group")
     with pytest.raises(ValueError, match="the study old: expected a claim .* without 'group'; rerun it"):
         audit.beside(answers("own", 0), answers("old", 0))

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 import yaml
 
-from advspectra.claims.null import null_values
-from advspectra.claims.paper import table_claims
+from advspectra.claims.cells import cells, passes
+from advspectra.claims.claim import Claim, Part
+from advspectra.claims.null import beside_noise, null_values, table_beside_noise
+from advspectra.claims.paper import NORMS, table_claims
+from advspectra.statistics.crossed import Sample, infer
+from advspectra.statistics.summaries import Spread
+from advspectra.table import Column, Table
 
 REFERENCE = Path(__file__).parents[2] / "workflow/reference/paper.yaml"
 WEIGHTS = np.array([0.299, 0.587, 0.114])
@@ -44,3 +49,76 @@ def test_how_many_of_the_paper_s_cells_noise_passes():
         for claim in claims
     }
     assert passed == {"TABLE-1": 13, "TABLE-2": 9, "TABLE-4": 0}
+
+
+def test_perturbations_without_an_epsilon_and_raw_maps_have_no_null():
+    about = {"image_shape": (3, 8, 8), "classes": 2}
+    assert set(null_values(**about, epsilon=None)) == {"beta_l1", "beta_l2", "test_accuracy"}
+    assert set(null_values(**about, epsilon=0.1, predictor="raw")) == {"delta_l1", "delta_l2", "test_accuracy"}
+    # over three channels, unnormalised: each sign gives each bin epsilon squared
+    found = null_values(**about, epsilon=0.1, convention="rgb")
+    assert found["delta_l2"] == pytest.approx(0.1 * np.sqrt(3) * 64, rel=1e-9)
+
+
+def test_cells_have_the_number_of_noise_and_count_those_that_are_tested():
+    with open(REFERENCE, encoding="utf-8") as file:
+        stated = table_claims(yaml.safe_load(file), predictor="rescaled")
+    null = null_values(image_shape=(3, 32, 32), classes=10, epsilon=8 / 255)
+    found = infer([Sample((np.array([20.0]),), lambda mean: mean)], generator=None)
+
+    def claims(tested):
+        return [
+            Claim(
+                **vars(one)
+                | {
+                    "parts": tuple(
+                        Part("", (), part.bounds, False, stated=part, found=found if place < tested else None)
+                        for place, part in enumerate(one.parts)
+                    )
+                }
+            )
+            for one in stated
+        ]
+
+    assert [cells(one.parts).noise for one in beside_noise(claims(24), null)] == [13, 9, 0]
+    assert [cells(one.parts).noise for one in claims(24)] == [None] * 3
+    few = cells(beside_noise(claims(4), null)[0].parts)  # δ̂ and β̂ of the first row
+    first = [passes(null[part.left.measure], part.bounds) for part in stated[0].parts[:4]]
+    assert (few.tested, few.of, few.noise) == (4, 24, sum(first))
+
+
+def table(number, *rows):
+    titles = ("model", *NORMS[number])
+    columns = [Column(name, name, spread=name != "model") for name in titles]
+    columns += [Column(f"{name}_paper", name, spread=number != 4) for name in NORMS[number]]
+    columns += [Column(f"{name}_difference" if number != 4 else "difference", name) for name in NORMS[number]]
+    return Table(f"Table {number}", tuple(columns), rows)
+
+
+NOISE = {"noise": {"image_shape": (3, 32, 32), "classes": 10, "epsilon": 8 / 255}}
+
+
+def test_a_table_marks_what_noise_passes_and_counts_it_beside_ours():
+    paper = {"delta_l2_paper": Spread(20.0, 2.0), "delta_l1_paper": Spread(100.0, 1.0)}  # noise: 21.5 and 610
+    ours = {"delta_l2": Spread(30.0, 1.0), "delta_l2_difference": 5.0}
+    ours |= {"delta_l1": Spread(101.0, 1.0), "delta_l1_difference": 1.0}
+    made = table_beside_noise(table(2, paper | ours, paper), 2, NOISE, convention="paper")
+    assert [column.key for column in made.columns][3:7] == [
+        *("delta_l2_paper", "delta_l2_noise", "delta_l1_paper", "delta_l1_noise")
+    ]
+    assert [(row["delta_l2_noise"], row["delta_l1_noise"]) for row in made.rows] == [("yes", "no")] * 2
+    assert made.notes == (  # the second row, which we lack, is not counted
+        "Cells within the paper's bounds: 1 of 2; noise without any network passes 1 of the same 2, and we chose the "
+        "convention of the norms by looking at the paper's tables.",
+    )
+
+
+def test_a_guess_stands_beside_accuracies_in_percent():
+    row = {"test_accuracy": Spread(42.5, 0.1), "test_accuracy_paper": 41.0, "difference": 1.5}
+    made = table_beside_noise(table(4, row), 4, NOISE, convention="paper")
+    assert made.rows[0]["test_accuracy_noise"] == "no" and "1 of 1; noise without any network passes 0" in made.notes[0]
+
+
+def test_a_table_of_other_images_has_nothing_of_noise():
+    plain = table(2, {"delta_l2": Spread(30.0, 1.0)})
+    assert table_beside_noise(plain, 2, {}, convention="paper") is plain

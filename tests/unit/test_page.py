@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 from synthetic_report import CLAIMS, GONE, cell, claim, convention, material, part, untested
 
-from advspectra.claims.claim import Cells
+from advspectra.claims.cells import Cells
 from advspectra.claims.reasons import Lack, Reason
 from advspectra.claims.terms import Group
 from advspectra.page import pictures, prose, words
@@ -21,7 +21,7 @@ from advspectra.page.audit import compared
 from advspectra.page.forest import panels
 from advspectra.page.gaps import gaps
 from advspectra.page.report import report
-from advspectra.page.verdicts import finding, summary, tally
+from advspectra.page.verdicts import finding, holm, summary, tally
 
 REFERENCE = Path(__file__).parents[2] / "workflow/reference"
 HOSTILE = (
@@ -191,20 +191,65 @@ def test_the_summary_counts_claims_and_cells_apart():
     found = summary(CLAIMS)
     counts = {mark.word: count for mark, count in found.verdicts}
     assert counts == {"supported": 1, "partly": 1, "contradicted": 1, "undecided": 1, "not tested": 1}
-    assert found.claims == 5 and found.cells == Cells(within=1, tested=2, of=3)
+    assert found.claims == 5 and found.cells == Cells(within=1, tested=2, of=3, noise=2)
+    assert found.parts == (("hold", 4), ("fail", 2), ("are open", 2), ("was not tested", 1))
 
 
 def test_a_claim_says_which_parts_hold_and_what_would_decide_it():
     said = {one.name: finding(one) for one in CLAIMS}
     assert said["IFR-2"].startswith("part 1 holds; part 2 fails; part 3 is open (p")
     assert said["IFR-1"].startswith("both parts hold")
-    assert "7 seeds in all would decide each part, as surely as the correction asks, if" in said["IFR-3"]
+    assert "7 seeds in all would decide each open part if values and spread stay" in said["IFR-3"]
     assert said["FNB-1"] == "part 1 holds; part 2 was not tested."
     never = claim("A", part(verdict="open"), verdict="undecided", p_value=1.0)
-    assert "A hundred seeds would not decide all of its parts" in finding(never)
-    # each part by itself, but not all claims at once
-    only_before = claim("A", part(), verdict="undecided", p_value=0.08)
-    assert "which does not suffice" in finding(only_before) and tally(only_before).endswith("before correction")
+    assert "A hundred seeds would not decide all of its open parts" in finding(never)
+    lacking = claim("A", part(), untested(GONE), verdict="undecided", p_value=1.0)
+    assert finding(lacking).endswith("The parts that were not tested leave it undecided.")
+    assert tally(lacking) == "1 of 2 parts hold, 1 not tested"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "p_holm", "line"),
+    [
+        (
+            "supported",
+            0.012,
+            "for 6 claims: still so (p = 0.012). The hypothesis that its one part is false is rejected.",
+        ),
+        ("supported", 0.08, "not any more (p = 0.080). The hypothesis that its one part is false is not rejected."),
+        ("contradicted", 0.01, "still so (p = 0.010). The hypothesis that its one part is true is rejected."),
+    ],
+)
+def test_the_correction_has_a_line_of_its_own_and_leaves_the_verdict(verdict, p_holm, line):
+    one = claim("A", part(), verdict=verdict, p_holm=p_holm)
+    text, markdown = (shown.replace("\N{NO-BREAK SPACE}", " ") for shown in report(material([one])))
+    assert holm(one).replace("\N{NO-BREAK SPACE}", " ").endswith(line)
+    assert line in text and line in markdown
+    assert "</span>: its one part holds (p = 0.002, of this claim by itself)." in text
+    assert holm(claim("A", part(verdict="open"), verdict="undecided", p_holm=0.3)) == ""
+
+
+def test_the_parts_come_before_the_verdict_that_follows_from_them(page):
+    article = page[page.index('<article class="claim" id="IFR-2">') :].partition("</article>")[0]
+    assert (
+        article.index('class="forest"') < article.index("Verdict, which follows from them") < article.index("Numbers")
+    )
+    assert "<b>1 of 3 parts hold, 1 fails, 1 open.</b>" in article
+    assert "Of 9 parts of claims, 4 hold, 2 fail, 2 are open and 1 was not tested." in page
+
+
+def test_what_noise_passes_stands_beside_the_count_of_cells_and_nowhere_without_it(page):
+    sentence = "noise without any network passes 2 of the same 2, and we chose the convention of the norms by looking"
+    markdown = report(material())[1]
+    for text in (page, markdown):
+        assert text.count(sentence) == 2  # in the summary and at the claim
+        assert "(Table 1: 1 of 2, noise 2)" in text and "1 of 2 cells within (noise: 2)" in text
+    assert page.count("noise passes, too") == 2 and "20.5, passes" in page and "20.5, passes" in markdown
+    silent = [claim("TABLE-1", cell(20.2, noise=None), group=Group.TABLES, table=1)]
+    conventions = [convention("paper", silent)]
+    conventions[0]["cells"]["TABLE-1"]["noise"] = None
+    for text in report(material(silent, conventions={"conventions": conventions, "missing": []})):
+        assert "noise" not in text.partition("## Methods")[0].partition('id="methods"')[0]
 
 
 def test_one_seed_gives_a_direction_and_a_warning():
@@ -232,7 +277,10 @@ def test_undecided_claims_say_with_which_seeds_they_would_be_decided():
     undecided = [claim(f"A-{count}", verdict="undecided", seeds_needed=count) for count in (4, 93, 4)]
     few, many = gaps(undecided, [0, 1, 2], [])
     assert few.lines.startswith("seeds: [0, 1, 2, 3]") and list(few.claims) == ["A-4"]
-    assert many.lines.startswith("seeds: [0, 1, ..., 92]") and many.why == "undecided; 93 seeds would decide"
+    assert (
+        many.lines.startswith("seeds: [0, 1, ..., 92]")
+        and many.why == "undecided; 93 seeds would decide the open parts"
+    )
 
 
 def test_what_was_not_tested_says_why_and_what_would_make_it():
@@ -290,7 +338,10 @@ def test_the_audit_names_the_conclusions_that_depend_on_a_convention(page):
     assert list(found.claims) == [one.name for one in CLAIMS[:-1]]
     assert found.changing("verdict") == ["IFR-1"] and found.changing("parts") == ["NL-1"]
     assert found.dependence("IFR-1") == "supported; contradicted under rgb"
-    assert found.within == {"TABLE-1": ("1 of 3", "0 of 3")}
+    assert [(count.ours, count.noise) for count in found.within["TABLE-1"]] == [
+        ("1 of 3", "noise 2"),
+        ("0 of 3", "noise 2"),
+    ]
     cells = [cell.values for cell in found.cells["TABLE-1"]]
     assert cells == [((20.2, True), (30.5, False)), ((22.0, False), (20.5, True)), (None, None)]
     assert "<strong>IFR-1</strong> (What IFR-1 says): supported; contradicted under rgb." in page
@@ -308,9 +359,26 @@ def test_a_convention_with_fewer_data_is_no_other_conclusion():
     none["claims"]["IFR-2"]["parts"] = ["not tested", "not tested"]
     found = compared([convention("paper", one), fewer, none], one)
     assert found.changing("verdict") == [] and found.changing("parts") == []
+    assert found.incomparable() == {"IFR-2": ["rgb (part 2)", "pgd_minimal (parts 1 and 2)"]} and found.unchanged() == 0
+    text, markdown = report(
+        material(one, conventions={"conventions": [convention("paper", one), fewer], "missing": []})
+    )
+    assert "not comparable: part 2" in text and "not comparable: part 2" in markdown
+    assert "No verdict that can be compared depends on a convention." in text and "0 claims have the same" in text
     none["claims"]["IFR-2"]["parts"].append("holds")
     with pytest.raises(ValueError, match="IFR-2 has other parts under pgd_minimal"):
         compared([convention("paper", one), none], one)
+
+
+def test_other_studies_stand_beside_and_are_told_from_conventions():
+    one = [claim("IFR-2", part())]
+    clean = convention("clean", one) | {"kind": "study", "title": "study clean, options.bias: False of 4 networks"}
+    conventions = {"conventions": [convention("paper", one), convention("rgb", one), clean], "missing": []}
+    text, markdown = report(material(one, conventions=conventions))
+    for said in (text, markdown):
+        assert "under 1 other convention, each of which differs in one thing" in said
+        assert "clean is another study" in said and "options.bias: False of 4 networks" in said
+    assert text.count("clean, another study</th>") == 1
 
 
 def test_doubts_show_what_the_study_found(page):

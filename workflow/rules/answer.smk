@@ -1,6 +1,7 @@
 # Verdicts and the report.
 # Reads the results of all networks and the claims; makes claims.csv, audit.csv and report.html. Inputs and params:
 # advspectra_study/plan/results.py. These rules run where snakemake runs, so they have no resources.
+# `snakemake power` says which seeds or images would decide the open parts, and what they cost: power.csv and power.md.
 
 
 rule claims:
@@ -37,3 +38,12 @@ rule report:
     conda: ENVIRONMENT
     localrule: True
     script: "../scripts/report.py"
+
+
+rule power:
+    """Say for each open part of the claims how many seeds or images would decide it, and what they would cost."""
+    params: **PLAN.power.params
+    log: PLAN.power.log
+    conda: ENVIRONMENT
+    localrule: True
+    script: "../scripts/power.py"

@@ -7,6 +7,7 @@ import yaml
 from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.audit import answers, audit_csv, beside, variants
 from advspectra.claims.evaluate import evaluate
+from advspectra.claims.null import beside_noise, null_values
 from advspectra.claims.readers import Conventions
 from advspectra.files.atomic import write_text
 from advspectra.results.runs import read_runs
@@ -18,16 +19,23 @@ with job(snakemake):
     with open(snakemake.input.reference, encoding="utf-8") as file:
         reference = yaml.safe_load(file)
     runs = read_runs(snakemake.input.runs)
+    last = snakemake.input.get("last", [])
+    runs_to_last = read_runs({*snakemake.input.runs, *last})
     studies = []
     for path in [snakemake.input.own, *snakemake.input.beside]:
         with open(path, encoding="utf-8") as file:
             studies.append(json.load(file))
     why = studies[0]["not_the_papers"]
-    conventions = [
-        {"name": variant.name, "title": variant.title}
-        | answers(evaluate(stated, reference, runs, variant.conventions, not_the_papers=why))
-        for variant in variants(Conventions(**params.conventions), params.spectra, params.attacks)
-    ]
+    own = Conventions(**params.conventions)
+    conventions = []
+    for variant in variants(own, params.spectra, params.attacks, last=bool(last)):
+        of = variant.conventions
+        claims = evaluate(stated, reference, runs_to_last if of.last else runs, of, not_the_papers=why)
+        if noise := studies[0]["noise"]:
+            epsilon = params.epsilons.get(of.attacks["final"])
+            about = {**noise["of"], "epsilon": epsilon, "convention": of.spectra, "predictor": of.cells}
+            claims = beside_noise(claims, null_values(**about))
+        conventions.append({"name": variant.name, "title": variant.title, **answers(claims)})
     conventions += [beside(studies[0], other) for other in studies[1:]]
     missing = sorted(set(params.beside) - set(snakemake.input.beside))
     write_text(snakemake.output.csv, audit_csv(conventions))

@@ -3,9 +3,10 @@
 import yaml
 
 from advspectra_study.job import job, made_by, write_provenance
-from advspectra.claims.comparison import not_the_papers, shape_in_words, shape_of_images
+from advspectra.claims.comparison import classes_of_images, not_the_papers, shape_in_words, shape_of_images
 from advspectra.claims.evaluate import copies, evaluate
 from advspectra.claims.evidence import record
+from advspectra.claims.null import beside_noise, null_values
 from advspectra.claims.readers import Conventions
 from advspectra.claims.records import claims_csv
 from advspectra.files.atomic import write_text
@@ -20,10 +21,14 @@ with job(snakemake):
     runs = read_runs(snakemake.input.runs)
     shape = shape_of_images(snakemake.input.images)
     why = not_the_papers(reference, params.config["dataset"], shape)
-    claims = [
-        record(claim)
-        for claim in evaluate(stated, reference, runs, Conventions(**params.conventions), not_the_papers=why)
-    ]
+    conventions = Conventions(**params.conventions)
+    found, noise = evaluate(stated, reference, runs, conventions, not_the_papers=why), None
+    if not why:  # of images that are not the paper's, what noise makes of the paper's cells says nothing
+        of = {"image_shape": shape, "classes": classes_of_images(snakemake.input.images), "epsilon": params.epsilon}
+        of |= {"convention": conventions.spectra, "predictor": conventions.cells}
+        noise = {"of": of, "values": null_values(**of)}
+        found = beside_noise(found, noise["values"])
+    claims = [record(claim) for claim in found]
     write_text(snakemake.output.csv, claims_csv(claims))
     answered = {
         "study": params.study,
@@ -33,6 +38,7 @@ with job(snakemake):
         "seeds": sorted({run.seed for run in runs}),
         "notes": copies(runs),
         "conventions": params.conventions,
+        "noise": noise,
         "claims": [claim.as_data() for claim in claims],
     }
     write_provenance(snakemake, {**made_by(snakemake), **answered})

@@ -5,7 +5,7 @@ import importlib
 import yaml
 
 from advspectra_study.job import job, made_by, write_provenance
-from advspectra.claims.comparison import not_the_papers, shape_of_images, without_measured
+from advspectra.claims.comparison import classes_of_images, not_the_papers, shape_of_images, without_measured
 from advspectra.files.atomic import write_text
 from advspectra.results.runs import read_runs
 
@@ -17,6 +17,9 @@ with job(snakemake):
     images = snakemake.input.get("images")  # a table without results is of settings, and these stand beside the paper's
     if images and not_the_papers(reference, params.dataset, shape_of_images(images)):
         reference = without_measured(reference)
+    elif images and params.noise:
+        about = {"image_shape": shape_of_images(images), "classes": classes_of_images(images)}
+        reference = reference | {"noise": about | params.noise}
     runs = read_runs(snakemake.input.runs)
     table = module.table(runs, reference=reference, config=params.config, convention=params.convention)
     for path, text in (

@@ -17,7 +17,7 @@ from advspectra_study.numbers import fraction
 KINDS = ("datasets", "models", "attacks", "figures", "tables")
 # what INPUTS may leave out, and what that means; `files` it must have
 INPUTS_DEFAULTS = {
-    "tables": {"activations": None, "alphas": None, "per_state": False, "config": []},
+    "tables": {"activations": None, "alphas": None, "per_state": False, "config": [], "noise": False},
     "figures": {"activations": None, "alphas": None},
 }
 SPEC_KEYS = {

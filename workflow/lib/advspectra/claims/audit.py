@@ -5,7 +5,8 @@ studies that were run with other settings.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from advspectra.claims.claim import Claim, cells
+from advspectra.claims.cells import NOT_TESTED, cells
+from advspectra.claims.claim import Claim
 from advspectra.claims.readers import Conventions
 from advspectra.claims.records import ClaimRecord
 from advspectra.claims.terms import Kind
@@ -17,6 +18,8 @@ SPECTRA = {
     "orthonormal": "luminance, orthonormal DFT",
     "rgb_orthonormal": "each colour channel by itself, orthonormal DFT",
 }
+LAST_EPOCH = "last_epoch"
+STUDY = "study"  # `kind` of an entry that is another study and no convention
 PREDICTORS = {"raw": "β̂ as it is", "rescaled": "β̂ of maps rescaled to [0, 1]"}
 
 
@@ -29,11 +32,13 @@ class Variant:
     conventions: Conventions
 
 
-def variants(own: Conventions, spectra: Sequence[str], attacks: Mapping[str, str]) -> Iterator[Variant]:
+def variants(
+    own: Conventions, spectra: Sequence[str], attacks: Mapping[str, str], *, last: bool = False
+) -> Iterator[Variant]:
     """Yield the study's own conventions, then each that takes the place of one of them.
 
     spectra : the conventions of the study's spectra. attacks : those that may take the place of the final one, each
-    with its difference.
+    with its difference. last : whether the last epoch that is kept may take the place of the best.
     """
     yield Variant("own", f"δ̂: {SPECTRA[own.spectra]}; {PREDICTORS[own.predictor]}; {own.attacks['final']}", own)
     for name in spectra:
@@ -42,8 +47,35 @@ def variants(own: Conventions, spectra: Sequence[str], attacks: Mapping[str, str
     other = "rescaled" if own.predictor == "raw" else "raw"
     title = f"{PREDICTORS[other]} in claims, {PREDICTORS[own.predictor]} in Table 1"
     yield Variant(other, title, replace(own, predictor=other, cells=own.predictor))
+    if last:
+        title = "the last epoch that is kept instead of the best; β̂, of the best epoch alone, is not comparable"
+        yield Variant(LAST_EPOCH, title, replace(own, last=True))
     for name, difference in attacks.items():
         yield Variant(name, f"attack: {difference}", replace(own, attacks={**own.attacks, "final": name}))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between the answers to a claim under two conventions.
+
+    verdict : whether the verdict differs; None where it cannot be compared. parts : those of other verdicts. missing :
+    those that only one of the two tests, which therefore cannot be compared, and nor can the verdict. Counted from 1.
+    """
+
+    verdict: bool | None
+    parts: tuple[int, ...]
+    missing: tuple[int, ...]
+
+
+def comparison(own: Mapping, other: Mapping | None) -> Comparison:
+    """Compare an entry of `claims` of `answers` with the study's own; None for a claim that the other lacks."""
+    if other is None:
+        tested = tuple(place for place, part in enumerate(own["parts"], 1) if part != NOT_TESTED)
+        return Comparison(None, (), tested)
+    pairs = list(enumerate(zip(own["parts"], other["parts"], strict=True), 1))
+    missing = tuple(place for place, pair in pairs if (pair[0] == NOT_TESTED) != (pair[1] == NOT_TESTED))
+    parts = tuple(place for place, (part, now) in pairs if part != now and place not in missing)
+    return Comparison(None if missing else own["verdict"] != other["verdict"], parts, missing)
 
 
 def answers(claims: Sequence[Claim] | Sequence[ClaimRecord]) -> dict:
@@ -65,39 +97,81 @@ def answers(claims: Sequence[Claim] | Sequence[ClaimRecord]) -> dict:
 
 
 def beside(own: Mapping, other: Mapping) -> dict:
-    """Return the answers of another study, with `name` and `title`: the settings that differ.
+    """Return the answers of another study, with `name`, `kind` and `title`: the settings that differ.
 
     own, other : claims.json of the two studies. ValueError if `other` is no such file.
     """
     try:
-        settings = [dict(_settings(answered["parameters"]["config"])) for answered in (own, other)]
-        changed = [f"{key}: {value}" for key, value in settings[1].items() if value != settings[0].get(key)]
+        changed = _changed(*(dict(_settings(answered["parameters"]["config"])) for answered in (own, other)))
         title = f"study {other['study']}, {', '.join(changed) or 'the same settings'}"
         claims = [ClaimRecord.from_data(claim) for claim in other["claims"]]
-        return {"name": other["study"], "title": title, **answers(claims)}
+        return {"name": other["study"], "kind": STUDY, "title": title, **answers(claims)}
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected the claims.json of a study, found one without {error}") from error
     except ValueError as error:
         raise ValueError(f"the study {other['study']}: {error}; rerun it up to its claims.json") from error
 
 
+def _changed(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """Return the settings that differ, "key: value"; those of several networks that are alike once, with a count."""
+    changes: dict[str, list[str]] = {}
+    for key in dict.fromkeys([*other, *own]):
+        network, _, name = key.rpartition("/")
+        there = {known.rpartition("/")[0] for known in (own if key in other else other)}
+        if other.get(key) != own.get(key) and network in there:  # a network of one study alone makes no setting
+            text = f"{name}: {other.get(key, 'not given')}"
+            changes.setdefault(text, []).extend([network] if network else [])
+    return [text + _of_networks(names) for text, names in changes.items()]
+
+
+def _of_networks(names: Sequence[str]) -> str:
+    if len(names) > 2:
+        return f" of {len(names)} networks"
+    return f" of {' and '.join(names)}" if names else ""
+
+
 def _settings(value: object, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the settings of a configuration, each by the two innermost of its keys."""
+    """Yield the settings of a configuration, each by the two innermost of its keys; those of a network behind its name
+    and a slash.
+    """
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _settings(item, f"{name.split('.')[-1]}.{key}".lstrip("."))
+            if key == "networks":
+                for network in item:
+                    about = {key: part for key, part in network.items() if key not in ("name", "seeds", "checkpoints")}
+                    yield from ((f"{network['name']}/{inner}", text) for inner, text in _settings(about))
+            else:
+                yield from _settings(item, f"{name.split('.')[-1]}.{key}".lstrip("."))
     else:
         yield name, str(value)
 
 
 def audit_csv(conventions: Sequence[Mapping]) -> str:
-    """Return answers, each with `name` and `title` of its convention, as CSV: a row for each convention and part."""
+    """Return answers, each with `name` and `title` of its convention, as CSV: a row for each convention and part.
+
+    comparable : whether the verdict can be compared with the study's own, the first: "no" names the parts that only one
+    of the two tests.
+    """
+    own = conventions[0]["claims"] if conventions else {}
+    missing = {
+        (convention["name"], name): comparison(own[name], claim).missing
+        for convention in conventions
+        for name, claim in convention["claims"].items()
+        if name in own and len(own[name]["parts"]) == len(claim["parts"])
+    }
     rows = [
         {"convention": convention["name"], "title": convention["title"], "claim": name, "verdict": claim["verdict"]}
+        | {"comparable": _comparable(missing.get((convention["name"], name)))}
         | {"part": place, "part_verdict": verdict, "value": value}
         for convention in conventions
         for name, claim in convention["claims"].items()
         for place, (verdict, value) in enumerate(zip(claim["parts"], claim["values"], strict=True), start=1)
     ]
-    names = ("convention", "title", "claim", "verdict", "part", "part_verdict", "value")
+    names = ("convention", "title", "claim", "verdict", "comparable", "part", "part_verdict", "value")
     return Table("Conventions", tuple(Column(key, key) for key in names), tuple(rows)).to_csv()
+
+
+def _comparable(missing: Sequence[int] | None) -> str:
+    if missing is None:
+        return "no: not the same parts"
+    return f"no: part{'s' * (len(missing) > 1)} {' '.join(map(str, missing))}" if missing else "yes"

@@ -1,30 +1,40 @@
 """A claim and its parts: from what seeds and images say of each number to a verdict.
 
-A part has two one-sided p-values: of the hypothesis that it is false (`p_true`) and that it is true (`p_false`).
+The part is the unit. It has two one-sided p-values: of the hypothesis that it is false (`p_true`) and that it is true
+(`p_false`). It holds, or fails, if the first, or the second, is at most 0.025: its 95 % interval is decisive. Otherwise
+it is open; with one seed it always is.
 
-- A part holds, or fails, if the first, or the second, is at most 0.025: its 95 % interval is decisive. Otherwise it is
-  open.
-- A claim is `supported` if all of its parts are true at once: its p-value is the largest of theirs (intersection-union
-  test). It is `contradicted` if at least one fails: the smallest p-value times their number. The smaller of the two,
-  doubled and corrected for the number of claims that were tested (Holm), must be at most 0.05.
-- It is `partly` supported if some of its parts hold and others fail or could not be tested, even where it would be
-  contradicted.
-- Otherwise it is `undecided`. It is `not applicable` if it is about numbers that the paper measured on other images
-  than the study's, `not tested` without data for any of its parts, and `one seed: direction only` with one seed.
+The verdict of a claim of K parts, tested or not, follows from them:
+
+- `supported`: all K parts hold (an intersection-union test, so that no correction is needed).
+- `partly`: at least one part holds, and at least one fails at the level that counts parts: K p_false <= 0.025.
+- `contradicted`: a part fails at that level, and none holds.
+- `undecided`: parts were tested, and none of the above is so. Parts that are open and parts that were not tested count
+  alike.
+- `one seed: direction only`: no part was tested by more than one seed. `not tested`: no part was tested.
+  `not applicable`: it is about numbers that the paper measured on other images than the study's.
+
+Without the data of a part that holds or is open, no claim comes closer to `supported`: a part that was not tested does
+what an open part does, and less than one that holds; and K stays. Without the data of a part that fails, its objection
+is gone: the claim is at best `undecided`, or `partly` if it was that before, but never `supported`.
+
+Holm's correction for the number of claims that were tested stands beside the verdict and does not decide it. The
+p-value of a claim by itself is twice the smaller of the largest p_true and K times the smallest p_false. After the
+correction it says whether the verdict stands where the chance of even one wrong verdict among all these claims is to
+be at most 5 %. The hypothesis that it tests is `hypothesis`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from advspectra.claims.cells import FAILS, HOLDS, NOT_TESTED, OPEN, passes
 from advspectra.claims.reasons import Reason
 from advspectra.claims.terms import StatedClaim, StatedPart
 from advspectra.statistics.crossed import SIGNIFICANCE, Inference, Sample, holm
 from advspectra.statistics.summaries import Spread
 
 SUPPORTED, PARTLY, CONTRADICTED = "supported", "partly", "contradicted"
-UNDECIDED, NOT_TESTED, ONE_SEED = "undecided", "not tested", "one seed: direction only"
-NOT_APPLICABLE = "not applicable"
-HOLDS, FAILS, OPEN = "holds", "fails", "open"
+UNDECIDED, ONE_SEED, NOT_APPLICABLE = "undecided", "one seed: direction only", "not applicable"
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,8 @@ class Part:
     the number must lie; None for no bound. ratio : the number is left / right - 1; otherwise left - right, or left
     where there is no right. paper : the paper's own numbers of the sides, None unless it has them all. found : None
     where the part was not tested; `reason` says why. samples : those that it was found from, by seed. sides : means
-    over seeds. stated : the part as it was stated.
+    over seeds. stated : the part as it was stated. noise : of a cell of the paper's tables, what noise without a
+    network gives (advspectra.claims.null).
     """
 
     statement: str
@@ -48,6 +59,7 @@ class Part:
     samples: Mapping[int, Sample] = field(default_factory=dict)
     sides: tuple[float, ...] = ()
     stated: StatedPart | None = None
+    noise: float | None = None
 
     @property
     def why(self) -> str:
@@ -81,16 +93,14 @@ class Part:
         """`holds` or `fails` by the value alone; None if it was not tested."""
         if self.found is None:
             return None
-        low, high = self.bounds
-        value = self.found.value
-        return HOLDS if (low is None or value > low) and (high is None or value < high) else FAILS
+        return HOLDS if passes(self.found.value, self.bounds) else FAILS
 
     @property
     def verdict(self) -> str:
         """`holds`, `fails`, `open` or `not tested`."""
         if self.found is None:
             return NOT_TESTED
-        if len(self.found.values) == 1:
+        if not self.several_seeds:
             return OPEN
         return HOLDS if self.p_true <= SIGNIFICANCE / 2 else FAILS if self.p_false <= SIGNIFICANCE / 2 else OPEN
 
@@ -99,41 +109,56 @@ class Part:
 
         At least those that there are; None if 100 would not, and where it was not tested by several.
         """
-        if self.found is None:
-            return None
-        needed = [self.found.seeds_needed(bound, p_value=p_value) for bound in self.bounds if bound is not None]
+        return self._needed(lambda bound: self.found.seeds_needed(bound, p_value=p_value))
+
+    def images_needed(self, p_value: float = SIGNIFICANCE / 2) -> int | None:
+        """The same in images of each seed: how many in all would decide the part."""
+        return self._needed(lambda bound: self.found.images_needed(bound, p_value=p_value))
+
+    def _needed(self, of_bound: Callable[[float], int | None]) -> int | None:
+        needed = [of_bound(bound) for bound in self.bounds if bound is not None] if self.found else [None]
         return None if None in needed else max(needed)
 
+    @property
+    def several_seeds(self) -> bool:
+        """Whether more than one seed tested it."""
+        return self.found is not None and len(self.found.values) > 1
+
+
+class Decision:
+    """What a claim and the record of one say of Holm's correction; both have parts, verdict and p_holm."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether the verdict says that the claim is true, false, or true in part."""
+        return self.verdict in (SUPPORTED, PARTLY, CONTRADICTED)
+
+    @property
+    def hypothesis(self) -> str:
+        """What the verdict rejects, and Holm's correction tests, in words; "" for a claim that is not decided."""
+        if not self.decided:
+            return ""
+        false, true = ("at least one of its parts is false", "all of its parts are true")
+        if not self.parts[1:]:
+            false, true = ("its one part is false", "its one part is true")
+        return false if self.verdict == SUPPORTED else true
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is decided after Holm's correction, too."""
+        return self.decided and self.p_holm is not None and self.p_holm <= SIGNIFICANCE
+
 
 @dataclass(frozen=True)
-class Cells:
-    """Of the cells of one of the paper's tables: how many lie within its bounds, how many are tested, and all."""
-
-    within: int
-    tested: int
-    of: int
-
-
-def cells(parts: Iterable) -> Cells:
-    """Count cells, each a part of a claim with its direction and verdict."""
-    parts = list(parts)
-    return Cells(
-        within=sum(part.direction == HOLDS for part in parts),
-        tested=sum(part.verdict != NOT_TESTED for part in parts),
-        of=len(parts),
-    )
-
-
-@dataclass(frozen=True)
-class Claim(StatedClaim):
+class Claim(Decision, StatedClaim):
     """A claim, what its parts say, and the verdict.
 
-    p_value : after correction, None if it was not tested. tests : how many claims the correction is for. why : why the
-    claim does not apply to the study; it has no parts then.
+    p_holm : p_value after Holm's correction, None if it was not tested. tests : how many claims the correction is for.
+    why : why the claim does not apply to the study; it has no parts then.
     """
 
     parts: tuple[Part, ...]
-    p_value: float | None = None
+    p_holm: float | None = None
     tests: int = 1
     why: str = ""
 
@@ -145,10 +170,16 @@ class Claim(StatedClaim):
     @property
     def p_values(self) -> tuple[float, float] | None:
         """The p-values of the hypotheses that the claim is false and that it is true; None unless seeds test it."""
-        if not self.tested or any(len(part.found.values) == 1 for part in self.tested):
+        several = [part for part in self.parts if part.several_seeds]
+        if not several:
             return None
-        true = max(part.p_true for part in self.tested) if len(self.tested) == len(self.parts) else 1.0
-        return true, min(1.0, len(self.tested) * min(part.p_false for part in self.tested))
+        true = max(part.p_true for part in several) if len(several) == len(self.parts) else 1.0
+        return true, min(1.0, len(self.parts) * min(part.p_false for part in several))
+
+    @property
+    def p_value(self) -> float | None:
+        """The two-sided p-value of the claim by itself; None unless seeds test it."""
+        return self.p_values and min(1.0, 2 * min(self.p_values))
 
     @property
     def verdict(self) -> str:
@@ -157,28 +188,28 @@ class Claim(StatedClaim):
             return NOT_APPLICABLE if self.why else NOT_TESTED
         if self.p_values is None:
             return ONE_SEED
-        true, false = self.p_values
         verdicts = {part.verdict for part in self.parts}
-        if self.p_value <= SIGNIFICANCE and true <= false:
+        if verdicts == {HOLDS}:
             return SUPPORTED
-        if HOLDS in verdicts and verdicts & {FAILS, NOT_TESTED}:
-            return PARTLY
-        return CONTRADICTED if self.p_value <= SIGNIFICANCE else UNDECIDED
+        if self.p_values[1] <= SIGNIFICANCE / 2:
+            return PARTLY if HOLDS in verdicts else CONTRADICTED
+        return UNDECIDED
 
     @property
     def seeds_needed(self) -> int | None:
-        """Seeds in all that would decide each part of an undecided claim as surely as the correction may ask.
+        """Seeds in all that would decide each open part of an undecided claim.
 
-        If values stay as they are; None if 100 would not, or the claim is decided.
+        One that points the other way at the level that counts the parts. If values stay as they are; None if 100 would
+        not, or the claim is decided.
         """
-        if self.verdict != UNDECIDED:
-            return None
-        needed = [part.seeds_needed(SIGNIFICANCE / 2 / self.tests) for part in self.tested]
-        return None if None in needed else max(needed)
+        undecided = [part for part in self.tested if part.verdict != HOLDS] if self.verdict == UNDECIDED else ()
+        level = SIGNIFICANCE / 2
+        needed = [part.seeds_needed(level / (len(self.parts) if part.direction == FAILS else 1)) for part in undecided]
+        return None if None in needed else max(needed, default=None)
 
 
 def corrected(claims: Sequence[Claim]) -> list[Claim]:
     """Return the claims with p-values corrected for the number of those that were tested."""
-    tested = {claim.name: 2 * min(claim.p_values) for claim in claims if claim.p_values is not None}
+    tested = {claim.name: claim.p_value for claim in claims if claim.p_value is not None}
     p_values = dict(zip(tested, holm(list(tested.values())), strict=True))
-    return [replace(claim, p_value=p_values.get(claim.name), tests=max(1, len(tested))) for claim in claims]
+    return [replace(claim, p_holm=p_values.get(claim.name), tests=max(1, len(tested))) for claim in claims]

@@ -63,6 +63,12 @@ def shape_of_images(path: str | Path) -> tuple[int, int, int]:
         return tuple(int(size) for size in file["train/images"].shape[1:])
 
 
+def classes_of_images(path: str | Path) -> int:
+    """Return the number of classes of the images in images.h5."""
+    with FORMAT.opened(path, digest=False) as file:
+        return len(file["class_names"])
+
+
 def shape_in_words(image_shape: Sequence[int]) -> str:
     """(C, H, W) as "48 × 48 pixels and 1 channel"."""
     channels, height, width = image_shape

@@ -17,7 +17,7 @@ def record(claim: Claim) -> ClaimRecord:
 
 
 def _part(part: Part) -> PartRecord:
-    same = ("statement", "ratio", "bounds", "verdict", "direction", "why", "reason", "value")
+    same = ("statement", "ratio", "bounds", "verdict", "direction", "why", "reason", "value", "noise")
     interval, seeds, flips, tested = (None, None), (), None, {"p_true": None, "p_false": None}
     if part.found is not None:
         generator = np.random.default_rng(SEED)
@@ -27,7 +27,8 @@ def _part(part: Part) -> PartRecord:
         interval = part.found.interval[1:]
         if len(part.samples) > 1:  # of one seed they would be over images alone
             tested = {"p_true": part.p_true, "p_false": part.p_false}
-    stated = part.stated
+    stated, is_open = part.stated, part.verdict == OPEN
+    images = {sample.images for sample in part.samples.values()} - {1}
     return PartRecord(
         **{key: getattr(part, key) for key in same},
         **tested,
@@ -40,7 +41,9 @@ def _part(part: Part) -> PartRecord:
         seeds=seeds,
         left=_side(part, 0),
         right=_side(part, 1),
-        seeds_needed=part.seeds_needed() if part.verdict == OPEN else None,
+        seeds_needed=part.seeds_needed() if is_open else None,
+        images=max(images, default=None),
+        images_needed=part.images_needed() if is_open and images else None,
         paper=_paper(part),
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from advspectra.claims.reasons import Lack, NotThere
 from advspectra.claims.terms import Side
+from advspectra.files.checkpoints import Checkpoints
 from advspectra.files.perturbations import AttackedImages, read_perturbations
 from advspectra.fourier import power_spectrum
 from advspectra.lines.comparison import line
@@ -41,6 +42,8 @@ class Conventions:
     one has in claims: final and those of wording.ATTACKS. predictor : "raw" or "rescaled", for claims that do not say;
     cells : the same for the cells of the paper's tables. band : where the classes of the data set differ, `low` and
     `high` in cycles/image; None for data that do not say.
+    last : whether the last epoch that is kept takes the place of the best; what is made of a predictor, which only the
+    best has, is not tested then.
     """
 
     spectra: str
@@ -48,6 +51,7 @@ class Conventions:
     predictor: str = "raw"
     cells: str = "rescaled"
     band: Mapping[str, float] | None = None
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def of_predictor(title: str, scale: Scale, of: Callable) -> Measure:
     """A measure: the mean over classes of something that each spectrum of a predictor has."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
-        predictor = run.predictor()
+        predictor = None if conventions.last else run.predictor()
         if predictor is None:
             raise NotThere(Lack.PREDICTOR, network=run.label)
         spectrum = getattr(predictor, side.predictor or conventions.predictor)
@@ -196,9 +200,19 @@ def of_training(title: str, scale: Scale, name: str) -> Measure:
         checkpoints = run.checkpoints()
         if checkpoints is None:
             raise NotThere(Lack.TRAINING, network=run.label)
-        return Values((np.array([getattr(checkpoints, name)]),))
+        return Values((np.array([_of_epoch(checkpoints, name, last=conventions.last)]),))
 
     return Measure(title, scale, MadeOf.TRAINING, read)
+
+
+def _of_epoch(checkpoints: Checkpoints, name: str, *, last: bool) -> float:
+    """A number of the training at its best epoch, or of the history at the last epoch that is kept."""
+    epochs = [kept.epoch for checkpoint, kept in checkpoints.kept.items() if checkpoint.startswith("epoch=")]
+    if not last or name not in checkpoints.history:
+        return getattr(checkpoints, name)
+    if not epochs:
+        raise NotThere(Lack.VALUE, cause="no epoch but the best is kept")
+    return checkpoints.history[name][max(epochs) - 1]
 
 
 def _checkpoints(run: Run, side: Side, conventions: Conventions) -> list[AttackedCheckpoint]:
@@ -216,6 +230,11 @@ def _checkpoint(run: Run, side: Side, conventions: Conventions) -> AttackedCheck
     """The checkpoint of a side, attacked."""
     attacked = _checkpoints(run, side, conventions)
     wanted = side.checkpoint
+    if wanted == "best" and conventions.last:
+        epochs = [one for one in attacked if one.checkpoint.startswith("epoch=")]
+        if not epochs:
+            raise NotThere(Lack.CHECKPOINT, network=run.label, checkpoint="of an epoch", attack=attacked[0].attack)
+        return epochs[-1]
     if wanted == "best" and len(attacked) == 1:  # that of the summary
         return attacked[0]
     if wanted == "first" and attacked[0].step == 0:

@@ -2,24 +2,27 @@
 
 A number that a part is about is left / right - 1 where `ratio` is true, otherwise left - right, or left alone. `value`,
 `low` and `high` are its mean over seeds and its 95 % interval over seeds and images; those of a seed are over images
-alone. `sign_flip` is the two-sided p-value of random signs of the images' differences, means over seeds: whether these
-networks differ on these images, not whether others would.
+alone. `images` is how many images of each seed it is made of, None where it is not made of images. `noise` is what
+noise without a network gives a cell of the paper's tables (advspectra.claims.null). `sign_flip` is the two-sided
+p-value of random signs of the images' differences, means over seeds: whether these networks differ on these images, not
+whether others would.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from advspectra.claims.claim import NOT_APPLICABLE, Cells, cells
+from advspectra.claims.cells import Cells, cells, passes
+from advspectra.claims.claim import NOT_APPLICABLE, Decision
 from advspectra.claims.reasons import Reason, read_reason
 from advspectra.claims.terms import Group, Kind, Relation, Side, StatedClaim
 from advspectra.table import Column, Table
 
 # of a part, in CSV
 COLUMNS = (
-    *("claim", "title", "section", "verdict", "p_value", "part", "statement", "part_verdict", "seeds", "left", "right"),
-    *("ratio", "value", "low", "high", "bound_low", "bound_high", "p_true", "p_false", "sign_flip", "paper"),
-    *("seeds_needed", "why"),
+    *("claim", "title", "section", "verdict", "p_value", "p_holm", "tests", "stands", "part", "statement"),
+    *("part_verdict", "seeds", "left", "right", "ratio", "value", "low", "high", "bound_low", "bound_high", "p_true"),
+    *("p_false", "sign_flip", "paper", "noise", "noise_passes", "seeds_needed", "images", "images_needed", "why"),
 )
 
 
@@ -79,12 +82,20 @@ class PartRecord:
     left: SideRecord
     right: SideRecord | None
     seeds_needed: int | None
+    images: int | None
+    images_needed: int | None
     paper: PaperRecord | None
+    noise: float | None
 
     @property
     def is_cell(self) -> bool:
         """Whether the paper has a number of its only side, such as a cell of a table."""
         return self.paper is not None and self.right is None
+
+    @property
+    def noise_passes(self) -> bool | None:
+        """Whether noise without a network lies within the bounds, too; None where it has no number."""
+        return None if self.noise is None else passes(self.noise, self.bounds)
 
     def as_data(self) -> dict[str, Any]:
         """The part as claims.json has it."""
@@ -110,12 +121,14 @@ class PartRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClaimRecord(StatedClaim):
-    """A claim, its verdict and its parts; why and p_value as in advspectra.claims.claim.Claim."""
+class ClaimRecord(Decision, StatedClaim):
+    """A claim, its verdict and its parts; why, p_value, p_holm and tests as in advspectra.claims.claim.Claim."""
 
     parts: tuple[PartRecord, ...]
     verdict: str
     p_value: float | None
+    p_holm: float | None
+    tests: int
     seeds_needed: int | None
     why: str
 
@@ -127,7 +140,8 @@ class ClaimRecord(StatedClaim):
     def as_data(self) -> dict[str, Any]:
         """The claim as claims.json has it."""
         parts = [part.as_data() for part in self.parts]
-        return vars(self) | {"kind": self.kind, "figures": list(self.figures), "parts": parts}
+        about = {"kind": self.kind, "stands": self.stands, "hypothesis": self.hypothesis}
+        return vars(self) | about | {"figures": list(self.figures), "parts": parts}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "ClaimRecord":
@@ -147,13 +161,16 @@ def claims_csv(claims: Sequence[ClaimRecord]) -> str:
         about = {key: getattr(claim, key) for key in ("title", "section", "verdict")} | {"claim": claim.name}
         if not claim.parts:
             rows.append(about | {"why": claim.why})
-        rows += [about | {"p_value": claim.p_value} | _row(part, place) for place, part in enumerate(claim.parts, 1)]
+        about |= {"p_value": claim.p_value, "p_holm": claim.p_holm, "tests": claim.tests}
+        about |= {"stands": _word(claim.stands) if claim.decided else None}
+        rows += [about | _row(part, place) for place, part in enumerate(claim.parts, 1)]
     return Table("Claims", tuple(Column(key, key) for key in COLUMNS), tuple(rows)).to_csv()
 
 
 def _row(part: PartRecord, place: int) -> dict[str, Any]:
     """The cells of a part, the `place`th of its claim."""
-    same = ("statement", "ratio", "value", "low", "high", "p_true", "p_false", "sign_flip", "seeds_needed", "why")
+    same = ("statement", "ratio", "value", "low", "high", "p_true", "p_false", "sign_flip", "noise", "why")
+    same += ("seeds_needed", "images", "images_needed")
     low, high = part.bounds
     return {key: getattr(part, key) for key in same} | {
         "part": place,
@@ -163,5 +180,10 @@ def _row(part: PartRecord, place: int) -> dict[str, Any]:
         "right": part.right and part.right.value,
         "bound_low": low,
         "bound_high": high,
+        "noise_passes": None if part.noise_passes is None else _word(part.noise_passes),
         "paper": part.paper and part.paper.value,
     }
+
+
+def _word(so: bool) -> str:
+    return "yes" if so else "no"

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from advspectra.claims.claim import HOLDS, NOT_TESTED
+from advspectra.claims.audit import STUDY, comparison
+from advspectra.claims.cells import HOLDS, NOT_TESTED
 from advspectra.claims.records import ClaimRecord, PartRecord
 from advspectra.claims.terms import Kind
 from advspectra.page.verdicts import Mark, mark
@@ -14,12 +15,19 @@ from advspectra.page.words import listed
 class Entry:
     """A claim under one convention: the mark of its verdict, its tally, and what differs from the study's own.
 
-    changed : "verdict", "parts" or "" for nothing.
+    changed : "verdict", "parts" or "" for nothing. missing : the parts, from 1, that only one of the two tests: the
+    verdicts are not comparable then.
     """
 
     mark: Mark | None
     tally: str
     changed: str
+    missing: tuple[int, ...] = ()
+
+    @property
+    def incomparable(self) -> str:
+        """Return "not comparable: part 2", or "" where it is."""
+        return f"not comparable: part{'s' * (len(self.missing) > 1)} {listed(self.missing)}" if self.missing else ""
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,14 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Count:
+    """How many cells of a table are within the paper's bounds, and how many of the same noise passes, in words."""
+
+    ours: str
+    noise: str
+
+
+@dataclass(frozen=True)
 class Audit:
     """The conventions, that of the study first; the claims' entries under each; of the paper's tables, by the claim's
     name, their numbers, how many cells are within the paper's bounds under each convention, and the cells.
@@ -41,8 +57,23 @@ class Audit:
     conventions: tuple[Mapping, ...]
     claims: Mapping[str, tuple[Entry, ...]]
     tables: Mapping[str, int]
-    within: Mapping[str, tuple[str, ...]]
+    within: Mapping[str, tuple[Count, ...]]
     cells: Mapping[str, tuple[Cell, ...]]
+
+    @property
+    def studies(self) -> list[str]:
+        """The names of the conventions that are other studies."""
+        return [one["name"] for one in self.conventions if one.get("kind") == STUDY]
+
+    @property
+    def varied(self) -> int:
+        """How many conventions take the place of the study's own."""
+        return len(self.conventions) - 1 - len(self.studies)
+
+    @property
+    def with_noise(self) -> bool:
+        """Whether the counts of cells have those of noise beside them."""
+        return any(count.noise for counts in self.within.values() for count in counts)
 
     def changing(self, what: str) -> list[str]:
         """Return the claims whose `what` ("verdict" or "parts") differs under some convention, and nothing more."""
@@ -52,6 +83,22 @@ class Audit:
             for name, changed in worst.items()
             if what in changed and (what == "verdict" or "verdict" not in changed)
         ]
+
+    def incomparable(self) -> dict[str, list[str]]:
+        """Return the claims whose verdicts cannot be compared, each with the conventions and the parts in words."""
+        return {
+            name: [
+                f"{convention['name']} (part{'s' * (len(entry.missing) > 1)} {listed(entry.missing)})"
+                for convention, entry in zip(self.conventions, entries, strict=True)
+                if entry.missing
+            ]
+            for name, entries in self.claims.items()
+            if any(entry.missing for entry in entries)
+        }
+
+    def unchanged(self) -> int:
+        """Return how many claims have the same answers under all conventions, and can be compared under all."""
+        return sum(all(not (entry.changed or entry.missing) for entry in entries) for entries in self.claims.values())
 
     def dependence(self, name: str) -> str:
         """Return "supported; contradicted under rgb" for a claim."""
@@ -98,21 +145,13 @@ def compared(conventions: Sequence[Mapping], claims: Sequence[ClaimRecord]) -> A
 
 
 def _entry(own: Mapping, answer: Mapping | None) -> Entry:
+    found = comparison(own, answer)
     if answer is None:
-        return Entry(None, "", "")
+        return Entry(None, "", "", found.missing)
     parts, holding = answer["parts"], answer["parts"].count(HOLDS)
     tested = any(part != NOT_TESTED for part in parts)
-    return Entry(mark(answer["verdict"]), f"{holding}/{len(parts)}" if tested else "", _changed(own, answer))
-
-
-def _changed(own: Mapping, answer: Mapping) -> str:
-    """Return what differs; a verdict only where all that the study itself tests was tested."""
-    pairs = list(zip(own["parts"], answer["parts"], strict=True))
-    both = [pair for pair in pairs if NOT_TESTED not in pair]
-    as_many = len(both) == sum(part != NOT_TESTED for part in own["parts"])
-    if both and as_many and own["verdict"] != answer["verdict"]:
-        return "verdict"
-    return "parts" if any(part != other for part, other in both) else ""
+    changed = "verdict" if found.verdict else "parts" if found.parts else ""
+    return Entry(mark(answer["verdict"]), f"{holding}/{len(parts)}" if tested else "", changed, found.missing)
 
 
 def _value(part: PartRecord, value: float | None) -> tuple[float, bool] | None:
@@ -120,5 +159,8 @@ def _value(part: PartRecord, value: float | None) -> tuple[float, bool] | None:
     return None if value is None else (value, low < value < high)
 
 
-def _within(cells: Mapping | None) -> str:
-    return f"{cells['within']} of {cells['tested']}" if cells and cells["tested"] else "–"
+def _within(cells: Mapping | None) -> Count:
+    if not cells or not cells["tested"]:
+        return Count("–", "")
+    noise = "" if cells["noise"] is None else f"noise {cells['noise']}"
+    return Count(f"{cells['within']} of {cells['tested']}", noise)

@@ -68,8 +68,10 @@ def _of_convention(name: str, audit: Audit) -> list[Finding]:
     changed = [claim for claim, entries in audit.claims.items() if entries[place].changed == "verdict"]
     text = f"{audit.conventions[place]['title']}: "
     text += f"other verdicts on {listed(changed)}" if changed else "no other verdict"
+    lost = [claim for claim, entries in audit.claims.items() if entries[place].missing]
+    text += f"; not comparable: {listed(lost)}" if lost else ""
     cells = [
-        f"Table {audit.tables[name]}: {within[place]} cells within the paper's bounds instead of {within[0]}"
+        f"Table {audit.tables[name]}: {within[place].ours} cells within the paper's bounds instead of {within[0].ours}"
         for name, within in audit.within.items()
         if within[place] != within[0]
     ]

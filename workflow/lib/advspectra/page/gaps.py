@@ -45,7 +45,8 @@ def gaps(claims: Sequence[ClaimRecord], seeds: Sequence[int], beside: Sequence[s
         names = [name for name, of in needed.items() if of == count]
         shown = range(count) if count <= MOST_WRITTEN else (0, 1, "...", count - 1)
         lines = f"seeds: [{', '.join(map(str, shown))}]"
-        gaps.append(Gap(f"undecided; {count} seeds would decide", lines + WHERE, dict.fromkeys(names, 0)))
+        why = f"undecided; {count} seeds would decide the open parts"
+        gaps.append(Gap(why, lines + WHERE, dict.fromkeys(names, 0)))
     for path in beside:
         study = path.split("/")[-2]
         gaps.append(Gap(f"{path} is missing", f"# run the study {study}: see workflow/presets/beside"))

@@ -132,6 +132,7 @@ def _of_claims(
         "titles": {claim.name: claim.title for claim in claims},
         "shown_at": shown_at,
         "summary": summary(claims),
+        "noise": any(view.noise for view in shown),
         "verdict_marks": CLAIMS.values(),
         "audit": conventions,
         "doubts": doubts(material.doubts, claims=claims, audit=conventions, tables=list(material.tables)),

@@ -1,20 +1,16 @@
 """Verdicts in words and symbols: of a part, of a claim, and of all claims together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
+from advspectra.claims.cells import FAILS, HOLDS, NOT_TESTED, OPEN, Cells, cells_in_words
 from advspectra.claims.claim import (
     CONTRADICTED,
-    FAILS,
-    HOLDS,
     NOT_APPLICABLE,
-    NOT_TESTED,
     ONE_SEED,
-    OPEN,
     PARTLY,
     SUPPORTED,
     UNDECIDED,
-    Cells,
 )
 from advspectra.claims.records import ClaimRecord, PartRecord
 from advspectra.claims.terms import Group
@@ -53,6 +49,11 @@ VERBS = {
     OPEN: ("is open", "are open"),
     NOT_TESTED: ("was not tested", "were not tested"),
 }
+# of one part and of several, by the words of their marks, in the order in which the summary counts them
+PART_WORDS = VERBS | {
+    "points its way": ("points the paper's way", "point the paper's way"),
+    "points the other way": ("points the other way", "point the other way"),
+}
 GROUPS = {
     Group.TRAINING: "How adversarial perturbations come about in training (Sections 3.1 and 3.2)",
     Group.LINEAR: "Linear networks and implicit Fourier regularisation (Section 3.3.1)",
@@ -84,9 +85,10 @@ def tally(claim: ClaimRecord) -> str:
     if claim.cells is not None:
         untested = claim.cells.of - claim.cells.tested
         text = f"{claim.cells.within} of {claim.cells.tested} cells within"
+        text += f" (noise: {claim.cells.noise})" if claim.cells.noise is not None else ""
         return text + (f", {untested} not tested" if untested else "")
     untested = _with_verdict(parts, NOT_TESTED)
-    if any(len(part.seeds) == 1 for part in parts):
+    if claim.verdict == ONE_SEED:
         holding = sum(part.direction == HOLDS for part in parts)
         text = f"{holding} of {counted(len(parts) - untested, 'part')} in its direction"
         return text + (f", {untested} not tested" if untested else "")
@@ -94,7 +96,7 @@ def tally(claim: ClaimRecord) -> str:
     for verdict in (FAILS, OPEN, NOT_TESTED):
         if count := _with_verdict(parts, verdict):
             text += f", {count} {'fail' if verdict == FAILS and count > 1 else verdict}"
-    return text + (", before correction" if _only_before_correction(claim) else "")
+    return text
 
 
 def _with_verdict(parts: Iterable[PartRecord], verdict: str) -> int:
@@ -108,21 +110,28 @@ def finding(claim: ClaimRecord) -> str:
     if claim.verdict == NOT_APPLICABLE:
         return claim.why
     text = _found_of_parts(claim) if claim.cells is None else _found_of_cells(claim, claim.cells)
-    if claim.p_value is not None:
-        short = ", which does not suffice" if _only_before_correction(claim) else ""
-        text += f" ({p_value(claim.p_value)}, corrected for the number of claims{short})"
+    if claim.decided and claim.p_value is not None:
+        text += f" ({p_value(claim.p_value)}, of this claim by itself)"
     return f"{text}.{_needed(claim)}"
 
 
-def _only_before_correction(claim: ClaimRecord) -> bool:
-    return claim.verdict == UNDECIDED and not _with_verdict(claim.parts, OPEN)
+def holm(claim: ClaimRecord) -> str:
+    """Return the line on Holm's correction, which does not decide the verdict; "" for a claim that is not decided."""
+    if not claim.decided:
+        return ""
+    so = "still so" if claim.stands else "not any more"
+    rejected = "is rejected" if claim.stands else "is not rejected"
+    return (
+        f"After Holm's correction for {counted(claim.tests, 'claim')}: {so} ({p_value(claim.p_holm)}). "
+        f"The hypothesis that {claim.hypothesis} {rejected}."
+    )
 
 
 def _found_of_cells(claim: ClaimRecord, cells: Cells) -> str:
     inside, outside = (_with_verdict(claim.parts, verdict) for verdict in (HOLDS, FAILS))
     return (
-        f"of {counted(cells.tested, 'cell')} tested, {cells.within} lie within the paper's bounds, "
-        f"{inside} of them with the whole interval; {outside} lie outside with the whole interval"
+        f"cells within the paper's bounds: {cells_in_words(cells)}; of ours, the whole interval of "
+        f"{inside} lies within, that of {outside} outside"
     )
 
 
@@ -140,33 +149,40 @@ def _found_of_parts(claim: ClaimRecord) -> str:
 
 
 def _needed(claim: ClaimRecord) -> str:
+    undecided = [part for part in claim.parts if part.verdict in (OPEN, FAILS)]
     if claim.verdict != UNDECIDED:
         return ""
+    if not undecided:
+        return " The parts that were not tested leave it undecided."
+    if any(len(part.seeds) == 1 for part in undecided):
+        return " A part with one seed stays open."
     if claim.seeds_needed is None:
-        return " A hundred seeds would not decide all of its parts if values and spread stay as they are."
-    return (
-        f" {claim.seeds_needed} seeds in all would decide each part, as surely as the correction asks, if values "
-        "and spread stay as they are."
-    )
+        return " A hundred seeds would not decide all of its open parts if values and spread stay as they are."
+    return f" {claim.seeds_needed} seeds in all would decide each open part if values and spread stay as they are."
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How many claims have each verdict, tables apart, and the cells of tables that apply here, by table.
+    """How many claims have each verdict, and how many of their parts, tables apart; and the cells of tables that apply
+    here, by table.
 
-    directions : how many of the claims with one seed only point the paper's way in all of their parts.
+    parts : in words ("hold") and their number. directions : how many of the claims with one seed only point the paper's
+    way in all of their parts.
     """
 
     claims: int
     verdicts: tuple[tuple[Mark, int], ...]
     directions: int
     tables: tuple[tuple[int, Cells], ...]
+    parts: tuple[tuple[str, int], ...]
 
     @property
     def cells(self) -> Cells:
         """The cells of all tables together."""
-        each = [astuple(cells) for _, cells in self.tables]
-        return Cells(*(sum(counts) for counts in zip((0, 0, 0), *each, strict=True)))
+        each = [cells for _, cells in self.tables]
+        noise = [cells.noise for cells in each if cells.noise is not None]
+        within, tested, of = (sum(getattr(cells, name) for cells in each) for name in ("within", "tested", "of"))
+        return Cells(within, tested, of, sum(noise) if noise else None)
 
 
 def summary(claims: Sequence[ClaimRecord]) -> Summary:
@@ -177,4 +193,12 @@ def summary(claims: Sequence[ClaimRecord]) -> Summary:
     directions = sum(
         claim.verdict == ONE_SEED and all(part.direction == HOLDS for part in claim.parts) for claim in stated
     )
-    return Summary(len(stated), tuple((shown, count) for shown, count in verdicts if count), directions, tables)
+    words = [part_mark(part).word for claim in stated for part in claim.parts]
+    parts = {word: words.count(word) for word in PART_WORDS if word in words}
+    return Summary(
+        len(stated),
+        tuple((shown, count) for shown, count in verdicts if count),
+        directions,
+        tables,
+        tuple((PART_WORDS[word][count > 1], count) for word, count in parts.items()),
+    )

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from advspectra.claims.claim import NOT_TESTED, Cells
+from advspectra.claims.cells import NOT_TESTED, Cells
 from advspectra.claims.records import ClaimRecord
 from advspectra.page.forest import Panel, panels
 from advspectra.page.pictures import Picture, cited
-from advspectra.page.verdicts import GROUPS, Mark, finding, mark, part_mark, tally
+from advspectra.page.verdicts import GROUPS, Mark, finding, holm, mark, part_mark, tally
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class ClaimView:
     """A claim with what the page shows of it.
 
     mark, part_marks : how its verdict and each part are shown. tally : its parts in a few words. finding : what was
-    found beyond the verdict. cells : the count of its cells, None for a statement. panels : its forest plots.
-    pictures : those that it cites. opened : paths of those that it shows unfolded: of each figure the most relevant,
-    unless another claim has shown it before.
+    found beyond the verdict. holm : the line on Holm's correction. cells : the count of its cells, None for a
+    statement. panels : its forest plots. pictures : those that it cites. opened : paths of those that it shows
+    unfolded: of each figure the most relevant, unless another claim has shown it before.
     """
 
     claim: ClaimRecord
@@ -25,10 +25,16 @@ class ClaimView:
     part_marks: tuple[Mark, ...]
     tally: str
     finding: str
+    holm: str
     cells: Cells | None
     panels: tuple[Panel, ...]
     pictures: tuple[Picture, ...]
     opened: frozenset[str]
+
+    @property
+    def noise(self) -> bool:
+        """Whether noise has numbers for its cells."""
+        return self.cells is not None and self.cells.noise is not None
 
 
 def view(claim: ClaimRecord, pictures: Sequence[Picture], opened: Iterable[str]) -> ClaimView:
@@ -39,6 +45,7 @@ def view(claim: ClaimRecord, pictures: Sequence[Picture], opened: Iterable[str])
         tuple(part_mark(part) for part in claim.parts),
         tally(claim),
         finding(claim),
+        holm(claim),
         claim.cells,
         tuple(panels(claim.parts)),
         tuple(pictures),

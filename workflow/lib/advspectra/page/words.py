@@ -88,6 +88,11 @@ def paper(part: "PartRecord") -> str:
     return f"{' / '.join(sides)}: {value}" if len(sides) == 2 else value
 
 
+def noise(part: "PartRecord") -> str:
+    """Return what noise without a network gives a cell, and whether that passes; a dash where there is nothing."""
+    return "–" if part.noise is None else f"{number(part.noise)}{', passes' if part.noise_passes else ''}"
+
+
 def distance(part: "PartRecord") -> str:
     """Return how many of the paper's standard deviations a cell lies from its mean; "" where there is none."""
     if not part.is_cell or part.value is None or part.paper.sd is None:
@@ -140,5 +145,5 @@ def escaped(text: str) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (number, estimate, of_seed, paper, distance, p_value, listed, counted, plain, anchor)
+    for function in (number, estimate, of_seed, paper, noise, distance, p_value, listed, counted, plain, anchor)
 }

@@ -150,6 +150,10 @@ class Inference:
         place = bisect_left(counts, True, key=decided)
         return counts[place] if place < len(counts) else None
 
+    def images_needed(self, threshold: float, *, p_value: float = (1 - LEVEL) / 2) -> int | None:
+        """Return how many images of each seed in all tell the number from `threshold`; None: not known yet."""
+        return None
+
     @property
     def _single(self) -> bool:
         return len(self.values) == 1 and not self.freedom

@@ -13,12 +13,13 @@ from advspectra.claims.comparison import (
     quantity_columns,
     seeds_note,
 )
+from advspectra.claims.null import table_beside_noise
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
 from advspectra.statistics.summaries import Statistics, statistics
 from advspectra.table import Column, Table
 
-INPUTS = {"files": ["spectra", "predictor"], "activations": ["linear"], "alphas": [1], "config": []}
+INPUTS = {"files": ["spectra", "predictor"], "activations": ["linear"], "alphas": [1], "config": [], "noise": True}
 
 TITLES = {
     "delta_l2": "‖δ̂‖₂",
@@ -74,7 +75,8 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         "own minimum and maximum, which makes ‖β̂‖₂ the mean's bin for the most part; raw: the map as it is.",
         *([seeds_note(groups)] if groups else []),
     ]
-    return Table("Table 1. Frequency-domain norms of δ̂ and β̂, linear networks", COLUMNS, tuple(body), tuple(notes))
+    made = Table("Table 1. Frequency-domain norms of δ̂ and β̂, linear networks", COLUMNS, tuple(body), tuple(notes))
+    return table_beside_noise(made, 1, reference, convention=convention)
 
 
 def _statistics(group: Replicates, convention: str) -> dict[str, Statistics | None]:

@@ -13,11 +13,12 @@ from advspectra.claims.comparison import (
     quantity_columns,
     seeds_note,
 )
+from advspectra.claims.null import table_beside_noise
 from advspectra.results.replicates import by_network
 from advspectra.results.runs import Run
 from advspectra.table import Table
 
-INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1], "config": []}
+INPUTS = {"files": ["spectra"], "activations": ["relu"], "alphas": [1], "config": [], "noise": True}
 
 TITLES = {"delta_l2": "‖δ̂‖₂", "delta_l1": "‖δ̂‖₁"}
 COLUMNS = (*IMAGE_COLUMNS, *(column for key, title in TITLES.items() for column in quantity_columns(key, title)))
@@ -44,4 +45,5 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         *perturbation_notes(groups, convention=convention),
         *([seeds_note(groups)] if groups else []),
     ]
-    return Table("Table 2. Frequency-domain norms of δ̂, nonlinear networks", COLUMNS, tuple(body), tuple(notes))
+    made = Table("Table 2. Frequency-domain norms of δ̂, nonlinear networks", COLUMNS, tuple(body), tuple(notes))
+    return table_beside_noise(made, 2, reference, convention=convention)

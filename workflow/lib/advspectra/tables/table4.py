@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from advspectra.claims.comparison import missing_note, paired_rows
+from advspectra.claims.null import table_beside_noise
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
 from advspectra.statistics.summaries import Spread
 from advspectra.table import Cell, Column, Table
 
-INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": [1], "config": ["training"]}
+INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": [1], "config": ["training"], "noise": True}
 
 COLUMNS = (
     Column("model", "Model"),
@@ -39,7 +40,8 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         f"The best epoch is the one of the highest {chosen.get(selection, selection)}.",
         "With several seeds: mean ± sd over seeds.",
     ]
-    return Table("Table 4. Test accuracy", COLUMNS, tuple(body), tuple(notes))
+    made = Table("Table 4. Test accuracy", COLUMNS, tuple(body), tuple(notes))
+    return table_beside_noise(made, 4, reference, convention=convention)
 
 
 def _cells(row: Mapping | None, group: Replicates | None) -> dict[str, Cell]:

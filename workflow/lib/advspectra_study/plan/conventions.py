@@ -18,6 +18,15 @@ def band_of(study: Study) -> dict[str, Any]:
     return {name: value for name, value in study.dataset.options.items() if name == "band"}
 
 
+def largest_magnitudes(study: Study) -> dict[str, float]:
+    """Epsilon of each attack that has one in the maximum norm, by its name: those whose family is named linf_..."""
+    return {
+        attack.name: attack.options["epsilon"]
+        for attack in study.attacks
+        if attack.family.startswith("linf_") and attack.options.get("epsilon") is not None
+    }
+
+
 def audited_attacks(study: Study) -> dict[str, str]:
     """For each attack of claims.audit, in which settings it differs from summary.attack."""
     entries = {attack["name"]: dict(_settings(attack)) for attack in study.config["attacks"]}

@@ -6,7 +6,8 @@ from typing import Any
 
 from snakemake.io import report as in_snakemakes_report
 
-from advspectra_study.plan.conventions import audited_attacks, band_of, conventions_of
+from advspectra_study.plan.conventions import audited_attacks, band_of, conventions_of, largest_magnitudes
+from advspectra_study.plan.prices import prices
 from advspectra_study.plan.shown import REFERENCE, Shown
 from advspectra_study.plan.step import Step
 
@@ -45,7 +46,7 @@ class WholeStudy(Shown):
     @cached_property
     def claims(self) -> Step:
         """Files of the runs, the claims -> claims.csv, claims.json: what the results say of each."""
-        sections = ("dataset", "initialization", "training", "spectra")
+        sections = ("dataset", "networks", "initialization", "training", "spectra")
         return self._step(
             "claims",
             inputs={"runs": self.shown_of_claims(), "images": self.images_file, **self._stated},
@@ -54,6 +55,7 @@ class WholeStudy(Shown):
                 "study": self.study.name,
                 "config": {section: self.study.config[section] for section in sections},
                 "conventions": conventions_of(self.study),
+                "epsilon": largest_magnitudes(self.study).get(self.study.summary.attack),
                 "code": self.code("claims.py"),
             },
             stem="claims",
@@ -69,6 +71,7 @@ class WholeStudy(Shown):
             "audit",
             inputs={
                 "runs": self.shown_of_claims(*self.study.claims.audit),
+                "last": self._last_epochs,
                 "own": self.claims.outputs["provenance"],
                 "beside": [path for path in beside if Path(path).exists()],  # of studies that have been made
                 **self._stated,
@@ -78,10 +81,44 @@ class WholeStudy(Shown):
                 "conventions": conventions_of(self.study),
                 "spectra": self.study.config["spectra"]["conventions"],
                 "attacks": audited_attacks(self.study),
+                "epsilons": largest_magnitudes(self.study),
                 "beside": beside,
                 "code": self.code("audit.py"),
             },
             stem="audit",
+        )
+
+    @cached_property
+    def _last_epochs(self) -> list[str]:
+        """The files of summary.attack on the last epoch of each run that it was tried on, if claims are about the best
+        epoch and do not read these files already.
+        """
+        summary, files = self.study.summary, []
+        for run in self.study.runs if summary.checkpoint == "best" else ():
+            tried = [name for name in self.attacked[run].get(summary.attack, ()) if name.startswith("epoch=")]
+            last = sorted(tried, key=lambda name: int(name.partition("=")[2]))[-1:]
+            for kind in ("perturbations", "spectra"):
+                files += self.files(kind, [run], [summary.attack], last)
+        return files
+
+    @cached_property
+    def power(self) -> Step:
+        """claims.json -> power.csv, power.md: what would decide the open parts, and its price.
+
+        It has no inputs, since it plans: it must not start what it says the price of. And no outputs, since what jobs
+        took changes with each run. So it belongs to no study's results: `Plan.steps` does not have it.
+        """
+        of_runs = (*self.trainings, self.predictor, self.attack, self.transfer, self.spectra, self.lines)
+        return self._step(
+            "power",
+            inputs={},
+            outputs={},
+            params={
+                "folder": self.results,
+                "prices": lambda wildcards: prices(self.study, of_runs, self.costs),
+                "code": self.code("power.py"),
+            },
+            stem="power",
         )
 
     def _verdicts(self, name: str, label: str) -> dict[str, str]:

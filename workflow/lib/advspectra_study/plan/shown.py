@@ -11,6 +11,7 @@ from typing import Any
 from snakemake.io import report as in_snakemakes_report
 
 from advspectra.page.words import title
+from advspectra_study.plan.conventions import largest_magnitudes
 from advspectra_study.plan.step import Job, Paths, Step, Wildcards, jobs_by
 from advspectra_study.plan.views import Views
 
@@ -45,7 +46,7 @@ class Shown(Views):
             "{noted}",
             lambda wildcards: self.shown_with_note("tables", wildcards.noted),
             {
-                **{name: of(name) for name in ("module", "config", "dataset", "convention")},
+                **{name: of(name) for name in ("module", "config", "dataset", "convention", "noise")},
                 "note": lambda wildcards: self.note("tables", wildcards.noted),
                 "code": lambda wildcards: self._noted_code("table.py", "tables", wildcards.noted),
             },
@@ -86,8 +87,15 @@ class Shown(Views):
             "config": {key: config[key] for key in self.about("tables", table)["config"]},
             "dataset": {"name": dataset.name, "source": dataset.source},
             "convention": self.study.summary.convention,
+            "noise": self._noise(table),
             "code": self.code("table.py", f"advspectra.tables.{table}"),
         }
+
+    def _noise(self, table: str) -> dict[str, float | None] | None:
+        """What the noise beside a table is made of; None for a table without."""
+        if not self.about("tables", table)["noise"]:
+            return None
+        return {"epsilon": largest_magnitudes(self.study).get(self.study.summary.attack)}
 
     @cached_property
     def figures(self) -> dict[str, Step]:

@@ -9,6 +9,7 @@ A table or figure is a module, which says in INPUTS what it reads:
                on all checkpoints; `draw` gets the names by their roles as `roles`
   activations, alphas   of the runs that it is about; None, or left out, for all
   config       (tables) sections of the configuration
+  noise        (tables) true: its cells are the paper's, and stand beside those of noise (advspectra/claims/null.py)
 """
 
 from collections.abc import Callable, Collection, Iterable

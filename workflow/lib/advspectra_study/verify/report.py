@@ -8,6 +8,8 @@ from pathlib import Path
 from advspectra_study.run.disk import readable, size_on_disk
 from advspectra_study.run.kept import second_name
 
+NO_RESULTS = ("logs", "benchmarks", "power.csv", "power.md")  # of the study, and yet none of its results
+
 
 @dataclass
 class Report:
@@ -89,7 +91,7 @@ class Report:
         files = sorted(file for file in Path(folder).rglob("*") if not file.is_dir())
         for file in files:
             inside = file.relative_to(folder)
-            if str(file) in known or inside.parts[0] in ("logs", "benchmarks"):
+            if str(file) in known or inside.parts[0] in NO_RESULTS:
                 continue
             if resumable & {str(parent) for parent in file.parents} or file in kept:
                 self.unfinished.append(str(file))

@@ -1,0 +1,52 @@
+"""Cells of the paper's tables: the verdicts of a part, of which a cell is one, and counts of cells."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+HOLDS, FAILS, OPEN, NOT_TESTED = "holds", "fails", "open", "not tested"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Of the cells of one of the paper's tables: how many lie within its bounds, how many are tested, and all.
+
+    noise : how many of those tested noise without a network passes; None where that is not known.
+    """
+
+    within: int
+    tested: int
+    of: int
+    noise: int | None = None
+
+
+def passes(value: float | None, bounds: tuple[float | None, float | None]) -> bool:
+    """Whether a number lies within bounds, of which None is no bound; None does not."""
+    low, high = bounds
+    return value is not None and (low is None or value > low) and (high is None or value < high)
+
+
+def cells(parts: Iterable) -> Cells:
+    """Count cells, each a part of a claim with its direction, verdict, bounds and noise."""
+    parts = list(parts)
+    tested = [part for part in parts if part.verdict != NOT_TESTED]
+    known = any(part.noise is not None for part in parts)
+    return Cells(
+        within=sum(part.direction == HOLDS for part in parts),
+        tested=len(tested),
+        of=len(parts),
+        noise=sum(passes(part.noise, part.bounds) for part in tested) if known else None,
+    )
+
+
+def cells_in_words(cells: Cells) -> str:
+    """A count of cells, with that of noise where it is known: "20 of 24; noise ... passes 13 of the same 24, ...".
+
+    The caveat on the convention stands in the same sentence, since neither count is worth anything without it.
+    """
+    text = f"{cells.within} of {cells.tested}"
+    if cells.noise is None:
+        return text
+    return (
+        f"{text}; noise without any network passes {cells.noise} of the same {cells.tested}, and we chose the "
+        "convention of the norms by looking at the paper's tables"
+    )
