@@ -191,7 +191,7 @@ RUNS_CODE_OF = {
     "study.py": [],
     "claims/measures.py": MEASURES,
     "statistics/crossed.py": MEASURES,
-    "statistics/crossed_error.py": MEASURES,
+    **{f"statistics/{name}.py": MEASURES for name in ("crossed_error", "inference", "sample", "scale", "side")},
     "claims/paper.py": MEASURES,
     "claims/terms.py": MEASURES,
     "claims/readers.py": MEASURES,

@@ -55,7 +55,7 @@ def answers(claims: Sequence[Claim] | Sequence[ClaimRecord]) -> dict:
             claim.name: {
                 "verdict": claim.verdict,
                 # one seed gives no verdict on a part
-                "parts": [part.direction if len(part.seeds) == 1 else part.verdict for part in claim.parts],
+                "parts": [part.direction if part.one_seed else part.verdict for part in claim.parts],
                 "values": [part.value for part in claim.parts],
             }
             for claim in claims

@@ -14,11 +14,12 @@ A part has two one-sided p-values: of the hypothesis that it is false (`p_true`)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from advspectra.claims.reasons import Reason
 from advspectra.claims.terms import StatedClaim, StatedPart
 from advspectra.statistics.crossed import SIGNIFICANCE, Inference, Sample, holm
+from advspectra.statistics.scale import Scale
 from advspectra.statistics.summaries import Spread
 
 SUPPORTED, PARTLY, CONTRADICTED = "supported", "partly", "contradicted"
@@ -32,20 +33,20 @@ class Part:
     """What a study says of a part of a claim.
 
     statement, labels : the part and its sides in words. bounds : low and high, between which, or beyond one of which,
-    the number must lie; None for no bound. ratio : the number is left / right - 1; otherwise left - right, or left
-    where there is no right. paper : the paper's own numbers of the sides, None unless it has them all. found : None
-    where the part was not tested; `reason` says why. samples : those that it was found from, by seed. sides : means
-    over seeds. stated : the part as it was stated.
+    the number must lie; None for no bound. scale : that of the measure. paper : the paper's own numbers of the sides,
+    None unless it has them all. found : None where the part was not tested; `reason` says why. samples : those that it
+    was found from, of each side by seed. sides : means over seeds, geometric ones where `ratio`. stated : the part as
+    it was stated.
     """
 
     statement: str
     labels: tuple[str, ...]
     bounds: tuple[float | None, float | None]
-    ratio: bool
+    scale: Scale
     paper: tuple[Spread, ...] | None = None
     reason: Reason | None = None
     found: Inference | None = None
-    samples: Mapping[int, Sample] = field(default_factory=dict)
+    samples: tuple[Mapping[int, Sample], ...] = ()
     sides: tuple[float, ...] = ()
     stated: StatedPart | None = None
 
@@ -60,9 +61,19 @@ class Part:
         return self.found and self.found.value
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds that have a value."""
-        return tuple(self.samples)
+    def ratio(self) -> bool:
+        """Whether the number is left / right - 1; otherwise it is left - right, or left where there is no right."""
+        return self.scale is Scale.RATIO and len(self.labels) == 2
+
+    @property
+    def seeds(self) -> tuple[tuple[int, ...], ...]:
+        """The seeds of each side that have a value."""
+        return tuple(map(tuple, self.samples))
+
+    @property
+    def one_seed(self) -> bool:
+        """Whether it was tested with one seed on a side, which gives a direction only."""
+        return self.found is not None and self.found.one_seed
 
     @property
     def p_true(self) -> float:
@@ -90,7 +101,7 @@ class Part:
         """`holds`, `fails`, `open` or `not tested`."""
         if self.found is None:
             return NOT_TESTED
-        if len(self.found.values) == 1:
+        if self.one_seed:
             return OPEN
         return HOLDS if self.p_true <= SIGNIFICANCE / 2 else FAILS if self.p_false <= SIGNIFICANCE / 2 else OPEN
 
@@ -102,6 +113,13 @@ class Part:
         if self.found is None:
             return None
         needed = [self.found.seeds_needed(bound, p_value=p_value) for bound in self.bounds if bound is not None]
+        return None if None in needed else max(needed)
+
+    def images_needed(self, p_value: float = SIGNIFICANCE / 2) -> int | None:
+        """How many images in all would do so at the seeds there are; None if a million would not."""
+        if self.found is None:
+            return None
+        needed = [self.found.images_needed(bound, p_value=p_value) for bound in self.bounds if bound is not None]
         return None if None in needed else max(needed)
 
 
@@ -145,7 +163,7 @@ class Claim(StatedClaim):
     @property
     def p_values(self) -> tuple[float, float] | None:
         """The p-values of the hypotheses that the claim is false and that it is true; None unless seeds test it."""
-        if not self.tested or any(len(part.found.values) == 1 for part in self.tested):
+        if not self.tested or any(part.one_seed for part in self.tested):
             return None
         true = max(part.p_true for part in self.tested) if len(self.tested) == len(self.parts) else 1.0
         return true, min(1.0, len(self.tested) * min(part.p_false for part in self.tested))

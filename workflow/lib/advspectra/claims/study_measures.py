@@ -126,7 +126,7 @@ def _row(
         row |= {"images": len(each[0].image), "values": sum(_with_value(values) for values in each)}
     try:
         samples = [Sample(values.arrays, values.statistic) for values in each]
-        row["mean"] = infer(samples, generator=np.random.default_rng(SEED)).interval
+        row["mean"] = infer(samples, scale=MEASURES[name].scale, generator=np.random.default_rng(SEED)).interval
     except ValueError as error:
         row["why"] = str(error)
     yield row

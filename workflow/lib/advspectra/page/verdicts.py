@@ -69,7 +69,7 @@ def mark(verdict: str) -> Mark:
 
 def part_mark(part: PartRecord) -> Mark:
     """Return how a part is shown; one seed gives a direction only."""
-    if len(part.seeds) != 1:
+    if not part.one_seed:
         return PARTS[part.verdict]
     return Mark("→", "points its way" if part.direction == HOLDS else "points the other way", "seed")
 
@@ -86,7 +86,7 @@ def tally(claim: ClaimRecord) -> str:
         text = f"{claim.cells.within} of {claim.cells.tested} cells within"
         return text + (f", {untested} not tested" if untested else "")
     untested = _with_verdict(parts, NOT_TESTED)
-    if any(len(part.seeds) == 1 for part in parts):
+    if any(part.one_seed for part in parts):
         holding = sum(part.direction == HOLDS for part in parts)
         text = f"{holding} of {counted(len(parts) - untested, 'part')} in its direction"
         return text + (f", {untested} not tested" if untested else "")

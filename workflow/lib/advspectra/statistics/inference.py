@@ -203,8 +203,10 @@ class Inference:
             if short(0.0) > 0:
                 if short(MOST_SCORE) <= 0:
                     return sign * optimize.brentq(short, 0.0, MOST_SCORE) * self._error
-                far = (self.value - threshold) / (self.value - end(MOST_SCORE))  # beyond: in proportion
-                return sign * MOST_SCORE * far * self._error
+                reach = abs(self.value - end(MOST_SCORE))
+                if not reach:
+                    return sign * math.inf
+                return MOST_SCORE * (self.value - threshold) / reach * self._error  # beyond: in proportion
         return 0.0
 
     def _lower(self, score: float) -> float:
