@@ -110,8 +110,8 @@ NOTES = {
     ),
     VERDICTS: (
         "A family: one claim on each of some regimes of the first table, of each scale, that says that the number is "
-        "above the truth (threshold), and one that it lies in a margin whose upper edge is the truth (margin). Parts of "
-        "one claim are of different regimes. Rates of verdicts are those of a claim.",
+        "above the truth (threshold), and one that it lies in a margin whose upper edge is the truth (margin). Parts "
+        "of one claim are of different regimes. Rates of verdicts are those of a claim.",
         "`partly` needs parts of either kind at 2.5 % each and is not corrected, by definition.",
         "Studies serve in several families: the standard error of `any` may be 1.4 times as large with one part, 2.4 "
         "times with three.",

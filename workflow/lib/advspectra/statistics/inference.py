@@ -193,6 +193,12 @@ class Inference:
         """Return how far the threshold lies below the value, in the unit of the error."""
         if self._additive:
             threshold += self._origin
+            if self.scale is Scale.CORRELATION:
+                return (
+                    self._centre - float(np.arctanh(threshold))
+                    if abs(threshold) < 1
+                    else -math.copysign(math.inf, threshold)
+                )
             threshold = max(threshold, 0.0) if self.scale is Scale.RATIO else threshold
             return self._centre - float(on_scale(threshold, self.scale))
         for sign, end in ((1, self._lower), (-1, self._upper)):
