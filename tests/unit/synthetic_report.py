@@ -29,8 +29,8 @@ def part(**about) -> PartRecord:
         "low": -0.3,
         "high": -0.1,
         "seeds": [{"seed": seed, "value": value, "low": None, "high": None} for seed, value in enumerate(values)],
-        "left": {"label": LONG, "value": 800.0},
-        "right": {"label": LONG, "value": 1000.0},
+        "left": {"label": LONG, "value": 800.0, "seeds": [0, 1, 2]},
+        "right": {"label": LONG, "value": 1000.0, "seeds": [0, 1, 2]},
         "p_true": 0.001,
         "p_false": 0.999,
         "sign_flip": 0.01,
@@ -57,7 +57,7 @@ def cell(value: float, **about) -> PartRecord:
     """Return a cell of a table whose paper's mean is 20 and standard deviation 0.5."""
     within = "holds" if 19 < value < 21 else "fails"
     numbers = {"value": value, "low": value - 0.1, "high": value + 0.1, "paper": {"value": 20.0, "sd": 0.5}}
-    sides = {"left": {"label": "‖δ̂‖₂ of full width", "value": value}, "right": None}
+    sides = {"left": {"label": "‖δ̂‖₂ of full width", "value": value, "seeds": [0, 1, 2]}, "right": None}
     seeds = [{"seed": seed, "value": value, "low": None, "high": None} for seed in range(3)]
     numbers |= {"noise": 20.5}
     bounds = {"bounds": [19.0, 21.0], "ratio": False, "verdict": within, "direction": within, "seeds": seeds}

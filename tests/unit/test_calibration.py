@@ -6,13 +6,18 @@ import pytest
 
 from advspectra.statistics import crossed
 from benchmarks import calibration
-from benchmarks.calibration import Regime, additive, coverage, studies, verdicts
+from benchmarks.calibration import before, coverage, inside, studies, verdicts
+from benchmarks.regimes import RATE, RATIO, Regime, additive, log_normal, successes
 
-ALIKE = Regime("alike", 3, 100, additive(0.15, 1, 0.3), 0.0)
-SEEDS = Regime("seeds", 3, 100, additive(0.5, 1, 1), 0.0)
-IMAGES = Regime("images", 3, 100, additive(0, 1, 0.2), 0.0)
-INTERACTION = Regime("seed by image", 3, 100, additive(0, 0, 1), 0.0)
-SKEW = Regime("log-normal images", 3, 100, additive(0, 1, 0.2, skew=1), 0.0)
+ALIKE = Regime("alike", (3,), 100, additive((0.15, 1, 0.3)), 0.0)
+SEEDS = Regime("seeds", (3,), 100, additive((0.5, 1, 1)), 0.0)
+IMAGES = Regime("images", (3,), 100, additive((0, 1, 0.2)), 0.0)
+INTERACTION = Regime("seed by image", (3,), 100, additive((0, 0, 1)), 0.0)
+SKEW = Regime("log-normal images", (3,), 100, additive((0, 1, 0.2), skew=1), 0.0)
+TWO = Regime("two networks", (3, 5), 100, additive((0.5, 1, 1), (0.5, 1, 1)), 0.0)
+TWICE = Regime("one network twice", (3, 3), 100, additive((0.5, 1, 1), (0.5, 1, 1), shared=0.9), 0.0, paired=True)
+HEAVY = Regime("ratio", (3, 3), 1, log_normal((2, 0, 0), (2, 0, 0)), 0.0, RATIO)
+AGREEING = Regime("rate 0.99", (3,), 50, successes((0.99, 0, 1, 0)), 0.99, RATE)
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +26,9 @@ def few_resamples(monkeypatch):
 
 
 # standard error of 400 studies: 1.1 %
-@pytest.mark.parametrize("regime", [SEEDS, ALIKE, IMAGES, INTERACTION], ids=lambda regime: regime.name)
+@pytest.mark.parametrize(
+    "regime", [SEEDS, ALIKE, IMAGES, INTERACTION, TWO, TWICE, HEAVY], ids=lambda regime: regime.name
+)
 def test_intervals_contain_the_truth(regime):
     found = studies(regime, 400, seed=0)
     row = coverage(regime, found)
@@ -35,6 +42,12 @@ def test_intervals_that_ignore_the_seeds_do_not(regime):
     assert coverage(regime, found)["coverage"] < 90
 
 
+def test_the_method_before_failed_where_seeds_agree_and_where_ratios_have_heavy_tails():
+    for regime, most in ((AGREEING, 60), (HEAVY, 93)):
+        new, old = (100 * inside(regime, make(regime, 400, seed=0)).mean() for make in (studies, before))
+        assert old < most and new >= 93
+
+
 def test_few_images_that_count_much_are_not_taken_for_the_mean():
     found = studies(SKEW, 600, seed=0)
     row, symmetric = (coverage(SKEW, each) for each in (found, [replace(one, skewness=0.0) for one in found]))
@@ -43,7 +56,7 @@ def test_few_images_that_count_much_are_not_taken_for_the_mean():
 
 
 def test_verdicts_at_the_threshold_are_rare_and_as_rare_in_a_family():
-    regimes = (ALIKE, IMAGES, Regime("no images", 3, 1, additive(1, 0, 0), 0.0))
+    regimes = (ALIKE, IMAGES, Regime("no images", (3,), 1, additive((1, 0, 0)), 0.0))
     found = [studies(regime, 300, seed=place) for place, regime in enumerate(regimes)]
     *_, alone = verdicts(regimes, found, parts=1, family=False)
     *_, family = verdicts(regimes, found, parts=1, family=True)

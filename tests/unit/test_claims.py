@@ -30,15 +30,16 @@ from advspectra.claims.claim import (
 from advspectra.claims.evaluate import copies, evaluate
 from advspectra.claims.measures import MEASURES
 from advspectra.claims.paper import paper_number
-from advspectra.claims.readers import Conventions
 from advspectra.claims.reasons import Lack, Reason, read_reason
 from advspectra.claims.records import ClaimRecord, claims_csv
+from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import Group, Kind, Side
 from advspectra.claims.wording import ATTACKS
 from advspectra.files.hdf5 import attributes_of
 from advspectra.networks.identity import NAMES
 from advspectra.results.runs import read_runs
 from advspectra.statistics.crossed import Sample, infer
+from advspectra.statistics.scale import Scale
 from advspectra_study.config.claims import read_claims
 from advspectra_study.config.load import ConfigError
 
@@ -135,7 +136,7 @@ def part_with(*, p_true=None, p_false=None):
     p_value = found.p_above if p_true is not None else found.p_below
     wanted = p_true if p_true is not None else p_false
     bound = brentq(lambda threshold: p_value(threshold) - wanted, -1000, 1000, xtol=1e-12)
-    return Part("", ("", ""), (bound, None), ratio=False, found=found)
+    return Part("", ("", ""), (bound, None), Scale.DIFFERENCE, found=found)
 
 
 @pytest.mark.parametrize(("p_value", "true", "false"), [(0.024, "holds", "fails"), (0.026, "open", "open")])
@@ -153,8 +154,9 @@ def test_a_contradiction_is_corrected_for_the_number_of_parts():
         assert corrected([claim])[0].verdict == (CONTRADICTED if number == 1 else UNDECIDED)
 
 
-LACKING = Part("", ("",), (0.0, None), ratio=False, reason=Reason(Lack.SHARED_SEED))
-ONE = Part("", ("",), (0.0, None), ratio=False, found=infer([Sample((np.array([1.0]),), np.array)], generator=None))
+LACKING = Part("", ("",), (0.0, None), Scale.DIFFERENCE, reason=Reason(Lack.SHARED_SEED))
+SINGLE = infer([Sample((np.array([1.0]),), np.array)], generator=None)
+ONE = Part("", ("",), (0.0, None), Scale.DIFFERENCE, found=SINGLE)
 KINDS = {
     "holds": part_with(p_true=0.001),
     "fails": part_with(p_false=0.001),  # at the level of 3 parts, too
@@ -246,9 +248,9 @@ def test_a_claim_of_which_a_part_could_not_be_tested_is_not_supported(sparse_and
 
 def test_seeds_would_not_decide_a_part_that_they_leave_at_one_of_its_bounds():
     found = infer([Sample((np.array([value]),), lambda mean: mean) for value in (1.0, 2.0, 4.0)], generator=None)
-    part = Part("", ("", ""), (0.0, 100.0), ratio=False, found=found)
+    part = Part("", ("", ""), (0.0, 100.0), Scale.DIFFERENCE, found=found)
     assert 3 < part.seeds_needed() < 100
-    assert Part("", ("", ""), (found.value - 1e-6, 100.0), ratio=False, found=found).seeds_needed() is None
+    assert Part("", ("", ""), (found.value - 1e-6, 100.0), Scale.DIFFERENCE, found=found).seeds_needed() is None
 
 
 def test_a_number_without_a_scale_is_compared_by_its_difference_and_each_side_has_its_mean(tmp_path):
@@ -295,8 +297,6 @@ def test_sides_that_cannot_be_compared_are_not_tested_and_say_why(tmp_path):
         return part.why
 
     left = attacked(tmp_path, "full_width", images=6, failed=(), seeds=(0, 1))
-    later = attacked(tmp_path, "fully_connected", images=6, failed=(), seeds=(2,))
-    assert why(left + later) == "no seed has both networks"
     same = attacked(tmp_path, "fully_connected", images=6, failed=(), seeds=(0, 1))
     assert why(left + same, measure="test_accuracy") == "one side is made of images and the other is not"
     for path in same:
@@ -304,6 +304,32 @@ def test_sides_that_cannot_be_compared_are_not_tested_and_say_why(tmp_path):
             with changed(path) as file:
                 file["image"][:] += 1
     assert why(left + same) == "the two sides have no image in common"
+
+
+def test_seeds_that_one_side_has_alone_count(tmp_path):
+    paths = network(tmp_path, "full_width", width=0.5, seeds=(0, 1, 2, 3))
+    paths += network(tmp_path, "fully_connected", width=4.0, seeds=(3, 4))
+    (part,) = verdict(paths, {"is": "less"}).parts
+    (recorded,) = evidence.record(verdict(paths, {"is": "less"})).parts
+    assert part.seeds == ((0, 1, 2, 3), (3, 4))
+    assert [side.count for side in part.found.sides] == [4, 2]
+    assert (recorded.left.seeds, recorded.right.seeds) == part.seeds
+    assert [seed.seed for seed in recorded.seeds] == [3]  # of the others no ratio of one seed exists
+    assert (part.verdict, part.one_seed, recorded.one_seed) == ("holds", False, False)
+
+
+def test_a_side_with_one_seed_gives_a_direction_whatever_the_other_has(tmp_path):
+    paths = network(tmp_path, "full_width", width=0.5) + network(tmp_path, "fully_connected", width=4.0, seeds=(0,))
+    found = verdict(paths, {"is": "less"})
+    (recorded,) = evidence.record(found).parts
+    assert (found.verdict, found.parts[0].direction, recorded.one_seed) == (ONE_SEED, "holds", True)
+    assert recorded.p_true is None
+
+
+def test_sides_of_one_network_are_compared_seed_by_seed(tmp_path):
+    paths = network(tmp_path, "full_width", width=0.5) + network(tmp_path, "fully_connected", width=4.0)
+    assert not verdict(paths, {"is": "less"}).parts[0].found.paired
+    assert verdict(paths, {"is": "similar", "within": 0.1, "right": NARROW}).parts[0].found.paired
 
 
 def test_the_same_results_give_the_same_answers_to_the_last_digit(sparse_and_dense):
@@ -315,7 +341,7 @@ def test_the_same_results_give_the_same_answers_to_the_last_digit(sparse_and_den
 
 
 def test_a_claim_that_no_seeds_test_is_corrected_for_itself_alone():
-    part = Part("", ("", ""), (0.0, None), ratio=False, reason=Reason(Lack.SHARED_SEED))
+    part = Part("", ("", ""), (0.0, None), Scale.DIFFERENCE, reason=Reason(Lack.SHARED_IMAGE))
     (found,) = corrected([Claim("A", "", "", "", (), (part,))])
     assert (found.verdict, found.p_holm, found.tests) == (NOT_TESTED, None, 1)
 
@@ -465,7 +491,7 @@ def test_a_side_may_be_a_quotient_and_two_of_them_an_interaction(tmp_path):
     )
     without = [path for path in paths if "fully_connected-relu-0" not in str(path)]
     (part,) = evaluate(stated(tmp_path, text), PAPER, read_runs(without), CONVENTIONS)[0].parts
-    assert part.seeds == (1, 2)  # a seed that one network of a quotient lacks has none
+    assert part.seeds == ((0, 1, 2), (1, 2))  # a seed that one network of a quotient lacks has none
 
 
 def test_the_papers_own_interaction_is_made_of_four_of_its_cells():
@@ -494,7 +520,10 @@ def test_the_papers_own_numbers_stand_beside_those_of_a_part(sparse_and_dense):
     (recorded,) = evidence.record(verdict(sparse_and_dense, {"is": "less"})).parts
     assert [side.mean for side in part.paper] == [376.31, 505.95]
     assert recorded.paper.value == pytest.approx(376.31 / 505.95 - 1)
-    assert recorded.value == pytest.approx(sum(seed.value for seed in recorded.seeds) / len(SEEDS))
+    # the geometric mean of the seeds' ratios
+    ratios = [1 + seed.value for seed in recorded.seeds]
+    assert 1 + recorded.value == pytest.approx(np.prod(ratios) ** (1 / len(SEEDS)))
+    assert recorded.left.value / recorded.right.value - 1 == pytest.approx(recorded.value)
 
 
 # ---- what is written
@@ -643,6 +672,7 @@ def test_a_record_says_in_fields_what_a_claim_states_and_what_the_study_lacks(sp
         **{"measure": "delta_l1", "network": NARROW, "attack": "final", "checkpoint": "best"},
         **{"end": None, "predictor": None, "over": None},
         **{"label": "‖δ̂‖₁, Full Width Convolution (linear)", "value": None},
+        "seeds": [],
     }
     assert part["right"]["network"] == "vgg19-relu/alpha=10"
     assert part["reason"] == {"kind": "network", "network": "vgg19-relu/alpha=10"}

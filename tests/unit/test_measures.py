@@ -15,8 +15,8 @@ from synthetic_results import (
 )
 
 from advspectra.claims.measures import MEASURES
-from advspectra.claims.readers import Conventions
 from advspectra.claims.reasons import Lack, NotThere
+from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import Side
 from advspectra.results.runs import read_runs
 from advspectra.statistics.crossed import Sample

@@ -15,8 +15,8 @@ from advspectra.claims import evidence
 from advspectra.claims.claim import NOT_APPLICABLE
 from advspectra.claims.comparison import not_the_papers, without_measured
 from advspectra.claims.evaluate import evaluate
-from advspectra.claims.readers import Conventions
 from advspectra.claims.records import claims_csv
+from advspectra.claims.sides import Conventions
 from advspectra.page.audit import compared
 from advspectra.page.report import report
 from advspectra.page.verdicts import finding, summary, tally

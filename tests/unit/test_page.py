@@ -254,8 +254,9 @@ def test_what_noise_passes_stands_beside_the_count_of_cells_and_nowhere_without_
 
 def test_one_seed_gives_a_direction_and_a_warning():
     seeds = [{"seed": 0, "value": -0.2, "low": None, "high": None}]
-    points = part(verdict="open", seeds=seeds)
-    other = part(verdict="open", direction="fails", value=0.2, seeds=seeds)
+    sides = {side: {"label": side, "value": 1.0, "seeds": [0]} for side in ("left", "right")}
+    points = part(verdict="open", seeds=seeds, **sides)
+    other = part(verdict="open", direction="fails", value=0.2, seeds=seeds, **sides)
     one = claim("IFR-2", points, other, verdict="one seed: direction only", p_value=None)
     text, markdown = report(material([one], seeds=(0,)))
     assert tally(one) == "1 of 2 parts in its direction"
@@ -304,7 +305,7 @@ def test_what_was_not_tested_says_why_and_what_would_make_it():
         (Reason(Lack.RESULTS, network="VGG19 (ReLU)", attack="pgd"), None),
         (Reason(Lack.CHECKPOINT, network="VGG19 (ReLU)", attack="pgd", checkpoint="last"), None),
         (Reason(Lack.FILE, file="lines", attack="pgd", checkpoint="best"), None),
-        (Reason(Lack.SHARED_SEED), ""),
+        (Reason(Lack.SHARED_IMAGE), ""),
         (GONE, ""),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from synthetic_results import identity, perturbations
 
 from advspectra.claims.measures import MEASURES
-from advspectra.claims.readers import Conventions
+from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import Side
 from advspectra.files.perturbations import read_perturbations, write_perturbations
 from advspectra.fourier import CONVENTIONS, angular_cells, radial_cells

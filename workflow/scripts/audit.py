@@ -8,7 +8,7 @@ from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.audit import answers, audit_csv, beside, variants
 from advspectra.claims.evaluate import evaluate
 from advspectra.claims.null import beside_noise, null_values
-from advspectra.claims.readers import Conventions
+from advspectra.claims.sides import Conventions
 from advspectra.files.atomic import write_text
 from advspectra.results.runs import read_runs
 from advspectra_study.config.claims import read_claims

@@ -7,8 +7,8 @@ from advspectra.claims.comparison import classes_of_images, not_the_papers, shap
 from advspectra.claims.evaluate import copies, evaluate
 from advspectra.claims.evidence import record
 from advspectra.claims.null import beside_noise, null_values
-from advspectra.claims.readers import Conventions
 from advspectra.claims.records import claims_csv
+from advspectra.claims.sides import Conventions
 from advspectra.files.atomic import write_text
 from advspectra.results.runs import read_runs
 from advspectra_study.config.claims import read_claims

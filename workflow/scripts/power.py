@@ -6,7 +6,7 @@ from pathlib import Path
 from advspectra_study.job import job
 from advspectra.claims.power import Price, power
 from advspectra.claims.records import ClaimRecord
-from advspectra.files.hdf5 import replacing
+from advspectra.files.atomic import replacing
 from advspectra_study.printable import escaped
 
 with job(snakemake):

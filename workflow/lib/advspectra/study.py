@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 
 from advspectra.claims.measures import MEASURES
-from advspectra.claims.readers import Conventions
 from advspectra.claims.reasons import NotThere
+from advspectra.claims.sides import Conventions
 from advspectra.claims.study_measures import at
 from advspectra.claims.terms import Side
 from advspectra.files import perturbations

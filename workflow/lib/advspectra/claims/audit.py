@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 from advspectra.claims.cells import NOT_TESTED, cells
 from advspectra.claims.claim import Claim
-from advspectra.claims.readers import Conventions
 from advspectra.claims.records import ClaimRecord
+from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import Kind
 from advspectra.table import Column, Table
 
@@ -87,7 +87,7 @@ def answers(claims: Sequence[Claim] | Sequence[ClaimRecord]) -> dict:
             claim.name: {
                 "verdict": claim.verdict,
                 # one seed gives no verdict on a part
-                "parts": [part.direction if len(part.seeds) == 1 else part.verdict for part in claim.parts],
+                "parts": [part.direction if part.one_seed else part.verdict for part in claim.parts],
                 "values": [part.value for part in claim.parts],
             }
             for claim in claims

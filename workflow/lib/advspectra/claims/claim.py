@@ -25,12 +25,13 @@ be at most 5 %. The hypothesis that it tests is `hypothesis`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from advspectra.claims.cells import FAILS, HOLDS, NOT_TESTED, OPEN, passes
 from advspectra.claims.reasons import Reason
 from advspectra.claims.terms import StatedClaim, StatedPart
 from advspectra.statistics.crossed import SIGNIFICANCE, Inference, Sample, holm
+from advspectra.statistics.scale import Scale
 from advspectra.statistics.summaries import Spread
 
 SUPPORTED, PARTLY, CONTRADICTED = "supported", "partly", "contradicted"
@@ -42,21 +43,21 @@ class Part:
     """What a study says of a part of a claim.
 
     statement, labels : the part and its sides in words. bounds : low and high, between which, or beyond one of which,
-    the number must lie; None for no bound. ratio : the number is left / right - 1; otherwise left - right, or left
-    where there is no right. paper : the paper's own numbers of the sides, None unless it has them all. found : None
-    where the part was not tested; `reason` says why. samples : those that it was found from, by seed. sides : means
-    over seeds. stated : the part as it was stated. noise : of a cell of the paper's tables, what noise without a
-    network gives (advspectra.claims.null).
+    the number must lie; None for no bound. scale : that of the measure. paper : the paper's own numbers of the sides,
+    None unless it has them all. found : None where the part was not tested; `reason` says why. samples : those that it
+    was found from, of each side by seed. sides : means over seeds, geometric ones where `ratio`. stated : the part as
+    it was stated. noise : of a cell of the paper's tables, what noise without a network gives
+    (advspectra.claims.null).
     """
 
     statement: str
     labels: tuple[str, ...]
     bounds: tuple[float | None, float | None]
-    ratio: bool
+    scale: Scale
     paper: tuple[Spread, ...] | None = None
     reason: Reason | None = None
     found: Inference | None = None
-    samples: Mapping[int, Sample] = field(default_factory=dict)
+    samples: tuple[Mapping[int, Sample], ...] = ()
     sides: tuple[float, ...] = ()
     stated: StatedPart | None = None
     noise: float | None = None
@@ -72,9 +73,19 @@ class Part:
         return self.found and self.found.value
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds that have a value."""
-        return tuple(self.samples)
+    def ratio(self) -> bool:
+        """Whether the number is left / right - 1; otherwise it is left - right, or left where there is no right."""
+        return self.scale is Scale.RATIO and len(self.labels) == 2
+
+    @property
+    def seeds(self) -> tuple[tuple[int, ...], ...]:
+        """The seeds of each side that have a value."""
+        return tuple(map(tuple, self.samples))
+
+    @property
+    def one_seed(self) -> bool:
+        """Whether it was tested with one seed on a side, which gives a direction only."""
+        return self.found is not None and self.found.one_seed
 
     @property
     def p_true(self) -> float:
@@ -122,7 +133,7 @@ class Part:
     @property
     def several_seeds(self) -> bool:
         """Whether more than one seed tested it."""
-        return self.found is not None and len(self.found.values) > 1
+        return self.found is not None and not self.one_seed
 
 
 class Decision:

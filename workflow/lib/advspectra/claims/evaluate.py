@@ -1,7 +1,8 @@
 """Claims answered from the results of a study: those stated in files, and the cells of the paper's tables.
 
-A part of a claim compares one number of two networks, checkpoints or lines, seed by seed. advspectra.statistics.crossed
-says what all seeds and images say of the difference (or the ratio - 1); advspectra.claims.claim makes verdicts of that.
+A part of a claim compares one number of two networks, checkpoints or lines, on the images that all of them have.
+advspectra.statistics.crossed says what all seeds and images say of the difference (or the ratio - 1), seed by seed
+where both sides are of one network; advspectra.claims.claim makes verdicts of that.
 Runs of several seeds that have the same weights are copies, and count as one.
 """
 
@@ -15,10 +16,11 @@ from advspectra.claims.claim import Claim, Part, corrected
 from advspectra.claims.comparison import without_measured
 from advspectra.claims.measures import MEASURES
 from advspectra.claims.paper import paper_number, table_claims
-from advspectra.claims.readers import Conventions, Values
+from advspectra.claims.readers import Values
 from advspectra.claims.reasons import Lack, NotThere, Reason
+from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import Side, StatedClaim, StatedPart, network
-from advspectra.claims.wording import is_ratio, side_label, statement
+from advspectra.claims.wording import side_label, statement
 from advspectra.results.replicates import by_network
 from advspectra.results.runs import Run
 from advspectra.statistics.crossed import Sample, infer
@@ -82,32 +84,37 @@ def _claim(
 
 
 def _part(stated: StatedPart, runs: Sequence[Run], reference: Mapping, conventions: Conventions) -> Part:
-    ratio = is_ratio(stated)
+    scale = MEASURES[stated.left.measure].scale
     paper = tuple(paper_number(side, reference) for side in stated.sides)
     labels = tuple(side_label(side) for side in stated.sides)
-    part = Part(statement(stated), labels, stated.bounds, ratio, paper=None if None in paper else paper, stated=stated)
+    part = Part(statement(stated), labels, stated.bounds, scale, paper=None if None in paper else paper, stated=stated)
+    paired = len({network(side.network) for side in stated.sides}) == 1
     try:
-        values = _values(stated.sides, runs, conventions)
-        samples = {seed: _sample(of_sides, ratio) for seed, of_sides in values.items()}
-        found = infer(list(samples.values()), generator=np.random.default_rng(SEED))
+        samples = _samples(stated.sides, runs, conventions)
+        sides = [list(side.values()) for side in samples]
+        found = infer(*sides, scale=scale, paired=paired, generator=np.random.default_rng(SEED))
     except NotThere as error:
         return replace(part, reason=error.reason)
     except ValueError as error:
         return replace(part, reason=Reason(Lack.VALUE, cause=str(error)))
-    alone = [[_sample([side], ratio).value() for side in of_sides] for of_sides in values.values()]
-    return replace(part, found=found, samples=samples, sides=tuple(np.mean(alone, axis=0).tolist()))
+    return replace(part, found=found, samples=samples, sides=tuple(side.value for side in found.sides))
 
 
-def _values(sides: Sequence[Side], runs: Sequence[Run], conventions: Conventions) -> dict[int, list[Values]]:
-    """Return the values of the sides, of the images that all of them have, for each seed that has them all."""
+def _samples(sides: Sequence[Side], runs: Sequence[Run], conventions: Conventions) -> tuple[dict[int, Sample], ...]:
+    """The samples of each side by seed, of the images that all of them have."""
     by_seed = [_of_side(side, runs) for side in sides]
-    seeds = sorted(set(by_seed[0]).intersection(*by_seed))
-    if not seeds:
+    if not all(by_seed):
         raise NotThere(Lack.SHARED_SEED)
-    return {
-        seed: _of_common_images([_read(side, of[seed], conventions) for side, of in zip(sides, by_seed, strict=True)])
-        for seed in seeds
+    values = {
+        (place, seed): _read(side, of_seed, conventions)
+        for place, side in enumerate(sides)
+        for seed, of_seed in by_seed[place].items()
     }
+    common = _of_common_images(list(values.values()))
+    samples = tuple({} for _ in sides)
+    for (place, seed), of_seed in zip(values, common, strict=True):
+        samples[place][seed] = Sample(of_seed.arrays, of_seed.statistic)
+    return samples
 
 
 def _of_side(side: Side, runs: Sequence[Run]) -> dict[int, tuple[Run, ...]]:
@@ -139,7 +146,7 @@ def _runs(named: str, runs: Sequence[Run]) -> dict[int, Run]:
 
 
 def _of_common_images(sides: Sequence[Values]) -> list[Values]:
-    """Return the values of the images that all sides have, in one order."""
+    """Return the values of the images that all have, in one order."""
     if any(values.image is None for values in sides):
         if not all(values.image is None for values in sides):
             raise ValueError("one side is made of images and the other is not")
@@ -154,16 +161,3 @@ def _of_common_images(sides: Sequence[Values]) -> list[Values]:
         replace(values, arrays=tuple(array[..., place] for array in values.arrays), image=common)
         for values, place in zip(sides, places, strict=True)
     ]
-
-
-def _sample(sides: Sequence[Values], ratio: bool) -> Sample:
-    split = len(sides[0].arrays)
-
-    def statistic(*arrays: np.ndarray) -> np.ndarray:
-        left = sides[0].statistic(*arrays[:split])
-        if len(sides) == 1:
-            return left
-        right = sides[1].statistic(*arrays[split:])
-        return left / right - 1 if ratio else left - right
-
-    return Sample(tuple(array for values in sides for array in values.arrays), statistic)

@@ -8,6 +8,7 @@ from advspectra.claims.claim import OPEN, Claim, Part
 from advspectra.claims.evaluate import SEED
 from advspectra.claims.records import ClaimRecord, PaperRecord, PartRecord, SeedRecord, SideRecord
 from advspectra.statistics.crossed import infer, sign_flip
+from advspectra.statistics.summaries import Estimate
 
 
 def record(claim: Claim) -> ClaimRecord:
@@ -21,14 +22,13 @@ def _part(part: Part) -> PartRecord:
     interval, seeds, flips, tested = (None, None), (), None, {"p_true": None, "p_false": None}
     if part.found is not None:
         generator = np.random.default_rng(SEED)
-        each = {seed: infer([sample], generator=generator).interval for seed, sample in part.samples.items()}
-        seeds = tuple(SeedRecord(seed, *estimate) for seed, estimate in each.items())
+        seeds = tuple(SeedRecord(seed, *interval) for seed, interval in _of_seeds(part, generator).items())
         flips = _flips(part, generator)
         interval = part.found.interval[1:]
-        if len(part.samples) > 1:  # of one seed they would be over images alone
+        if not part.one_seed:  # of one seed they would be over images alone
             tested = {"p_true": part.p_true, "p_false": part.p_false}
     stated, is_open = part.stated, part.verdict == OPEN
-    images = {sample.images for sample in part.samples.values()} - {1}
+    images = {sample.images for side in part.samples for sample in side.values()} - {1}
     return PartRecord(
         **{key: getattr(part, key) for key in same},
         **tested,
@@ -48,19 +48,31 @@ def _part(part: Part) -> PartRecord:
     )
 
 
+def _of_seeds(part: Part, generator: np.random.Generator) -> dict[int, Estimate]:
+    """Return the number of each seed that all sides have, and its interval over images, where it is defined."""
+    first, *second = part.samples
+    found = {}
+    for seed in [seed for seed in first if all(seed in other for other in second)]:
+        found[seed] = infer(*([side[seed]] for side in part.samples), scale=part.scale, generator=generator).interval
+    return found
+
+
 def _side(part: Part, place: int) -> SideRecord | None:
     if place >= len(part.labels):
         return None
     value = part.sides[place] if part.sides else None
-    return SideRecord(**asdict(part.stated.sides[place]), label=part.labels[place], value=value)
+    seeds = part.seeds[place] if part.seeds else ()
+    return SideRecord(**asdict(part.stated.sides[place]), label=part.labels[place], value=value, seeds=seeds)
 
 
 def _flips(part: Part, generator: np.random.Generator) -> float | None:
     """Return the p-value of the images' differences, means over seeds, of two sides that are means over images."""
-    arrays = [sample.arrays for sample in part.samples.values()]
-    if len(part.sides) < 2 or any(len(pair) != 2 or pair[0].ndim > 1 or len(pair[0]) == 1 for pair in arrays):
+    arrays = [[sample.arrays for sample in side.values()] for side in part.samples]
+    every = [of_seed for side in arrays for of_seed in side]
+    if len(arrays) < 2 or any(len(of_seed) != 1 or of_seed[0].ndim > 1 or of_seed[0].size == 1 for of_seed in every):
         return None
-    differences = np.mean([left - right for left, right in arrays], axis=0)
+    left, right = (np.mean([values for (values,) in side], axis=0) for side in arrays)
+    differences = left - right
     differences = differences[np.isfinite(differences)]
     return sign_flip(differences, generator=generator) if len(differences) > 1 else None
 

@@ -59,7 +59,7 @@ def power(claims: Sequence[ClaimRecord], prices: Sequence[Price], attacks: Mappi
             "statement": part.statement,
             "value": Estimate(part.value, part.low, part.high),
             "bounds": _bounds(part),
-            "seeds": len(part.seeds),
+            "seeds": part.seed_count,
             "seeds_needed": part.seeds_needed,
             "seeds_hours": _hours(_seeds(part, prices)),
             "images": part.images,
@@ -76,7 +76,7 @@ def _notes(parts: Sequence[PartRecord], prices: Sequence[Price]) -> list[str]:
     more: dict[NetworkIdentity, float] = {}
     for part in parts:
         for price in _compared(part, prices) if part.seeds_needed else ():
-            cost = price.seed * (part.seeds_needed - len(part.seeds))
+            cost = price.seed * (part.seeds_needed - part.seed_count)
             more[price.network] = max(more.get(price.network, 0.0), cost)
     jobs, measured = (sum(getattr(price, name) for price in prices) for name in ("jobs", "measured"))
     decided = sum(part.seeds_needed is not None for part in parts)
@@ -102,7 +102,7 @@ def _seeds(part: PartRecord, prices: Sequence[Price]) -> float | None:
     compared = _compared(part, prices)
     if part.seeds_needed is None or not compared:
         return None
-    return (part.seeds_needed - len(part.seeds)) * sum(price.seed for price in compared)
+    return (part.seeds_needed - part.seed_count) * sum(price.seed for price in compared)
 
 
 def _images(part: PartRecord, prices: Sequence[Price], attacks: Mapping[str, str]) -> float | None:
@@ -116,7 +116,7 @@ def _images(part: PartRecord, prices: Sequence[Price], attacks: Mapping[str, str
         for price in prices
         if attack in price.image and network(named).includes(price.network)
     ]
-    return (part.images_needed - part.images) * len(part.seeds) * sum(each) if each else None
+    return (part.images_needed - part.images) * part.seed_count * sum(each) if each else None
 
 
 def _hours(seconds: float | None) -> float | None:

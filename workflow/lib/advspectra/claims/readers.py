@@ -5,7 +5,7 @@ attacked image a number, NaN where it has none, and the statistic that makes one
 mean itself. It raises NotThere where the run lacks the files.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -13,12 +13,19 @@ from functools import partial
 import numpy as np
 
 from advspectra.claims.reasons import Lack, NotThere
+from advspectra.claims.sides import (
+    Conventions,
+    attacked_checkpoint,
+    attacked_checkpoints,
+    lacks_file,
+    perturbations_of,
+)
 from advspectra.claims.terms import Side
 from advspectra.files.checkpoints import Checkpoints
 from advspectra.files.perturbations import AttackedImages, read_perturbations
 from advspectra.fourier import power_spectrum
 from advspectra.lines.comparison import line
-from advspectra.results.runs import AttackedCheckpoint, Run
+from advspectra.results.runs import Run
 from advspectra.statistics.scale import Scale
 
 
@@ -32,26 +39,6 @@ class MadeOf(Enum):
     LINES = "lines"
     ALL_CHECKPOINTS = "the attacked images on all checkpoints"
     TRAINING = "the training"
-
-
-@dataclass(frozen=True)
-class Conventions:
-    """What the paper leaves open and a study need not run again for.
-
-    spectra : of advspectra.fourier, for perturbations. attacks : the name of the attack or transfer for each role that
-    one has in claims: final and those of wording.ATTACKS. predictor : "raw" or "rescaled", for claims that do not say;
-    cells : the same for the cells of the paper's tables. band : where the classes of the data set differ, `low` and
-    `high` in cycles/image; None for data that do not say.
-    last : whether the last epoch that is kept takes the place of the best; what is made of a predictor, which only the
-    best has, is not tested then.
-    """
-
-    spectra: str
-    attacks: Mapping[str, str]
-    predictor: str = "raw"
-    cells: str = "rescaled"
-    band: Mapping[str, float] | None = None
-    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,11 +70,11 @@ def of_delta(title: str, scale: Scale, of: Callable, statistic: Callable = lambd
     """A measure of what each spectrum of a perturbation has; of : Spectra -> (..., n). statistic : as Values has it."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
-        attacked = _checkpoint(run, side, conventions)
+        attacked = attacked_checkpoint(run, side, conventions)
         spectra = attacked.spectra(conventions.spectra)
         if spectra is None:
-            raise _lacks_file("spectra", attacked)
-        image, found = _perturbations(attacked).image, of(spectra)
+            raise lacks_file("spectra", attacked)
+        image, found = perturbations_of(attacked).image, of(spectra)
         values = np.full((*found.shape[:-1], len(image)), np.nan)
         row_of = {index: row for row, index in enumerate(image)}
         values[..., [row_of[index] for index in spectra.image]] = found
@@ -113,14 +100,14 @@ def of_link(title: str, scale: Scale, of: Callable[[np.ndarray, np.ndarray], np.
     """
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
-        predictor, attacked = run.predictor(), _checkpoint(run, side, conventions)
+        predictor, attacked = run.predictor(), attacked_checkpoint(run, side, conventions)
         if predictor is None:
             raise NotThere(Lack.PREDICTOR, network=run.label)
         checkpoints = run.checkpoints()
         best = checkpoints and checkpoints.kept["best"].step
         if attacked.checkpoint != "best" and attacked.step != best:  # the predictor is of the best one
             raise NotThere(Lack.PREDICTOR_OF, network=run.label, checkpoint=attacked.checkpoint)
-        arrays, _ = read_perturbations(_perturbations(attacked).path)
+        arrays, _ = read_perturbations(perturbations_of(attacked).path)
         success = arrays["success"]
         before, after = (arrays[f"{name}_prediction"][success] for name in ("clean", "adversarial"))
         powers = [
@@ -151,7 +138,7 @@ def of_images(title: str, scale: Scale, of: Callable[[AttackedImages], np.ndarra
     """A measure of something that each attacked image has."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
-        perturbations = _perturbations(_checkpoint(run, side, conventions))
+        perturbations = perturbations_of(attacked_checkpoint(run, side, conventions))
         return Values((of(perturbations).astype(np.float64),), perturbations.image)
 
     return Measure(title, scale, MadeOf.IMAGES, read)
@@ -161,10 +148,10 @@ def of_lines(title: str, scale: Scale, quantity: str) -> Measure:
     """A measure: a quantity of the lines to `end` of a side."""
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
-        attacked = _checkpoint(run, side, conventions)
+        attacked = attacked_checkpoint(run, side, conventions)
         lines = attacked.lines()
         if lines is None:
-            raise _lacks_file("lines", attacked)
+            raise lacks_file("lines", attacked)
         try:
             values = line(lines, side.end).quantity(quantity)
         except KeyError:  # of the final class, in lines of an attack or of an older version
@@ -180,7 +167,7 @@ def over_checkpoints(title: str, scale: Scale, statistic: Callable[..., np.ndarr
     """
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
-        each = [_perturbations(attacked) for attacked in _checkpoints(run, side, conventions)]
+        each = [perturbations_of(attacked) for attacked in attacked_checkpoints(run, side, conventions)]
         first = each[0]
         if any(not np.array_equal(perturbations.image, first.image) for perturbations in each):
             raise ValueError(f"{first.path}: expected the same images on all checkpoints")
@@ -213,52 +200,3 @@ def _of_epoch(checkpoints: Checkpoints, name: str, *, last: bool) -> float:
     if not epochs:
         raise NotThere(Lack.VALUE, cause="no epoch but the best is kept")
     return checkpoints.history[name][max(epochs) - 1]
-
-
-def _checkpoints(run: Run, side: Side, conventions: Conventions) -> list[AttackedCheckpoint]:
-    """The checkpoints that the attack of a side was tried on, in the order of training."""
-    attack = conventions.attacks.get(side.attack)
-    if attack is None:
-        raise NotThere(Lack.ROLE, role=side.attack)
-    attacked = run.attacked(attack)
-    if not attacked:
-        raise NotThere(Lack.RESULTS, network=run.label, attack=attack)
-    return attacked
-
-
-def _checkpoint(run: Run, side: Side, conventions: Conventions) -> AttackedCheckpoint:
-    """The checkpoint of a side, attacked."""
-    attacked = _checkpoints(run, side, conventions)
-    wanted = side.checkpoint
-    if wanted == "best" and conventions.last:
-        epochs = [one for one in attacked if one.checkpoint.startswith("epoch=")]
-        if not epochs:
-            raise NotThere(Lack.CHECKPOINT, network=run.label, checkpoint="of an epoch", attack=attacked[0].attack)
-        return epochs[-1]
-    if wanted == "best" and len(attacked) == 1:  # that of the summary
-        return attacked[0]
-    if wanted == "first" and attacked[0].step == 0:
-        return attacked[0]
-    if wanted == "last":
-        return attacked[-1]
-    if wanted == "first_epoch":
-        # a checkpoint within an epoch, step=3 say, has that epoch's number too
-        fitting = [one for one in attacked if not one.checkpoint.startswith("step=")]
-    elif wanted == "best" and (checkpoints := run.checkpoints()) is not None:
-        fitting = [one for one in attacked if one.step == checkpoints.kept["best"].step]
-    else:
-        fitting = [one for one in attacked if one.checkpoint == wanted]
-    if not fitting:
-        raise NotThere(Lack.CHECKPOINT, network=run.label, checkpoint=wanted, attack=attacked[0].attack)
-    return fitting[0]
-
-
-def _perturbations(attacked: AttackedCheckpoint) -> AttackedImages:
-    perturbations = attacked.perturbations()
-    if perturbations is None:
-        raise _lacks_file("perturbations", attacked)
-    return perturbations
-
-
-def _lacks_file(kind: str, attacked: AttackedCheckpoint) -> NotThere:
-    return NotThere(Lack.FILE, file=kind, attack=attacked.attack, checkpoint=attacked.checkpoint)

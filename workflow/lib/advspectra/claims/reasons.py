@@ -10,7 +10,7 @@ class Lack(Enum):
     """The kinds of reasons, each with its sentence."""
 
     NETWORK = "not in this study: {network}"
-    SHARED_SEED = "no seed has both networks"
+    SHARED_SEED = "no seed trained both networks of a side"
     SHARED_IMAGE = "the two sides have no image in common"
     ROLE = "the configuration names no attack under claims.{role}"
     RESULTS = "{network} has no results of {attack}"

@@ -1,11 +1,11 @@
 """Claims as claims.json has them: what a reader, such as the page, knows of a claim and its parts; and as CSV.
 
 A number that a part is about is left / right - 1 where `ratio` is true, otherwise left - right, or left alone. `value`,
-`low` and `high` are its mean over seeds and its 95 % interval over seeds and images; those of a seed are over images
-alone. `images` is how many images of each seed it is made of, None where it is not made of images. `noise` is what
-noise without a network gives a cell of the paper's tables (advspectra.claims.null). `sign_flip` is the two-sided
-p-value of random signs of the images' differences, means over seeds: whether these networks differ on these images, not
-whether others would.
+`low` and `high` are its mean over seeds and its 95 % interval over seeds and images. `images` is how many images of
+each seed it is made of, None where it is not made of images. `seeds` has the numbers of the seeds that all sides have,
+with intervals over images alone; all seeds of a side stand with the side. `noise` is what noise without a network gives
+a cell of the paper's tables (advspectra.claims.null). `sign_flip` is the two-sided p-value of random signs of the
+images' differences, means over seeds: whether these networks differ on these images, not whether others would.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,10 +38,16 @@ class SeedRecord:
 
 @dataclass(frozen=True)
 class SideRecord(Side):
-    """A side as it was stated, in words, and its mean over seeds; None where the part was not tested."""
+    """A side as it was stated, in words, its mean over seeds, and these; None and none where it was not tested."""
 
     label: str = ""
     value: float | None = None
+    seeds: tuple[int, ...] = ()
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "SideRecord":
+        """Read what as_data of a part wrote."""
+        return cls(**{**data, "seeds": tuple(data["seeds"])})
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,16 @@ class PartRecord:
     noise: float | None
 
     @property
+    def one_seed(self) -> bool:
+        """Whether a side has one seed, which gives a direction only."""
+        return any(side is not None and len(side.seeds) == 1 for side in (self.left, self.right))
+
+    @property
+    def seed_count(self) -> int:
+        """How many seeds each side has, of the side with fewer."""
+        return min(len(side.seeds) for side in (self.left, self.right) if side is not None)
+
+    @property
     def is_cell(self) -> bool:
         """Whether the paper has a number of its only side, such as a cell of a table."""
         return self.paper is not None and self.right is None
@@ -113,8 +129,8 @@ class PartRecord:
                 "reason": data["reason"] and read_reason(data["reason"]),
                 "bounds": tuple(data["bounds"]),
                 "seeds": tuple(SeedRecord(**seed) for seed in data["seeds"]),
-                "left": SideRecord(**data["left"]),
-                "right": data["right"] and SideRecord(**data["right"]),
+                "left": SideRecord.from_data(data["left"]),
+                "right": data["right"] and SideRecord.from_data(data["right"]),
                 "paper": data["paper"] and PaperRecord(**data["paper"]),
             }
         )
@@ -175,7 +191,7 @@ def _row(part: PartRecord, place: int) -> dict[str, Any]:
     return {key: getattr(part, key) for key in same} | {
         "part": place,
         "part_verdict": part.verdict,
-        "seeds": len(part.seeds),
+        "seeds": min(len(side.seeds) for side in (part.left, part.right) if side is not None),
         "left": part.left.value,
         "right": part.right and part.right.value,
         "bound_low": low,

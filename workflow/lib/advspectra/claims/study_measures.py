@@ -21,8 +21,9 @@ import numpy as np
 
 from advspectra.claims.evaluate import SEED, originals
 from advspectra.claims.measures import MEASURES
-from advspectra.claims.readers import Conventions, MadeOf, Values
+from advspectra.claims.readers import MadeOf, Values
 from advspectra.claims.reasons import NotThere
+from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import Side
 from advspectra.lines.comparison import ENDS
 from advspectra.results.replicates import Replicates, by_network
@@ -128,7 +129,7 @@ def _row(
         row |= {"images": len(each[0].image), "values": sum(_with_value(values) for values in each)}
     try:
         samples = [Sample(values.arrays, values.statistic) for values in each]
-        row["mean"] = infer(samples, generator=np.random.default_rng(SEED)).interval
+        row["mean"] = infer(samples, scale=MEASURES[name].scale, generator=np.random.default_rng(SEED)).interval
     except ValueError as error:
         row["why"] = str(error)
     yield row

@@ -70,7 +70,7 @@ def mark(verdict: str) -> Mark:
 
 def part_mark(part: PartRecord) -> Mark:
     """Return how a part is shown; one seed gives a direction only."""
-    if len(part.seeds) != 1:
+    if not part.one_seed:
         return PARTS[part.verdict]
     return Mark("→", "points its way" if part.direction == HOLDS else "points the other way", "seed")
 
@@ -154,7 +154,7 @@ def _needed(claim: ClaimRecord) -> str:
         return ""
     if not undecided:
         return " The parts that were not tested leave it undecided."
-    if any(len(part.seeds) == 1 for part in undecided):
+    if any(part.one_seed for part in undecided):
         return " A part with one seed stays open."
     if claim.seeds_needed is None:
         return " A hundred seeds would not decide all of its open parts if values and spread stay as they are."

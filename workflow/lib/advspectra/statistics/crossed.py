@@ -8,209 +8,206 @@ The value of seed s on image i is taken for theta + a_s + b_i + e_si, all indepe
 N images has the variance var(a)/S + var(e)/(S N) + var(b)/N: a design with two crossed random factors (Searle, Casella
 & McCulloch, Variance Components, 1992, chapter 4). Two numbers, which any statistic of means has, give it:
 
-    seeds     variance of the seeds' statistics / S             estimates  var(a)/S + var(e)/(S N)
-    images    together - (alone - together) / (S - 1)           estimates  var(b)/N
+    seeds     variance of the seeds' statistics / S               estimates  var(a)/S + var(e)/(S N)
+    images    together - interaction                              estimates  var(b)/N
+              interaction = (alone - together) / (S - 1)          estimates  var(e)/(S N)
 
 where images are resampled (bootstrap): `together` is the variance of the mean over seeds if all have the same images,
 `alone` the mean over seeds of the variance of one seed's statistic, each times N / (N - 1); they estimate
 var(b)/N + var(e)/(S N) and var(b)/N + var(e)/N. A number that is not made of images, such as the norm of a predictor,
-has the first of the two alone.
+has `seeds` alone.
+
+Two sides are compared on the scale of their measure (advspectra.statistics.side): the number is left / right - 1 of
+means of logarithms for a RATIO, otherwise left - right.
+
+- Sides of two networks have seeds of their own (Welch 1947, Biometrika 34:28): `seeds` adds up, with the degrees of
+  freedom of Welch and Satterthwaite. Two trainings from one seed share the order of the data and nothing else, and the
+  numbers of two networks scatter about a correlation of 0: to pair them costs half of the degrees of freedom and every
+  seed that one side has alone. Images stay paired: `together` is that of the difference, less both interactions.
+- Sides of one network, another checkpoint, attack or line, are `paired`: a seed is the same training on both, which
+  makes its numbers dependent in a way that no count of seeds removes, and of either sign. The number of each seed is
+  the difference, as if there were one side.
 
 The images' part has f = 2 N / (kurtosis + 2 - skewness^2) degrees of freedom, kurtosis in excess of 3, both of the
 jackknife's values of the images; normal ones have about N. This is what the mean leaves of the variance's own variance:
-for two values nothing.
+for two values nothing. Rates and their differences have no skewness of their own: their limits are skewed.
 
-A p-value is the probability that the error of the mean exceeds the distance to the threshold; the 95 % interval has
-p-values of 0.025 at its ends. The distribution of the error: advspectra.statistics.crossed_error.
+A p-value is the probability that the error exceeds the distance to the threshold; the 95 % interval has p-values of
+0.025 at its ends. The distribution of the error: advspectra.statistics.crossed_error. Where ends are not as far as
+errors are large (rates, and differences of rates or correlations), the distance is the normal score that has its end
+at the threshold, times the error. The ends of a difference of two rates, or correlations, come from those of its sides:
+left - right -+ sqrt(x^2 - 2 r x y + y^2), x and y being the distances to the ends and r the correlation of the two
+errors (Newcombe 1998, Statistics in Medicine 17:2635; Zou 2007, Psychological Methods 12:399).
 """
 
-import math
 import warnings
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
-from advspectra.statistics.crossed_error import exceeds
-from advspectra.statistics.summaries import Estimate
+from advspectra.statistics.inference import LEVEL, SIGNIFICANCE, Inference
+from advspectra.statistics.sample import Sample, resamples
+from advspectra.statistics.scale import Scale
+from advspectra.statistics.side import Side, on_scale, shown
 
-SIGNIFICANCE = 0.05
-LEVEL = 1 - SIGNIFICANCE
+__all__ = ["LEVEL", "SIGNIFICANCE", "Inference", "Sample", "holm", "infer", "sign_flip"]
+
 RESAMPLES = 2000
-MOST_SEEDS = 100
 # of resamples in which a statistic may be undefined
 MOST_UNDEFINED = 0.05
-WIDEST = 200.0  # standard errors from the value to the end of an interval
 MOST_FREEDOM = 1e6  # degrees: as good as normal
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One seed's values of N images: arrays (..., N), NaN where an image has no value.
+def infer(
+    samples: Sequence[Sample],
+    right: Sequence[Sample] | None = None,
+    *,
+    scale: Scale = Scale.DIFFERENCE,
+    paired: bool = False,
+    generator: np.random.Generator,
+) -> Inference:
+    """Return what the samples, one for each seed, say of their statistic; with `right`, of the left side against it.
 
-    statistic : takes the means over images of the arrays, (...,), further axes for resamples behind, and returns a
-    number, or one for each resample.
+    scale : of the measure. paired : whether the n-th seed is the same training on both sides.
+    ValueError for seeds with other numbers of images, where the statistic is undefined for a seed or for more than a
+    twentieth of the resamples, and for a ratio of what is not above 0.
     """
-
-    arrays: tuple[np.ndarray, ...]
-    statistic: Callable[..., np.ndarray]
-
-    @property
-    def images(self) -> int:
-        """N; 1 for a number that is not made of images."""
-        return self.arrays[0].shape[-1]
-
-    def of(self, counts: np.ndarray) -> np.ndarray:
-        """Return the statistic of the images, each counted so often, (..., N) -> (...); NaN where it is undefined."""
-        with np.errstate(all="ignore"):  # means over no value
-            return self.statistic(*(_mean(array, counts) for array in self.arrays))
-
-    def value(self) -> float:
-        """Return the statistic of all images."""
-        return float(self.of(np.ones(self.images)))
-
-    def without_each(self) -> np.ndarray:
-        """Return the statistic of all images but one, (N,); NaN where it is undefined."""
-        with np.errstate(all="ignore"):
-            return np.asarray(self.statistic(*map(_mean_of_others, self.arrays)))
-
-
-def _mean(array: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the means of what is not NaN, each value counted so often, (..., N), (R, N) -> (..., R)."""
-    present = ~np.isnan(array)
-    return (np.where(present, array, 0) @ counts.T) / (present.astype(float) @ counts.T)
-
-
-def _mean_of_others(array: np.ndarray) -> np.ndarray:
-    """Return the means of what is not NaN, without each image in turn, (..., N) -> (..., N)."""
-    present = ~np.isnan(array)
-    values = np.where(present, array, 0)
-    return (values.sum(-1, keepdims=True) - values) / (present.sum(-1, keepdims=True) - present)
-
-
-@dataclass(frozen=True)
-class Inference:
-    """What is known of a number; the head of this module says how.
-
-    values : that of each of S seeds. seeds, images : the two parts of the variance, that of seeds 0 where there is one.
-    freedom : degrees of freedom of the images' part; 0 for a number that is not made of images. skewness : of the
-    number over resamples of the images. With one seed the interval is over images alone and says nothing of other
-    seeds.
-    """
-
-    values: tuple[float, ...]
-    seeds: float
-    images: float
-    freedom: float
-    skewness: float = 0.0
-
-    @property
-    def value(self) -> float:
-        """The mean over seeds."""
-        return float(np.mean(self.values))
-
-    @property
-    def interval(self) -> Estimate:
-        """The value and the ends of its 95 % interval; without ends for a single number."""
-        if self._single:
-            return Estimate(self.value, None, None)
-        error = math.sqrt(self.seeds + self.images)
-        low, high = (
-            optimize.brentq(lambda reach, p=p: self._exceeds(reach * error) - p, -WIDEST, WIDEST) * error
-            if error
-            else 0.0
-            for p in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-        )
-        return Estimate(self.value, self.value - low, self.value - high)
-
-    def p_above(self, threshold: float) -> float:
-        """Return the one-sided p-value of the hypothesis that it is at most `threshold`; 1 for a single number."""
-        return 1.0 if self._single else self._exceeds(self.value - threshold)
-
-    def p_below(self, threshold: float) -> float:
-        """Return that of the hypothesis that the number is at least `threshold`."""
-        return 1.0 if self._single else 1.0 - self.p_above(threshold)
-
-    def seeds_needed(self, threshold: float, *, p_value: float = (1 - LEVEL) / 2) -> int | None:
-        """Return how many seeds in all tell the number from `threshold` if value and variances stay.
-
-        At least those that there are. p_value : one-sided, that suffices; by default the interval then lies beyond the
-        threshold. None of one seed, and if MOST_SEEDS would not do: the value is too close to it, or images too few.
-        """
-        now = len(self.values)
-        counts = range(now, MOST_SEEDS + 1) if now > 1 else ()
-
-        def decided(count: int) -> bool:
-            p = self._exceeds(self.value - threshold, count)
-            return min(p, 1 - p) <= p_value
-
-        place = bisect_left(counts, True, key=decided)
-        return counts[place] if place < len(counts) else None
-
-    def images_needed(self, threshold: float, *, p_value: float = (1 - LEVEL) / 2) -> int | None:
-        """Return how many images of each seed in all tell the number from `threshold`; None: not known yet."""
-        return None
-
-    @property
-    def _single(self) -> bool:
-        return len(self.values) == 1 and not self.freedom
-
-    def _exceeds(self, distance: float, count: int | None = None) -> float:
-        """Return the probability that the error exceeds `distance`; with `count` seeds, if not as many as there are."""
-        now = len(self.values)
-        count = count or now
-        seeds = self.seeds * now / count
-        return exceeds(distance, seeds, self.images, count=count, freedom=self.freedom, skewness=self.skewness)
-
-
-def infer(samples: Sequence[Sample], *, generator: np.random.Generator) -> Inference:
-    """Return what the samples, one for each seed, say of their statistic.
-
-    ValueError for seeds with other numbers of images, and where the statistic is undefined for a seed or for more than
-    a twentieth of the resamples.
-    """
-    sizes = {sample.images for sample in samples}
+    sides = [samples] if right is None else [samples, right]
+    sizes = {sample.images for side in sides for sample in side}
     if len(sizes) != 1:
         raise ValueError(f"expected one number of images for all seeds, found {sorted(sizes)}")
     (size,) = sizes
-    values = tuple(sample.value() for sample in samples)
-    if not np.isfinite(values).all():
+    values = [np.array([sample.value() for sample in side]) for side in sides]
+    scale = _defined(values, scale)
+    counts = resamples(size, RESAMPLES, int(generator.integers(2**32))) if size > 1 else None
+    measured = [_Measured.of(*side, counts, scale, alone=right is None) for side in zip(sides, values, strict=True)]
+    if counts is not None:
+        kept = np.all([np.isfinite(one.drawn).all(axis=0) for one in measured], axis=0)
+        if kept.sum() < (1 - MOST_UNDEFINED) * RESAMPLES:
+            raise ValueError("undefined in many resamples: too few images have a value")
+        measured = [replace(one, drawn=one.drawn[:, kept]) for one in measured]
+    if min(len(side) for side in sides) == 1:  # nothing is known of other seeds
+        measured = [one.mean() for one in measured]
+    parts = [one.parts() for one in measured]
+    whole = measured[0] if right is None else measured[0].minus(measured[1])
+    seeds, images, interaction = whole.parts()
+    if right is not None and not paired:
+        seeds, _, interaction = np.sum(parts, axis=0).tolist()
+        images = max(whole.mean().parts()[1] - interaction, 0.0)
+    return Inference(
+        values=_seed_by_seed(values, scale),
+        seeds=seeds,
+        images=images,
+        interaction=interaction,
+        **whole.shape(scale, alone=right is None),
+        sides=tuple(
+            Side(scale, one.value, *of_side, count=len(side), size=_valued(side))
+            for one, of_side, side in zip(measured, parts, sides, strict=True)
+        ),
+        paired=paired,
+        size=size,
+    )
+
+
+def _defined(values: Sequence[np.ndarray], scale: Scale) -> Scale:
+    """Return the scale on which these are defined: DIFFERENCE for a RATIO that is alone and 0 for all seeds."""
+    every = np.concatenate(values)
+    if not np.isfinite(every).all():
         raise ValueError("undefined for a seed, for example because no attack succeeded")
-    count = len(values)
-    seeds = float(np.var(values, ddof=1)) / count if count > 1 else 0.0
-    if size == 1:
-        return Inference(values, seeds, 0.0, 0.0)
-    counts = _resamples(size, RESAMPLES, int(generator.integers(2**32)))
-    drawn = np.stack([sample.of(counts) for sample in samples])  # (S, RESAMPLES)
-    drawn = drawn[:, np.isfinite(drawn).all(axis=0)]
-    if drawn.shape[1] < (1 - MOST_UNDEFINED) * RESAMPLES:
-        raise ValueError("undefined in many resamples: too few images have a value")
-    means = drawn.mean(axis=0)
-    together = float(means.var(ddof=1)) * size / (size - 1)
-    alone = float(drawn.var(axis=1, ddof=1).mean()) * size / (size - 1)
-    images = max(together - (alone - together) / (count - 1), 0.0) if count > 1 else together
-    without = np.mean([sample.without_each() for sample in samples], axis=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of means that are the same but for rounding: NaN
-        skewness = float(np.nan_to_num(stats.skew(means)))
-        freedom = _freedom(without[np.isfinite(without)])
-    return Inference(values, seeds, images, freedom, skewness)
+    if scale is Scale.RATIO and len(values) == 1 and not every.any():
+        return Scale.DIFFERENCE
+    if scale is Scale.RATIO and (every < 0 if len(values) == 1 else every <= 0).any():
+        raise ValueError(f"no ratio: expected numbers above 0, found {every.min():.4g} for a seed")
+    return scale
+
+
+def _seed_by_seed(values: Sequence[np.ndarray], scale: Scale) -> tuple[float, ...]:
+    count = min(map(len, values))
+    left, *right = (of_side[:count] for of_side in values)
+    if right:
+        left = left / right[0] - 1 if scale is Scale.RATIO else left - right[0]
+    return tuple(left.tolist())
+
+
+def _valued(samples: Sequence[Sample]) -> int:
+    """Return how many images of the seed with the fewest have a value."""
+    return min(int((~np.isnan(array)).sum(axis=-1).min()) for sample in samples for array in sample.arrays)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A side on its scale: S seeds, (S,); in R resamples, (S, R); without each image, (N,), the mean over seeds.
+
+    value : of the side. drawn, without : None for what is not made of images.
+    """
+
+    value: float
+    seeds: np.ndarray
+    drawn: np.ndarray | None
+    without: np.ndarray | None
+
+    @classmethod
+    def of(
+        cls, samples: Sequence[Sample], values: np.ndarray, counts: np.ndarray | None, scale: Scale, *, alone: bool
+    ) -> "_Measured":
+        """Measure; a RATIO that is `alone` has an arithmetic mean, errors being shares of it."""
+        mean = float(values.mean())
+        linear = alone and scale is Scale.RATIO
+
+        def scaled(numbers: np.ndarray) -> np.ndarray:
+            return numbers / mean if linear else on_scale(numbers, scale)
+
+        seeds, drawn, without = scaled(values), None, None
+        if counts is not None:
+            drawn = scaled(np.stack([sample.of(counts) for sample in samples]))
+            without = np.mean([scaled(sample.without_each()) for sample in samples], axis=0)
+        return cls(mean if linear else shown(float(seeds.mean()), scale), seeds, drawn, without)
+
+    def mean(self) -> "_Measured":
+        """The mean over seeds, in place of a seed."""
+        drawn = None if self.drawn is None else self.drawn.mean(axis=0, keepdims=True)
+        return replace(self, seeds=self.seeds.mean(keepdims=True), drawn=drawn)
+
+    def minus(self, other: "_Measured") -> "_Measured":
+        """The difference, of each seed where there are as many; otherwise of the means over seeds."""
+        left, right = (self, other) if len(self.seeds) == len(other.seeds) else (self.mean(), other.mean())
+        if left.drawn is None:
+            return replace(left, seeds=left.seeds - right.seeds)
+        drawn, without = left.drawn - right.drawn, left.without - right.without
+        return replace(left, seeds=left.seeds - right.seeds, drawn=drawn, without=without)
+
+    def parts(self) -> tuple[float, float, float]:
+        """The variances of the head of this module: seeds, images and interaction."""
+        count = len(self.seeds)
+        seeds = float(np.var(self.seeds, ddof=1)) / count if count > 1 else 0.0
+        if self.drawn is None:
+            return seeds, 0.0, 0.0
+        grows = len(self.without) / (len(self.without) - 1)
+        together = float(self.drawn.mean(axis=0).var(ddof=1)) * grows
+        alone = float(self.drawn.var(axis=1, ddof=1).mean()) * grows
+        interaction = (alone - together) / (count - 1) if count > 1 else 0.0
+        return seeds, max(together - interaction, 0.0), interaction
+
+    def shape(self, scale: Scale, *, alone: bool) -> dict[str, float]:
+        """The degrees of freedom of the images' part, and its skewness."""
+        if self.drawn is None:
+            return {"freedom": 0.0}
+        if scale is Scale.RATE:
+            return {"freedom": MOST_FREEDOM}
+        means = self.drawn.mean(axis=0)
+        means = on_scale(means, scale) if alone and scale is Scale.RATIO else means
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of means that are the same but for rounding: NaN
+            skewness = float(np.nan_to_num(stats.skew(means)))
+            return {"freedom": _freedom(self.without[np.isfinite(self.without)]), "skewness": skewness}
 
 
 def _freedom(values: np.ndarray) -> float:
     """Return the degrees of freedom of the variance of a mean of these values, (n,)."""
     left = float(stats.kurtosis(values) + 2 - stats.skew(values) ** 2)  # at least 0 (Pearson)
     return min(2 * len(values) / left, MOST_FREEDOM) if left > 0 else MOST_FREEDOM
-
-
-@lru_cache(maxsize=32)
-def _resamples(size: int, count: int, seed: int) -> np.ndarray:
-    """Return how often `count` random draws have each image, (count, size): of all that ask with this seed the same."""
-    drawn = np.random.default_rng(seed).integers(size, size=(count, size)) + size * np.arange(count)[:, None]
-    return np.bincount(drawn.ravel(), minlength=count * size).astype(float).reshape(count, size)
 
 
 def sign_flip(differences: np.ndarray, *, generator: np.random.Generator) -> float:

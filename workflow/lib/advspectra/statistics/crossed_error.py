@@ -3,7 +3,7 @@
 The error is taken for sqrt(seeds) T + sqrt(images) U, independent, where `seeds` and `images` are the two parts of the
 variance of the mean.
 
-    T   is Student's t with k = S - 1 degrees of freedom, S seeds: the distribution of Behrens and Fisher (Weerahandi
+    T   is Student's t with k degrees of freedom, S - 1 of S seeds: the distribution of Behrens and Fisher (Weerahandi
         1993, JASA 88:899), which reaches too far where both parts count (k = 2: 97.6 % instead of 95 %). The prior that
         makes it match to second order (Ghosh & Kim 2001, Canadian Journal of Statistics 29:5) puts sqrt(k / (k + 2))
         times a t with k + 2 degrees in its place, with probability w = images / (seeds + images): p - w (p - q), where
@@ -34,18 +34,18 @@ WEIGHTS = STEP * TAILS * (1 - TAILS)
 MOST_KEPT = 200  # quantiles of distributions, for as many degrees of freedom
 
 
-def exceeds(distance: float, seeds: float, images: float, *, count: int, freedom: float, skewness: float) -> float:
+def exceeds(distance: float, seeds: float, images: float, *, degrees: float, freedom: float, skewness: float) -> float:
     """Return the probability that the error exceeds `distance`.
 
-    seeds, images : the parts of the variance of the mean over `count` seeds. freedom : degrees of freedom of the
-    images' part, 0 for a number that is not made of images. skewness : of the images' part.
+    seeds, images : the parts of the variance of the mean. degrees : of freedom of the seeds' part, 0 for one seed.
+    freedom : of the images' part, 0 for a number that is not made of images. skewness : of the images' part.
     """
-    k = max(count - 1, 1)  # one seed: no variance, any degrees of freedom do
+    k = max(degrees, 1)  # one seed: no variance, any degrees of freedom do
     if not seeds + images:
         return 0.5 * (1 - np.sign(distance))
     above = [
-        _beyond(distance, variance, images, degrees, freedom, skewness)
-        for variance, degrees in ((seeds, k), (seeds * k / (k + 2), k + 2))
+        _beyond(distance, variance, images, of, freedom, skewness)
+        for variance, of in ((seeds, k), (seeds * k / (k + 2), k + 2))
     ]
     p, q = above if above[0] <= 0.5 else (1 - probability for probability in above)
     if p > 0:
@@ -53,7 +53,7 @@ def exceeds(distance: float, seeds: float, images: float, *, count: int, freedom
     return p if above[0] <= 0.5 else 1 - p
 
 
-def _beyond(distance: float, seeds: float, images: float, k: int, freedom: float, skewness: float) -> float:
+def _beyond(distance: float, seeds: float, images: float, k: float, freedom: float, skewness: float) -> float:
     """Return the same where T is Student's t with k degrees of freedom."""
     freedom = freedom or 1  # of no variance, any will do
     parts = (

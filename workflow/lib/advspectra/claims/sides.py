@@ -1,0 +1,78 @@
+"""What a side of a claim is about: the conventions of a study, and the checkpoint that it names, attacked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from advspectra.claims.reasons import Lack, NotThere
+from advspectra.claims.terms import Side
+from advspectra.files.perturbations import AttackedImages
+from advspectra.results.runs import AttackedCheckpoint, Run
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """What the paper leaves open and a study need not run again for.
+
+    spectra : of advspectra.fourier, for perturbations. attacks : the name of the attack or transfer for each role that
+    one has in claims: final and those of wording.ATTACKS. predictor : "raw" or "rescaled", for claims that do not say;
+    cells : the same for the cells of the paper's tables. band : where the classes of the data set differ, `low` and
+    `high` in cycles/image; None for data that do not say.
+    last : whether the last epoch that is kept takes the place of the best; what is made of a predictor, which only the
+    best has, is not tested then.
+    """
+
+    spectra: str
+    attacks: Mapping[str, str]
+    predictor: str = "raw"
+    cells: str = "rescaled"
+    band: Mapping[str, float] | None = None
+    last: bool = False
+
+
+def attacked_checkpoints(run: Run, side: Side, conventions: Conventions) -> list[AttackedCheckpoint]:
+    """The checkpoints that the attack of a side was tried on, in the order of training."""
+    attack = conventions.attacks.get(side.attack)
+    if attack is None:
+        raise NotThere(Lack.ROLE, role=side.attack)
+    attacked = run.attacked(attack)
+    if not attacked:
+        raise NotThere(Lack.RESULTS, network=run.label, attack=attack)
+    return attacked
+
+
+def attacked_checkpoint(run: Run, side: Side, conventions: Conventions) -> AttackedCheckpoint:
+    """The checkpoint of a side, attacked."""
+    attacked = attacked_checkpoints(run, side, conventions)
+    wanted = side.checkpoint
+    if wanted == "best" and conventions.last:
+        epochs = [one for one in attacked if one.checkpoint.startswith("epoch=")]
+        if not epochs:
+            raise NotThere(Lack.CHECKPOINT, network=run.label, checkpoint="of an epoch", attack=attacked[0].attack)
+        return epochs[-1]
+    if wanted == "best" and len(attacked) == 1:  # that of the summary
+        return attacked[0]
+    if wanted == "first" and attacked[0].step == 0:
+        return attacked[0]
+    if wanted == "last":
+        return attacked[-1]
+    if wanted == "first_epoch":
+        # a checkpoint within an epoch, step=3 say, has that epoch's number too
+        fitting = [one for one in attacked if not one.checkpoint.startswith("step=")]
+    elif wanted == "best" and (checkpoints := run.checkpoints()) is not None:
+        fitting = [one for one in attacked if one.step == checkpoints.kept["best"].step]
+    else:
+        fitting = [one for one in attacked if one.checkpoint == wanted]
+    if not fitting:
+        raise NotThere(Lack.CHECKPOINT, network=run.label, checkpoint=wanted, attack=attacked[0].attack)
+    return fitting[0]
+
+
+def perturbations_of(attacked: AttackedCheckpoint) -> AttackedImages:
+    perturbations = attacked.perturbations()
+    if perturbations is None:
+        raise lacks_file("perturbations", attacked)
+    return perturbations
+
+
+def lacks_file(kind: str, attacked: AttackedCheckpoint) -> NotThere:
+    return NotThere(Lack.FILE, file=kind, attack=attacked.attack, checkpoint=attacked.checkpoint)
