@@ -353,7 +353,8 @@ def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     own = [job.replace("seed=0", "seed=1") for job in READS if ":" in job and not job.startswith("figure_")]
     reading = ["measures", *(table for table in TABLES if table not in ("table_table3", "table_table6"))]
     study.configure(CONFIG | {"seeds": [0, 1]})
-    assert study.planned() == sorted([*own, *reading, *FIGURES, *CLAIMS, "report"])
+    drawn = [figure for figure in FIGURES if figure not in figures("recalibrated")]  # which shows no network here
+    assert study.planned() == sorted([*own, *reading, *drawn, *CLAIMS, "report"])
 
 
 # what follows from a state `step=2` of the ReLU network, which its `checkpoints` or those of the training add
@@ -367,6 +368,7 @@ NEW_STATE = [
 SHOWING_IT = [
     *("table_table4", "table_table5", "table_development", "table_distances", "table_success_accuracy"),
     *figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
+    *figures("alpha_response"),  # whose learning rates and accuracies are of the training
     *MEASURES,
     "report",
 ]
@@ -399,5 +401,6 @@ def test_with_an_added_state_everything_else_that_changed_is_seen_too(study):
 def test_a_removed_state_leaves_the_rest_as_it_is(study):
     study.configure(changed(networks=lambda networks: networks[1].update(checkpoints={"steps": [], "epochs": []})))
     gone = [*figures("development", "fig01", "fig02", "fig03", "fig06", "fig07")]  # of a single state now
-    showing = [job for job in SHOWING_IT if job not in gone and job not in ("table_table4", "table_table5")]
+    of_training = ["table_table4", "table_table5", *figures("alpha_response")]
+    showing = [job for job in SHOWING_IT if job not in gone + of_training]
     assert study.planned() == sorted([*showing, "table_table3"])
