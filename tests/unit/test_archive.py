@@ -22,6 +22,7 @@ from advspectra_study.verify.one_file import WHOLE, look
 
 ARCHIVE = Path(__file__).parents[1] / "archive"
 STUDIES = sorted(path.name.removesuffix(".tar.xz") for path in ARCHIVE.glob("*.tar.xz"))
+ACCURACIES = {"version-1": [0.5, 0.5], "version-2": [0.75, 0.5]}  # of the best epochs, in history.csv of the runs
 RELU = "tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0"
 
 
@@ -70,7 +71,7 @@ def test_all_files_of_an_archived_study_are_sound(archived):
 
 
 def test_an_archived_study_has_its_runs_and_frames(archived):
-    _, folder = archived
+    name, folder = archived
     study = advspectra.open_study(folder / "tiny")
     assert [run.label for run in study.runs] == [
         "Fully Connected (linear)",
@@ -80,7 +81,7 @@ def test_an_archived_study_has_its_runs_and_frames(archived):
     successes = images.groupby(["network", "attack", "checkpoint"])["success"].sum().to_dict()
     assert successes["bounded_width_3", "minimal", "best"] == 3
     assert not images["delta_frequency"].isna().all()
-    assert study.each_network()["test_accuracy"].tolist() == [0.5, 0.5]
+    assert study.each_network()["test_accuracy"].tolist() == ACCURACIES[name]
     assert len(study.measures()) > 100
 
 
@@ -126,3 +127,16 @@ def test_an_archived_network_answers_as_it_did(folder):
         logits = network(inputs), network(inputs + torch.from_numpy(arrays["perturbation"]))
     for found, name in zip(logits, ("clean_logits", "adversarial_logits"), strict=True):
         torch.testing.assert_close(found, torch.from_numpy(arrays[name]), rtol=1e-4, atol=1e-5)
+
+
+def test_perturbations_of_version_2_say_what_the_attack_saw(tmp_path):
+    with tarfile.open(ARCHIVE / "version-2.tar.xz") as packed:
+        packed.extractall(tmp_path, filter="data")
+    _, relu = advspectra.open_study(tmp_path / "tiny").runs
+    for kept in (*relu.attacked("minimal"), *relu.attacked("moved"), *relu.attacked("pgd")):
+        attacked = kept.perturbations()
+        assert attacked.zero_gradient.tolist() == [False] * 6
+        assert (attacked.images_of, attacked.against, attacked.batch_norm) == ("test", "label", "as_is")
+    arrays, _ = read_perturbations(tmp_path / RELU / "moved/step=0/perturbations.h5")
+    found, _ = read_perturbations(tmp_path / RELU / "minimal/best/perturbations.h5")
+    assert arrays["source_prediction"].tolist() == found["adversarial_prediction"].tolist()

@@ -7,6 +7,7 @@ one, alpha is not 1, each attack, state and split has numbers of its own.
 
 import copy
 import csv
+import hashlib
 
 import h5py
 import numpy as np
@@ -19,7 +20,7 @@ from torch.nn import functional
 from advspectra.datasets import band_features
 from advspectra.files.hdf5 import attributes_of
 
-SEED = 1
+SEED = 34  # the best epoch of both networks is neither the first nor the last
 LINEAR = f"results/tiny/bands/fully_connected-linear/depth=2/alpha=0.5/seed={SEED}"
 RELU = f"results/tiny/bands/bounded_width_3-relu/depth=1/alpha=2/seed={SEED}"
 STATES = {"step=0", "epoch=1", "epoch=3", "best"}
@@ -91,9 +92,14 @@ class Permuted(nn.Module):
         return inputs.permute(0, 2, 3, 1)
 
 
+def drawn_from(purpose):
+    """The seed of a purpose's own random numbers: the first 63 bits of a digest of the purpose and the run's seed."""
+    return int(hashlib.sha256(f"{purpose}/{SEED}".encode()).hexdigest()[:16], 16) // 2
+
+
 def initial(run):
-    """The network of a run with its initial weights: those of PyTorch with the seed, the hidden ones times alpha."""
-    torch.manual_seed(SEED)
+    """The network of a run with its initial weights: those of PyTorch from their seed, the hidden ones times alpha."""
+    torch.manual_seed(drawn_from("initial weights"))
     if run == LINEAR:
         hidden = [nn.Linear(3 * 12 * 12, 8, bias=False), nn.Linear(8, 8, bias=False)]
         network = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(8, 2))
@@ -116,7 +122,7 @@ def trained(run, train, test):
     network, rate = initial(run), 0.02 if run == LINEAR else 0.004
     states, history = {"step=0": copy.deepcopy(network)}, [accuracy(network, *test)]
     optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9, weight_decay=0.01)
-    order = torch.Generator().manual_seed(SEED)
+    order = torch.Generator().manual_seed(drawn_from("order of the images"))
     for epoch in range(3):
         optimizer.param_groups[0]["lr"] = rate * 0.3**epoch
         for rows in torch.randperm(128, generator=order).split(24):
@@ -137,7 +143,7 @@ def gradient(network, inputs, labels):
 
 def pgd(network, images, labels):
     """The adversarial images of the attack `pgd`: a random start, then steps along the sign of the gradient."""
-    torch.manual_seed(SEED)
+    torch.manual_seed(drawn_from("start of the attack"))
     epsilon, found = 2 / 255, []
     for x0, y in zip(images.split(5), labels.split(5), strict=True):
         x = (x0 + epsilon * (2 * torch.rand(x0.shape) - 1)).clamp(0, 1)
@@ -250,7 +256,7 @@ def check_transfer(study, again):
     for name, expected in attacked(states[RELU]["epoch=3"], x, adversarial, y).items():
         assert close(found[name], expected, tolerance=0.01), name
     assert (attributes["source_attack"], attributes["found_on"]) == ("pgd", "epoch=1")
-    of_source = attacked(states[RELU]["epoch=1"], x, adversarial, y)["adversarial_prediction"]
+    of_source = attacked(states[RELU]["epoch=1"], x, adversarial, y)["adversarial_logits"].argmax(dim=1)
     assert np.array_equal(found["source_prediction"], of_source)
     assert (attributes["norm"], attributes["epsilon"]) == pytest.approx((np.inf, 2 / 255))
 
@@ -308,7 +314,7 @@ def check_lines(study, again):
     assert np.array_equal(found["correct"], made_from["clean_prediction"][rows] == found["label"])
     for row, image in enumerate(found["image"]):
         delta = torch.from_numpy(made_from["perturbation"][made_from["image"] == image][0])
-        random = torch.from_numpy(np.random.default_rng([SEED, image]).standard_normal((3, 12, 12)))
+        random = torch.from_numpy(np.random.default_rng([drawn_from("random directions"), image]).standard_normal((3, 12, 12)))
         random = (random / random.norm() * delta.norm()).float()
         for end, displacement in (("adversarial", delta), ("random", random)):
             start, stop = images[image].double(), (images[image] + displacement).double()

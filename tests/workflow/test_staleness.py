@@ -138,6 +138,11 @@ BY_HAND_READS = {
     "figure_fig08": {f"spectra:{LINEAR}:pgd:best", f"attack:{LINEAR}:pgd:best", f"predictor:{LINEAR}"},
     "figure_with_note:fig04/minimal": {f"spectra:{RELU}:minimal:best", f"attack:{RELU}:minimal:best"},
     f"figure_fig01:{DEVELOPMENT}": set(jobs("lines")),
+    "figure_alpha_response": {
+        *(f"train:{run}" for run in (LINEAR, RELU)),
+        *(f"spectra:{run}:pgd:best" for run in (LINEAR, RELU)),
+    },
+    "figure_recalibrated": set(),  # no attack of this study sees batch normalisation recalibrated
     "table_distances": {"images", *jobs("lines")},
     "table_success_accuracy": {"images", *jobs("attack", "transfer")},
     "measures": set(jobs("train", "predictor", "attack", "transfer", "spectra", "lines")),
@@ -159,7 +164,13 @@ BY_HAND_RUNS_CODE_OF = {
     "attacks/linf_pgd.py": jobs("attack"),
     "attacks/minimal_linf_pgd.py": [f"attack:{RELU}:minimal:{state}" for state in STATES],
     "attacking/foolbox_classes.py": ["table_table6"],
-    "fourier.py": [*jobs("spectra", "predictor"), *MEASURES, *figures("fig04", "fig08")],
+    # spectra, white noise in tables beside the paper's and behind curves of energy, also where no network is drawn
+    "fourier.py": [
+        *jobs("spectra", "predictor", "table_table1", "table_table2", "table_table4", "table_development"),
+        *MEASURES,
+        *figures("development", "fig02", "fig04", "fig08", "fig11", "alpha_response", "recalibrated"),
+    ],
+    "claims/null.py": ["table_table1", "table_table2", "table_table4", "claims", "audit", "report"],
     "spectra.py": jobs("spectra", "predictor"),
     "lines/follow.py": jobs("lines"),
     "drawing/captions.py": FIGURES,
@@ -241,8 +252,9 @@ def test_the_reason_names_the_module(study):
     path.write_text(path.read_text().replace("np.hypot(", "np.hypot(0 + ", 1))
     plan = study.run("--dry-run").stdout
     reasons = re.findall(r"reason: Params have changed since last execution: (.*)$", plan, re.MULTILINE)
-    # the figures wait for those, which is their reason
-    assert reasons == ["fourier.py"] * len(jobs("spectra", "predictor"))
+    # other figures and tables wait for those, which is their reason
+    first = jobs("spectra", "predictor", "table_table4", "figure_recalibrated")
+    assert reasons == ["fourier.py"] * len(first)
 
 
 def test_comments_docstrings_and_formatting_rerun_nothing(study):
@@ -334,13 +346,15 @@ def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     own = [f"settings:{new}", f"train:{new}", f"predictor:{new}", f"attack:{new}:pgd:best", f"spectra:{new}:pgd:best"]
     study.configure(changed(networks=lambda networks: networks[0].update(alphas=[1, 10])))
     # what shows several alpha, or lists the networks, is drawn anew; what shows alpha = 1 alone is not
-    reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy", "figure_fig11"]
+    reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy"]
+    reading += figures("fig11", "alpha_response")
     assert study.planned() == sorted([*own, *reading, *MEASURES, "report"])
 
     own = [job.replace("seed=0", "seed=1") for job in READS if ":" in job and not job.startswith("figure_")]
     reading = ["measures", *(table for table in TABLES if table not in ("table_table3", "table_table6"))]
     study.configure(CONFIG | {"seeds": [0, 1]})
-    assert study.planned() == sorted([*own, *reading, *FIGURES, *CLAIMS, "report"])
+    drawn = [figure for figure in FIGURES if figure not in figures("recalibrated")]  # which shows no network here
+    assert study.planned() == sorted([*own, *reading, *drawn, *CLAIMS, "report"])
 
 
 # what follows from a state `step=2` of the ReLU network, which its `checkpoints` or those of the training add
@@ -354,6 +368,7 @@ NEW_STATE = [
 SHOWING_IT = [
     *("table_table4", "table_table5", "table_development", "table_distances", "table_success_accuracy"),
     *figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
+    *figures("alpha_response"),  # whose learning rates and accuracies are of the training
     *MEASURES,
     "report",
 ]
@@ -386,5 +401,6 @@ def test_with_an_added_state_everything_else_that_changed_is_seen_too(study):
 def test_a_removed_state_leaves_the_rest_as_it_is(study):
     study.configure(changed(networks=lambda networks: networks[1].update(checkpoints={"steps": [], "epochs": []})))
     gone = [*figures("development", "fig01", "fig02", "fig03", "fig06", "fig07")]  # of a single state now
-    showing = [job for job in SHOWING_IT if job not in gone and job not in ("table_table4", "table_table5")]
+    of_training = ["table_table4", "table_table5", *figures("alpha_response")]
+    showing = [job for job in SHOWING_IT if job not in gone + of_training]
     assert study.planned() == sorted([*showing, "table_table3"])
