@@ -350,7 +350,8 @@ def test_figure_2_shows_sums_and_density_and_white_noise_in_both(development):
 
 
 def test_success_among_correct_images_counts_all_where_the_attack_starts_from_the_prediction():
-    images = SimpleNamespace(correct=np.array([True, True, False, False]), success=np.array([True, False, True, False]))
+    correct, success = np.array([True, True, False, False]), np.array([True, False, True, False])
+    images = SimpleNamespace(correct=correct, success=success, against="label")
     assert learning_curves.success_among_correct([images]) == 0.5
     images.success = np.array([True, True, False, False])
     assert learning_curves.success_among_correct([images]) == 1

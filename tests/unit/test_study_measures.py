@@ -77,8 +77,8 @@ def test_the_interval_of_what_has_no_images_is_about_students_over_seeds(tmp_pat
     found = only(rows(paths), measure="test_accuracy")
     reach = stats.t.ppf(0.975, 2) * np.std(accuracies, ddof=1) / math.sqrt(3)
     assert float(found["mean"]) == pytest.approx(0.58)
-    assert float(found["mean_low"]) == pytest.approx(0.58 - reach, abs=0.05 * reach)  # on the scale of rates
-    assert float(found["mean_high"]) == pytest.approx(0.58 + reach, abs=0.05 * reach)
+    assert float(found["mean_low"]) == pytest.approx(0.58 - reach, abs=0.1 * reach)  # on the scale of rates
+    assert float(found["mean_high"]) == pytest.approx(0.58 + reach, abs=0.1 * reach)
     assert (found["seeds"], found["images"], found["attack"], found["checkpoint"]) == ("3", "", "", "best")
 
 

@@ -9,7 +9,7 @@ from advspectra.claims.audit import answers, audit_csv, beside, variants
 from advspectra.claims.evaluate import evaluate
 from advspectra.claims.null import beside_noise, null_values
 from advspectra.claims.sides import Conventions
-from advspectra.files.atomic import write_text
+from advspectra.files.atomic import write_whole
 from advspectra.results.runs import read_runs
 from advspectra_study.config.claims import read_claims
 
@@ -38,5 +38,5 @@ with job(snakemake):
         conventions.append({"name": variant.name, "title": variant.title, **answers(claims)})
     conventions += [beside(studies[0], other) for other in studies[1:]]
     missing = sorted(set(params.beside) - set(snakemake.input.beside))
-    write_text(snakemake.output.csv, audit_csv(conventions))
+    write_whole(snakemake.output.csv, audit_csv(conventions))
     write_provenance(snakemake, {**made_by(snakemake), "conventions": conventions, "missing": missing})

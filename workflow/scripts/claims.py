@@ -9,7 +9,7 @@ from advspectra.claims.evidence import record
 from advspectra.claims.null import beside_noise, null_values
 from advspectra.claims.records import claims_csv
 from advspectra.claims.sides import Conventions
-from advspectra.files.atomic import write_text
+from advspectra.files.atomic import write_whole
 from advspectra.results.runs import read_runs
 from advspectra_study.config.claims import read_claims
 
@@ -29,7 +29,7 @@ with job(snakemake):
         noise = {"of": of, "values": null_values(**of)}
         found = beside_noise(found, noise["values"])
     claims = [record(claim) for claim in found]
-    write_text(snakemake.output.csv, claims_csv(claims))
+    write_whole(snakemake.output.csv, claims_csv(claims))
     answered = {
         "study": params.study,
         "dataset": params.config["dataset"]["name"],

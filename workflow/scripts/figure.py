@@ -7,7 +7,7 @@ import json
 import matplotlib
 
 from advspectra_study.job import job, made_by, write_provenance
-from advspectra.files.atomic import replacing, write_text
+from advspectra.files.atomic import replacing, write_whole
 from advspectra.results.runs import read_runs
 
 # the field of the file that says what made it; the creation date of a PDF would make each drawing differ
@@ -26,5 +26,5 @@ with job(snakemake):
         with replacing(snakemake.output[kind]) as temporary:
             metadata = {field: about, **options}
             drawing.savefig(temporary, format=kind, dpi=snakemake.params.figures["dpi"], metadata=metadata)
-    write_text(snakemake.output.caption, caption + "\n")
+    write_whole(snakemake.output.caption, caption + "\n")
     write_provenance(snakemake, facts)

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from advspectra_study.job import job, made_by, origins, write_provenance
-from advspectra.files.atomic import write_text
+from advspectra.files.atomic import write_whole
 from advspectra.page.pictures import picture
 from advspectra.page.report import Material, report
 
@@ -30,5 +30,5 @@ with job(snakemake):
     )
     html, markdown = report(material)
     for path, content in ((snakemake.output.html, html), (snakemake.output.markdown, markdown)):
-        write_text(path, content)
+        write_whole(path, content)
     write_provenance(snakemake, facts)

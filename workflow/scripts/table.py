@@ -6,7 +6,7 @@ import yaml
 
 from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.comparison import classes_of_images, not_the_papers, shape_of_images, without_measured
-from advspectra.files.atomic import write_text
+from advspectra.files.atomic import write_whole
 from advspectra.results.runs import read_runs
 
 with job(snakemake):
@@ -26,5 +26,5 @@ with job(snakemake):
         (snakemake.output.csv, table.to_csv()),
         (snakemake.output.markdown, table.to_markdown()),
     ):
-        write_text(path, text)
+        write_whole(path, text)
     write_provenance(snakemake, made_by(snakemake))

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from advspectra.files.atomic import write_text
+from advspectra.files.atomic import write_whole
 from advspectra.files.hdf5 import DIGEST, attributes_of, open_foreign, recorded_sha256
 from advspectra_study.job.sealed import sealed
 
@@ -44,7 +44,7 @@ def write_provenance(snakemake, facts: Mapping) -> None:
     path = snakemake.output.provenance
     others = {str(output): sha256(output) for output in snakemake.output if output != path}
     stated = {**facts, "inputs_made_by": origins(snakemake.input), "outputs_sha256": others}
-    write_text(path, sealed(stated))
+    write_whole(path, sealed(stated))
 
 
 def made_by(snakemake) -> dict[str, str | list | dict]:
