@@ -74,6 +74,9 @@ def with_plugin(kind, name):
         config["dataset"] |= {"source": name, "options": OPTIONS[kind][name]}
     else:
         config["attacks"][0] |= {"family": name, "options": OPTIONS[kind][name]}
+    recalibrated = {"name": "recalibrated", "batch_norm": {"batches": 2, "batch_size": 4}}
+    config["attacks"].append(config["attacks"][1] | recalibrated)
+    config["claims"]["recalibrated_minimal"] = "recalibrated"
     return load(config)  # with all defaults
 
 

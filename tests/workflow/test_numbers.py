@@ -314,9 +314,8 @@ def check_lines(study, again):
     assert np.array_equal(found["correct"], made_from["clean_prediction"][rows] == found["label"])
     for row, image in enumerate(found["image"]):
         delta = torch.from_numpy(made_from["perturbation"][made_from["image"] == image][0])
-        random = torch.from_numpy(
-            np.random.default_rng([drawn_from("random directions"), image]).standard_normal((3, 12, 12))
-        )
+        generator = np.random.default_rng([drawn_from("random directions"), image])
+        random = torch.from_numpy(generator.standard_normal((3, 12, 12)))
         random = (random / random.norm() * delta.norm()).float()
         for end, displacement in (("adversarial", delta), ("random", random)):
             start, stop = images[image].double(), (images[image] + displacement).double()
