@@ -46,6 +46,7 @@ def study_of(device: torch.device, *, toy: bool, seed: int) -> Study:
     config["transfers"] = [entry for entry in config["transfers"] if entry["attack"] in IMAGES]
     names = [entry["name"] for entry in config["transfers"]]
     config["lines"] = [entry | LINES for entry in config["lines"] if entry["attack"] in names]
+    config["claims"] |= {part: None for part in config["claims"] if part.startswith("recalibrated_")}
     for attack in config["attacks"]:
         attack |= {"images": IMAGES[attack["name"]], "batch_size": IMAGES[attack["name"]]}
     if device.type == "cpu":

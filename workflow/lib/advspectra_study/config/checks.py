@@ -55,16 +55,20 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
     return value
 
 
-def add_plugins(schema: dict[str, Any], library: Path) -> None:
-    """Add to the schema of a config which plug-ins there are, and what each allows as its options.
+def add_plugins(schema: dict[str, Any], config: dict[str, Any], library: Path) -> None:
+    """Add to the schema which plug-ins there are, and what each that the config names allows as its options.
 
-    ValueError if the SPEC of one cannot be read.
+    A plug-in that is not named need not be finished. ValueError if the SPEC of one that is named cannot be read.
     """
     for section, by, kind in PLUGINS:
         names = available(kind, library)
         entry = schema["properties"][section]
         entry = entry.get("items", entry)
         usual = entry["properties"]["options"]
+        entries = config.get(section)
+        named = [
+            each.get(by) for each in (entries if isinstance(entries, list) else [entries]) if isinstance(each, dict)
+        ]
         entry["properties"][by] = {"enum": names, "$comment": f"modules of advspectra.{kind}"}
         entry["allOf"] = [
             {
@@ -72,6 +76,7 @@ def add_plugins(schema: dict[str, Any], library: Path) -> None:
                 "then": {"properties": {"options": usual | options_schema(spec(kind, name, library))}},
             }
             for name in names
+            if name in named
         ]
 
 

@@ -47,7 +47,7 @@ def load_config(
     config = plain(raw, (), faults)
     if not isinstance(config, dict):
         raise ConfigError([Fault((), f"found {found(config)}; allowed: a mapping with the keys of the schema")])
-    add_plugins(schema, library)
+    add_plugins(schema, config, library)
     config = fill_defaults(config, schema, schema)
     told = {fault.keys for fault in faults}
     faults += [fault for fault in schema_faults(config, schema) if fault.keys not in told]
