@@ -23,12 +23,11 @@ with job(snakemake) as report:
     seen = {"images_of": params.images_of, "against": params.against}
     about |= described(**seen, batch_norm=params.batch_norm) | place(device)
     seed, split = params.identity["seed"], attacked_split(images, params.images_of, device)
-    labels = images.train_labels if params.images_of == "training" else images.test_labels
     with unfinished(snakemake, snakemake.output.perturbations, about=about) as progress:
         perturbations = perturb(
             attacked_network(network, images, batch_norm=params.batch_norm, seed=seed, device=device),
             split,
-            balanced_subset(labels, params.images, images_of=params.images_of),
+            balanced_subset(split.labels.cpu().numpy(), params.images, images_of=params.images_of),
             attack,
             batch_size=params.batch_size,
             simplify=params.simplified,

@@ -6,7 +6,7 @@ from pathlib import Path
 from advspectra_study.job import job
 from advspectra.claims.power import Price, power
 from advspectra.claims.records import ClaimRecord
-from advspectra.files.atomic import replacing
+from advspectra.files.atomic import write_whole
 from advspectra_study.printable import escaped
 
 with job(snakemake):
@@ -19,8 +19,7 @@ with job(snakemake):
     prices = [Price.of(price) for price in params.prices]
     table = power(claims, prices, answered["conventions"]["attacks"])
     for name, text in (("power.csv", table.to_csv()), ("power.md", table.to_markdown())):
-        with replacing(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_whole(folder / name, text)
     for line in table.to_markdown().splitlines():
         print(escaped(line))
     print(f"also in {folder / 'power.csv'} and {folder / 'power.md'}")

@@ -111,7 +111,7 @@ class Part:
         """`holds`, `fails`, `open` or `not tested`."""
         if self.found is None:
             return NOT_TESTED
-        if not self.several_seeds:
+        if self.one_seed:
             return OPEN
         return HOLDS if self.p_true <= SIGNIFICANCE / 2 else FAILS if self.p_false <= SIGNIFICANCE / 2 else OPEN
 
@@ -129,11 +129,6 @@ class Part:
     def _needed(self, of_bound: Callable[[float], int | None]) -> int | None:
         needed = [of_bound(bound) for bound in self.bounds if bound is not None] if self.found else [None]
         return None if None in needed else max(needed)
-
-    @property
-    def several_seeds(self) -> bool:
-        """Whether more than one seed tested it."""
-        return self.found is not None and not self.one_seed
 
 
 class Decision:
@@ -181,7 +176,7 @@ class Claim(Decision, StatedClaim):
     @property
     def p_values(self) -> tuple[float, float] | None:
         """The p-values of the hypotheses that the claim is false and that it is true; None unless seeds test it."""
-        several = [part for part in self.parts if part.several_seeds]
+        several = [part for part in self.tested if not part.one_seed]
         if not several:
             return None
         true = max(part.p_true for part in several) if len(several) == len(self.parts) else 1.0

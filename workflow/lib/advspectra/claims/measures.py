@@ -82,10 +82,6 @@ def _densities(energy: np.ndarray, sides: tuple[int, int]) -> dict[str, np.ndarr
     return {name: _share(of, density.values()) for name, of in density.items()}
 
 
-def _sides(spectrum) -> tuple[int, int]:
-    return len(spectrum.frequency_y), len(spectrum.frequency_x)
-
-
 def _flatness(spectrum, bins: int) -> np.ndarray:
     return spectrum.norm_l1 / (np.sqrt(bins) * spectrum.norm_l2)
 
@@ -99,7 +95,7 @@ def _entropy(values: np.ndarray) -> np.ndarray:
 def _angular_density(spectra) -> np.ndarray:
     """Mean power per frequency in each direction that has any, without zero frequency, (N, A')."""
     bins = len(spectra.angle)
-    cells = angular_cells(*_sides(spectra), bins=bins) - 1 / bins
+    cells = angular_cells(*spectra.image_size, bins=bins) - 1 / bins
     directed = np.maximum(spectra.angular_energy - spectra.radial_energy[:, :1] / bins, 0)
     some = cells > 0.5
     return directed[:, some] / cells[some]
@@ -110,7 +106,7 @@ def _rings(spectra) -> np.ndarray:
 
     The groups are the centre, the edge, and the three rings around k for each k; NaN without power.
     """
-    half, cells = min(_sides(spectra)) // 2, radial_cells(*_sides(spectra))
+    half, cells = min(spectra.image_size) // 2, radial_cells(*spectra.image_size)
     groups = [[0, 1], [half - 1, half], *([k - 1, k, k + 1] for k in range(3, half - 2))]
     power = spectra.radial_energy / spectra.radial_energy.sum(axis=1, keepdims=True)
     return np.stack([power[:, group].sum(axis=1) / cells[group].sum() for group in groups])
@@ -125,7 +121,7 @@ def _ring_contrast(density: np.ndarray) -> np.ndarray:
 
 def _band_enrichment(spectra, band: Mapping[str, float]) -> np.ndarray:
     """The density of the rings from band["low"] to band["high"] over that of the others, (N,); NaN without others."""
-    cells, radius = radial_cells(*_sides(spectra)), np.arange(spectra.radial_energy.shape[1])
+    cells, radius = radial_cells(*spectra.image_size), np.arange(spectra.radial_energy.shape[1])
     inside = (radius >= np.rint(band["low"])) & (radius <= np.rint(band["high"]))
     within, beyond = (spectra.radial_energy[:, part].sum(axis=1) / cells[part].sum() for part in (inside, ~inside))
     return np.divide(within, beyond, out=np.full(len(within), np.nan), where=beyond > 0)
@@ -145,10 +141,10 @@ def _of_third(kind: str, band: str) -> dict[str, Measure]:
     what += f" in the {band} third of frequencies"
     return {
         f"delta_{band}_{kind}": of_delta(
-            what.format("δ̂"), DIFFERENCE, lambda spectra: of(spectra.radial_energy, _sides(spectra))[band]
+            what.format("δ̂"), DIFFERENCE, lambda spectra: of(spectra.radial_energy, spectra.image_size)[band]
         ),
         f"beta_{band}_{kind}": of_predictor(
-            what.format("β̂"), DIFFERENCE, lambda spectrum, whole: of(spectrum.radial_energy, _sides(whole))[band]
+            what.format("β̂"), DIFFERENCE, lambda spectrum, whole: of(spectrum.radial_energy, whole.image_size)[band]
         ),
     }
 
@@ -183,7 +179,7 @@ MEASURES = {
         lambda spectrum, predictor: half_power_frequency(spectrum.radial_energy),
     ),
     "beta_flatness": of_predictor(
-        "flatness of β̂", RATIO, lambda spectrum, predictor: _flatness(spectrum, np.prod(_sides(predictor)))
+        "flatness of β̂", RATIO, lambda spectrum, predictor: _flatness(spectrum, np.prod(predictor.image_size))
     ),
     **{name: measure for name, measure in OF_THIRDS.items() if name.startswith("beta_")},
     "spectral_link": of_link("correlation of |β̂| and |δ̂| over frequencies", CORRELATION, _correlation),

@@ -68,6 +68,7 @@ def attacked_checkpoint(run: Run, side: Side, conventions: Conventions) -> Attac
 
 
 def perturbations_of(attacked: AttackedCheckpoint) -> AttackedImages:
+    """The attacked images of a checkpoint; NotThere without their file."""
     perturbations = attacked.perturbations()
     if perturbations is None:
         raise lacks_file("perturbations", attacked)
@@ -75,4 +76,5 @@ def perturbations_of(attacked: AttackedCheckpoint) -> AttackedImages:
 
 
 def lacks_file(kind: str, attacked: AttackedCheckpoint) -> NotThere:
+    """The reason that a checkpoint has no file of a kind."""
     return NotThere(Lack.FILE, file=kind, attack=attacked.attack, checkpoint=attacked.checkpoint)

@@ -44,7 +44,7 @@ COLUMNS = tuple(
 
 
 def measures_table(runs: Sequence[Run], *, convention: str, band: Mapping[str, float] | None = None) -> Table:
-    """Return the table; convention : of δ̂. band : as advspectra.claims.readers.Conventions has it."""
+    """Return the table; convention : of δ̂. band : as advspectra.claims.sides.Conventions has it."""
     own = Conventions(convention, {}, band=band)
     rows = [row for group in by_network(runs) for row in _rows(Replicates(tuple(originals(group.runs))), own)]
     return Table("Measures", COLUMNS, tuple(rows))

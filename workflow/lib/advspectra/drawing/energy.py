@@ -45,7 +45,7 @@ class Energy:
 def radial(seeds: Sequence[Spectra] | Sequence[Predictor], energies: Sequence[np.ndarray] | None = None) -> Energy:
     """The energy over radial frequency of all seeds, one or more; energies : (N, R) of each, if not that of Spectra."""
     first = seeds[0]
-    cells = radial_cells(len(first.frequency_y), len(first.frequency_x))
+    cells = radial_cells(*first.image_size)
     energies = [seed.radial_energy for seed in seeds] if energies is None else energies
     return Energy(first.radial_frequency, RADIAL, fractions(energies), cells / cells.sum())
 
@@ -53,7 +53,7 @@ def radial(seeds: Sequence[Spectra] | Sequence[Predictor], energies: Sequence[np
 def angular(seeds: Sequence[Spectra]) -> Energy:
     """The energy over angle of all seeds, one or more."""
     first = seeds[0]
-    cells = angular_cells(len(first.frequency_y), len(first.frequency_x), bins=len(first.angle))
+    cells = angular_cells(*first.image_size, bins=len(first.angle))
     return Energy(first.angle, ANGULAR, fractions([seed.angular_energy for seed in seeds]), cells / cells.sum())
 
 
@@ -110,7 +110,7 @@ def finish(sums: Axes, densities: Axes, energies: Sequence[Energy], *, of: str =
 
 def white_noise(spectra: Spectra) -> float:
     """f₀.₅ of white noise for images of the size of these spectra, cycles/image."""
-    return white_noise_frequency(len(spectra.frequency_y), len(spectra.frequency_x))
+    return white_noise_frequency(*spectra.image_size)
 
 
 def legend_handle() -> Line2D:

@@ -14,6 +14,7 @@ from advspectra.fourier import CONVENTIONS, white_noise_flatness, white_noise_fr
 from advspectra.networks.identity import ACTIVATIONS, NetworkIdentity
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
+from advspectra.statistics.summaries import finite_mean
 
 INPUTS = {"files": ["spectra", "checkpoints"], "activations": None, "alphas": None}
 
@@ -56,7 +57,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
             axes.set_xlabel(r"$\alpha$")
         _legend(figure)
     every = [group for groups in networks.values() for group in groups]
-    size = next((_size(spectra) for group in every for spectra in group.spectra(convention)), None)
+    size = next((spectra.image_size for group in every for spectra in group.spectra(convention)), None)
     caption = captions.joined(
         title,
         "Dots: seeds, mean over images; lines: mean over seeds. Accuracy and learning rate stand beside, as each α may "
@@ -79,7 +80,7 @@ def _draw_row(row: Sequence[Axes], network: NetworkIdentity, groups: Sequence[Re
     for axes, name in zip(row[2:], ("test_accuracy", "learning_rate"), strict=True):
         values = [(group.first.alpha, [getattr(seed, name) for seed in group.checkpoints]) for group in groups]
         _draw_response(axes, values, color=colour)
-    size = next((_size(spectra) for group in groups for spectra in group.spectra(convention)), None)
+    size = next((spectra.image_size for group in groups for spectra in group.spectra(convention)), None)
     for axes, white in zip(row, (white_noise_frequency, white_noise_flatness), strict=False):
         if size is not None:
             axes.axhline(white(*size), **energy.WHITE)
@@ -109,21 +110,10 @@ def _draw_response(axes: Axes, values: Sequence[tuple[float, Sequence[float]]], 
 
 
 def _mean_of(name: str) -> Callable[[Spectra], float]:
-    """The mean over the images of a seed that have a value; NaN if none has."""
-
-    def mean(spectra: Spectra) -> float:
-        values = getattr(spectra, name)
-        finite = values[np.isfinite(values)]
-        return float(finite.mean()) if len(finite) else float("nan")
-
-    return mean
+    return lambda spectra: finite_mean(getattr(spectra, name))
 
 
 _frequency, _flatness = _mean_of("half_power_frequency"), _mean_of("flatness")
-
-
-def _size(spectra: Spectra) -> tuple[int, int]:
-    return len(spectra.frequency_y), len(spectra.frequency_x)
 
 
 def _legend(figure: Figure) -> None:

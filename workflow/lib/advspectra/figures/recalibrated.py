@@ -11,6 +11,7 @@ from advspectra.drawing import captions, energy, plotting
 from advspectra.drawing.learning_curves import plot_over_steps, step_axis, success_among_correct
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import AttackedCheckpoint, Run
+from advspectra.statistics.summaries import finite_mean
 
 SNAPSHOTS, TRANSFER, MINIMAL = "snapshots", "transfer", "minimal"
 INPUTS = {
@@ -80,17 +81,12 @@ def _smallest(checkpoint: AttackedCheckpoint, convention: str) -> float | None:
 
 def _frequency(checkpoint: AttackedCheckpoint, convention: str) -> float | None:
     spectra = checkpoint.spectra(convention)
-    return None if spectra is None else _mean(spectra.half_power_frequency)
+    return None if spectra is None else finite_mean(spectra.half_power_frequency)
 
 
 def _relu_changes(checkpoint: AttackedCheckpoint, convention: str) -> float | None:
     lines = checkpoint.lines()
-    return None if lines is None else _mean(lines.adversarial.relu_changes)
-
-
-def _mean(values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")
+    return None if lines is None else finite_mean(lines.adversarial.relu_changes)
 
 
 # the title, how it is read from a checkpoint (None without the file), and the roles that may show it, the first first

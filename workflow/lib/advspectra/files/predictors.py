@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from advspectra.files.layout import Array, Format, field_names
-from advspectra.files.spectra import POWER, SCALES
+from advspectra.files.spectra import POWER, SCALES, OnFrequencies
 
 FORMAT = Format(
     "predictor",
@@ -37,7 +37,7 @@ class PredictorSpectrum:
 
 
 @dataclass(frozen=True)
-class Predictor:
+class Predictor(OnFrequencies):
     """A predictor.h5: the end-to-end map beta (K, C, H, W) of a linear network with K classes, and its spectra."""
 
     beta: np.ndarray

@@ -46,8 +46,17 @@ FORMAT = Format(
 )
 
 
+class OnFrequencies:
+    """What Spectra and Predictor share: they lie on the frequencies of images of one size."""
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the images (pixels)."""
+        return len(self.frequency_y), len(self.frequency_x)
+
+
 @dataclass(frozen=True)
-class Spectra:
+class Spectra(OnFrequencies):
     """One convention of a spectra.h5. Power is shifted; mean_power is None if N = 0.
 
     images_of : "test" or "training", what `image` indexes.
@@ -71,18 +80,22 @@ class Spectra:
     images_of: str = "test"
 
 
+def _conventions(file: h5py.File) -> tuple[str, ...]:
+    return tuple(sorted(name for name, item in file.items() if isinstance(item, h5py.Group)))
+
+
 def read_conventions(path: str | Path) -> tuple[str, ...]:
     """The conventions that a spectra.h5 has, sorted."""
     with FORMAT.opened(path) as file:
-        return tuple(sorted(name for name, item in file.items() if isinstance(item, h5py.Group)))
+        return _conventions(file)
 
 
 def read_spectra(path: str | Path, convention: str) -> Spectra:
     """A spectra.h5 under one convention; ValueError if the file lacks it."""
     with FORMAT.opened(path) as file:
-        available = sorted(name for name, item in file.items() if isinstance(item, h5py.Group))
+        available = _conventions(file)
         if convention not in available:
-            raise ValueError(f"{path}: no spectra under the convention {convention!r}, found {available}")
+            raise ValueError(f"{path}: no spectra under the convention {convention!r}, found {list(available)}")
         about = attributes_of(file)
         if (images := str(about["images"])) not in ("successful", "all"):
             raise ValueError(f"{path}: expected the attribute images to be successful or all, found {images!r}")

@@ -1,7 +1,8 @@
 """The shallow ResNet as the authors ran it: without batch normalisation, with one convolution in its block.
 
 y = conv1(x); y + ReLU(conv2(y)); a linear readout of every unit. Convolutions are 3x3, padded by one pixel of zeros,
-with biases. Source: the authors' public repository, files of 2020. Models that have more stand in shallow_resnet.
+with biases. Source: the authors' public repository, files of 2020. The module shallow_resnet has batch normalisation and
+two convolutions in its block.
 """
 
 from torch import Tensor, nn
@@ -35,5 +36,5 @@ class ShallowResNet(nn.Module):
 def build(
     *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, channels: int
 ) -> ShallowResNet:
-    """Return the network of 2 hidden layers. activation is "relu" and depth 2, the only ones."""
+    """The network of 2 hidden layers; activation is "relu" and depth 2, the only ones."""
     return ShallowResNet(image_shape[0], channels, image_size=image_shape[1:], classes=classes)

@@ -48,6 +48,12 @@ def statistics(samples: Sequence[np.ndarray]) -> Statistics | None:
     return Statistics(Spread(float(np.concatenate(samples).mean()), sd), seeds)
 
 
+def finite_mean(values: np.ndarray) -> float:
+    """The mean of the values that are finite, (n,); NaN if none is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
 def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the largest distance between the distribution functions of two samples, (..., N), (..., N) -> (...).
 

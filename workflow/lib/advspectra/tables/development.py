@@ -109,7 +109,7 @@ def _white_noise(runs: Sequence[Run], convention: str) -> str:
     attacked = (attacked for run in runs for attack in run.attacks for attacked in run.attacked(attack))
     for spectra in (attacked.spectra(convention) for attacked in attacked):
         if spectra is not None:
-            return f" White noise has {white_noise_frequency(len(spectra.frequency_y), len(spectra.frequency_x)):.1f}."
+            return f" White noise has {white_noise_frequency(*spectra.image_size):.1f}."
     return ""
 
 

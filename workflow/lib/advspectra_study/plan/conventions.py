@@ -1,4 +1,4 @@
-"""The conventions of a study, as advspectra.claims.measures.Conventions takes them, and what its attacks differ in."""
+"""The conventions of a study, as advspectra.claims.sides.Conventions takes them, and what its attacks differ in."""
 
 import json
 from collections.abc import Iterator, Mapping
