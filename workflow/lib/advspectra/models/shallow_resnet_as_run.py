@@ -1,8 +1,8 @@
 """The shallow ResNet as the authors ran it: without batch normalisation, with one convolution in its block.
 
 y = conv1(x); y + ReLU(conv2(y)); a linear readout of every unit. Convolutions are 3x3, padded by one pixel of zeros,
-with biases. Source: the authors' public repository, files of 2020. The module shallow_resnet has batch normalisation and
-two convolutions in its block.
+with biases. Source: the authors' public repository, files of 2020. The module shallow_resnet has batch normalisation
+and two convolutions in its block.
 """
 
 from torch import Tensor, nn
