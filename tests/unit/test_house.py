@@ -1,6 +1,7 @@
 """The house rules of workflow/: which module may import which, and how long modules and functions may be."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -135,3 +136,9 @@ def test_every_module_of_the_library_has_a_layer():
 def test_few_modules_lie_directly_in_the_library():
     names = sorted(path.name for path in (LIBRARY / "advspectra").glob("*.py"))
     assert len(names) <= MOST_MODULES, f"{len(names)} modules in advspectra/; allowed: {MOST_MODULES}: {names}"
+
+
+def test_no_two_modules_of_tests_have_one_name():
+    """pytest imports them by their name alone."""
+    names = Counter(path.name for path in Path(__file__).parents[1].rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
