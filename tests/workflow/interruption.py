@@ -13,10 +13,10 @@ from study import HEED_INTERRUPTS
 SCRIPTS = ("images", "settings", "train", "predictor", "attack", "transfer", "spectra", "lines", "table", "figure")
 # stage -> the scripts whose jobs are killed in it, and the time (s) within which: no longer than they take
 STAGES = {
-    "train": (["train"], 3),
-    "attack": (["attack"], 3),
-    "spectra": (["spectra", "transfer"], 1),
-    "aggregate": (["table", "figure"], 1),
+    "train": (["train"], 1),
+    "attack": (["attack"], 0.3),
+    "spectra": (["spectra", "transfer"], 0.3),
+    "aggregate": (["table", "figure"], 0.3),
 }
 
 
@@ -50,10 +50,9 @@ def scripts(process):
     found = {}
     for child in children:
         with suppress(psutil.Error):  # some live for an instant: what a job asks Git
-            words = child.cmdline()
-            for name in SCRIPTS:
-                if any(word.endswith(f".{name}.py") for word in words):
-                    found[child] = name
+            name = child.name().removesuffix(".py")  # a forked job has the name of its script
+            if name in SCRIPTS:
+                found[child] = name
     return found
 
 

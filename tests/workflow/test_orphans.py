@@ -49,7 +49,7 @@ def begin(study, steps):
     study.configure(with_steps(steps))
     process = start(study)
     assert wait_for(process, ["attack"])
-    (attack,) = [job for job, name in scripts(process).items() if name == "attack" and "python" in job.name()]
+    (attack,) = [job for job, name in scripts(process).items() if name == "attack"]
     # it has begun when it has its log
     log = next((study.folder / "results/tiny/logs/pgd").glob("**/best.log"), None)
     while log is None or not any(file.path == str(log.resolve()) for file in attack.open_files()):
