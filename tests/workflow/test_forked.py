@@ -1,0 +1,59 @@
+"""The executor `forked`: each job is a process of its own, and its results are those of Snakemake's own executor."""
+
+import copy
+
+import pytest
+from interruption import final
+from study import CONFIG, Study
+
+SPECTRA = "results/tiny/bands/{}/depth=1/alpha=1/seed=0/pgd/best/spectra.h5"
+LINEAR, RELU = (SPECTRA.format(name) for name in ("fully_connected-linear", "bounded_width_3-relu"))
+# an attack of 13 steps dies as a fault in compiled code lets it die
+DEADLY = """
+
+import os as _os
+_build = build
+
+
+def build(**options):
+    if options["parameters"]["steps"] == 13:
+        _os.abort()
+    return _build(**options)
+"""
+
+
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory):
+    study = Study(tmp_path_factory.mktemp("forked"), CONFIG, LINEAR, RELU)
+    study.run()
+    return study
+
+
+def test_forked_jobs_give_the_same_bytes_as_jobs_of_their_own(forked, tmp_path):
+    alone = Study(tmp_path, CONFIG, LINEAR, RELU)
+    alone.run("--executor", "local")
+    assert len(final(alone)) > 10
+    assert final(forked) == final(alone)
+
+
+def test_a_job_that_crashes_takes_no_other_with_it(tmp_path):
+    config = copy.deepcopy(CONFIG)
+    config["attacks"].append(copy.deepcopy(config["attacks"][0]) | {"name": "deadly"})
+    config["attacks"][-1]["options"]["parameters"]["steps"] = 13
+    study = Study(tmp_path, config, LINEAR, RELU, LINEAR.replace("/pgd/", "/deadly/"))
+    with open(study.folder / "workflow/lib/advspectra/attacks/linf_pgd.py", "a") as file:
+        file.write(DEADLY)
+    done = study.snakemake("--keep-going")
+    assert done.returncode == 1
+    assert "rule attack: its process was ended by SIGABRT" in done.stdout + done.stderr
+    assert (study.folder / LINEAR).exists() and (study.folder / RELU).exists()
+
+
+def test_jobs_of_several_threads_start_as_snakemake_starts_them(tmp_path):
+    """Libraries read the number of threads when they are imported: one, in the process that jobs are forked from."""
+    config = copy.deepcopy(CONFIG)
+    config["compute"]["threads"] = 2
+    study = Study(tmp_path, config, LINEAR)
+    with open(study.folder / "workflow/lib/advspectra/attacks/linf_pgd.py", "a") as file:
+        file.write('\n\nimport os\n\nassert os.environ["OMP_NUM_THREADS"] == "2"\n')
+    study.run()
