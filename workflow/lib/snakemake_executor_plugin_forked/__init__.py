@@ -1,8 +1,8 @@
 """Snakemake's executor `forked`: its own `local` one, but the scripts of a run are forked from one process.
 
-That process imports, once, what the run's scripts import: seconds of torch and others for each job else. A job remains a
-process of its own: what it changes, and its crash, end with it. Jobs of several threads, in containers or in conda
-environments start as `local` starts them, as do all jobs off Linux, where forking after such imports is not safe.
+That process imports, once, what the scripts of a run import; otherwise each job would import torch, for seconds. A job
+is still a process of its own: what it changes, and its crash, end with it. Jobs of several threads, in containers or in
+conda environments start as `local` starts them. So do all jobs off Linux, where forking after imports is not safe.
 """
 
 import multiprocessing
