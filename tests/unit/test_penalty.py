@@ -2,9 +2,20 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy import linalg, optimize
+from synthetic_results import identity, write_predictor
 
-from advspectra.networks.penalty import fully_connected_penalty, penalty
+from advspectra.claims.measures import MEASURES
+from advspectra.claims.reasons import Lack, NotThere
+from advspectra.claims.sides import Conventions
+from advspectra.claims.study_measures import measures_table
+from advspectra.claims.terms import Side
+from advspectra.files.checkpoints import Checkpoint, Training, write_checkpoints
+from advspectra.networks.build import build_network
+from advspectra.networks.end_to_end import end_to_end_map
+from advspectra.networks.penalty import fully_connected_penalty, penalty, penalty_of_network
+from advspectra.results.runs import read_runs
 
 RNG = np.random.default_rng(0)
 
@@ -115,3 +126,90 @@ def test_what_has_no_penalty_is_refused():
         penalty(beta, kernel=(3, 3), channels=0)
     with pytest.raises(ValueError, match="a map other than 0"):
         penalty(0 * beta, kernel=(3, 3))
+
+
+# ---- of a network's weights
+
+SHAPE, CLASSES = (3, 8, 8), 4
+FORMS = {
+    "fully connected": ("fully_connected", {"hidden_units": 20}, None),
+    "full width": ("full_width_convolution", {"channels": 3, "bias": True}, (8, 8)),
+    "bounded width": ("bounded_width_convolution", {"channels": 27, "kernel_size": 3, "padding": "circular"}, (3, 3)),
+}
+UNKNOWN = {
+    "without padding": ("bounded_width_convolution", {"channels": 27, "kernel_size": 3}, 1),
+    "few channels": ("bounded_width_convolution", {"channels": 3, "kernel_size": 3, "padding": "circular"}, 1),
+    "locally connected": ("locally_connected", {"channels": 3, "kernel_size": 3}, 1),
+    "two hidden layers": ("fully_connected", {"hidden_units": 20}, 2),
+}
+
+
+def built(architecture, options, depth=1):
+    form = {"image_shape": SHAPE, "activation": "linear", "depth": depth, "classes": CLASSES}
+    form |= {"architecture": architecture, "options": options}
+    network = build_network(**form, alpha=1, alpha_scaling="plain", seed=0)
+    return network, form, end_to_end_map(network, image_shape=SHAPE, classes=CLASSES)[0]
+
+
+def over_least(folder, network, form, beta, *, last=False):
+    """The measure, read from the files of such a network."""
+    who = identity() | {"depth": form["depth"], "step": 1, "epoch": 1}
+    training = Training(best_epoch=1, learning_rate=0.1)
+    rates = {"learning_rate": 0.1, "train_accuracy": 0.5, "test_accuracy": 0.5}
+    training.history.append({"epoch": 1, "step": 1, **rates})
+    training.checkpoints["best"] = Checkpoint(1, 1, 0.5, network.state_dict())
+    write_checkpoints(folder / "checkpoints.h5", training, architecture=form, attributes=who)
+    (run,) = read_runs([folder / "checkpoints.h5", write_predictor(folder / "predictor.h5", who, beta)])
+    found = MEASURES["weights_over_least"].read(run, Side(), Conventions("paper", {}, last=last)).arrays[0].item()
+    rows = measures_table([run], convention="paper").rows
+    (row,) = (row for row in rows if row["measure"] == "weights_over_least")
+    assert row["mean"].value == found
+    return found
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_weights_of_an_untrained_network_are_more_than_the_least(tmp_path, name):
+    architecture, options, kernel = FORMS[name]
+    network, form, beta = built(architecture, options)
+    least = fully_connected_penalty(beta) if kernel is None else penalty(beta, kernel=kernel)
+    squares = sum(float((layer.weight.detach().double() ** 2).sum()) for layer in (network.hidden[0], network.readout))
+    found = over_least(tmp_path, network, form, beta)
+    assert found == pytest.approx(squares / least.value, rel=1e-6) and found > 1.1
+
+
+def test_balanced_weights_of_the_singular_values_are_the_least(tmp_path):
+    """Of a fully connected network, and of a convolution by one pixel, whose map is one matrix too."""
+    network, form, beta = built("fully_connected", {"hidden_units": 20})
+    left, sizes, right = np.linalg.svd(beta.reshape(CLASSES, -1), full_matrices=False)
+    with torch.no_grad():
+        network.hidden[0].weight[:] = torch.from_numpy(np.pad(np.sqrt(sizes)[:, None] * right, ((0, 16), (0, 0))))
+        network.readout.weight[:] = torch.from_numpy(np.pad(left * np.sqrt(sizes), ((0, 0), (0, 16))))
+    assert over_least(tmp_path / "full", network, form, beta) == pytest.approx(1, abs=1e-5)
+    options = {"channels": 3, "kernel_size": 1, "padding": "circular"}
+    network, form, beta = built("bounded_width_convolution", options)
+    left, sizes, right = np.linalg.svd(beta.transpose(0, 2, 3, 1).reshape(-1, 3), full_matrices=False)
+    with torch.no_grad():  # the readout sees the units as (H, W, C)
+        network.hidden[0].weight[:] = torch.from_numpy((np.sqrt(sizes)[:, None] * right)[..., None, None])
+        network.readout.weight[:] = torch.from_numpy((left * np.sqrt(sizes)).reshape(CLASSES, -1))
+    assert over_least(tmp_path / "pixel", network, form, beta) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_of_networks_of_other_forms_the_least_weights_are_not_known(tmp_path, name):
+    with pytest.raises(NotThere) as error:
+        over_least(tmp_path, *built(*UNKNOWN[name]))
+    assert error.value.reason.kind is Lack.PENALTY
+
+
+def test_the_last_epoch_has_no_map_to_compare_weights_with(tmp_path):
+    with pytest.raises(NotThere) as error:
+        over_least(tmp_path, *built("fully_connected", {"hidden_units": 20}), last=True)
+    assert error.value.reason.kind is Lack.PREDICTOR
+
+
+def test_weights_whose_product_is_another_map_have_no_penalty():
+    network, _, beta = built(*FORMS["bounded width"][:2])
+    weights = [layer.weight.detach().double().numpy() for layer in (network.hidden[0], network.readout)]
+    assert penalty_of_network(*weights, beta) is not None
+    assert penalty_of_network(*weights, beta[::-1]) is None
+    assert penalty_of_network(np.ones((20, 192)), np.ones((4, 20)), beta) is None

@@ -39,6 +39,7 @@ from advspectra.claims.readers import (
     over_checkpoints,
     over_networks,
 )
+from advspectra.claims.weights import of_weights
 from advspectra.fourier import angular_cells, half_power_frequency, radial_cells
 from advspectra.statistics.scale import Scale
 
@@ -208,6 +209,7 @@ MEASURES = {
     "final_roughness": of_lines("roughness of the logit of the final network's class", RATIO, "final_deviation"),
     "relative_roughness": of_lines("relative roughness of the other logit", RATIO, "other_deviation_relative"),
     "test_accuracy": of_training("test accuracy", RATE, "test_accuracy"),
+    "weights_over_least": of_weights("squared weights over the least with the same β"),
 }
 LINKED = {
     "norm_link": ("‖{}‖₁", "l1"),

@@ -37,6 +37,7 @@ from scipy import optimize
 STEPS = 5000  # of L-BFGS, at most
 STARTS = 5  # with fewer filters than make the problem convex
 SEED = 0
+SAME = 1e-4  # of the largest number: of products of float32
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,46 @@ def penalty(beta: np.ndarray, *, kernel: tuple[int, int], channels: int | None =
     scale = float(np.linalg.norm(beta))
     value, least = min(one.value for one in found), max(one.least for one in found)
     return Penalty(scale * value, scale * min(value, least))
+
+
+def penalty_of_network(hidden: np.ndarray, readout: np.ndarray, beta: np.ndarray) -> Penalty | None:
+    """R of the map of a network with these weights, among networks of its form; None for a form that has none here.
+
+    hidden : (units, M H W) of a fully connected layer, or (C, M, k, k) of a convolution. readout : (classes, units).
+    None unless the layers are as at the head of this module, so that their product is beta, and wide enough for a
+    minimum that is proved: two bounds that meet.
+    """
+    classes, count, *size = beta.shape
+    if hidden.ndim == 2:
+        known = len(hidden) >= min(classes, hidden.shape[1]) and _alike(readout @ hidden, beta.reshape(classes, -1))
+        return fully_connected_penalty(beta) if known else None
+    if hidden.ndim != 4 or readout.shape[1] != len(hidden) * size[0] * size[1]:
+        return None
+    kernel = hidden.shape[2:]
+    enough = count if kernel == tuple(size) else count * kernel[0] * kernel[1]
+    if len(hidden) < enough or not _wraps_around(hidden, readout, beta):
+        return None
+    return penalty(beta, kernel=kernel)
+
+
+def _wraps_around(hidden: np.ndarray, readout: np.ndarray, beta: np.ndarray) -> bool:
+    """Whether beta is the circular convolution of the layers: by magnitudes of DFTs, which no shift of pixels changes.
+
+    The readout's axes may be (C, H, W) or (H, W, C), and the layer a convolution or a correlation.
+    """
+    classes, channels, size = len(beta), len(hidden), beta.shape[2:]
+    filters = np.fft.fft2(hidden.astype(float), s=size)
+    rows = readout.astype(float).reshape(classes, channels, *size)
+    last = readout.astype(float).reshape(classes, *size, channels).transpose(0, 3, 1, 2)
+    return any(
+        _alike(np.abs(np.einsum("kcyx,cmyx->kmyx", np.fft.fft2(each), way)), np.abs(np.fft.fft2(beta)))
+        for each in (rows, last)
+        for way in (filters, filters.conj())
+    )
+
+
+def _alike(first: np.ndarray, second: np.ndarray) -> bool:
+    return bool(np.abs(first - second).max() <= SAME * np.abs(second).max())
 
 
 def fully_connected_penalty(beta: np.ndarray) -> Penalty:
