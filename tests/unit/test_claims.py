@@ -585,7 +585,7 @@ def test_the_last_epoch_takes_the_place_of_the_best_and_predictors_are_not_compa
     ]
     about = {"title": "", "section": "", "sentence": "", "figures": []}
     stated = {"A": about | {"parts": [{"is": "at_least", "threshold": 0, "left": side} for side in sides]}}
-    *_, last = audit.variants(CONVENTIONS, ["paper"], {}, last=True)
+    *_, last = audit.variants(CONVENTIONS, ["paper"], {}, last="pgd")
     assert last.name == "last_epoch" and last.name not in [one.name for one in audit.variants(CONVENTIONS, [], {})]
     own, other = (
         audit.answers(evaluate(stated, PAPER, read_runs(paths), one))["claims"]["A"]

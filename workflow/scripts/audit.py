@@ -28,7 +28,7 @@ with job(snakemake):
     why = studies[0]["not_the_papers"]
     own = Conventions(**params.conventions)
     conventions = []
-    for variant in variants(own, params.spectra, params.attacks, last=bool(last)):
+    for variant in variants(own, params.spectra, params.attacks, last=params.get("last", own.attacks["final"]) if last else None):
         of = variant.conventions
         claims = evaluate(stated, reference, runs_to_last if of.last else runs, of, not_the_papers=why)
         if noise := studies[0]["noise"]:
