@@ -653,6 +653,14 @@ def test_an_attack_that_bisects_tries_each_image_until_the_distance_is_reached(e
     assert [attack.attempts for attack in study.attacks] == [expected, 1]
 
 
+@pytest.mark.parametrize("classes", [2, 10])
+def test_an_attack_that_tries_each_class_in_turn_runs_once_more_for_each_class_after_the_first(classes):
+    options = {"epsilon": "8/255", "tolerance": "1/255", "loss": "logit_difference"}
+    data = BANDS | {"options": BANDS["options"] | {"classes": classes, "channels": 3}}
+    study = study_of(changed(("dataset", data), ("attacks.0", MINIMAL | {"options": options}), ("attacks.1", EARLY)))
+    assert [attack.attempts for attack in study.attacks] == [4 + classes - 2, 1]
+
+
 @pytest.mark.parametrize("family", ["linf_pgd", "linf_pgd_until_converged", "minimal_linf_pgd", "foolbox"])
 def test_epsilon_is_a_fraction_in_every_family_of_attacks(family):
     schema = options_schema(spec("attacks", family, LIBRARY))["properties"]["epsilon"]

@@ -13,6 +13,8 @@ from typing import Any
 from advspectra_study.entries import Attack, Claims, Compute, Data, Dataset, Lines, Network, Run, Summary, Transfer
 from advspectra_study.plugins import attempts, spec, with_fractions
 
+CLASSES = 10  # assumed for a data set whose options do not say
+
 
 @dataclass(frozen=True)
 class Study:
@@ -44,10 +46,12 @@ class Study:
         # Snakemake compares params with their keys in order: here they stand in the same one, however it is written
         written, config = config, json.loads(json.dumps(config, sort_keys=True))
 
+        classes = config["dataset"]["options"].get("classes", CLASSES)
+
         def numeric(attack: Data) -> Data:
             about = spec("attacks", attack["family"], library)
             options = with_fractions(about, attack["options"])
-            return attack | {"options": options, "attempts": attempts(about, options)}
+            return attack | {"options": options, "attempts": attempts(about, options, classes)}
 
         shared = {"seeds": config["seeds"], "checkpoints": config["training"]["checkpoints"]}
         networks = [shared | entry for entry in config["networks"]]
