@@ -30,6 +30,7 @@ from advspectra.claims.claim import (
 from advspectra.claims.evaluate import copies, evaluate
 from advspectra.claims.measures import MEASURES
 from advspectra.claims.paper import paper_number
+from advspectra.claims.readers import MadeOf
 from advspectra.claims.reasons import Lack, Reason, read_reason
 from advspectra.claims.records import ClaimRecord, claims_csv
 from advspectra.claims.sides import Conventions
@@ -584,7 +585,7 @@ def test_the_last_epoch_takes_the_place_of_the_best_and_predictors_are_not_compa
     ]
     about = {"title": "", "section": "", "sentence": "", "figures": []}
     stated = {"A": about | {"parts": [{"is": "at_least", "threshold": 0, "left": side} for side in sides]}}
-    *_, last = audit.variants(CONVENTIONS, ["paper"], {}, last=True)
+    *_, last = audit.variants(CONVENTIONS, ["paper"], {}, last="pgd")
     assert last.name == "last_epoch" and last.name not in [one.name for one in audit.variants(CONVENTIONS, [], {})]
     own, other = (
         audit.answers(evaluate(stated, PAPER, read_runs(paths), one))["claims"]["A"]
@@ -724,12 +725,14 @@ def test_a_reason_makes_its_sentence_and_survives_json(reason, sentence):
 def test_every_claim_is_of_known_networks_and_measures():
     terms = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]
     assert terms["measure"]["enum"] == list(MEASURES)
+    together = [name for name, measure in MEASURES.items() if measure.made_of is MadeOf.NETWORKS]
+    assert terms["over_networks"]["enum"] == together
     assert terms["claim"]["properties"]["group"]["enum"] == list(Group)
     assert set(terms["attack"]["enum"]) == {"final", *ATTACKS}
     for name, one in read_claims(CLAIMS, schema_path=SCHEMA).items():
         for part in one["parts"]:
             for side in ("left", "right"):
-                if side in part:
+                if side in part and part[side]["measure"] not in terms["over_networks"]["enum"]:
                     assert part[side]["network"].split("/")[0].rpartition("-")[0] in NAMES, name
 
 
@@ -748,6 +751,14 @@ A_CLAIM = "{title: a, section: b, sentence: c, parts: [%s]}"
         (
             "A: " + A_CLAIM % "{measure: delta_l1, left: a-relu, is: at_least, threshold: 1, within: 2}",
             "parts[0].within: found 2; allowed: nothing with `is: at_least`",
+        ),
+        (
+            "A: " + A_CLAIM % "{measure: norm_link, left: a-relu, is: at_least, threshold: 1}",
+            "parts[0].left.network: found 'a-relu'; allowed: nothing, norm_link is of all networks together",
+        ),
+        (
+            "A: " + A_CLAIM % "{left: {measure: delta_l1, network: a-relu}, is: less, right: {measure: norm_link}}",
+            "parts[0].is: found 'less'; allowed with norm_link: at_least, near",
         ),
         ("A: " + A_CLAIM % "{measure: delta_l1, left: a relu, is: less, right: b-relu}", "parts[0].left: found"),
     ],

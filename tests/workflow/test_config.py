@@ -17,6 +17,7 @@ from advspectra_study.config.files import repeated_keys, with_numbers
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.config.study import study_faults
 from advspectra_study.numbers import fraction
+from advspectra_study.plan.conventions import audited_attacks
 from advspectra_study.plugins import available, inputs, literal, options_schema, own_check, spec, takes_fractions
 from advspectra_study.study import Study, steps_and_epochs
 
@@ -243,7 +244,7 @@ BROKEN = [
     ([("attacks.0.checkpoints", ["epoch=5"])], "attacks[0].checkpoints[0]", ["epoch=5", "best, step=0"]),
     ([("attacks.0.checkpoints", ["last"])], "attacks[0].checkpoints[0]", ['found "last"', "such as best"]),
     ([("attacks.1", base()["attacks"][0])], "attacks[1].name", ["found 'pgd'", "attacks[0]"]),
-    ([("attacks.0.checkpoints", "best")], "attacks[0].checkpoints", ['found "best"', '"all", or a list']),
+    ([("attacks.0.checkpoints", "best")], "attacks[0].checkpoints", ['found "best"', '"all", "kept", or a list']),
     ([("attacks.0.networks", ["resnet"])], "attacks[0].networks[0]",
      ['found "resnet"', "fully_connected, bounded_width_32, resnet18 (networks)", "mean 'resnet18'"]),
     ([("networks.2.checkpoints", {"epochs": [50]})], "networks[2].checkpoints.epochs[0]",
@@ -258,6 +259,12 @@ BROKEN = [
     ([("networks.2.checkpoints", {"steps": [10], "epochs": []}), ("attacks.0.checkpoints", ["step=0"]),
       ("summary.checkpoint", "step=0")],
      "attacks[0].checkpoints[0]", ["step=0", "what networks[2].checkpoints keeps: best, step=10"]),
+    ([("networks.2.checkpoints", {"steps": []}),
+      ("attacks.1", EARLY | {"networks": ["resnet18"], "checkpoints": "kept"})],
+     "attacks[1].checkpoints", ['found "kept"', "its networks keep none besides the best"]),
+    # an attack of the audit is on the checkpoint that is shown, unless it is the summary's on other checkpoints
+    ([("attacks.1", EARLY | {"checkpoints": "kept", "images": 10}), ("claims.audit", ["early"])], "claims.audit[0]",
+     ["found 'early'", "attacks[1].checkpoints lacks summary.checkpoint, best"]),
     # transfers
     ([("transfers", [TRANSFER | {"name": "pgd"}])], "transfers[0].name", ["found 'pgd'", "attacks[0]"]),
     ([("transfers", [TRANSFER | {"attack": "pdg"}])], "transfers[0].attack", ["pgd (attacks)", "mean 'pgd'"]),
@@ -409,6 +416,26 @@ def test_every_study_that_is_shown_beside_workstation_is_valid_with_it(change):
     assert changed["study"] in load(raw)["claims"]["beside"]
     update_config(raw, changed)  # as --configfile with both
     load(raw)
+
+
+def test_the_workstation_attacks_the_last_epoch_of_the_networks_that_keep_it_and_no_other_checkpoint():
+    study = study_of(yaml.safe_load((ROOT / "workflow/presets/workstation.yaml").read_text(encoding="utf-8")))
+    jobs = study.jobs_of(study.attacks).items()
+    tried = {run: there["pgd_last_epoch"] for run, there in jobs if "pgd_last_epoch" in there}
+    runs = (run for name, run in study.runs.items() if name in tried)
+    networks = {(run.entry.name, run.activation, run.depth, run.alpha) for run in runs}
+    assert set(tried.values()) == {("epoch=10",)} and len(tried) == 25
+    names = ("fully_connected", "locally_connected", "full_width", "bounded_width_3", "bounded_width_32")
+    assert networks == {(name, "linear", 1, 1) for name in names}
+    assert study.attack_of_last_epoch == "pgd_last_epoch"
+    assert "pgd_last_epoch" not in audited_attacks(study) and "pgd_minimal" in audited_attacks(study)
+
+
+def test_without_such_an_attack_the_summarys_own_last_epoch_is_compared():
+    assert study_of(base()).attack_of_last_epoch == "pgd"
+    other = EARLY | {"checkpoints": "all", "images": 10}
+    study = study_of(changed(("attacks.1", other), ("claims.audit", ["early"])))
+    assert study.attack_of_last_epoch == "pgd" and list(audited_attacks(study)) == ["early"]
 
 
 @pytest.mark.parametrize("study", WHOLE, ids=lambda path: path.name)
@@ -624,6 +651,14 @@ def test_an_attack_that_bisects_tries_each_image_until_the_distance_is_reached(e
     options = {"epsilon": epsilon, "tolerance": tolerance}
     study = study_of(changed(("attacks.0", MINIMAL | {"options": options}), ("attacks.1", EARLY)))
     assert [attack.attempts for attack in study.attacks] == [expected, 1]
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+def test_an_attack_that_tries_each_class_in_turn_runs_once_more_for_each_class_after_the_first(classes):
+    options = {"epsilon": "8/255", "tolerance": "1/255", "loss": "logit_difference"}
+    data = BANDS | {"options": BANDS["options"] | {"classes": classes, "channels": 3}}
+    study = study_of(changed(("dataset", data), ("attacks.0", MINIMAL | {"options": options}), ("attacks.1", EARLY)))
+    assert [attack.attempts for attack in study.attacks] == [4 + classes - 2, 1]
 
 
 @pytest.mark.parametrize("family", ["linf_pgd", "linf_pgd_until_converged", "minimal_linf_pgd", "foolbox"])

@@ -7,7 +7,7 @@ import yaml
 from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.audit import answers, audit_csv, beside, variants
 from advspectra.claims.evaluate import evaluate
-from advspectra.claims.null import beside_noise, null_values
+from advspectra.claims.null import with_noise
 from advspectra.claims.sides import Conventions
 from advspectra.files.atomic import write_whole
 from advspectra.results.runs import read_runs
@@ -25,16 +25,14 @@ with job(snakemake):
     for path in [snakemake.input.own, *snakemake.input.beside]:
         with open(path, encoding="utf-8") as file:
             studies.append(json.load(file))
-    why = studies[0]["not_the_papers"]
+    why, noise = (studies[0][key] for key in ("not_the_papers", "noise"))
     own = Conventions(**params.conventions)
+    attack_of_last = params.get("last", own.attacks["final"]) if last else None
     conventions = []
-    for variant in variants(own, params.spectra, params.attacks, last=bool(last)):
+    for variant in variants(own, params.spectra, params.attacks, last=attack_of_last):
         of = variant.conventions
         claims = evaluate(stated, reference, runs_to_last if of.last else runs, of, not_the_papers=why)
-        if noise := studies[0]["noise"]:
-            epsilon = params.epsilons.get(of.attacks["final"])
-            about = {**noise["of"], "epsilon": epsilon, "convention": of.spectra, "predictor": of.cells}
-            claims = beside_noise(claims, null_values(**about))
+        claims, _ = with_noise(claims, of, noise and noise["of"], params.epsilons.get(of.attacks["final"]))
         conventions.append({"name": variant.name, "title": variant.title, **answers(claims)})
     conventions += [beside(studies[0], other) for other in studies[1:]]
     missing = sorted(set(params.beside) - set(snakemake.input.beside))

@@ -6,7 +6,7 @@ from advspectra_study.job import job, made_by, write_provenance
 from advspectra.claims.comparison import classes_of_images, not_the_papers, shape_in_words, shape_of_images
 from advspectra.claims.evaluate import copies, evaluate
 from advspectra.claims.evidence import record
-from advspectra.claims.null import beside_noise, null_values
+from advspectra.claims.null import with_noise
 from advspectra.claims.records import claims_csv
 from advspectra.claims.sides import Conventions
 from advspectra.files.atomic import write_whole
@@ -22,12 +22,9 @@ with job(snakemake):
     shape = shape_of_images(snakemake.input.images)
     why = not_the_papers(reference, params.config["dataset"], shape)
     conventions = Conventions(**params.conventions)
-    found, noise = evaluate(stated, reference, runs, conventions, not_the_papers=why), None
-    if not why:  # of images that are not the paper's, what noise makes of the paper's cells says nothing
-        of = {"image_shape": shape, "classes": classes_of_images(snakemake.input.images), "epsilon": params.epsilon}
-        of |= {"convention": conventions.spectra, "predictor": conventions.cells}
-        noise = {"of": of, "values": null_values(**of)}
-        found = beside_noise(found, noise["values"])
+    found = evaluate(stated, reference, runs, conventions, not_the_papers=why)
+    images = {"image_shape": shape, "classes": classes_of_images(snakemake.input.images)}
+    found, noise = with_noise(found, conventions, None if why else images, params.epsilon)
     claims = [record(claim) for claim in found]
     write_whole(snakemake.output.csv, claims_csv(claims))
     answered = {

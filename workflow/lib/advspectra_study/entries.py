@@ -12,7 +12,7 @@ from typing import Any, Literal
 from advspectra.networks.identity import NetworkIdentity, number
 
 Data = Mapping[str, Any]
-Chosen = Literal["all"] | tuple[str, ...]
+Chosen = Literal["all", "kept"] | tuple[str, ...]
 
 
 @dataclass(frozen=True)

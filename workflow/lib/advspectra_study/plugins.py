@@ -25,7 +25,7 @@ SPEC_KEYS = {
     "models": {"options", "required", "activations", "depths", "alpha"},
     "attacks": {"options", "required"},
 }
-OPTIONAL_KEYS = {"datasets": {"reads"}, "attacks": {"foolbox_class", "bisects"}}
+OPTIONAL_KEYS = {"datasets": {"reads"}, "attacks": {"foolbox_class", "bisects", "in_turn"}}
 # what the schema of an option may refer to, as {"$ref": "#/$defs/fraction", "maximum": 1}
 FRACTION = {
     "type": ["number", "string"],
@@ -86,8 +86,8 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
     Models : activations (list), depths (list, or None for any number of hidden layers), alpha (whether alpha other than
     1 is supported). Datasets may have reads: options that are paths of files or folders; if their content changes, the
     images are made again. Attacks may have foolbox_class: the class of Foolbox that takes `parameters`, or the option
-    that names it; and bisects: the options of the largest bound that a bisection tries, and of the distance at which it
-    ends.
+    that names it; bisects: the options of the largest bound that a bisection tries, and of the distance at which it
+    ends; and in_turn: the values of options with which it tries each class but the true one in turn.
     ValueError if the plug-in does not exist or its SPEC is not of this form.
     """
     path = plugin_path(kind, name, library)
@@ -104,7 +104,7 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
             raise ValueError(
                 f"{path}: option {option!r} of SPEC must be in `required` or have a `default`, one of them"
             )
-    for key, verb in (("required", "requires"), ("reads", "reads"), ("bisects", "bisects")):
+    for key, verb in (("required", "requires"), ("reads", "reads"), ("bisects", "bisects"), ("in_turn", "asks for")):
         if unknown := sorted(set(written.get(key, ())) - set(written["options"])):
             raise ValueError(f"{path}: SPEC {verb} {', '.join(unknown)}, which its options do not define")
     return written | {"options": {option: _resolved(schema) for option, schema in written["options"].items()}}
@@ -171,9 +171,15 @@ def with_fractions(specification: dict[str, Any], options: Mapping[str, Any]) ->
     return {**options, **{key: fraction(value) for key, value in given.items()}}
 
 
-def attempts(specification: dict[str, Any], options: Mapping[str, Any]) -> int:
-    """How often an attack with these options, fractions as floats, runs on each image: more than once if it bisects."""
+def attempts(specification: dict[str, Any], options: Mapping[str, Any], classes: int) -> int:
+    """How often an attack with these options, fractions as floats, runs on each image: more than once if it bisects.
+
+    One that tries each other class in turn bisects for the first and runs once for each other; it bisects for these too
+    where they succeed, which is not counted.
+    """
     if "bisects" not in specification:
         return 1
     largest, smallest = (options[name] for name in specification["bisects"])
-    return 1 + ceil(log2(largest / smallest))
+    in_turn = specification.get("in_turn", {}).items()
+    others = classes - 2 if in_turn and all(options.get(name) == value for name, value in in_turn) else 0
+    return 1 + ceil(log2(largest / smallest)) + others

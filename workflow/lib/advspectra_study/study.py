@@ -13,6 +13,8 @@ from typing import Any
 from advspectra_study.entries import Attack, Claims, Compute, Data, Dataset, Lines, Network, Run, Summary, Transfer
 from advspectra_study.plugins import attempts, spec, with_fractions
 
+CLASSES = 10  # assumed for a data set whose options do not say
+
 
 @dataclass(frozen=True)
 class Study:
@@ -44,10 +46,12 @@ class Study:
         # Snakemake compares params with their keys in order: here they stand in the same one, however it is written
         written, config = config, json.loads(json.dumps(config, sort_keys=True))
 
+        classes = config["dataset"]["options"].get("classes", CLASSES)
+
         def numeric(attack: Data) -> Data:
             about = spec("attacks", attack["family"], library)
             options = with_fractions(about, attack["options"])
-            return attack | {"options": options, "attempts": attempts(about, options)}
+            return attack | {"options": options, "attempts": attempts(about, options, classes)}
 
         shared = {"seeds": config["seeds"], "checkpoints": config["training"]["checkpoints"]}
         networks = [shared | entry for entry in config["networks"]]
@@ -91,9 +95,10 @@ class Study:
         there = self.choice_of(item, network)
         if not there or not (item.networks == "all" or network.name in item.networks):
             return ()
-        if item.checkpoints != "all":
-            return item.checkpoints
-        return there if isinstance(item, Lines) else network.checkpoints
+        every = there if isinstance(item, Lines) else network.checkpoints
+        if item.checkpoints == "kept":
+            return tuple(name for name in every if name != "best")
+        return every if item.checkpoints == "all" else item.checkpoints
 
     def choice_of(self, item: Attack | Transfer | Lines, network: Network) -> tuple[str, ...]:
         """The checkpoints of a network among which an entry may choose: all of an attack; of a transfer and of
@@ -103,6 +108,21 @@ class Study:
             return network.checkpoints
         others = self.attacks if isinstance(item, Transfer) else (*self.attacks, *self.transfers)
         return next(self.checkpoints_of(other, network) for other in others if other.name == item.attack)
+
+    @cached_property
+    def attack_of_last_epoch(self) -> str:
+        """The attack whose last epoch may take the place of the best one: the first of claims.audit that is
+        summary.attack but for its networks and that it is tried on other checkpoints; without one, summary.attack.
+        """
+        entries = {attack["name"]: attack for attack in self.config["attacks"]}
+        same = ("name", "networks", "checkpoints", "batch_size")
+        own, *others = (
+            {key: value for key, value in entries.get(name, {}).items() if key not in same}
+            for name in (self.summary.attack, *self.claims.audit)
+        )
+        alike = [name for name, other in zip(self.claims.audit, others, strict=True) if other and other == own]
+        kept = [name for name in alike if entries[name]["checkpoints"] == "kept"]
+        return kept[0] if kept and self.summary.checkpoint == "best" else self.summary.attack
 
     def lines_of(self, attack: str, network: Network) -> Lines:
         """The entry of `lines` about an attack, or transfer, on a network."""

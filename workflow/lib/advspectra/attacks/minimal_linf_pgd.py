@@ -54,6 +54,7 @@ SPEC = {
     "required": ["epsilon", "tolerance"],
     "foolbox_class": "LinfPGD",
     "bisects": ["epsilon", "tolerance"],
+    "in_turn": {"loss": "logit_difference"},
 }
 
 

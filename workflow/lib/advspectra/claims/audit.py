@@ -33,12 +33,12 @@ class Variant:
 
 
 def variants(
-    own: Conventions, spectra: Sequence[str], attacks: Mapping[str, str], *, last: bool = False
+    own: Conventions, spectra: Sequence[str], attacks: Mapping[str, str], *, last: str | None = None
 ) -> Iterator[Variant]:
     """Yield the study's own conventions, then each that takes the place of one of them.
 
     spectra : the conventions of the study's spectra. attacks : those that may take the place of the final one, each
-    with its difference. last : whether the last epoch that is kept may take the place of the best.
+    with its difference. last : the attack on the last epoch that is kept, if that may take the place of the best.
     """
     yield Variant("own", f"δ̂: {SPECTRA[own.spectra]}; {PREDICTORS[own.predictor]}; {own.attacks['final']}", own)
     for name in spectra:
@@ -49,7 +49,7 @@ def variants(
     yield Variant(other, title, replace(own, predictor=other, cells=own.predictor))
     if last:
         title = "the last epoch that is kept instead of the best; β̂, of the best epoch alone, is not comparable"
-        yield Variant(LAST_EPOCH, title, replace(own, last=True))
+        yield Variant(LAST_EPOCH, title, replace(own, last=True, attacks={**own.attacks, "final": last}))
     for name, difference in attacks.items():
         yield Variant(name, f"attack: {difference}", replace(own, attacks={**own.attacks, "final": name}))
 

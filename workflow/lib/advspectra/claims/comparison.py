@@ -87,13 +87,13 @@ def seeds_note(groups: Sequence[Replicates]) -> str:
     return f"Seeds for each network: {' to '.join(str(count) for count in (counts[:1] + counts[1:][-1:]))}."
 
 
-def quantity_columns(key: str, title: str, *, digits: int = 2) -> tuple[Column, ...]:
-    """Return the columns of a quantity: ours, the paper's, the difference in the paper's sd, and over seeds."""
+def quantity_columns(key: str, title: str) -> tuple[Column, ...]:
+    """The columns of a quantity: ours, the paper's, the difference in the paper's sd, and over seeds."""
     return (
-        Column(key, title, digits, spread=True),
-        Column(f"{key}_paper", f"{title} paper", digits, spread=True, optional=True),
+        Column(key, title, 2, spread=True),
+        Column(f"{key}_paper", f"{title} paper", 2, spread=True, optional=True),
         Column(f"{key}_difference", f"{title} difference / paper's sd", 1, optional=True),
-        Column(f"{key}_seeds", f"{title} over seeds", digits, spread=True, optional=True),
+        Column(f"{key}_seeds", f"{title} over seeds", 2, spread=True, optional=True),
     )
 
 

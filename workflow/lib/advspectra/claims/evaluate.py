@@ -15,8 +15,9 @@ import numpy as np
 from advspectra.claims.claim import Claim, Part, corrected
 from advspectra.claims.comparison import without_measured
 from advspectra.claims.measures import MEASURES
+from advspectra.claims.over_networks import over_networks
 from advspectra.claims.paper import paper_number, table_claims
-from advspectra.claims.readers import Values
+from advspectra.claims.readers import MadeOf, Values
 from advspectra.claims.reasons import Lack, NotThere, Reason
 from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import Side, StatedClaim, StatedPart, network
@@ -90,6 +91,10 @@ def _part(stated: StatedPart, runs: Sequence[Run], reference: Mapping, conventio
     part = Part(statement(stated), labels, stated.bounds, scale, paper=None if None in paper else paper, stated=stated)
     paired = len({network(side.network) for side in stated.sides}) == 1
     try:
+        if MEASURES[stated.left.measure].made_of is MadeOf.NETWORKS:
+            found, samples = over_networks(stated.left, runs, conventions)
+            of = f"{part.statement} (of {found.units} networks)"
+            return replace(part, statement=of, found=found, samples=(samples,), sides=(found.value,))
         samples = _samples(stated.sides, runs, conventions)
         sides = [list(side.values()) for side in samples]
         found = infer(*sides, scale=scale, paired=paired, generator=np.random.default_rng(SEED))

@@ -37,7 +37,9 @@ from advspectra.claims.readers import (
     of_predictor,
     of_training,
     over_checkpoints,
+    over_networks,
 )
+from advspectra.claims.weights import of_weights
 from advspectra.fourier import angular_cells, half_power_frequency, radial_cells
 from advspectra.statistics.scale import Scale
 
@@ -207,4 +209,18 @@ MEASURES = {
     "final_roughness": of_lines("roughness of the logit of the final network's class", RATIO, "final_deviation"),
     "relative_roughness": of_lines("relative roughness of the other logit", RATIO, "other_deviation_relative"),
     "test_accuracy": of_training("test accuracy", RATE, "test_accuracy"),
+    "weights_over_least": of_weights("squared weights over the least with the same β"),
+}
+LINKED = {
+    "norm_link": ("‖{}‖₁", "l1"),
+    "frequency_link": ("f₀.₅ of {}", "frequency"),
+    "flatness_link": ("flatness of {}", "flatness"),
+}
+MEASURES |= {
+    name: over_networks(
+        f"rank correlation over networks of {title.format('β̂')} and {title.format('δ̂')}",
+        MEASURES[f"beta_{measure}"],
+        MEASURES[f"delta_{measure}"],
+    )
+    for name, (title, measure) in LINKED.items()
 }

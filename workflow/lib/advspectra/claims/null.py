@@ -10,12 +10,13 @@ for the convention.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from advspectra.claims.cells import Cells, cells_in_words, passes
 from advspectra.claims.paper import ACCURACY_MARGIN, NORMS
+from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import StatedClaim
 from advspectra.fourier import norms, power_spectrum
 from advspectra.networks.end_to_end import rescaled
@@ -58,8 +59,26 @@ def null_values(
     return values
 
 
+def with_noise(
+    claims: Sequence[Tested], conventions: Conventions, images: Mapping[str, Any] | None, epsilon: float | None
+) -> tuple[list[Tested], dict[str, Any] | None]:
+    """The claims beside noise under these conventions, and the null as claims.json has it.
+
+    That is `of`, the arguments of null_values, and its `values`.
+
+    images : their `image_shape` and `classes`. None for images that are not the paper's: what noise makes of its cells
+    says nothing then, so the claims stay as they are and the null is None. epsilon : of conventions.attacks["final"].
+    """
+    if images is None:
+        return list(claims), None
+    of = {"image_shape": images["image_shape"], "classes": images["classes"], "epsilon": epsilon}
+    of |= {"convention": conventions.spectra, "predictor": conventions.cells}
+    null = {"of": of, "values": null_values(**of)}
+    return beside_noise(claims, null["values"]), null
+
+
 def beside_noise(claims: Sequence[Tested], values: Mapping[str, float]) -> list[Tested]:
-    """Return the claims, each cell of the paper's tables with the number of null_values that noise gives it."""
+    """The claims, each cell of the paper's tables with the number of null_values that noise gives it."""
     return [
         claim
         if claim.table is None

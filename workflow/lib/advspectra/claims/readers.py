@@ -26,6 +26,7 @@ from advspectra.files.perturbations import AttackedImages, read_perturbations
 from advspectra.fourier import power_spectrum
 from advspectra.lines.comparison import line
 from advspectra.results.runs import Run
+from advspectra.statistics.sample import Sample
 from advspectra.statistics.scale import Scale
 
 
@@ -39,6 +40,7 @@ class MadeOf(Enum):
     LINES = "lines"
     ALL_CHECKPOINTS = "the attacked images on all checkpoints"
     TRAINING = "the training"
+    NETWORKS = "two measures of every network"
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,19 @@ def over_checkpoints(title: str, scale: Scale, statistic: Callable[..., np.ndarr
         return Values(arrays, first.image, statistic)
 
     return Measure(title, scale, MadeOf.ALL_CHECKPOINTS, read)
+
+
+def over_networks(title: str, first: Measure, second: Measure) -> Measure:
+    """A measure of all networks together: Spearman's correlation over networks of two measures of each.
+
+    `read` gives the two of one run, (2, 1). advspectra.claims.over_networks makes the correlation of them.
+    """
+
+    def read(run: Run, side: Side, conventions: Conventions) -> Values:
+        both = [measure.read(run, side, conventions) for measure in (first, second)]
+        return Values((np.array([[Sample(values.arrays, values.statistic).value()] for values in both]),))
+
+    return Measure(title, Scale.DIFFERENCE, MadeOf.NETWORKS, read)
 
 
 def of_training(title: str, scale: Scale, name: str) -> Measure:

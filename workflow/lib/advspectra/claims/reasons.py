@@ -19,6 +19,7 @@ class Lack(Enum):
     LOGIT = "the lines of {attack} on checkpoint {checkpoint} do not follow the logit of the final network's class"
     PREDICTOR = "{network} has no predictor"
     PREDICTOR_OF = "{network} has no predictor on checkpoint {checkpoint}, only on the best one"
+    PENALTY = "the least weights with the map of {network} are not known for its form"
     BAND = "the data set does not say in which band its classes differ"
     TRAINING = "{network} has no training"
     VALUE = "{cause}"

@@ -57,8 +57,9 @@ def side_label(side: Side) -> str:
 def _terms(side: Side) -> Sequence[str]:
     """Measure, network and what else a side says, in words."""
     measure = MEASURES[side.measure]
-    rescaled = " (rescaled)" if side.predictor == "rescaled" and measure.made_of is MadeOf.PREDICTOR else ""
+    forms = {MadeOf.PREDICTOR: " (rescaled)", MadeOf.NETWORKS: " (β̂ rescaled)"}
+    rescaled = forms.get(measure.made_of, "") if side.predictor == "rescaled" else ""
     named = ((ATTACKS, side.attack), (CHECKPOINTS, side.checkpoint), (ENDS, side.end))
     more = [words.get(key, "" if key in (None, "final", "best") else key) for words, key in named]
-    named = " / ".join(network(name).label for name in (side.network, side.over) if name is not None)
-    return [measure.title + rescaled, named, *filter(None, more)]
+    named = " / ".join(network(name).label for name in (side.network, side.over) if name)
+    return [*filter(None, [measure.title + rescaled, named, *more])]

@@ -8,6 +8,8 @@ from advspectra.drawing import captions, plotting, power_spectra
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
 
+COLUMNS = 4
+
 
 def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, linear: bool) -> tuple[Figure, str]:
     """The figure and its caption.
@@ -32,11 +34,11 @@ def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, li
     return figure, caption
 
 
-def _panels(groups: Sequence[Replicates], *, convention: str, columns: int = 4) -> Figure:
+def _panels(groups: Sequence[Replicates], *, convention: str) -> Figure:
     """A figure with the mean spectrum of each network in a panel, on one scale."""
-    rows = -(-len(groups) // columns)
+    rows = -(-len(groups) // COLUMNS)
     figure = plotting.new_figure(0.8 + 1.55 * rows)
-    panels = figure.subplots(rows, columns, squeeze=False)
+    panels = figure.subplots(rows, COLUMNS, squeeze=False)
     for axes in panels.flat[len(groups) :]:
         axes.set_axis_off()
     powers = [power_spectra.mean_power(group, convention) for group in groups]

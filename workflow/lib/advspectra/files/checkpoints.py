@@ -163,6 +163,13 @@ def read_checkpoints(path: str | Path) -> Checkpoints:
         )
 
 
+def read_weights(path: str | Path, *, name: str) -> dict[str, np.ndarray]:
+    """The weights of the checkpoint `name` by layer, without biases and running statistics; ValueError without it."""
+    with FORMAT.opened(path, digest=False) as file:
+        group = checkpoint_group(file, name)
+        return {key.removesuffix(".weight"): group[key][()] for key in group if key.endswith(".weight")}
+
+
 def _kept_checkpoint(attributes: Mapping) -> KeptCheckpoint:
     accuracy, digest = attributes.get("test_accuracy"), attributes.get(DIGEST)
     return KeptCheckpoint(

@@ -51,7 +51,9 @@ def _item_faults(study: Study, keys: Keys, item: Item, source: Keys | None) -> I
     attacked = [(f"those of {whose} on {network.name}", study.choice_of(item, network)) for network in there]
     if isinstance(item, Transfer):
         yield from _lacking((*keys, "found_on"), item.found_on, attacked)
-    for index, checkpoint in enumerate(item.checkpoints if item.checkpoints != "all" else ()):
+    if item.checkpoints == "kept" and not any(study.checkpoints_of(item, network) for network in there):
+        yield refused((*keys, "checkpoints"), "kept", "all, or a list: its networks keep none besides the best")
+    for index, checkpoint in enumerate(item.checkpoints if isinstance(item.checkpoints, tuple) else ()):
         yield from _lacking((*keys, "checkpoints", index), checkpoint, attacked if isinstance(item, Lines) else kept)
     if isinstance(item, Lines):
         attack = study.attack_named[item.attack]
@@ -96,7 +98,8 @@ def _shown_faults(study: Study, named: dict[str, Keys]) -> Iterator[Fault]:
                 yield not_among(("summary", "checkpoint"), shown, there, f"{key_path(named[attack.name])}.checkpoints")
                 break
     for index, name in enumerate(study.claims.audit):
-        if name in attacks and attacks[name].checkpoints != "all" and shown not in attacks[name].checkpoints:
+        lacks = name in attacks and attacks[name].checkpoints != "all" and shown not in attacks[name].checkpoints
+        if lacks and name != study.attack_of_last_epoch:
             where = f"{key_path(named[name])}.checkpoints lacks summary.checkpoint, {shown}"
             text = f"found {name!r}, but {where}; allowed: an attack on that checkpoint"
             yield Fault(("claims", "audit", index), text)

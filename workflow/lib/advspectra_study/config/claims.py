@@ -1,6 +1,6 @@
 """Reading the claims that a study is held against, all errors at once, before any job."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ def read_claims(paths: Iterable[str | Path], *, schema_path: str | Path) -> dict
             continue
         new = schema_faults(stated, schema, (path,))
         if not new:
-            new = [fault for name, claim in stated.items() for fault in _part_faults((path, name), claim)]
+            together = schema["$defs"]["over_networks"]["enum"]
+            new = [fault for name, claim in stated.items() for fault in _part_faults((path, name), claim, together)]
             new += [Fault((path, name), "found a second claim of this name") for name in stated if name in claims]
         if not new:
             claims |= {name: _complete(claim, schema) for name, claim in stated.items()}
@@ -71,7 +72,8 @@ def _complete_part(part: Mapping[str, Any]) -> dict:
     return own
 
 
-def _part_faults(keys: tuple, claim: Mapping[str, Any]) -> Iterator[Fault]:
+def _part_faults(keys: tuple, claim: Mapping[str, Any], together: Collection[str]) -> Iterator[Fault]:
+    """The faults of the parts of a claim; together : the measures that are of all networks together."""
     for index, part in enumerate(claim["parts"]):
         here = (*keys, "parts", index)
         given = {key for key in part if key in ("right", "within", "threshold")}
@@ -81,7 +83,21 @@ def _part_faults(keys: tuple, claim: Mapping[str, Any]) -> Iterator[Fault]:
         for key in sorted(given - needed):
             yield Fault((*here, key), f"found {part[key]!r}; allowed: nothing with `is: {part['is']}`")
         complete = _complete_part(part)
+        if measures := {complete[side].get("measure") for side in SIDES if side in complete} & set(together):
+            yield from _faults_of_all_networks(here, min(measures), complete)
+            continue
         for side in SIDES:
             for key in ("network", "measure"):
                 if side in complete and key not in complete[side]:
                     yield Fault((*here, side, key), "missing; required: here or beside left and right")
+
+
+def _faults_of_all_networks(here: tuple, measure: str, complete: Mapping[str, Any]) -> Iterator[Fault]:
+    """Faults of a part whose measure is of all networks together: it names none, and has one side."""
+    if "right" in complete:
+        yield Fault((*here, "is"), f"found {complete['is']!r}; allowed with {measure}: at_least, near")
+        return
+    for key in ("network", "over", "end"):
+        if key in complete["left"]:
+            found = f"found {complete['left'][key]!r}"
+            yield Fault((*here, "left", key), f"{found}; allowed: nothing, {measure} is of all networks together")

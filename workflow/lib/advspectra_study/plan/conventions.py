@@ -38,6 +38,7 @@ def audited_attacks(study: Study) -> dict[str, str]:
             if entries[name].get(key) != own.get(key)
         )
         for name in study.claims.audit
+        if name != study.attack_of_last_epoch
     }
 
 

@@ -67,6 +67,7 @@ class WholeStudy(Shown):
         open.
         """
         beside = [f"results/{study}/claims.json" for study in self.study.claims.beside]
+        last = self.study.attack_of_last_epoch
         return self._step(
             "audit",
             inputs={
@@ -81,6 +82,7 @@ class WholeStudy(Shown):
                 "conventions": conventions_of(self.study),
                 "spectra": self.study.config["spectra"]["conventions"],
                 "attacks": audited_attacks(self.study),
+                **({} if last == self.study.summary.attack else {"last": last}),
                 "epsilons": largest_magnitudes(self.study),
                 "beside": beside,
                 "code": self.code("audit.py"),
@@ -90,15 +92,15 @@ class WholeStudy(Shown):
 
     @cached_property
     def _last_epochs(self) -> list[str]:
-        """The files of summary.attack on the last epoch of each run that it was tried on, if claims are about the best
-        epoch and do not read these files already.
+        """The files of attack_of_last_epoch on the last epoch of each run that it was tried on, if claims are about the
+        best epoch and do not read these files already.
         """
-        summary, files = self.study.summary, []
-        for run in self.study.runs if summary.checkpoint == "best" else ():
-            tried = [name for name in self.attacked[run].get(summary.attack, ()) if name.startswith("epoch=")]
+        attack, files = self.study.attack_of_last_epoch, []
+        for run in self.study.runs if self.study.summary.checkpoint == "best" else ():
+            tried = [name for name in self.attacked[run].get(attack, ()) if name.startswith("epoch=")]
             last = sorted(tried, key=lambda name: int(name.partition("=")[2]))[-1:]
             for kind in ("perturbations", "spectra"):
-                files += self.files(kind, [run], [summary.attack], last)
+                files += self.files(kind, [run], [attack], last)
         return files
 
     @cached_property
