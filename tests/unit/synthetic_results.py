@@ -14,7 +14,7 @@ from advspectra import fourier, spectra
 from advspectra.files import checkpoints as checkpoint_file
 from advspectra.files import lines as line_file
 from advspectra.files import perturbations as perturbation_file
-from advspectra.networks.end_to_end import rescaled
+from advspectra.fourier import rescaled
 from advspectra.perturb import AttackResult
 
 EPSILON = 8 / 255

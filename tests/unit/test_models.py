@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
+from torchvision.models.resnet import BasicBlock
+from torchvision.models.vgg import cfgs, make_layers
 
 from advspectra.files.checkpoints import Checkpoint, Training, write_checkpoints
 from advspectra.machine.devices import precision
 from advspectra.networks.build import build_network
+from advspectra.networks.residual import ResidualBlock
 from advspectra.networks.stored import load_network
 
 CIFAR = (3, 32, 32)
@@ -88,6 +91,32 @@ def test_vgg19_at_width_1_is_the_cifar_vgg19_with_one_readout():
     by_hand = sum(9 * a * b + 3 * b for a, b in zip(channels, channels[1:], strict=False)) + 512 * 10 + 10
     assert by_hand == 20_040_522
     assert parameters(build("vgg19", {"width": 1}, depth=16)) == by_hand
+
+
+def require_same(ours, theirs, images):
+    """The same names and, with the same weights, bit for bit the same outputs and running statistics."""
+    theirs.load_state_dict(ours.state_dict())
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    for _ in range(2):
+        assert torch.equal(ours(images), theirs(images))
+    assert all(torch.equal(*pair) for pair in zip(ours.buffers(), theirs.buffers(), strict=True))
+
+
+def test_the_residual_block_is_torchvisions_and_draws_the_same_weights():
+    blocks = []
+    for build_block, shortcut in ((ResidualBlock, "shortcut"), (BasicBlock, "downsample")):
+        torch.manual_seed(0)
+        blocks.append(build_block(4, 6, stride=2, **{shortcut: torch.nn.Conv2d(4, 6, 1, stride=2)}))
+    ours, theirs = (block.state_dict() for block in blocks)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    require_same(*blocks, torch.randn(3, 4, 9, 8))
+    require_same(ResidualBlock(4, 4), BasicBlock(4, 4), torch.randn(3, 4, 9, 8))
+
+
+def test_the_convolutions_of_vgg19_are_torchvisions():
+    ours = build("vgg19", {"width": 1}, depth=16).features
+    theirs = make_layers(cfgs["E"], batch_norm=True).to(memory_format=torch.channels_last)
+    require_same(ours, theirs, torch.randn(2, *CIFAR))
 
 
 def feature_sizes(stages, image_shape=CIFAR):

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from advspectra.fourier import rescaled
 from advspectra.networks.build import build_network
-from advspectra.networks.end_to_end import ThroughMap, end_to_end_map, rescaled, through_map
+from advspectra.networks.end_to_end import ThroughMap, end_to_end_map, through_map
 
 LINEAR = {
     "fully_connected": {"hidden_units": 50},

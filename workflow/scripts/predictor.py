@@ -2,7 +2,8 @@
 
 from advspectra_study.job import job, provenance
 from advspectra.files.checkpoints import read_origin
-from advspectra.networks.end_to_end import end_to_end_map, rescaled
+from advspectra.fourier import rescaled
+from advspectra.networks.end_to_end import end_to_end_map
 from advspectra.networks.stored import load_network
 from advspectra.spectra import write_predictor
 

@@ -165,3 +165,18 @@ def white_noise_flatness(height: int, width: int) -> float:
     """
     real = (2 - height % 2) * (2 - width % 2)
     return float(np.sqrt(np.pi) / 2 + (np.sqrt(2 / np.pi) - np.sqrt(np.pi) / 2) * real / (height * width))
+
+
+def rescaled(beta: np.ndarray) -> np.ndarray:
+    """Each class's map rescaled to [0, 1] by its own minimum and maximum over C, H, W.
+
+    beta : (classes, C, H, W), any units -> the same shape, float64. It reproduces the paper's norms of the
+    predictors (Table 1); the constant that it adds dominates them. ValueError for a constant map.
+    """
+    beta = np.asarray(beta, dtype=np.float64)
+    low = beta.min(axis=(1, 2, 3), keepdims=True)
+    span = beta.max(axis=(1, 2, 3), keepdims=True) - low
+    flat = np.flatnonzero(~(span.ravel() > 0))
+    if flat.size:
+        raise ValueError(f"expected maps that vary over the image, found constant or NaN ones: classes {flat.tolist()}")
+    return (beta - low) / span

@@ -25,7 +25,7 @@ is the mean power per frequency, and is:
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from scipy import stats
+import scipy  # imports stats when it is first used: half a second, which the report saves
 
 from advspectra.claims.readers import (
     Measure,
@@ -52,7 +52,7 @@ def _where(condition: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Spearman's correlation over checkpoints, (T, ...), (T, ...) -> (...); 0 where either is the same on all."""
-    first, second = (stats.rankdata(rate, axis=0) for rate in (first, second))
+    first, second = (scipy.stats.rankdata(rate, axis=0) for rate in (first, second))
     first, second = (rank - rank.mean(axis=0) for rank in (first, second))
     together, size = (first * second).sum(axis=0), np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
     return np.divide(together, size, out=np.where(np.isnan(size), np.nan, 0.0), where=size > 0)

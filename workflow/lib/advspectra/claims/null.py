@@ -18,8 +18,7 @@ from advspectra.claims.cells import Cells, cells_in_words, passes
 from advspectra.claims.paper import ACCURACY_MARGIN, NORMS
 from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import StatedClaim
-from advspectra.fourier import norms, power_spectrum
-from advspectra.networks.end_to_end import rescaled
+from advspectra.fourier import norms, power_spectrum, rescaled
 from advspectra.statistics.summaries import Spread
 from advspectra.table import Cell, Column, Table
 

@@ -1,7 +1,7 @@
 """predictor.h5: the end-to-end map of a linear network, and its spectrum under the paper's convention.
 
 For inputs in [0, 1] the logits are `beta · inputs + intercept`; the rows N are the classes. Group `raw` is of beta as
-it is, `rescaled` of each class's map rescaled to [0, 1], for Table 1 of the paper; see networks.end_to_end.rescaled.
+it is, `rescaled` of each class's map rescaled to [0, 1], for Table 1 of the paper; see fourier.rescaled.
 
 Root attributes: the run, and `step`, `epoch` and `state_sha256` of its checkpoint.
 """

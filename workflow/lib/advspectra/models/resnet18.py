@@ -1,10 +1,11 @@
-"""ResNet18 for CIFAR-sized images: torchvision's residual blocks behind a 3x3 stem without max-pool."""
+"""ResNet18 for CIFAR-sized images: residual blocks behind a 3x3 stem without max-pool."""
 
 from collections import OrderedDict
 
 import torch
 from torch import nn
-from torchvision.models.resnet import BasicBlock
+
+from advspectra.networks.residual import ResidualBlock
 
 SPEC = {
     "options": {
@@ -65,5 +66,5 @@ def _stage(in_channels: int, out_channels: int, *, stride: int) -> nn.Sequential
         layers["0"] = nn.Conv2d(in_channels, out_channels, 1, bias=False)
         layers["1"] = nn.BatchNorm2d(out_channels)
         shortcut = nn.Sequential(layers)
-    first = BasicBlock(in_channels, out_channels, stride=stride, downsample=shortcut)
-    return nn.Sequential(first, BasicBlock(out_channels, out_channels))
+    first = ResidualBlock(in_channels, out_channels, stride=stride, shortcut=shortcut)
+    return nn.Sequential(first, ResidualBlock(out_channels, out_channels))

@@ -4,7 +4,8 @@ from collections import OrderedDict
 
 import torch
 from torch import nn
-from torchvision.models.resnet import BasicBlock
+
+from advspectra.networks.residual import ResidualBlock
 
 SPEC = {
     "options": {
@@ -20,7 +21,7 @@ SPEC = {
 def build(
     *, image_shape: tuple[int, int, int], classes: int, activation: str, depth: int, channels: int
 ) -> nn.Sequential:
-    """The network of 3 hidden layers: the stem and the two convolutions of torchvision's BasicBlock.
+    """The network of 3 hidden layers: the stem and the two convolutions of the block.
 
     Convolutions are padded and followed by batch normalisation; the readout sees every unit of the block.
     image_shape : (C, H, W), any size. activation is "relu" and depth 3, the only ones.
@@ -29,7 +30,7 @@ def build(
         stem=nn.Conv2d(image_shape[0], channels, 3, padding=1, bias=False),
         normalization=nn.BatchNorm2d(channels),
         activation=nn.ReLU(),
-        block=BasicBlock(channels, channels),
+        block=ResidualBlock(channels, channels),
         flatten=nn.Flatten(),
         classifier=nn.Linear(channels * image_shape[1] * image_shape[2], classes),
     )

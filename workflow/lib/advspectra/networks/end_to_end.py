@@ -46,21 +46,6 @@ def end_to_end_map(
     return beta.numpy(), intercept.numpy()
 
 
-def rescaled(beta: np.ndarray) -> np.ndarray:
-    """Each class's map rescaled to [0, 1] by its own minimum and maximum over C, H, W.
-
-    beta : (classes, C, H, W), any units -> the same shape, float64. It reproduces the paper's norms of the
-    predictors (Table 1); the constant that it adds dominates them. ValueError for a constant map.
-    """
-    beta = np.asarray(beta, dtype=np.float64)
-    low = beta.min(axis=(1, 2, 3), keepdims=True)
-    span = beta.max(axis=(1, 2, 3), keepdims=True) - low
-    flat = np.flatnonzero(~(span.ravel() > 0))
-    if flat.size:
-        raise ValueError(f"expected maps that vary over the image, found constant or NaN ones: classes {flat.tolist()}")
-    return (beta - low) / span
-
-
 class ThroughMap(nn.Module):
     """A linear network computed through its end-to-end map: the same logits and gradients with fewer operations.
 

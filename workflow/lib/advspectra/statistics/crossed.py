@@ -45,7 +45,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+import scipy  # imports stats when it is first used: half a second, which the report saves
 
 from advspectra.statistics.inference import LEVEL, SIGNIFICANCE, Inference
 from advspectra.statistics.sample import Sample, resamples
@@ -200,13 +200,13 @@ class _Measured:
         means = on_scale(means, scale) if alone and scale is Scale.RATIO else means
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of means that are the same but for rounding: NaN
-            skewness = float(np.nan_to_num(stats.skew(means)))
+            skewness = float(np.nan_to_num(scipy.stats.skew(means)))
             return {"freedom": _freedom(self.without[np.isfinite(self.without)]), "skewness": skewness}
 
 
 def _freedom(values: np.ndarray) -> float:
     """Return the degrees of freedom of the variance of a mean of these values, (n,)."""
-    left = float(stats.kurtosis(values) + 2 - stats.skew(values) ** 2)  # at least 0 (Pearson)
+    left = float(scipy.stats.kurtosis(values) + 2 - scipy.stats.skew(values) ** 2)  # at least 0 (Pearson)
     return min(2 * len(values) / left, MOST_FREEDOM) if left > 0 else MOST_FREEDOM
 
 
@@ -215,7 +215,7 @@ def sign_flip(differences: np.ndarray, *, generator: np.random.Generator) -> flo
 
     The permutation test of their mean under all 2^n flips, or RESAMPLES random ones if these are more.
     """
-    test = stats.permutation_test(
+    test = scipy.stats.permutation_test(
         (differences,),
         lambda sample, axis: np.mean(sample, axis=axis),
         permutation_type="samples",

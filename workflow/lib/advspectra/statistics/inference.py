@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import optimize
+import scipy  # imports optimize when it is first used, which the report never does
 
 from advspectra.statistics.crossed_error import exceeds
 from advspectra.statistics.scale import Scale
@@ -79,7 +79,9 @@ class Inference:
             return Estimate(self.value, None, None)
         error = self._error
         low, high = (
-            optimize.brentq(lambda score, p=p: self._exceeds(score * error) - p, -WIDEST, WIDEST) if error else 0.0
+            scipy.optimize.brentq(lambda score, p=p: self._exceeds(score * error) - p, -WIDEST, WIDEST)
+            if error
+            else 0.0
             for p in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
         )
         return Estimate(self.value, self._lower(low), self._upper(-high))
@@ -208,7 +210,7 @@ class Inference:
 
             if short(0.0) > 0:
                 if short(MOST_SCORE) <= 0:
-                    return sign * optimize.brentq(short, 0.0, MOST_SCORE) * self._error
+                    return sign * scipy.optimize.brentq(short, 0.0, MOST_SCORE) * self._error
                 reach = abs(self.value - end(MOST_SCORE))
                 if not reach:
                     return sign * math.inf
