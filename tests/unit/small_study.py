@@ -80,7 +80,7 @@ def write_small_study() -> dict[str, dict]:
     state = checkpoint_file.read_origin(CHECKPOINTS, name="best")
     beta = rng.standard_normal((CLASSES, *SHAPE))
     made = attributes(PREDICTOR, SETTINGS, CHECKPOINTS, BEST) | state
-    write_predictor(PREDICTOR, beta=beta, rescaled=beta, intercept=np.zeros(CLASSES), attributes=made)
+    write_predictor(PREDICTOR, beta=beta, rescaled=lambda maps: maps, intercept=np.zeros(CLASSES), attributes=made)
 
     delta = rng.standard_normal((4, *SHAPE)).astype(np.float32) / 100
     found = perturbations(delta, np.ones(4, dtype=bool), CLASSES)

@@ -293,5 +293,5 @@ def write_spectra(
 def write_predictor(path: Path, who: dict, beta: np.ndarray) -> Path:
     """Write a predictor.h5 of the end-to-end map `beta` (K, C, H, W)."""
     intercept = np.zeros(len(beta))
-    spectra.write_predictor(path, beta=beta, rescaled=rescaled(beta), intercept=intercept, attributes=who)
+    spectra.write_predictor(path, beta=beta, rescaled=rescaled, intercept=intercept, attributes=who)
     return path

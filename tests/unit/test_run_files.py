@@ -194,7 +194,8 @@ def test_no_successful_attack_gives_empty_spectra_not_a_failure(tmp_path):
 
 def test_a_predictor_file_holds_the_map_and_the_spectra_of_both_its_forms(tmp_path):
     beta = np.random.default_rng(0).normal(size=(4, 3, 8, 8))
-    write_predictor(tmp_path / "predictor.h5", beta=beta, rescaled=2 * beta, intercept=np.zeros(4), attributes=IDENTITY)
+    given = {"beta": beta, "rescaled": lambda maps: 2 * maps, "intercept": np.zeros(4)}
+    write_predictor(tmp_path / "predictor.h5", **given, attributes=IDENTITY)
     with h5py.File(tmp_path / "predictor.h5") as file:
         np.testing.assert_array_equal(file["beta"], beta)
         l1, l2 = fourier.norms(fourier.power_spectrum(beta, convention="paper"))

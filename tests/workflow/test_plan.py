@@ -1,5 +1,6 @@
 """The plan of a study: what each rule reads, takes and makes, without Snakemake."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from study import CONFIG, ROOT
 
 from advspectra_study.config.load import load_config
 from advspectra_study.plan.plan import Plan
+from advspectra_study.plan.step import one_of
 from advspectra_study.study import Study
 
 LIBRARY = ROOT / "workflow/lib"
@@ -110,3 +112,15 @@ def test_a_rule_about_the_whole_study_may_ask_for_memory_and_time_on_a_cluster(p
 def test_nonlinear_networks_and_deep_ones_start_first(plan):
     linear, relu = (type("Wildcards", (), {"run": run}) for run in RUNS)
     assert plan.priority(relu) > plan.priority(linear)
+
+
+def test_a_pattern_takes_its_names_and_no_others_and_does_not_grow_with_every_run():
+    names = [f"net-{kind}/alpha={alpha}/seed={seed}" for kind in "ab" for alpha in (0.1, 1) for seed in range(50)]
+    names += ["net-a/alpha=10/seed=7", "fig", "fig/a.b", "fig/c"]
+    pattern = re.compile(one_of(names))
+    parts = [[*"ab", "c"], ["0.1", "0x1", "1", "10"], [0, 7, 49, 50]]
+    tried = {f"net-{kind}/alpha={alpha}/seed={seed}" for kind, alpha, seed in itertools.product(*parts)}
+    tried |= {*names, "fig/", "fig/axb", "net-a/alpha=1", "fig/c/seed=7"}
+    assert {name for name in tried if pattern.fullmatch(name)} == {*names}
+    more = [name.replace("net", other) for name in names for other in ("net", "one", "two", "six")]
+    assert len(one_of(more)) < 1.5 * len(one_of(names)) < 0.5 * len("".join(names))

@@ -13,7 +13,7 @@ with job(snakemake):
     write_predictor(
         snakemake.output.predictor,
         beta=beta,
-        rescaled=rescaled(beta),
+        rescaled=rescaled,
         intercept=intercept,
         attributes={
             **snakemake.params.identity,

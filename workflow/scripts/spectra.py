@@ -1,17 +1,15 @@
 """Write the spectra of one attack's perturbations."""
 
 from advspectra_study.job import job, provenance
-from advspectra.files.perturbations import origin, read_perturbations
+from advspectra.files.hdf5 import attributes_of
+from advspectra.files.perturbations import FORMAT, origin
 from advspectra.spectra import write_spectra
 
-with job(snakemake):
-    arrays, attributes = read_perturbations(snakemake.input.perturbations)
+with job(snakemake), FORMAT.opened(snakemake.input.perturbations) as file:
     write_spectra(
         snakemake.output.spectra,
-        perturbation=arrays["perturbation"],
-        success=arrays["success"],
-        image=arrays["image"],
-        zero_gradient=arrays.get("zero_gradient"),
+        perturbation=file["perturbation"],
+        **FORMAT.read(file, ("success", "image", "zero_gradient")),
         **snakemake.params.spectra,
-        attributes={**snakemake.params.identity, **origin(attributes), **provenance(snakemake)},
+        attributes={**snakemake.params.identity, **origin(attributes_of(file)), **provenance(snakemake)},
     )

@@ -5,6 +5,7 @@ attacked image a number, NaN where it has none, and the statistic that makes one
 mean itself. It raises NotThere where the run lacks the files.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -22,7 +23,7 @@ from advspectra.claims.sides import (
 )
 from advspectra.claims.terms import Side
 from advspectra.files.checkpoints import Checkpoints
-from advspectra.files.perturbations import AttackedImages, read_perturbations
+from advspectra.files.perturbations import FORMAT, AttackedImages, in_parts
 from advspectra.fourier import power_spectrum
 from advspectra.lines.comparison import line
 from advspectra.results.runs import Run
@@ -109,18 +110,26 @@ def of_link(title: str, scale: Scale, of: Callable[[np.ndarray, np.ndarray], np.
         best = checkpoints and checkpoints.kept["best"].step
         if attacked.checkpoint != "best" and attacked.step != best:  # the predictor is of the best one
             raise NotThere(Lack.PREDICTOR_OF, network=run.label, checkpoint=attacked.checkpoint)
-        arrays, _ = read_perturbations(perturbations_of(attacked).path)
-        success = arrays["success"]
-        before, after = (arrays[f"{name}_prediction"][success] for name in ("clean", "adversarial"))
-        powers = [
-            power_spectrum(images, convention=conventions.spectra)
-            for images in (predictor.beta[before] - predictor.beta[after], arrays["perturbation"][success])
-        ]
-        values = np.full(len(success), np.nan)
-        values[success] = of(*(np.sqrt(power).reshape(len(power), np.prod(power.shape[1:])) for power in powers))
-        return Values((values,), arrays["image"])
+        images = perturbations_of(attacked)
+        values = np.full(len(images.image), np.nan)
+        with FORMAT.opened(images.path) as file:
+            after_it = file["adversarial_prediction"][()]
+            for rows, delta in in_parts(file["perturbation"], images.success):
+                before, after = images.clean_prediction[rows], after_it[rows]
+                classes, places = np.unique(np.concatenate((before, after)), return_inverse=True)
+                beta = predictor.maps(classes)
+                before, after = places.reshape(2, len(rows))
+                both = beta[before] - beta[after], delta
+                values[rows] = of(*(_magnitudes(each, conventions.spectra) for each in both))
+        return Values((values,), images.image)
 
     return Measure(title, scale, MadeOf.LINK, read)
+
+
+def _magnitudes(images: np.ndarray, convention: str) -> np.ndarray:
+    """|DFT| of images, (n, C, H, W) -> (n, B)."""
+    power = power_spectrum(images, convention=convention)
+    return np.sqrt(power).reshape(len(power), math.prod(power.shape[1:]))
 
 
 def of_predictor(title: str, scale: Scale, of: Callable) -> Measure:

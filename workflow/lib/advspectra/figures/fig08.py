@@ -58,7 +58,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 def _draw_examples(
     figure, groups: Sequence[Replicates], examples: Sequence[Example | None], label: int | None, convention: str
 ) -> None:
-    betas = [group.predictors[0].beta[label or 0] if group.predictors else None for group in groups]
+    betas = [group.predictors[0].maps(label or 0) if group.predictors else None for group in groups]
     deltas = [None if one is None else one.perturbation for one in examples]
     panels = plotting.network_panels(figure, groups, rows=4)
     _draw_pair(figure, panels[:2], betas, "paper", "no\npredictor", shared=False, symbol=ROWS[1])
@@ -89,12 +89,13 @@ def _draw_pair(figure, panels: np.ndarray, images: list, convention: str, absent
 
 def _draw_energy(figure, groups: Sequence[Replicates], convention: str) -> None:
     panels = figure.subplots(2, 2, sharex=True)
-    of_beta = [
+    # one network at a time
+    of_beta = (
         (group, energy.radial(predictors, [predictor.raw.radial_energy for predictor in predictors]))
         for group in groups
         if (predictors := group.predictors)
-    ]
-    of_delta = [(group, energy.radial(spectra)) for group in groups if (spectra := group.spectra(convention))]
+    )
+    of_delta = ((group, energy.radial(spectra)) for group in groups if (spectra := group.spectra(convention)))
     for row, members, symbol in ((panels[0], of_beta, ROWS[1]), (panels[1], of_delta, ROWS[3])):
         for group, each in members:
             energy.plot(*row, each, **energy.of_network(group.first))

@@ -13,10 +13,12 @@ images, against the label, as is. Where `attack` is a transfer, also `source_att
 whose perturbations were tried, and `found_on`, the checkpoint on which it found them.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from advspectra.files.hdf5 import attributes_of
@@ -45,6 +47,8 @@ FORMAT = Format(
         "linf": Array("N", "float32", "pixel range", "largest magnitude of the perturbation"),
     },
 )
+
+AT_ONCE = 2**22  # numbers of perturbations: 1,365 images of 3 x 32 x 32
 
 ORIGIN = (
     *("attack", "checkpoint", "step", "epoch", "state_sha256", "source_attack", "found_on"),
@@ -114,6 +118,20 @@ def read_attacked_images(path: str | Path) -> AttackedImages:
         about, names = attributes_of(file), ("images_of", "against", "batch_norm")
         seen = {name: str(about[name]) for name in names if name in about}
         return AttackedImages(Path(path), **FORMAT.read(file, field_names(AttackedImages)), **seen)
+
+
+def in_parts(perturbation: np.ndarray | h5py.Dataset, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the rows (n,) and the perturbations (n, C, H, W) of the chosen ones, (N,) bool, AT_ONCE numbers at most.
+
+    perturbation : (N, C, H, W), or the array of a file that is open. Nothing is yielded where none is chosen.
+    """
+    if len(perturbation) != len(chosen):
+        raise ValueError(f"expected the perturbations of {len(chosen)} images, found {len(perturbation)}")
+    step = max(1, AT_ONCE // max(1, math.prod(perturbation.shape[1:])))
+    for start in range(0, len(chosen), step):
+        (rows,) = np.nonzero(chosen[start : start + step])
+        if len(rows):
+            yield start + rows, perturbation[start : start + step][rows]
 
 
 def origin(attributes: Mapping) -> dict:

@@ -7,7 +7,7 @@ list of result files. Runs come in the paper's order of networks, whatever the o
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
@@ -20,12 +20,14 @@ from advspectra.files.perturbations import AttackedImages, read_attacked_images
 from advspectra.files.predictors import Predictor, read_predictor
 from advspectra.files.spectra import Spectra, read_conventions, read_spectra
 from advspectra.networks.identity import NetworkIdentity
+from advspectra.results.contents import Contents
 
 # these have a file for each attack or transfer and each checkpoint that it was tried on
 STATE_KINDS = ("perturbations", "spectra", "lines")
 KINDS = ("checkpoints", "predictor", *STATE_KINDS)
 # names are shown as they are in Markdown, captions and figures
 NAME = re.compile(r"[A-Za-z0-9_=.-]{1,80}")
+CONTENTS = Contents()
 IDENTITY = (*(field.name for field in fields(NetworkIdentity)), "seed")
 
 
@@ -164,16 +166,12 @@ class Run(NetworkIdentity):
 
 
 def _read(path: Path | None, reader: Callable, *about: str):
-    """What a reader finds in a file, None without one. It is cached, so nobody may change it."""
+    """What a reader finds in a file, None without one. It is kept for the next who asks, so nobody may change it."""
     if path is None:
         return None
     status = path.stat()
-    return _of_file(path, (status.st_mtime_ns, status.st_size), reader, *about)
-
-
-@lru_cache(maxsize=1000)
-def _of_file(path: Path, version: tuple[int, int], reader: Callable, *about: str):
-    return reader(path, *about)
+    key = path, (status.st_mtime_ns, status.st_size), reader, *about
+    return CONTENTS.of(key, partial(reader, path, *about))
 
 
 def read_runs(paths: Iterable[str | Path]) -> list[Run]:

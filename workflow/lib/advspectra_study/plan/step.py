@@ -68,8 +68,24 @@ def jobs_by(wildcard: str, values: Iterable[str]) -> tuple[Job, ...]:
 
 
 def one_of(names: Iterable[str]) -> str:
-    """A pattern that matches the names and nothing else."""
-    return "|".join(re.escape(name) for name in names) or "(?!)"
+    """A pattern that matches the names, paths perhaps, and nothing else.
+
+    Folders that hold the same stand together. Snakemake reads the whole pattern again for each file that it plans, so
+    that time would grow with the square of the number of runs if each stood in it by itself.
+    """
+    return _alternatives([tuple(name.split("/")) for name in names]) or "(?!)"
+
+
+def _alternatives(paths: Iterable[tuple[str, ...]]) -> str:
+    """A pattern of paths, each given by its parts."""
+    inside: dict[tuple[str, bool], list[tuple[str, ...]]] = {}
+    for first, *rest in paths:
+        inside.setdefault((first, bool(rest)), []).append(tuple(rest))
+    firsts: dict[str, list[str]] = {}
+    for (first, is_folder), rests in inside.items():
+        after = f"/(?:{_alternatives(rests)})" if is_folder else ""
+        firsts.setdefault(after, []).append(re.escape(first))
+    return "|".join(f"(?:{'|'.join(dict.fromkeys(some))}){after}" for after, some in firsts.items())
 
 
 def _runs_before(jobs: Iterable[Job]) -> str:
