@@ -1,10 +1,12 @@
 """The networks and images of the benchmarks: those of a finished study, or briefly trained ones made here."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from advspectra.datasets import band_features
 from advspectra.files.checkpoints import write_checkpoints
@@ -110,6 +112,18 @@ def form_of(images: ImageSet) -> dict:
     return {"image_shape": images.test_images.shape[1:], "classes": len(images.class_names)}
 
 
+def operations(network: torch.nn.Module, image_shape: tuple[int, int, int], *, training: bool) -> float:
+    """The operations of matrix products and convolutions for one image: forward, and backward to the weights or, not in
+    training, to the image.
+    """
+    network = copy.deepcopy(network).eval().requires_grad_(training)
+    device = next(network.parameters()).device
+    inputs = torch.rand(2, *image_shape, device=device, requires_grad=not training)
+    with FlopCounterMode(display=False) as counter:
+        network(inputs).sum().backward()
+    return counter.get_total_flops() / 2
+
+
 def find(label: str, *, folder: Path | None, given: Mapping[str, Path]) -> Path | None:
     """The file of the trained network `label`: the one given, or that of a study; None without either.
 
@@ -130,7 +144,7 @@ def prepared(
     form = NETWORKS[label].form(options) | form_of(images)
     path = found or cache / f"{label}.h5"
     if not path.exists():
-        _train(path, form, rate=NETWORKS[label].learning_rate, images=images, device=device)
+        train(path, form, rate=NETWORKS[label].learning_rate, images=images, device=device)
     network, _ = load_network(path, name="best", expected=form)
     _, accuracy = evaluate(network.to(device), on_device(images.test_images, images.test_labels, device))
     if not accuracy > 1.5 / form["classes"]:
@@ -138,9 +152,19 @@ def prepared(
     return Trained(path.resolve(), accuracy, found is None)
 
 
-def _train(path: Path, form: dict, *, rate: float, images: ImageSet, device: torch.device) -> None:
+def train(
+    path: Path,
+    form: dict,
+    *,
+    rate: float,
+    images: ImageSet,
+    device: torch.device,
+    epochs: int = EPOCHS,
+    seed: int = 0,
+) -> None:
+    """Train a network of this form and write its best checkpoint to `path`."""
     recipe = Recipe(
-        epochs=EPOCHS,
+        epochs=epochs,
         batch_size=32 if len(images.train_labels) < 10_000 else 128,
         momentum=0.9,
         weight_decay=0,
@@ -150,13 +174,13 @@ def _train(path: Path, form: dict, *, rate: float, images: ImageSet, device: tor
         simplified=True,
     )
     training = fit(
-        lambda: build_network(**form, alpha=1.0, alpha_scaling="plain", seed=0).to(device),
+        lambda: build_network(**form, alpha=1.0, alpha_scaling="plain", seed=seed).to(device),
         on_device(images.train_images, images.train_labels, device),
         on_device(images.test_images, images.test_labels, device),
         recipe,
         learning_rate=rate,
         search=None,
-        seed=0,
+        seed=seed,
         label=path.stem,
     )
     write_checkpoints(path, training, architecture=form, attributes={})

@@ -63,14 +63,25 @@ def _network(label: str, options: dict, form: dict, *, plain: bool, spatial: boo
     return network
 
 
-def start_ours(label: str, options: dict, images: Path, *, count: int, simplified: bool, device: str, threads: int):
-    """Our loop over images that stay on the device as bytes."""
+def start_ours(
+    label: str,
+    options: dict,
+    images: Path,
+    *,
+    count: int,
+    simplified: bool,
+    device: str,
+    threads: int,
+    batch_size: int = BATCH_SIZE,
+    plain: bool = False,
+):
+    """Our loop over images that stay on the device as bytes. plain : in PyTorch's own memory layout."""
     place = prepare(device, threads=threads)
     stored = read_images(images)
-    network = _network(label, options, form_of(stored), plain=False).to(place)
+    network = _network(label, options, form_of(stored), plain=plain).to(place)
     train_split = on_device(stored.train_images[:count], stored.train_labels[:count], place)
     test_split = on_device(stored.test_images[:TEST_IMAGES], stored.test_labels[:TEST_IMAGES], place)
-    recipe = one_epoch(BATCH_SIZE, simplified=simplified)
+    recipe = one_epoch(batch_size, simplified=simplified)
 
     def run():
         train(network, train_split, test_split, recipe, learning_rate=RATE, seed=0)

@@ -4,7 +4,6 @@ The floor of a rate: the operations of its matrix products and convolutions, ove
 same precision makes in a second on this device.
 """
 
-import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from advspectra.layers import CircularConv2d, ShallowNetwork
 from advspectra.machine.devices import precision
@@ -21,7 +19,7 @@ from advspectra.networks.build import build_network
 from advspectra.split import on_device
 from advspectra.table import Column
 from benchmarks.gpu.rows import Rows
-from benchmarks.networks import NETWORKS
+from benchmarks.networks import NETWORKS, operations
 
 SHAPE, CLASSES = (3, 32, 32), 10
 COLUMNS = (
@@ -124,11 +122,7 @@ class Bench:
             isinstance(network.activation, torch.nn.Identity) or isinstance(network.hidden[0], CircularConv2d)
         ):
             return 0.0
-        network = copy.deepcopy(network).eval().requires_grad_(training)
-        inputs = torch.rand(2, *SHAPE, device=self.device, requires_grad=not training)
-        with FlopCounterMode(display=False) as counter:
-            network(inputs).sum().backward()
-        return counter.get_total_flops() / 2
+        return operations(network, SHAPE, training=training)
 
 
 def matrix_product(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from advspectra.files.images import read_images
 from advspectra.layers import CircularConv2d
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from benchmarks import arrays, attacks, identity, networks, report, timing, training
+from benchmarks import arrays, attacks, deep, identity, networks, precision, report, timing, training
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +126,61 @@ def test_a_contender_that_fails_is_named():
     broken = timing.Contender("convolution", "case", "broken", partial(int, "no number"), amount=1)
     with pytest.raises(ValueError, match="case: broken"):
         timing.take_turns([broken], repeats=1, device=torch.device("cpu"), warm_up=False)
+
+
+def test_errors_of_bfloat16_stand_beside_the_spread_over_seeds():
+    def seed(plain, start, rounded):
+        ways = ("float32", "start", "bfloat16")
+        return {
+            how: dict.fromkeys(precision.MEASURES, value)
+            for how, value in zip(ways, (plain, start, rounded), strict=True)
+        }
+
+    row, *others = precision.compared([seed(1.0, 2.0, 1.1), seed(3.0, 2.0, 2.9)])
+    assert len(others) == 2 and row["spread"] == pytest.approx(2**0.5)
+    assert (row["error"], row["shift"], row["start"]) == pytest.approx((0.1, 0.0, 1.0))
+    assert (row["of_spread"], row["start_of_spread"]) == pytest.approx((0.1 / 2**0.5, 1 / 2**0.5))
+    still, *_ = precision.compared([seed(1.0, 1.0, 1.1), seed(1.0, 1.0, 1.1)])
+    assert (still["of_spread"], still["start_of_spread"]) == (float("inf"), 0)
+
+
+def test_statistics_have_settled_from_the_step_after_which_they_stay_within_a_tenth_of_the_spread():
+    def after(norm):
+        return {"l1": norm, "l2": 2 * norm, "radial_energy": np.array([0.5, 0.5]), "wrong": 1.0}
+
+    # norms of two seeds after the last step: 1 and 3, so the relative spread is the root of a half
+    seen = [
+        {5: after(1.0), 10: after(1.2), 20: after(1.005), 30: after(1.0)},
+        {5: after(3.0), 10: after(3.0), 20: after(3.0), 30: after(3.0)},
+    ]
+    rows, notes = precision.settling(seen)
+    assert [row["most"] for row in rows] == pytest.approx([0, 0.1 * 2**0.5, 0.0025 * 2**0.5, 0])
+    assert notes[1].startswith("From step 20 on, ")
+    assert notes[2].endswith("would make 20, 5 steps.")
+
+
+def test_the_rows_of_deep_networks_compare_within_a_round_by_processor_time():
+    processor = {
+        "matrix product": {"float32": [1, 2], "bfloat16": [9, 9]},
+        "ours": {"float32": [2, 4], "bfloat16": [1, 2]},
+    }
+    processor["convolution"] = {"float32": [9, 9], "bfloat16": [0.5, 1]}
+    processor["peer"] = {"float32": [3, 6], "bfloat16": [2, 4]}
+
+    class Bench:
+        amounts = {"training": 10}
+        operations = staticmethod(lambda work: 20)
+
+    found = {}
+    for way in deep.ways("training", 1):
+        kind = way.how if way.work == "peak" else "peer" if way.how == deep.PEERS["training"] else "ours"
+        found[way] = deep.Times(seconds=[4, 8], processor=processor[kind][way.precision])
+    assert len(found) == 14
+    row = next(
+        one
+        for one in deep.rows(found, Bench)
+        if (one["batch"], one["how"], one["precision"]) == (32, deep.OURS, "bfloat16")
+    )
+    assert (row["of_float32"], row["of_peer"], row["of_peer_float32"]) == pytest.approx((2, 2, 3))
+    # 10 images of 20 operations in 1 s, against the convolution, the faster peak in bfloat16, in half a second
+    assert (row["of_peak"], row["share"]) == pytest.approx((200 * 0.5 / deep.PEAKS["convolution"], 0.25))

@@ -217,6 +217,17 @@ BROKEN = [
     ([("networks.1.alphas", [1, 1.0])], "networks[1].alphas", ["1 is listed twice"]),
     ([("attacks.0.images", 0)], "attacks[0].images", ["found 0", "an integer >= 1"]),
     ([("compute", {"device": "gpu"})], "compute.device", ['found "gpu"', "auto", "cuda"]),
+    ([("compute.precision", "float16")], "compute.precision",
+     ['found "float16"', 'one of "float32", "tf32", "bfloat16", or a mapping with the keys training, attack']),
+    ([("compute.precision", {"training": "float16", "attack": "float32"})], "compute.precision.training",
+     ['found "float16"', "bfloat16"]),
+    ([("compute.precision", {"training": "bfloat16"})], "compute.precision.attack", ["missing", "float32"]),
+    ([("compute.precision", {"train": "bfloat16", "attack": "float32"})], "compute.precision.train",
+     ["did you mean 'training'"]),
+    ([("compute", {"device": "cpu", "precision": "tf32"})], "compute.precision",
+     ['found "tf32"; allowed: float32, bfloat16 (compute.device is cpu)']),
+    ([("compute", {"device": "mps", "precision": {"training": "float32", "attack": "tf32"}})],
+     "compute.precision.attack", ['found "tf32"', "compute.device is mps"]),
     ([("training", "fast")], "training", ['found "fast"', "a mapping with the keys epochs"]),
     ([("networks.1", None)], "networks[1]", ["found null", "a mapping with the keys name"]),
     ([("spectra", {"conventions": ["paper", "rbg"]})], "spectra.conventions[1]", ["did you mean 'rgb'"]),
@@ -499,6 +510,17 @@ def test_defaults_are_filled_in_at_every_level_and_the_input_stays_as_it_was():
     assert config["summary"] == {"attack": "pgd", "checkpoint": "best", "convention": "paper"}
     config["training"]["checkpoints"]["steps"].append(7)
     assert load(base())["training"]["checkpoints"]["steps"] == [0]
+
+
+def test_the_precision_may_be_one_word_or_one_for_training_and_one_for_attacks():
+    def precision(written):
+        return study_of(changed(("compute.precision", written))).compute.precision
+
+    assert precision("bfloat16") == precision({"attack": "bfloat16", "training": "bfloat16"})
+    assert str(precision("bfloat16")) == "bfloat16"
+    apart = precision({"attack": "float32", "training": "bfloat16"})
+    assert (apart.training, apart.attack) == ("bfloat16", "float32")
+    assert str(apart) == "bfloat16 in training, float32 in attacks"
 
 
 def test_a_loaded_config_loads_to_itself():

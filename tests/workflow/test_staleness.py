@@ -297,6 +297,10 @@ def changed(**sections):
     return config
 
 
+def apart(training, attack):
+    return {"training": training, "attack": attack}
+
+
 @pytest.mark.parametrize(
     ("change", "stale"),
     [
@@ -319,6 +323,12 @@ def changed(**sections):
         ),
         ({"dataset": lambda dataset: dataset["options"].update(contrast=0.9)}, jobs("images")),
         ({"compute": lambda compute: compute.update(precision="bfloat16")}, [*TRAINING, *jobs("attack")]),
+        ({"compute": lambda compute: compute.update(precision=apart("float32", "float32"))}, []),
+        ({"compute": lambda compute: compute.update(precision=apart("bfloat16", "float32"))}, [*TRAINING]),
+        (
+            {"compute": lambda compute: compute.update(precision=apart("float32", "bfloat16"))},
+            jobs("attack"),
+        ),
         # where a job runs is recorded in its result, and is no reason to run it again
         ({"compute": lambda compute: compute.update(threads=2, device="auto")}, []),
     ],
@@ -333,6 +343,9 @@ def changed(**sections):
         "network",
         "dataset",
         "precision",
+        "one precision, written twice",
+        "precision of training",
+        "precision of attacks",
         "compute",
     ],
 )

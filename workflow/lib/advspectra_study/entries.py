@@ -132,13 +132,35 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Precision:
+    """The arithmetic of training and that of attacks, as devices.precision names them."""
+
+    training: str
+    attack: str
+
+    @classmethod
+    def of(cls, written: str | Mapping[str, str]) -> "Precision":
+        """What a configuration says: one name for both, or one for each."""
+        return cls(written, written) if isinstance(written, str) else cls(**written)
+
+    def __str__(self) -> str:
+        """The one name, or both in words."""
+        one = self.training == self.attack
+        return self.training if one else f"{self.training} in training, {self.attack} in attacks"
+
+
+@dataclass(frozen=True)
 class Compute:
     """How jobs compute; save_every : seconds between two times that unfinished work is saved."""
 
     device: str
     threads: int
     save_every: int
-    precision: str
+    precision: Precision
+
+    @classmethod
+    def of(cls, written: Data) -> "Compute":
+        return cls(**{**written, "precision": Precision.of(written["precision"])})
 
 
 @dataclass(frozen=True)

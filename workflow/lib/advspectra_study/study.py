@@ -59,7 +59,7 @@ class Study:
         return cls(
             name=config["study"],
             dataset=Dataset(**config["dataset"]),
-            compute=Compute(**config["compute"]),
+            compute=Compute.of(config["compute"]),
             networks=tuple(Network(**_as_tuples(entry)) for entry in networks),
             attacks=tuple(Attack(**_as_tuples(numeric(entry))) for entry in config["attacks"]),
             transfers=tuple(Transfer(**_as_tuples(entry)) for entry in config["transfers"]),

@@ -22,6 +22,7 @@ OF_LUMINANCE = ("paper", "orthonormal")
 def study_faults(study: Study, library: Path) -> Iterator[Fault]:
     """Yield what is wrong between the parts of a study; library : source root that holds the package advspectra."""
     yield from _dataset_faults(study)
+    yield from _precision_faults(study)
     for index, network in enumerate(study.networks):
         yield from _architecture_faults(("networks", index), network, library)
     yield from _run_faults(study)
@@ -43,6 +44,15 @@ def _dataset_faults(study: Study) -> Iterator[Fault]:
             square = [min(value)] * 2
             why = "since spectra are summed over rings of equal cycles/image"
             yield refused(keys, value, f"as many rows as columns, as {square}, {why}")
+
+
+def _precision_faults(study: Study) -> Iterator[Fault]:
+    """Checks that a device which is named has the arithmetic: attacks come after hours of training."""
+    device, written = study.compute.device, study.config["compute"]["precision"]
+    apart = isinstance(written, Mapping)
+    for keys, name in [((part,), written[part]) for part in sorted(written)] if apart else [((), written)]:
+        if name == "tf32" and device in ("cpu", "mps"):
+            yield refused(("compute", "precision", *keys), name, f"float32, bfloat16 (compute.device is {device})")
 
 
 def _architecture_faults(keys: Keys, network: Network, library: Path) -> Iterator[Fault]:

@@ -163,7 +163,7 @@ class WholeStudy(Shown):
                 "provenance": f"{self.results}/report.json",
             },
             params={
-                "config": config | {"precision": self.study.compute.precision},
+                "config": config | {"precision": str(self.study.compute.precision)},
                 "figures": self.figures_made,
                 "tables": self.table_names,
                 "code": self.code("report.py"),

@@ -162,6 +162,6 @@ class Training(Base):
             "learning_rate": rate,
             "search": training["search"] if rate == "search" else None,
             "alpha_scaling": self.study.config["initialization"]["alpha_scaling"],
-            "precision": self.study.compute.precision,
+            "precision": self.study.compute.precision.training,
             "training": {key: value for key, value in training.items() if key not in ("search", "checkpoints")},
         }
