@@ -1,5 +1,6 @@
 """Imported in the process that jobs are forked from: imports there what their scripts import."""
 
+import gc
 import importlib
 import os
 import signal
@@ -19,3 +20,5 @@ import advspectra_study.job  # noqa: E402, F401  (notes the code that is importe
 for name in os.environ["ADVSPECTRA_IMPORTS"].split():
     with suppress(Exception):  # the job that imports it says what is wrong
         importlib.import_module(name)
+
+gc.freeze()  # a job's garbage collection would otherwise visit all that is imported, and so copy its memory
