@@ -24,28 +24,28 @@ class Sample:
         return self.arrays[0].shape[-1]
 
     def of(self, counts: np.ndarray) -> np.ndarray:
-        """Return the statistic of the images, each counted so often, (..., N) -> (...); NaN where it is undefined."""
+        """The statistic of the images, each counted so often, (..., N) -> (...); NaN where it is undefined."""
         with np.errstate(all="ignore"):  # means over no value
             return self.statistic(*(_mean(array, counts) for array in self.arrays))
 
     def value(self) -> float:
-        """Return the statistic of all images."""
+        """The statistic of all images."""
         return float(self.of(np.ones(self.images)))
 
     def without_each(self) -> np.ndarray:
-        """Return the statistic of all images but one, (N,); NaN where it is undefined."""
+        """The statistic of all images but one, (N,); NaN where it is undefined."""
         with np.errstate(all="ignore"):
             return np.asarray(self.statistic(*map(_mean_of_others, self.arrays)))
 
 
 def _mean(array: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the means of what is not NaN, each value counted so often, (..., N), (R, N) -> (..., R)."""
+    """The means of what is not NaN, each value counted so often, (..., N), (R, N) -> (..., R)."""
     present = ~np.isnan(array)
     return (np.where(present, array, 0) @ counts.T) / (present.astype(float) @ counts.T)
 
 
 def _mean_of_others(array: np.ndarray) -> np.ndarray:
-    """Return the means of what is not NaN, without each image in turn, (..., N) -> (..., N)."""
+    """The means of what is not NaN, without each image in turn, (..., N) -> (..., N)."""
     present = ~np.isnan(array)
     values = np.where(present, array, 0)
     return (values.sum(-1, keepdims=True) - values) / (present.sum(-1, keepdims=True) - present)
@@ -53,6 +53,6 @@ def _mean_of_others(array: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def resamples(size: int, count: int, seed: int) -> np.ndarray:
-    """Return how often `count` random draws have each image, (count, size): of all that ask with this seed the same."""
+    """How often `count` random draws have each image, (count, size): of all that ask with this seed the same."""
     drawn = np.random.default_rng(seed).integers(size, size=(count, size)) + size * np.arange(count)[:, None]
     return np.bincount(drawn.ravel(), minlength=count * size).astype(float).reshape(count, size)
