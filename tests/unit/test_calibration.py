@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from advspectra.statistics import crossed
@@ -58,18 +59,28 @@ def test_few_images_that_count_much_are_not_taken_for_the_mean():
 def test_verdicts_at_the_threshold_are_rare_and_as_rare_in_a_family():
     regimes = (ALIKE, IMAGES, Regime("no images", (3,), 1, additive((1, 0, 0)), 0.0))
     found = [studies(regime, 300, seed=place) for place, regime in enumerate(regimes)]
-    *_, alone = verdicts(regimes, found, parts=1, family=False)
-    *_, family = verdicts(regimes, found, parts=1, family=True)
-    # each claim: 5 % of either verdict; a family of 6, corrected: 5 %, else 1 - 0.95^6
-    assert alone["supported"] + alone["contradicted"] < 7
-    assert family["any"] < 9 < 15 < alone["any"]
+    *_, row = verdicts(regimes, found, parts=1)
+    # each claim: 5 % of either verdict; of a family of 6 one that stands after Holm's correction: 5 %, any 1 - 0.95^6
+    assert row["supported"] + row["contradicted"] < 7
+    assert row["any_stands"] < 9 < 15 < row["any"]
+    assert 0 <= row["stands"] <= row["any_stands"] and row["stands"] < row["supported"] + row["contradicted"]
+
+
+def test_what_stands_after_holms_correction_is_a_false_verdict_with_a_small_p_value():
+    """One regime and its claim alone: corrected for two claims, both of which must be counted by hand here."""
+    found = [studies(ALIKE, 400, seed=7)]
+    threshold, margin, whole = verdicts((ALIKE,), found, parts=1)
+    assert whole["stands"] == pytest.approx((threshold["stands"] + margin["stands"]) / 2)
+    supported = np.mean([one.p_above(0.0) <= 0.025 for one in found[0]])
+    assert threshold["supported"] == pytest.approx(100 * supported)
+    assert threshold["stands"] <= threshold["supported"] + threshold["contradicted"]
 
 
 def test_a_claim_that_is_true_by_far_is_supported():
     regime = replace(IMAGES, truth=-1.0)
     found = [studies(regime, 20, seed=0)]
-    threshold, _, _ = verdicts((regime,), found, parts=1, family=True)
-    assert threshold["supported"] == 100
+    threshold, _, _ = verdicts((regime,), found, parts=1)
+    assert threshold["supported"] == threshold["stands"] == 100
 
 
 def test_the_tables_say_what_was_simulated(tmp_path):

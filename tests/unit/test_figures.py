@@ -21,7 +21,7 @@ from synthetic_results import (
 )
 
 from advspectra import fourier
-from advspectra.drawing import energy, learning_curves, plotting, power_spectra
+from advspectra.drawing import captions, energy, learning_curves, plotting, power_spectra
 from advspectra.drawing.example import choose_image
 from advspectra.networks.identity import NAMES
 from advspectra.results.replicates import by_network
@@ -86,6 +86,34 @@ def test_a_study_without_runs_gets_a_figure_that_says_so(name):
     figure, caption = draw(name, [])
     assert any("No" in text and "study" in text for text in texts(figure))
     assert caption
+
+
+@pytest.fixture(scope="module")
+def whole_study():
+    """Every network that the paper names, and of a deep one the development of an attack, and lines, of long names."""
+    depths = {"shallow_resnet": 2, "vgg19": 16, "resnet18": 17}
+    networks = [("linear", *one) for one in captions.LINEAR] + [("relu", *one) for one in captions.NONLINEAR]
+    keys = [
+        dict(network=name, activation=activation, depth=depth or depths[name], alpha=alpha)
+        for activation, name, depth in networks
+        for alpha in ((1, 10) if name == "full_width" and depth == 1 else (1,))
+    ]
+    named = dict(who=identity(network="resnet18", activation="relu", depth=17), size=8, images=8)
+    moved = named | {"attack": "final_pgd_recalibrated", "source": "pgd_snapshots_recalibrated"}
+    with TemporaryDirectory() as folder:
+        at = Path(folder)
+        shallow = [file for key in keys for file in write_run(at, who=identity(**key), images=3, size=8, failed=[0])]
+        of_attack = write_development(at / "attack", **named)
+        of_attack += write_development(at / "attack", **moved, kinds=("perturbations", "spectra"))
+        lines = write_development(at / "lines", **moved, kinds=("lines",))
+        yield {"all": read_runs(shallow), "attack": read_runs(of_attack), "lines": read_runs(lines)}
+
+
+@pytest.mark.parametrize("name", (*FIGURES, "alpha_response", *OF_ATTACK, *OF_LINES))
+def test_a_caption_of_a_whole_study_has_fewer_than_80_words(whole_study, name):
+    runs = whole_study["attack" if name in OF_ATTACK else "lines" if name in OF_LINES else "all"]
+    _, caption = draw(name, runs)
+    assert len(caption.split()) < 80, caption
 
 
 @pytest.mark.parametrize(("name", "count"), [("fig04", 3), ("fig08", 6), ("fig09", 3), ("fig10", 3), ("fig11", 3)])
@@ -444,7 +472,7 @@ def test_figure_1_compares_the_first_and_the_last_state(tmp_path):
     assert titles == ["(a) initialisation", "(b) step 9", "(c) initialisation", "(d) step 9"]
     distances = [panel(figure, letter).get_title(loc="right") for letter in "ab"]
     assert distances == ["$D$ = 0.00 / 0.00", "$D$ = 0.50 / 1.00"]
-    assert "4 test images, 1 seed" in caption and "from breakpoint to breakpoint" in caption
+    assert "4 test images, 1 seed" in caption and "Followed exactly" in caption
 
 
 def test_figure_1_of_seeds_with_different_best_epochs_shows_their_best_ones(tmp_path):
@@ -482,9 +510,9 @@ def test_captions_say_where_absolute_and_relative_roughness_disagree(tmp_path):
         return draw("fig06", read_runs([write_lines(tmp_path / f"{change}.h5", who, ends)]))[1]
 
     disagree = caption(5.7)
-    assert "absolute 0.074 against 0.018 (4.1 times)" in disagree and "0.013 against 0.14" in disagree
-    assert "the two DISAGREE in direction" in disagree
-    assert "the two agree in direction" in caption(0.126)
+    # 0.074 / 0.018, and (0.074 / 5.7) / (0.018 / 0.126)
+    assert "x_a/x_r, absolute and relative to logit's change: (a) 4.1, 0.091, DISAGREE." in disagree
+    assert "(a) 4.1, 4.1, agree." in caption(0.126)
 
 
 def test_lines_that_did_not_converge_and_those_that_met_no_boundary_are_counted(tmp_path):
@@ -494,6 +522,6 @@ def test_lines_that_did_not_converge_and_those_that_met_no_boundary_are_counted(
     who = identity(activation="relu") | {"step": 0, "epoch": 0}
     path = write_lines(tmp_path / "lines.h5", who, ends, exact_images=2, samples=501, stretch_limit=16)
     _, caption = draw("fig07", read_runs([path]))
-    assert "had not converged on 2 lines" in caption
-    assert "to x_b (a) 4 (the rest ends at the limit, 16 times as far as x_a)" in caption
-    assert "Lines of 2 of the 5 images followed from breakpoint to breakpoint, the others at 501 points" in caption
+    assert "2 lines unconverged." in caption
+    assert "Class changes on 5 lines" in caption and "x_b 4 (limit: 16 times x_a's)" in caption
+    assert "2 of 5 images followed exactly, others at 501 points." in caption

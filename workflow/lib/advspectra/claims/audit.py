@@ -79,7 +79,7 @@ def comparison(own: Mapping, other: Mapping | None) -> Comparison:
 
 
 def answers(claims: Sequence[Claim] | Sequence[ClaimRecord]) -> dict:
-    """Return verdicts by claim, with the parts' verdicts (of one seed their directions) and values; and how many cells
+    """Verdicts by claim, with the parts' verdicts (of one seed their directions) and values; and how many cells
     of each of the paper's tables lie within their bounds.
     """
     return {
@@ -97,7 +97,7 @@ def answers(claims: Sequence[Claim] | Sequence[ClaimRecord]) -> dict:
 
 
 def beside(own: Mapping, other: Mapping) -> dict:
-    """Return the answers of another study, with `name`, `kind` and `title`: the settings that differ.
+    """The answers of another study, with `name`, `kind` and `title`: the settings that differ.
 
     own, other : claims.json of the two studies. ValueError if `other` is no such file.
     """
@@ -113,7 +113,7 @@ def beside(own: Mapping, other: Mapping) -> dict:
 
 
 def _changed(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    """Return the settings that differ, "key: value"; those of several networks that are alike once, with a count."""
+    """The settings that differ, "key: value"; those of several networks that are alike once, with a count."""
     changes: dict[str, list[str]] = {}
     for key in dict.fromkeys([*other, *own]):
         network, _, name = key.rpartition("/")
@@ -147,7 +147,7 @@ def _settings(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def audit_csv(conventions: Sequence[Mapping]) -> str:
-    """Return answers, each with `name` and `title` of its convention, as CSV: a row for each convention and part.
+    """Answers, each with `name` and `title` of its convention, as CSV: a row for each convention and part.
 
     comparable : whether the verdict can be compared with the study's own, the first: "no" names the parts that only one
     of the two tests.

@@ -215,7 +215,7 @@ class Claim(Decision, StatedClaim):
 
 
 def corrected(claims: Sequence[Claim]) -> list[Claim]:
-    """Return the claims with p-values corrected for the number of those that were tested."""
+    """The claims with p-values corrected for the number of those that were tested."""
     tested = {claim.name: claim.p_value for claim in claims if claim.p_value is not None}
     p_values = dict(zip(tested, holm(list(tested.values())), strict=True))
     return [replace(claim, p_holm=p_values.get(claim.name), tests=max(1, len(tested))) for claim in claims]

@@ -35,13 +35,13 @@ def paired_rows(
 
 
 def missing_note(rows: Sequence[Mapping], groups: Sequence[Replicates]) -> list[str]:
-    """Return the note that names the rows of the paper which the study lacks; empty if it lacks none."""
+    """The note that names the rows of the paper which the study lacks; empty if it lacks none."""
     missing = [row["model"] for row, group in paired_rows(rows, groups) if group is None]
     return [f"Not in this study: {', '.join(missing)}."] if missing else []
 
 
 def not_the_papers(reference: Mapping, dataset: Mapping, image_shape: Sequence[int]) -> str:
-    """Return, as a sentence, why a study's images are not the paper's; "" if they are.
+    """Why a study's images are not the paper's, as a sentence; "" if they are.
 
     dataset : `name` and `source` of the configuration. The images count as CIFAR-10 if the source is `cifar10`, or if
     the name of the data set says so: cifar10 or cifar10_<anything>, such as cifar10_jpeg. image_shape : (C, H, W).
@@ -58,13 +58,13 @@ def not_the_papers(reference: Mapping, dataset: Mapping, image_shape: Sequence[i
 
 
 def shape_of_images(path: str | Path) -> tuple[int, int, int]:
-    """Return (C, H, W) of the images in images.h5."""
+    """(C, H, W) of the images in images.h5."""
     with FORMAT.opened(path, digest=False) as file:
         return tuple(int(size) for size in file["train/images"].shape[1:])
 
 
 def classes_of_images(path: str | Path) -> int:
-    """Return the number of classes of the images in images.h5."""
+    """The number of classes of the images in images.h5."""
     with FORMAT.opened(path, digest=False) as file:
         return len(file["class_names"])
 
@@ -76,13 +76,13 @@ def shape_in_words(image_shape: Sequence[int]) -> str:
 
 
 def without_measured(reference: Mapping) -> dict:
-    """Return the reference without what the paper measured: its tables MEASURED have no rows."""
+    """The reference without what the paper measured: its tables MEASURED have no rows."""
     tables = {name: {**table, "rows": []} if name in MEASURED else table for name, table in reference["tables"].items()}
     return {**reference, "tables": tables}
 
 
 def seeds_note(groups: Sequence[Replicates]) -> str:
-    """Return the sentence that states the number of seeds."""
+    """The sentence that states the number of seeds."""
     counts = sorted({len(group.runs) for group in groups})
     return f"Seeds for each network: {' to '.join(str(count) for count in (counts[:1] + counts[1:][-1:]))}."
 
@@ -100,7 +100,7 @@ def quantity_columns(key: str, title: str) -> tuple[Column, ...]:
 def quantity_cells(
     key: str, measured: Statistics | None, row: Mapping | None, *, comparable: bool = True
 ) -> dict[str, Cell]:
-    """Return the cells of quantity_columns.
+    """The cells of quantity_columns.
 
     measured : the study's statistics, None without any value; row : the row of the paper, None if it has none.
     comparable : False where ours and the paper's follow different conventions: no difference is shown.
@@ -117,7 +117,7 @@ def quantity_cells(
 
 
 def image_cells(row: Mapping | None, group: Replicates | None, *, convention: str) -> dict[str, Cell]:
-    """Return the cells `model`, `seeds`, `attacked` and `images` (attacked, and of these shown, over all seeds)."""
+    """The cells `model`, `seeds`, `attacked` and `images` (attacked, and of these shown, over all seeds)."""
     if group is None:
         return {"model": row["model"]}
     spectra = group.spectra(convention)
@@ -138,7 +138,7 @@ IMAGE_COLUMNS = (
 
 
 def perturbation_statistics(group: Replicates | None, *, convention: str) -> dict[str, Statistics | None]:
-    """Return the statistics of `delta_l2` and `delta_l1` over the images of a network."""
+    """The statistics of `delta_l2` and `delta_l1` over the images of a network."""
     spectra = group.spectra(convention) if group else []
     return {
         "delta_l2": statistics([of_seed.norm_l2 for of_seed in spectra]),
@@ -147,7 +147,7 @@ def perturbation_statistics(group: Replicates | None, *, convention: str) -> dic
 
 
 def perturbation_notes(groups: Sequence[Replicates], *, convention: str) -> list[str]:
-    """Return the notes on the images: which, under which convention, and the networks without any."""
+    """The notes on the images: which, under which convention, and the networks without any."""
     notes = []
     spectra = {group.first.label: group.spectra(convention) for group in groups}
     which = sorted({of_seed.images for seeds in spectra.values() for of_seed in seeds})

@@ -37,7 +37,7 @@ def evaluate(
     *,
     not_the_papers: str = "",
 ) -> list[Claim]:
-    """Return the claims, and those that the tables of `reference` (paper.yaml) make, answered from the runs.
+    """The claims, and those that the tables of `reference` (paper.yaml) make, answered from the runs.
 
     claims : by name, as advspectra_study.config.claims reads them. not_the_papers : why the paper's numbers say nothing
     about the study's images, of comparison.not_the_papers; the claims of its tables are not applicable then, and its
@@ -55,7 +55,7 @@ def evaluate(
 
 
 def copies(runs: Sequence[Run]) -> list[str]:
-    """Return a sentence for each run whose weights are those of another seed."""
+    """A sentence for each run whose weights are those of another seed."""
     sentences = []
     for group in by_network(runs):
         kept = originals(group.runs)
@@ -68,7 +68,7 @@ def copies(runs: Sequence[Run]) -> list[str]:
 
 
 def originals(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs, of one network, without those that have the weights of an earlier one."""
+    """The runs, of one network, without those that have the weights of an earlier one."""
     first: dict[str, Run] = {}
     for run in runs:
         checkpoints = run.checkpoints()
@@ -123,13 +123,13 @@ def _samples(sides: Sequence[Side], runs: Sequence[Run], conventions: Convention
 
 
 def _of_side(side: Side, runs: Sequence[Run]) -> dict[int, tuple[Run, ...]]:
-    """Return the runs of a side by their seeds: of its network and, if it has one, of that which it is divided by."""
+    """The runs of a side by their seeds: of its network and, if it has one, of that which it is divided by."""
     each = [_runs(named, runs) for named in (side.network, side.over) if named is not None]
     return {seed: tuple(of[seed] for of in each) for seed in sorted(set(each[0]).intersection(*each))}
 
 
 def _read(side: Side, of: Sequence[Run], conventions: Conventions) -> Values:
-    """Return the values of a side from its runs of one seed; of two their quotient, of the images that both have."""
+    """The values of a side from its runs of one seed; of two their quotient, of the images that both have."""
     values = [MEASURES[side.measure].read(run, side, conventions) for run in of]
     if len(values) == 1:
         return values[0]
@@ -143,7 +143,7 @@ def _read(side: Side, of: Sequence[Run], conventions: Conventions) -> Values:
 
 
 def _runs(named: str, runs: Sequence[Run]) -> dict[int, Run]:
-    """Return the runs of a network, as claims name it, by their seeds."""
+    """The runs of a network, as claims name it, by their seeds."""
     by_seed = {run.seed: run for run in runs if network(named).includes(run)}
     if not by_seed:
         raise NotThere(Lack.NETWORK, network=named)
@@ -151,7 +151,7 @@ def _runs(named: str, runs: Sequence[Run]) -> dict[int, Run]:
 
 
 def _of_common_images(sides: Sequence[Values]) -> list[Values]:
-    """Return the values of the images that all have, in one order."""
+    """The values of the images that all have, in one order."""
     if any(values.image is None for values in sides):
         if not all(values.image is None for values in sides):
             raise ValueError("one side is made of images and the other is not")

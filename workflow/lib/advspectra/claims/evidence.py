@@ -12,7 +12,7 @@ from advspectra.statistics.summaries import Estimate
 
 
 def record(claim: Claim) -> ClaimRecord:
-    """Return what claims.json says of a claim."""
+    """What claims.json says of a claim."""
     same = {field.name: getattr(claim, field.name) for field in fields(ClaimRecord)}
     return ClaimRecord(**same | {"parts": tuple(_part(part) for part in claim.parts)})
 
@@ -49,7 +49,7 @@ def _part(part: Part) -> PartRecord:
 
 
 def _of_seeds(part: Part, generator: np.random.Generator) -> dict[int, Estimate]:
-    """Return the number of each seed that all sides have, and its interval over images, where it is defined."""
+    """The number of each seed that all sides have, and its interval over images, where it is defined."""
     first, *second = part.samples
     found = {}
     for seed in [seed for seed in first if all(seed in other for other in second)]:
@@ -66,7 +66,7 @@ def _side(part: Part, place: int) -> SideRecord | None:
 
 
 def _flips(part: Part, generator: np.random.Generator) -> float | None:
-    """Return the p-value of the images' differences, means over seeds, of two sides that are means over images."""
+    """The p-value of the images' differences, means over seeds, of two sides that are means over images."""
     arrays = [[sample.arrays for sample in side.values()] for side in part.samples]
     every = [of_seed for side in arrays for of_seed in side]
     if len(arrays) < 2 or any(len(of_seed) != 1 or of_seed[0].ndim > 1 or of_seed[0].size == 1 for of_seed in every):

@@ -89,7 +89,7 @@ def beside_noise(claims: Sequence[Tested], values: Mapping[str, float]) -> list[
 
 
 def table_beside_noise(table: Table, number: int, reference: Mapping, *, convention: str) -> Table:
-    """Return Table `number` of the paper with a column for each of its quantities, whether noise passes the paper's
+    """Table `number` of the paper with a column for each of its quantities, whether noise passes the paper's
     cell, and a note that counts the cells that we have: ours within the paper's bounds, and those that noise passes.
 
     reference : paper.yaml, with `noise`, the arguments of null_values; without it the table stays as it is.
@@ -123,7 +123,7 @@ def table_beside_noise(table: Table, number: int, reference: Mapping, *, convent
 
 
 def _number(ours: Spread, paper: Cell) -> float:
-    """Return ours as the measure has it: accuracies, which stand in percent beside a plain number, as fractions."""
+    """Ours as the measure has it: accuracies, which stand in percent beside a plain number, as fractions."""
     return ours.mean if isinstance(paper, Spread) else ours.mean / 100
 
 

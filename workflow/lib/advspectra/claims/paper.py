@@ -13,7 +13,7 @@ NORMS = {1: ("delta_l2", "delta_l1", "beta_l2", "beta_l1"), 2: ("delta_l2", "del
 
 
 def paper_number(side: Side, reference: Mapping) -> Spread | None:
-    """Return the number of the paper's tables for a side of a claim, accuracies as fractions; None without one.
+    """The number of the paper's tables for a side of a claim, accuracies as fractions; None without one.
 
     reference : paper.yaml. Its norms of predictors are of rescaled ones, whichever the side is about.
     """
@@ -32,7 +32,7 @@ def paper_number(side: Side, reference: Mapping) -> Spread | None:
 
 
 def table_claims(reference: Mapping, *, predictor: str) -> list[StatedClaim]:
-    """Return the claims that the cells of Tables 1, 2 and 4 make: near the mean, within two standard deviations.
+    """The claims that the cells of Tables 1, 2 and 4 make: near the mean, within two standard deviations.
 
     predictor : the form of the predictors whose norms are compared with the paper's, "raw" or "rescaled".
     """

@@ -46,7 +46,7 @@ class Price:
 
 
 def power(claims: Sequence[ClaimRecord], prices: Sequence[Price], attacks: Mapping[str, str]) -> Table:
-    """Return the table of the open parts, with their prices.
+    """The table of the open parts, with their prices.
 
     attacks : those of the study by their roles in claims.
     """
@@ -98,7 +98,7 @@ def _compared(part: PartRecord, prices: Sequence[Price]) -> list[Price]:
 
 
 def _seeds(part: PartRecord, prices: Sequence[Price]) -> float | None:
-    """Return the seconds that the seeds take which the part lacks."""
+    """The seconds that the seeds take which the part lacks."""
     compared = _compared(part, prices)
     if part.seeds_needed is None or not compared:
         return None
@@ -106,7 +106,7 @@ def _seeds(part: PartRecord, prices: Sequence[Price]) -> float | None:
 
 
 def _images(part: PartRecord, prices: Sequence[Price], attacks: Mapping[str, str]) -> float | None:
-    """Return the seconds that the images take which the part lacks."""
+    """The seconds that the images take which the part lacks."""
     if part.images_needed is None or part.images is None:
         return None
     of_sides = {(side.network, attacks.get(side.attack)) for side in (part.left, part.right) if side is not None}

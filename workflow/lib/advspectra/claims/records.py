@@ -171,7 +171,7 @@ class ClaimRecord(Decision, StatedClaim):
 
 
 def claims_csv(claims: Sequence[ClaimRecord]) -> str:
-    """Return claims as CSV, a row for each part."""
+    """Claims as CSV, a row for each part."""
     rows = []
     for claim in claims:
         about = {key: getattr(claim, key) for key in ("title", "section", "verdict")} | {"claim": claim.name}

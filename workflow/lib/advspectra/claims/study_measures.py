@@ -44,14 +44,14 @@ COLUMNS = tuple(
 
 
 def measures_table(runs: Sequence[Run], *, convention: str, band: Mapping[str, float] | None = None) -> Table:
-    """Return the table; convention : of δ̂. band : as advspectra.claims.sides.Conventions has it."""
+    """The table; convention : of δ̂. band : as advspectra.claims.sides.Conventions has it."""
     own = Conventions(convention, {}, band=band)
     rows = [row for group in by_network(runs) for row in _rows(Replicates(tuple(originals(group.runs))), own)]
     return Table("Measures", COLUMNS, tuple(rows))
 
 
 def at(run: Run, attack: str, checkpoint: str | None = None) -> Run:
-    """Return the run with the files of one attack, on one checkpoint or all, and with those that are of no attack."""
+    """The run with the files of one attack, on one checkpoint or all, and with those that are of no attack."""
     files = {
         kind: tuple(file for file in files if file.attack == attack and checkpoint in (None, file.checkpoint))
         if kind in STATE_KINDS
@@ -97,7 +97,7 @@ def _rows_of_attack(
 
 
 def _checkpoints(group: Replicates, attack: str) -> dict[str, int | None]:
-    """Return the checkpoints that any seed has files of an attack on, in order: name -> step, None if seeds differ."""
+    """The checkpoints that any seed has files of an attack on, in order: name -> step, None if seeds differ."""
     steps: dict[str, set] = {}
     for run in group.runs:
         for file in (file for kind in STATE_KINDS for file in run.files.get(kind, ()) if file.attack == attack):
@@ -136,6 +136,6 @@ def _row(
 
 
 def _with_value(values: Values) -> int:
-    """Return how many images have a value in all arrays."""
+    """How many images have a value in all arrays."""
     finite = [np.isfinite(array).reshape(-1, array.shape[-1]).all(axis=0) for array in values.arrays]
     return int(np.all(finite, axis=0).sum())

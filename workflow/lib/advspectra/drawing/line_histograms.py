@@ -20,7 +20,7 @@ LABELS = {
     "relu_changes": "fraction of ReLU changes",
     "other_deviation": "roughness: mean |logit $-$ chord|",
 }
-TITLES = {"relu_changes": "ReLU changes", "other_deviation": "Roughness of the other logit, absolute,"}
+TITLES = {"relu_changes": "Fraction of ReLU changes", "other_deviation": "Absolute roughness of the other logit"}
 ROUGHNESS = "other_deviation"
 # of the paper's Figures 6 and 7
 EPOCHS = (0, 5, 10, 20, 25, 40)
@@ -42,7 +42,7 @@ def over_training(runs: Sequence[Run], quantity: str, *, number: int) -> tuple[F
     """Figure 6 or 7 and its caption: a quantity of LABELS at six checkpoints, spread as the paper's epochs are."""
     group = only_network(runs)
     there = lines_of(group) if group else []
-    title = f"Figure {number}. {TITLES[quantity]} along lines to adversarial and to random points over training."
+    title = f"Figure {number}. {TITLES[quantity]} over training."
     with plotting.style():
         if not there:
             return plotting.message_figure(NO_LINES), captions.joined(title, NO_LINES)
@@ -61,9 +61,9 @@ def over_training(runs: Sequence[Run], quantity: str, *, number: int) -> tuple[F
     shown = {letter: one for letter, one in zip(letters, chosen, strict=True) if one[0] is not None}
     caption = captions.joined(
         title,
-        "Checkpoints: the nearest to the paper's epochs 0, 5, 10, 20, 25 and 40, as shares of the training.",
+        "Checkpoints nearest to the paper's shares of training.",
         *sentences(group, shown),
-        *([direction(letters[len(places) - 1], *shown[letters[len(places) - 1]])] if quantity == ROUGHNESS else []),
+        directions(dict([[*shown.items()][-1]])) if quantity == ROUGHNESS else "",
     )
     return figure, caption
 
@@ -147,57 +147,58 @@ def sentences(group: Replicates, shown: Mapping[str, tuple[AttackedCheckpoint, S
     shown : letter of a panel -> checkpoint and lines.
     """
     source = group.attacks[group.attack]
-    attack = f"attack {group.attack}" if source is None else f"transfer {group.attack}"
-    about = "" if source is None else f" (found by {source.attack} on the checkpoint {source.found_on})"
+    attack = f"attack {group.attack}"
+    if source is not None:
+        attack = f"transfer {group.attack} ({source.attack} on {source.found_on})"
     first = next(iter(shown.values()))[1]
     sizes = [len(lines.image) for _, seeds in shown.values() for lines in seeds]
     count = f"{len(first)} seed{'' if len(first) == 1 else 's'}"
     ends = [*shown.items()][:: max(len(shown) - 1, 1)]  # the first and the last
     changed = {
-        end: ", ".join(
-            f"({letter}) {sum(int(line(lines, end).changed.sum()) for lines in seeds)}" for letter, (_, seeds) in ends
-        )
+        end: "/".join(str(sum(int(line(lines, end).changed.sum()) for lines in seeds)) for _, (_, seeds) in ends)
         for end in ENDS
     }
+    panels = "/".join(f"({letter})" for letter, _ in ends)
     total = sum(len(lines.image) for lines in first)
     unconverged = sum(
         int((~line(lines, end).converged).sum()) for _, seeds in shown.values() for lines in seeds for end in ENDS
     )
     return [
-        f"{group.first.label}, {attack}{about}; {captions.span(sizes)} {first[0].images_of} images, {count}.",
-        f"Of {total} lines, these end in another predicted class: to x_a {changed[ADVERSARIAL]}; to x_r "
-        f"{changed['random']}; to x_b {changed['boundary']} (the rest ends at the limit, {first[0].stretch_limit:g} "
-        "times as far as x_a).",
-        "The first bin holds all lower values.",
-        "D: Kolmogorov-Smirnov distance to the random / boundary lines. Definitions and tests: table distances.",
-        _method(first[0]) + (f" The count had not converged on {unconverged} lines." if unconverged else ""),
+        f"{group.first.label}, {attack}, {captions.span(sizes)} {first[0].images_of} images, {count}.",
+        f"Class changes on {total} lines, {panels}: x_a {changed[ADVERSARIAL]}, x_r {changed['random']}, "
+        f"x_b {changed['boundary']} (limit: {first[0].stretch_limit:g} times x_a's).",
+        "First bin: all below.",
+        "D: Kolmogorov-Smirnov distance to random/boundary lines.",
+        _method(first[0]) + (f" {unconverged} lines unconverged." if unconverged else ""),
     ]
 
 
 def _method(lines: Lines) -> str:
     """The sentence that says how the lines were followed."""
     exact, count = min(lines.exact_images, len(lines.image)), len(lines.image)
-    points = f"at {lines.samples:,} points"
     if exact == count:
-        return "Lines followed from breakpoint to breakpoint."
+        return "Followed exactly."
+    points = f"at {lines.samples:,} points."
     if exact == 0:
-        return f"Lines followed {points}, which counts no more breakpoints than there are."
-    return f"Lines of {exact} of the {count} images followed from breakpoint to breakpoint, the others {points}."
+        return f"Followed {points[:-1]}: breakpoints are missed."
+    return f"{exact} of {count} images followed exactly, others {points}"
 
 
-def direction(letter: str, checkpoint: AttackedCheckpoint, lines: Sequence[Lines]) -> str:
-    """The sentence that holds absolute roughness at a checkpoint against relative roughness: medians and their ratio.
+def directions(shown: Mapping[str, tuple[AttackedCheckpoint, Sequence[Lines]]]) -> str:
+    """The sentence that holds absolute roughness against relative roughness: the ratios of their medians, x_a to x_r.
 
-    It says whether the two agree on which of the lines, adversarial or random, are the rougher.
+    It says for each panel whether the two agree on which of the lines, adversarial or random, are the rougher.
     """
-    ratios, words = [], []
-    for quantity, name in ((ROUGHNESS, "absolute"), (f"{ROUGHNESS}_relative", "relative to the logit's change")):
-        sides = [values(lines, quantity, end) for end in (ADVERSARIAL, "random")]
-        medians = [float(np.median(side)) if len(side) else 0.0 for side in sides]
-        if min(medians) <= 0:
-            return f"({letter}) {checkpoint.label}: the {name} roughness has no median above 0 to compare."
-        ratios.append(medians[0] / medians[1])
-        words.append(f"{name} {medians[0]:.2g} against {medians[1]:.2g} ({ratios[-1]:.2g} times)")
-    agree = (ratios[0] > 1) == (ratios[1] > 1)
-    verdict = "the two agree in direction" if agree else "the two DISAGREE in direction"
-    return f"({letter}) median roughness, x_a against x_r: {', '.join(words)}: {verdict}."
+    words = []
+    for letter, (_, lines) in shown.items():
+        ratios = []
+        for quantity in (ROUGHNESS, f"{ROUGHNESS}_relative"):
+            sides = [values(lines, quantity, end) for end in (ADVERSARIAL, "random")]
+            medians = [float(np.median(side)) if len(side) else 0.0 for side in sides]
+            ratios.append(medians[0] / medians[1] if min(medians) > 0 else None)
+        if None in ratios:
+            words.append(f"({letter}) no median above 0")
+        else:
+            verdict = "agree" if (ratios[0] > 1) == (ratios[1] > 1) else "DISAGREE"
+            words.append(f"({letter}) {ratios[0]:.2g}, {ratios[1]:.2g}, {verdict}")
+    return f"Median roughness x_a/x_r, absolute and relative to logit's change: {'; '.join(words)}."

@@ -50,7 +50,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
     group = only_network(runs)
-    title = "Development of a network and of its adversarial perturbations over training."
+    title = "A network and its perturbations over training."
     with plotting.style():
         if group is None or not attacked(group, group.attack)[0]:
             return plotting.message_figure(NO_ATTACK), captions.joined(title, NO_ATTACK)
@@ -83,9 +83,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         figure.align_ylabels(panels)
     caption = captions.joined(
         title,
-        "(a) Training accuracy is over the epoch that ends there. (c) to (e) Images with success; half of the power "
-        "of δ̂ lies below f₀.₅.",
-        "Points: mean; bands: quartiles over images; logarithmic steps, broken for step 0.",
+        "(a) Training accuracy: over the epoch that ends there. (c) to (e) Images with success; f₀.₅ halves δ̂'s power.",
+        "Points: means; bands: quartiles over images; logarithmic steps, broken for 0.",
         _white(group, convention),
         counts_sentence(group),
         failures_sentence(group),
@@ -98,7 +97,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 def _white(group: Replicates, convention: str) -> str:
     """The sentence that says what white noise has in (e)."""
     _, seeds = collected(group, group.attack, lambda checkpoint: checkpoint.spectra(convention))
-    return f"Grey in (e): white noise, {energy.white_noise(seeds[0][0]):.1f} cycles/image." if seeds else ""
+    return f"Grey: white noise, {energy.white_noise(seeds[0][0]):.1f} cycles/image." if seeds else ""
 
 
 def _all_steps(group: Replicates) -> list[int]:

@@ -8,7 +8,7 @@ from advspectra.drawing import captions, plotting
 from advspectra.drawing.line_histograms import (
     NO_LINES,
     ROUGHNESS,
-    direction,
+    directions,
     draw_histograms,
     legend,
     lines_of,
@@ -27,7 +27,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     """
     group = only_network(runs)
     there = lines_of(group) if group else []
-    title = "Figure 1. Lines from images to adversarial and to random points at the start and at the end of training."
+    title = "Figure 1. ReLU changes; absolute roughness of the other logit."
     with plotting.style():
         if not there:
             return plotting.message_figure(NO_LINES), captions.joined(title, NO_LINES)
@@ -41,9 +41,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     shown = {letter: end for letter, end in zip("ab", ends, strict=True) if end[0] is not None}
     caption = captions.joined(
         title,
-        "Left: fraction of ReLU changes; right: roughness of the other logit, absolute.",
         *sentences(group, shown),
-        *(direction(letter, *end) for letter, end in zip("cd", shown.values(), strict=False)),
-        "" if there[0][0].step == 0 else "This study has no lines at the initialisation.",
+        directions(dict(zip("cd", shown.values(), strict=False))),
+        "" if there[0][0].step == 0 else "No lines at initialisation.",
     )
     return figure, caption

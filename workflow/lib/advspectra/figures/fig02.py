@@ -43,7 +43,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
     group = only_network(runs)
-    title = "Figure 2. Success of attacks and spectra of their perturbations over training."
+    title = "Figure 2. Success and spectra of attacks over training."
     with plotting.style():
         if group is None or group.attack is None:
             return plotting.message_figure(NO_ATTACK), captions.joined(title, NO_ATTACK)
@@ -54,7 +54,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     caption = captions.joined(
         title,
         "(a) Success: right before, wrong after, within ε.",
-        "(b), (c) Energy of δ̂ over radial frequency and angle, mean over images; (d), (e) density.",
+        "(b), (c) Mean energy of δ̂ over radial frequency and angle; (d), (e) density.",
         energy.WHITE_TEXT,
         counts_sentence(group),
         failures_sentence(group),

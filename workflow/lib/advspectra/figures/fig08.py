@@ -49,7 +49,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "images.",
         energy.WHITE_TEXT,
         captions.counts(groups, convention=convention),
-        "β̂: convention paper.",
+        "" if convention == "paper" else "β̂: convention paper.",
         absent,
     )
     return figure, caption

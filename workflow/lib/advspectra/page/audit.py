@@ -26,7 +26,7 @@ class Entry:
 
     @property
     def incomparable(self) -> str:
-        """Return "not comparable: part 2", or "" where it is."""
+        """In words, "not comparable: part 2", or "" where it is."""
         return f"not comparable: part{'s' * (len(self.missing) > 1)} {listed(self.missing)}" if self.missing else ""
 
 
@@ -76,7 +76,7 @@ class Audit:
         return any(count.noise for counts in self.within.values() for count in counts)
 
     def changing(self, what: str) -> list[str]:
-        """Return the claims whose `what` ("verdict" or "parts") differs under some convention, and nothing more."""
+        """The claims whose `what` ("verdict" or "parts") differs under some convention, and nothing more."""
         worst = {name: {entry.changed for entry in entries} for name, entries in self.claims.items()}
         return [
             name
@@ -85,7 +85,7 @@ class Audit:
         ]
 
     def incomparable(self) -> dict[str, list[str]]:
-        """Return the claims whose verdicts cannot be compared, each with the conventions and the parts in words."""
+        """The claims whose verdicts cannot be compared, each with the conventions and the parts in words."""
         return {
             name: [
                 f"{convention['name']} (part{'s' * (len(entry.missing) > 1)} {listed(entry.missing)})"
@@ -97,11 +97,11 @@ class Audit:
         }
 
     def unchanged(self) -> int:
-        """Return how many claims have the same answers under all conventions, and can be compared under all."""
+        """How many claims have the same answers under all conventions, and can be compared under all."""
         return sum(all(not (entry.changed or entry.missing) for entry in entries) for entries in self.claims.values())
 
     def dependence(self, name: str) -> str:
-        """Return "supported; contradicted under rgb" for a claim."""
+        """The verdicts of a claim in words: "supported; contradicted under rgb"."""
         own, *others = self.claims[name]
         under: dict[str, list[str]] = {}
         for convention, entry in zip(self.conventions[1:], others, strict=True):
@@ -111,7 +111,7 @@ class Audit:
 
 
 def compared(conventions: Sequence[Mapping], claims: Sequence[ClaimRecord]) -> Audit:
-    """Return the Audit of the `conventions` of audit.json, in the order of the claims.
+    """The Audit of the `conventions` of audit.json, in the order of the claims.
 
     A claim that a convention lacks is an empty Entry. ValueError if a claim has other parts under another convention.
     """

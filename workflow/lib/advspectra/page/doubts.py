@@ -32,7 +32,7 @@ class Doubt:
 def doubts(
     stated: Mapping[str, Mapping], *, claims: Sequence[ClaimRecord], audit: Audit, tables: Sequence[str]
 ) -> list[Doubt]:
-    """Return the doubts of doubts.yaml with their evidence.
+    """The doubts of doubts.yaml with their evidence.
 
     Evidence names a claim (`claim`, and of its `parts` some, counted from 1), a convention (`convention`: how claims
     and cells come out under it) or a table (`table`). Evidence that the study lacks is left out.

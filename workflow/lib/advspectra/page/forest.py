@@ -50,7 +50,7 @@ class Panel:
 
 
 def panels(parts: Sequence[PartRecord]) -> list[Panel]:
-    """Return the panels of the parts of a claim that were tested, in the order of UNITS."""
+    """The panels of the parts of a claim that were tested, in the order of UNITS."""
     tested = [(index, part) for index, part in enumerate(parts) if part.value is not None]
     by_unit = {unit: [(index, part) for index, part in tested if _unit(part) == unit] for unit in UNITS}
     return [_panel(UNITS[unit], members) for unit, members in by_unit.items() if members]
@@ -63,7 +63,7 @@ def _unit(part: PartRecord) -> str:
 
 
 def _scale(part: PartRecord) -> Callable[[float | None], float | None]:
-    """Return the function from a value of the part to its place in the panel's unit."""
+    """The function from a value of the part to its place in the panel's unit."""
     origin, step = 0.0, 0.01 if part.ratio else 1.0
     if part.is_cell:
         origin, step = part.paper.value, part.paper.sd or 1.0

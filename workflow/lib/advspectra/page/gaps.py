@@ -26,7 +26,7 @@ class Gap:
 
 
 def gaps(claims: Sequence[ClaimRecord], seeds: Sequence[int], beside: Sequence[str]) -> list[Gap]:
-    """Return what the study lacks, in the order of the claims.
+    """What the study lacks, in the order of the claims.
 
     beside : claims.json of the studies that belong beside this one and have not been run.
     """
@@ -54,7 +54,7 @@ def gaps(claims: Sequence[ClaimRecord], seeds: Sequence[int], beside: Sequence[s
 
 
 def _remedy(reason: Reason) -> str:
-    """Return lines of configuration that would fill a gap; "" where none would."""
+    """Lines of configuration that would fill a gap; "" where none would."""
     match reason.kind:
         case Lack.NETWORK:
             named = network(reason.network)

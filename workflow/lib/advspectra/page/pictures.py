@@ -66,7 +66,7 @@ class Picture:
         return f"data:image/webp;base64,{base64.b64encode(self.webp).decode()}"
 
     def relevance(self, claim: ClaimRecord, attacks: Mapping[str, str]) -> int:
-        """Return how many of network and attack a claim names; attacks : the study's, by their roles in claims."""
+        """How many of network and attack a claim names; attacks : the study's, by their roles in claims."""
         if len(self._about) < 2:
             return 0
         words = _plain(" ".join(part.statement for part in claim.parts))
@@ -80,7 +80,7 @@ def _plain(text: str) -> str:
 
 
 def picture(path: str, png: Path, caption: str) -> Picture:
-    """Return the figure at `png` recompressed without loss, but for its size if it is wider than WIDEST."""
+    """The figure at `png` recompressed without loss, but for its size if it is wider than WIDEST."""
     with Image.open(png) as image:
         flat = Image.new("RGB", image.size, "white")
         flat.paste(image, mask=image.getchannel("A") if image.mode == "RGBA" else None)
@@ -92,7 +92,7 @@ def picture(path: str, png: Path, caption: str) -> Picture:
 
 
 def cited(claim: ClaimRecord, pictures: Sequence[Picture], attacks: Mapping[str, str]) -> list[Picture]:
-    """Return the pictures that a claim cites, in its order; of one figure the most relevant first.
+    """The pictures that a claim cites, in its order; of one figure the most relevant first.
 
     Claims are about the attack of the study's summary: figures of other attacks are not among them.
     """

@@ -21,7 +21,7 @@ def _escaped(value: object) -> str:
 
 
 def markdown(template: str, context: Mapping) -> Markdown:
-    """Return a template of Markdown filled in; all values are escaped but those that are Markdown."""
+    """A template of Markdown filled in; all values are escaped but those that are Markdown."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -35,7 +35,7 @@ def markdown(template: str, context: Mapping) -> Markdown:
 
 
 def html(text: str) -> Markup:
-    """Return Markdown as HTML. HTML, images and links in it are shown as text; wide tables scroll in a box."""
+    """Markdown as HTML. HTML, images and links in it are shown as text; wide tables scroll in a box."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link", "autolink"])
     parser.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0" role="region">\n<table>\n')
     parser.add_render_rule("table_close", lambda *_: "</table>\n</div>\n")

@@ -64,7 +64,7 @@ class Sheet:
 
 
 def report(material: Material) -> tuple[str, str]:
-    """Return the report as HTML and as Markdown."""
+    """The report as HTML and as Markdown."""
     context = _context(material)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -79,7 +79,7 @@ def report(material: Material) -> tuple[str, str]:
 
 
 def _context(material: Material) -> dict:
-    """Return the values of the templates, the texts made of the same values among them."""
+    """The values of the templates, the texts made of the same values among them."""
     claims = [ClaimRecord.from_data(claim) for claim in material.verdicts["claims"]]
     pictures = sorted(material.pictures, key=lambda picture: _papers_first(picture.path))
     own = bool(material.verdicts["not_the_papers"])
@@ -97,7 +97,7 @@ def _context(material: Material) -> dict:
 
 
 def _of_study(material: Material) -> dict:
-    """Return the values that say what the study is and what made it."""
+    """The values that say what the study is and what made it."""
     verdicts, config = material.verdicts, material.config
     return {
         "study": verdicts["study"],
@@ -119,7 +119,7 @@ def _of_study(material: Material) -> dict:
 def _of_claims(
     claims: Sequence[ClaimRecord], material: Material, pictures: Sequence[Picture], *, with_figures: bool
 ) -> dict:
-    """Return the values that say what was found of the claims."""
+    """The values that say what was found of the claims."""
     attacks = material.verdicts["conventions"]["attacks"]
     shown, shown_at = views(claims, pictures, attacks, with_figures=with_figures)
     untested = [view for view in shown if view.claim.verdict == NOT_TESTED]
@@ -141,7 +141,7 @@ def _of_claims(
 
 
 def _commits(origins: Sequence[Mapping]) -> dict[str, list[str]]:
-    """Return the commits at which results were made, each with all files that differed from it for any of them."""
+    """The commits at which results were made, each with all files that differed from it for any of them."""
     changes: dict[str, set[str]] = {}
     for origin in origins:
         names = changes.setdefault(origin["commit"], set())
@@ -150,32 +150,32 @@ def _commits(origins: Sequence[Mapping]) -> dict[str, list[str]]:
 
 
 def _versions(origins: Sequence[Mapping]) -> dict[str, list[str]]:
-    """Return all versions of each package by which results were made."""
+    """All versions of each package by which results were made."""
     versions = [origin["versions"] for origin in origins]
     names = dict.fromkeys(name for of_origin in versions for name in of_origin)
     return {name: sorted({of_origin[name] for of_origin in versions if name in of_origin}) for name in names}
 
 
 def _sheet(text: str) -> Sheet:
-    """Return a table of table.Table.to_markdown in its parts."""
+    """A table of table.Table.to_markdown in its parts."""
     title, _, rest = text.partition("\n\n")
     rows, first, notes = rest.partition("\n\n- ")
     return Sheet(title.strip("* "), Markdown(rows), Markdown(f"- {notes}" if first else ""))
 
 
 def _papers_first(name: str) -> tuple[bool, str]:
-    """Return the key that sorts the paper's tables and figures before the study's own."""
+    """The key that sorts the paper's tables and figures before the study's own."""
     return not name.startswith(("table", "fig")), name
 
 
 def _results_first(name: str, sheet: Sheet) -> tuple:
-    """Return the key that sorts tables of results before those of settings, and empty ones last."""
+    """The key that sorts tables of results before those of settings, and empty ones last."""
     place = RESULTS_FIRST.index(name) if name in RESULTS_FIRST else len(RESULTS_FIRST)
     return sheet.empty, place, name.startswith("table"), name
 
 
 def _networks(config: Mapping) -> int:
-    """Return how many networks are trained in each seed."""
+    """How many networks are trained in each seed."""
     return len(
         {
             (network["name"], activation, depth, alpha)

@@ -64,19 +64,19 @@ GROUPS = {
 
 
 def mark(verdict: str) -> Mark:
-    """Return how a verdict of a claim or of a part is shown."""
+    """How a verdict of a claim or of a part is shown."""
     return (CLAIMS | PARTS)[verdict]
 
 
 def part_mark(part: PartRecord) -> Mark:
-    """Return how a part is shown; one seed gives a direction only."""
+    """How a part is shown; one seed gives a direction only."""
     if not part.one_seed:
         return PARTS[part.verdict]
     return Mark("→", "points its way" if part.direction == HOLDS else "points the other way", "seed")
 
 
 def tally(claim: ClaimRecord) -> str:
-    """Return "3 of 4 parts hold", or what can be said of the parts in a few words."""
+    """A count in words, "3 of 4 parts hold", or what can be said of the parts in a few words."""
     parts = claim.parts
     if not parts:
         return claim.why.removesuffix(".")
@@ -104,7 +104,7 @@ def _with_verdict(parts: Iterable[PartRecord], verdict: str) -> int:
 
 
 def finding(claim: ClaimRecord) -> str:
-    """Return what was found of a claim beyond the word of its verdict."""
+    """What was found of a claim beyond the word of its verdict."""
     if claim.verdict == ONE_SEED:
         return f"{tally(claim)}. One seed says no more than this."
     if claim.verdict == NOT_APPLICABLE:
@@ -116,7 +116,7 @@ def finding(claim: ClaimRecord) -> str:
 
 
 def holm(claim: ClaimRecord) -> str:
-    """Return the line on Holm's correction, which does not decide the verdict; "" for a claim that is not decided."""
+    """The line on Holm's correction, which does not decide the verdict; "" for a claim that is not decided."""
     if not claim.decided:
         return ""
     so = "still so" if claim.stands else "not any more"
@@ -186,7 +186,7 @@ class Summary:
 
 
 def summary(claims: Sequence[ClaimRecord]) -> Summary:
-    """Return the Summary of all claims."""
+    """The Summary of all claims."""
     tables = tuple((claim.table, claim.cells) for claim in claims if claim.cells is not None)
     stated = [claim for claim in claims if claim.cells is None and claim.verdict != NOT_APPLICABLE]
     verdicts = ((shown, sum(claim.verdict == verdict for claim in stated)) for verdict, shown in CLAIMS.items())

@@ -38,7 +38,7 @@ class ClaimView:
 
 
 def view(claim: ClaimRecord, pictures: Sequence[Picture], opened: Iterable[str]) -> ClaimView:
-    """Return what the page shows of a claim."""
+    """What the page shows of a claim."""
     return ClaimView(
         claim,
         mark(claim.verdict),
@@ -56,7 +56,7 @@ def view(claim: ClaimRecord, pictures: Sequence[Picture], opened: Iterable[str])
 def views(
     claims: Sequence[ClaimRecord], pictures: Sequence[Picture], attacks: Mapping[str, str], *, with_figures: bool
 ) -> tuple[list[ClaimView], dict[str, str]]:
-    """Return the views of the claims, and for each picture that one shows the name of the first claim that does.
+    """The views of the claims, and for each picture that one shows the name of the first claim that does.
 
     attacks : the study's, by their roles in claims. with_figures : whether claims show their figures; otherwise the
     figures have a section of their own.
@@ -75,7 +75,7 @@ def views(
 
 
 def grouped(views: Sequence[ClaimView]) -> list[tuple[str, list[ClaimView]]]:
-    """Return the claims by what they are about, in the order given, each group with its title."""
+    """The claims by what they are about, in the order given, each group with its title."""
     groups: dict[str, list[ClaimView]] = {}
     for shown in views:
         groups.setdefault(GROUPS[shown.claim.group], []).append(shown)

@@ -13,7 +13,7 @@ SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
 def number(value: float | None, *, near: float | None = None) -> str:
-    """Return a number with decimals for two digits of `near`, the half-width of its interval, or else four digits.
+    """A number with decimals for two digits of `near`, the half-width of its interval, or else four digits.
 
     A dash for None.
     """
@@ -27,7 +27,7 @@ def number(value: float | None, *, near: float | None = None) -> str:
 
 
 def estimate(part: "PartRecord") -> str:
-    """Return a part's value and 95 % interval, "−21.0 % [−24.1, −18.2]"; a dash where it was not tested."""
+    """A part's value and 95 % interval, "−21.0 % [−24.1, −18.2]"; a dash where it was not tested."""
     text = _value(part, part.value)
     if part.low is None or part.high is None:
         return text
@@ -44,20 +44,20 @@ def _value(part: "PartRecord", value: float | None) -> str:
 
 
 def _half_width(part: "PartRecord") -> float | None:
-    """Return half the width of a part's interval, in percent for a ratio."""
+    """Half the width of a part's interval, in percent for a ratio."""
     if part.low is None or part.high is None:
         return None
     return (100 if part.ratio else 1) * (part.high - part.low) / 2
 
 
 def signed(value: float, *, near: float | None = None) -> str:
-    """Return a number with its sign, + or −."""
+    """A number with its sign, + or −."""
     text = number(value, near=near)
     return f"+{text}" if value > 0 and float(text) else text
 
 
 def p_value(value: float | None) -> str:
-    """Return "p < 0.001" or "p = 0.012"; "" for None."""
+    """A p-value in words, "p < 0.001" or "p = 0.012"; "" for None."""
     if value is None:
         return ""
     # spaces that do not break
@@ -71,13 +71,13 @@ def p_value(value: float | None) -> str:
 
 
 def of_seed(part: "PartRecord", seed: int) -> str:
-    """Return the value that one seed gives a part; a dash where it has none."""
+    """The value that one seed gives a part; a dash where it has none."""
     values = [record.value for record in part.seeds if record.seed == seed]
     return _value(part, values[0]) if values else "–"
 
 
 def paper(part: "PartRecord") -> str:
-    """Return the paper's numbers: "1418 / 1598: −11.3 %" of two sides, "505.9 ± 32.2" of a cell; a dash for none."""
+    """The paper's numbers: "1418 / 1598: −11.3 %" of two sides, "505.9 ± 32.2" of a cell; a dash for none."""
     given = part.paper
     if given is None:
         return "–"
@@ -89,30 +89,30 @@ def paper(part: "PartRecord") -> str:
 
 
 def noise(part: "PartRecord") -> str:
-    """Return what noise without a network gives a cell, and whether that passes; a dash where there is nothing."""
+    """What noise without a network gives a cell, and whether that passes; a dash where there is nothing."""
     return "–" if part.noise is None else f"{number(part.noise)}{', passes' if part.noise_passes else ''}"
 
 
 def distance(part: "PartRecord") -> str:
-    """Return how many of the paper's standard deviations a cell lies from its mean; "" where there is none."""
+    """How many of the paper's standard deviations a cell lies from its mean; "" where there is none."""
     if not part.is_cell or part.value is None or part.paper.sd is None:
         return ""
     return f"{signed((part.value - part.paper.value) / part.paper.sd, near=1)} sd"
 
 
 def listed(words: list) -> str:
-    """Return "1, 2 and 3"."""
+    """Words in a row: "1, 2 and 3"."""
     words = [str(word) for word in words]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def counted(count: int, noun: str) -> str:
-    """Return "1 claim" or "3 claims"."""
+    """A number and its noun: "1 claim" or "3 claims"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def plain(value: object) -> str:
-    """Return a setting of a configuration in words, with lists and sections inside it in parentheses."""
+    """A setting of a configuration in words, with lists and sections inside it in parentheses."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {_inside(item)}" for name, item in value.items())
     if isinstance(value, list):
@@ -127,19 +127,19 @@ def _inside(value: object) -> str:
 
 
 def title(name: str) -> str:
-    """Return the name of a table or figure: "Figure 5" for fig05, "Success accuracy" for success_accuracy."""
+    """The name of a table or figure: "Figure 5" for fig05, "Success accuracy" for success_accuracy."""
     if match := re.fullmatch(r"(fig|table)0*(\d+)", name):
         return f"{'Figure' if match[1] == 'fig' else 'Table'} {match[2]}"
     return name.replace("_", " ").capitalize()
 
 
 def anchor(title: str) -> str:
-    """Return the id that a repository's page gives a heading."""
+    """The id that a repository's page gives a heading."""
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def escaped(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
+    """Text that Markdown shows as it is, on one line."""
     return SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", str(text))).replace("&", "&amp;")
 
 

@@ -68,7 +68,7 @@ def infer(
     paired: bool = False,
     generator: np.random.Generator,
 ) -> Inference:
-    """Return what the samples, one for each seed, say of their statistic; with `right`, of the left side against it.
+    """What the samples, one for each seed, say of their statistic; with `right`, of the left side against it.
 
     scale : of the measure. paired : whether the n-th seed is the same training on both sides.
     ValueError for seeds with other numbers of images, where the statistic is undefined for a seed or for more than a
@@ -112,7 +112,7 @@ def infer(
 
 
 def _defined(values: Sequence[np.ndarray], scale: Scale) -> Scale:
-    """Return the scale on which these are defined: DIFFERENCE for a RATIO that is alone and 0 for all seeds."""
+    """The scale on which these are defined: DIFFERENCE for a RATIO that is alone and 0 for all seeds."""
     every = np.concatenate(values)
     if not np.isfinite(every).all():
         raise ValueError("undefined for a seed, for example because no attack succeeded")
@@ -132,7 +132,7 @@ def _seed_by_seed(values: Sequence[np.ndarray], scale: Scale) -> tuple[float, ..
 
 
 def _valued(samples: Sequence[Sample]) -> int:
-    """Return how many images of the seed with the fewest have a value."""
+    """How many images of the seed with the fewest have a value."""
     return min(int((~np.isnan(array)).sum(axis=-1).min()) for sample in samples for array in sample.arrays)
 
 
@@ -205,13 +205,13 @@ class _Measured:
 
 
 def _freedom(values: np.ndarray) -> float:
-    """Return the degrees of freedom of the variance of a mean of these values, (n,)."""
+    """The degrees of freedom of the variance of a mean of these values, (n,)."""
     left = float(scipy.stats.kurtosis(values) + 2 - scipy.stats.skew(values) ** 2)  # at least 0 (Pearson)
     return min(2 * len(values) / left, MOST_FREEDOM) if left > 0 else MOST_FREEDOM
 
 
 def sign_flip(differences: np.ndarray, *, generator: np.random.Generator) -> float:
-    """Return the two-sided p-value of the hypothesis that differences, (n,), are as likely of either sign.
+    """The two-sided p-value of the hypothesis that differences, (n,), are as likely of either sign.
 
     The permutation test of their mean under all 2^n flips, or RESAMPLES random ones if these are more.
     """
@@ -226,7 +226,7 @@ def sign_flip(differences: np.ndarray, *, generator: np.random.Generator) -> flo
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number (Holm 1979, Scandinavian Journal of Statistics 6:65)."""
+    """P-values corrected for their number (Holm 1979, Scandinavian Journal of Statistics 6:65)."""
     count, largest = len(p_values), 0.0
     corrected = [0.0] * count
     for rank, place in enumerate(np.argsort(p_values)):

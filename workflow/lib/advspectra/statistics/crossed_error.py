@@ -35,7 +35,7 @@ MOST_KEPT = 200  # quantiles of distributions, for as many degrees of freedom
 
 
 def exceeds(distance: float, seeds: float, images: float, *, degrees: float, freedom: float, skewness: float) -> float:
-    """Return the probability that the error exceeds `distance`.
+    """The probability that the error exceeds `distance`.
 
     seeds, images : the parts of the variance of the mean. degrees : of freedom of the seeds' part, 0 for one seed.
     freedom : of the images' part, 0 for a number that is not made of images. skewness : of the images' part.
@@ -54,7 +54,7 @@ def exceeds(distance: float, seeds: float, images: float, *, degrees: float, fre
 
 
 def _beyond(distance: float, seeds: float, images: float, k: float, freedom: float, skewness: float) -> float:
-    """Return the same where T is Student's t with k degrees of freedom."""
+    """The same where T is Student's t with k degrees of freedom."""
     freedom = freedom or 1  # of no variance, any will do
     parts = (
         (math.sqrt(seeds), _quantiles(k), lambda error: special.stdtr(k, -error)),
@@ -71,17 +71,17 @@ def _beyond(distance: float, seeds: float, images: float, k: float, freedom: flo
 
 @lru_cache(maxsize=MOST_KEPT)
 def _quantiles(freedom: float) -> np.ndarray:
-    """Return the quantiles of Student's t at TAILS."""
+    """The quantiles of Student's t at TAILS."""
     return special.stdtrit(freedom, TAILS)
 
 
 def _unskew(error: np.ndarray, skewness: float) -> np.ndarray:
-    """Return the transformation of a studentised error."""
+    """The transformation of a studentised error."""
     return error + skewness * error**2 / 3 + 2 * skewness**2 * error**3 / 27 + skewness / 6
 
 
 def _skew(error: np.ndarray, skewness: float) -> np.ndarray:
-    """Return its inverse."""
+    """The inverse of that transformation."""
     if abs(skewness) < 1e-6:
         return error
     return 3 / skewness * (np.sinh(np.arcsinh(2 * (1 + skewness * (error - skewness / 6))) / 3) - 0.5)

@@ -87,15 +87,15 @@ class Inference:
         return Estimate(self.value, self._lower(low), self._upper(-high))
 
     def p_above(self, threshold: float) -> float:
-        """Return the one-sided p-value of the hypothesis that it is at most `threshold`; 1 for a single number."""
+        """The one-sided p-value of the hypothesis that it is at most `threshold`; 1 for a single number."""
         return 1.0 if self._single else self._exceeds(self._distance(threshold))
 
     def p_below(self, threshold: float) -> float:
-        """Return that of the hypothesis that the number is at least `threshold`."""
+        """That of the hypothesis that the number is at least `threshold`."""
         return 1.0 if self._single else 1.0 - self.p_above(threshold)
 
     def seeds_needed(self, threshold: float, *, p_value: float = (1 - LEVEL) / 2) -> int | None:
-        """Return how many seeds in all, on each side, tell the number from `threshold` if value and variances stay.
+        """How many seeds in all, on each side, tell the number from `threshold` if value and variances stay.
 
         At least those that there are. p_value : one-sided, that suffices; by default the interval then lies beyond the
         threshold. None of one seed, and if MOST_SEEDS would not do: the value is too close to it, or images too few.
@@ -104,7 +104,7 @@ class Inference:
         return self._least(range(now, MOST_SEEDS + 1), lambda count: self._with(seeds=count), threshold, p_value)
 
     def images_needed(self, threshold: float, *, p_value: float = (1 - LEVEL) / 2) -> int | None:
-        """Return how many images in all tell the number from `threshold` at the seeds there are, as `seeds_needed`.
+        """How many images in all tell the number from `threshold` at the seeds there are, as `seeds_needed`.
 
         None if MOST_IMAGES would not do, and for a number that is not made of images.
         """
@@ -122,7 +122,7 @@ class Inference:
         return counts[place] if place < len(counts) else None
 
     def _with(self, *, seeds: int = 0, images: int = 0) -> "Inference":
-        """Return what so many seeds on each side, or images, would say if value and variances stay."""
+        """What so many seeds on each side, or images, would say if value and variances stay."""
         times = [max(seeds / side.count, 1.0) for side in self.sides]
         more = images / self.size if images else 1.0
         sides = tuple(side.grown(seeds=by, images=more) for side, by in zip(self.sides, times, strict=True))
@@ -168,7 +168,7 @@ class Inference:
         return math.sqrt(sum(self._parts))
 
     def _exceeds(self, distance: float) -> float:
-        """Return the probability that the error exceeds `distance`."""
+        """The probability that the error exceeds `distance`."""
         if math.isinf(distance):
             return float(distance < 0)
         seeds, images = self._parts
@@ -192,7 +192,7 @@ class Inference:
         return 1.0 if self.scale is Scale.RATIO and len(self.sides) == 2 else 0.0
 
     def _distance(self, threshold: float) -> float:
-        """Return how far the threshold lies below the value, in the unit of the error."""
+        """How far the threshold lies below the value, in the unit of the error."""
         if self._additive:
             threshold += self._origin
             if self.scale is Scale.CORRELATION:
@@ -218,7 +218,7 @@ class Inference:
         return 0.0
 
     def _lower(self, score: float) -> float:
-        """Return the lower end of the interval that reaches so many standard errors of a normal number."""
+        """The lower end of the interval that reaches so many standard errors of a normal number."""
         if self._additive:
             return shown(self._centre - score * self._error, self.scale) - self._origin
         left, *right = self.sides
@@ -228,7 +228,7 @@ class Inference:
         return self.value - math.hypot(left.value - left.lower(score), right[0].upper(score) - right[0].value)
 
     def _upper(self, score: float) -> float:
-        """Return the upper end."""
+        """The upper end."""
         if self._additive:
             return self._lower(-score)
         left, *right = self.sides

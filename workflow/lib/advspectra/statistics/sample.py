@@ -26,41 +26,41 @@ class Sample:
         return self.arrays[0].shape[-1]
 
     def of(self, counts: np.ndarray) -> np.ndarray:
-        """Return the statistic of the images, each counted so often, (..., N) -> (...); NaN where it is undefined."""
+        """The statistic of the images, each counted so often, (..., N) -> (...); NaN where it is undefined."""
         with np.errstate(all="ignore"):  # means over no value
             return self.statistic(*(_mean(array, counts) for array in self.arrays))
 
     def value(self) -> float:
-        """Return the statistic of all images."""
+        """The statistic of all images."""
         return float(self.of(np.ones(self.images)))
 
     def without_each(self) -> np.ndarray:
-        """Return the statistic of all images but one, (N,); NaN where it is undefined."""
+        """The statistic of all images but one, (N,); NaN where it is undefined."""
         with np.errstate(all="ignore"):
             return np.asarray(self.statistic(*map(_mean_of_others, self.arrays)))
 
 
 def _mean(array: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the means of what is not NaN, each value counted so often, (..., N), (R, N) -> (..., R)."""
+    """The means of what is not NaN, each value counted so often, (..., N), (R, N) -> (..., R)."""
     present = ~np.isnan(array)
     return (np.where(present, array, 0) @ counts.T) / (present.astype(float) @ counts.T)
 
 
 def _mean_of_others(array: np.ndarray) -> np.ndarray:
-    """Return the means of what is not NaN, without each image in turn, (..., N) -> (..., N)."""
+    """The means of what is not NaN, without each image in turn, (..., N) -> (..., N)."""
     present = ~np.isnan(array)
     values = np.where(present, array, 0)
     return (values.sum(-1, keepdims=True) - values) / (present.sum(-1, keepdims=True) - present)
 
 
 def resamples(size: int, count: int, seed: int) -> np.ndarray:
-    """Return how often `count` random draws have each image, (count, size): of all that ask with this seed the same."""
+    """How often `count` random draws have each image, (count, size): of all that ask with this seed the same."""
     return _counts(size, count, seed).astype(float)
 
 
 @lru_cache(maxsize=32)
 def _counts(size: int, count: int, seed: int) -> np.ndarray:
-    """Return the same as whole numbers of the fewest bytes that hold them: of 10,000 images 20 MB, and not 160."""
+    """The same as whole numbers of the fewest bytes that hold them: of 10,000 images 20 MB, and not 160."""
     generator, rows = np.random.default_rng(seed), max(1, AT_ONCE // size)
     parts = []
     for start in range(0, count, rows):

@@ -31,7 +31,7 @@ class Statistics:
 
 
 def statistics(samples: Sequence[np.ndarray]) -> Statistics | None:
-    """Return the statistics of one quantity, given an array of its values for each seed; None without any value.
+    """The statistics of one quantity, given an array of its values for each seed; None without any value.
 
     The mean is that of all values. The sd over values is pooled within seeds, sqrt(sum (n_i - 1) s_i^2 / sum (n_i -
     1)) with s_i^2 the unbiased variance of seed i, so that differences between seeds are not in it; they are in the
@@ -55,7 +55,7 @@ def finite_mean(values: np.ndarray) -> float:
 
 
 def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the largest distance between the distribution functions of two samples, (..., N), (..., N) -> (...).
+    """The largest distance between the distribution functions of two samples, (..., N), (..., N) -> (...).
 
     In [0, 1], exactly a multiple of 1/N; equal values (ties) count as one step of each function.
     ValueError unless both are of one shape.
@@ -72,7 +72,7 @@ def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def wasserstein(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the 1-Wasserstein distance between two samples, (..., N), (..., N) -> (...), in their unit.
+    """The 1-Wasserstein distance between two samples, (..., N), (..., N) -> (...), in their unit.
 
     With as many values on both sides it is the mean distance between the values of equal rank.
     ValueError unless both are of one shape.
