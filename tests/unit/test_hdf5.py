@@ -223,10 +223,31 @@ def test_arrays_say_what_they_are_and_have_their_scales(tmp_path):
             "CLASS": "DIMENSION_SCALE",
             "NAME": "angle",
         }
-        assert (energy.compression, energy.compression_opts, energy.shuffle) == ("gzip", 4, True)
+        assert (energy.compression, energy.compression_opts, energy.shuffle) == ("gzip", 6, True)
         assert angle.compression is None and angle.is_scale
         assert len(energy.dims[0]) == 0 and energy.dims[1]["angle"] == angle
         assert angle[()].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "shape, chunks",
+    [((200, 3, 32, 32), (67, 3, 32, 32)), ((3, 3, 512, 512), (1, 3, 512, 512)), ((5, 2), (5, 2)), ((7,), (7,))],
+)
+def test_large_arrays_are_compressed_by_whole_rows_of_a_megabyte_at_most_unless_one_row_has_more(
+    shape, chunks, tmp_path
+):
+    with create(tmp_path / "a.h5", kind="toy", version=1, attributes={}) as file:
+        add(file, "values", np.ones(shape, np.float32), units="1", long_name="values", compression=True)
+    with open_checked(tmp_path / "a.h5", kind="toy", version=1) as file:
+        assert file["values"].chunks == chunks
+        assert file["values"].shape == shape and (file["values"][()] == 1).all()
+
+
+def test_an_array_without_rows_can_be_compressed(tmp_path):
+    with create(tmp_path / "a.h5", kind="toy", version=1, attributes={}) as file:
+        add(file, "values", np.ones((0, 3)), units="1", long_name="values", compression=True)
+    with open_checked(tmp_path / "a.h5", kind="toy", version=1) as file:
+        assert file["values"].shape == (0, 3)
 
 
 def test_the_digest_is_of_the_content_not_of_how_it_lies_in_the_file(tmp_path):

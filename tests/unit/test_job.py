@@ -1,5 +1,6 @@
 """What the scripts of all rules share: the commit that they state, and inputs from a clock that is ahead."""
 
+import gc
 import io
 import json
 import os
@@ -12,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 from advspectra_study.job import origin
+from advspectra.files import hdf5
 from advspectra.files.hdf5 import create
-from advspectra_study import job
+from advspectra_study import imported, job
 from advspectra_study.run import machine
 
 LIBRARY = Path(__file__).parents[2] / "workflow/lib"
@@ -118,8 +120,8 @@ def test_each_input_is_opened_once_for_its_digest_and_its_origin(tmp_path, monke
         with create(path, kind="spectra", version=1, attributes={"versions": "{}", "commit": "a", "uncommitted": "[]"}):
             pass
     opened = []
-    original = origin.open_foreign
-    monkeypatch.setattr(origin, "open_foreign", lambda path: opened.append(path) or original(path))
+    original = hdf5.open_foreign
+    monkeypatch.setattr(hdf5, "open_foreign", lambda path: opened.append(path) or original(path))
 
     class Output(list):
         provenance = str(tmp_path / "claims.json")
@@ -196,6 +198,18 @@ def test_a_message_is_the_same_each_time_without_the_addresses_of_objects(tmp_pa
     message = f"rule toy: {kind.__name__}: cannot use <object object> of x at 0x7f\n"
     assert capsys.readouterr().err == message
     assert (tmp_path / "log").read_text().endswith(message)
+
+
+def test_a_job_looks_for_garbage_as_python_does_but_not_through_what_was_imported(tmp_path):
+    files = {"log": [str(tmp_path / "log")], "input": [], "output": {}, "params": SimpleNamespace(code={})}
+    before = gc.get_freeze_count()
+    try:
+        gc.set_threshold(50_000, 50, 100)
+        with job.job(SimpleNamespace(rule="toy", **files)):
+            assert gc.get_threshold() == imported.COLLECTION != (50_000, 50, 100)
+            assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
 
 
 def test_a_job_starts_without_what_only_a_configuration_needs():

@@ -24,6 +24,7 @@ from advspectra.machine.memory import naming
 
 DIGEST = "content_sha256"
 SLAB = 2**26  # bytes of an array that are read at once for its digest
+CHUNK = 2**20  # most bytes that are compressed as one, but for a row that has more: HDF5 keeps so many as it reads
 # answers of file systems without locks
 UNLOCKABLE = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
@@ -207,13 +208,25 @@ def add(
     """
     if finite and array.dtype.kind == "f" and (wrong := ~np.isfinite(array)).any():
         raise ValueError(f"{long_name} ({name}): found {wrong.sum()} of {wrong.size} numbers that are not finite")
-    filters = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if compression else {}
-    dataset = group.create_dataset(name, data=array, **filters)
+    dataset = group.create_dataset(name, data=array, **(_filters(array) if compression else {}))
     set_attributes(dataset, {"units": units, "long_name": long_name})
     for axis, scale in enumerate(scales):
         if scale is not None:
             dataset.dims[axis].attach_scale(scale)
     return dataset
+
+
+def _filters(array: np.ndarray) -> dict:
+    """How an array with rows is compressed: whole rows at once, as they are read and as they resemble each other.
+
+    Perturbations under an L-infinity bound take 0.88 of what they take in h5py's own chunks at level 4; at level 9
+    they take 0.76, but thirteen times the time of level 6.
+    """
+    filters = {"compression": "gzip", "compression_opts": 6, "shuffle": True}
+    if not array.size:
+        return filters
+    count = -(-len(array) // max(1, CHUNK * len(array) // array.nbytes))  # chunks of about the same size
+    return filters | {"chunks": (-(-len(array) // count), *array.shape[1:])}
 
 
 def add_scale(group: h5py.Group, name: str, values: np.ndarray, *, units: str, long_name: str) -> h5py.Dataset:

@@ -27,7 +27,7 @@ class Array:
     dtype : NumPy's name of the type; "text" for UTF-8 of fixed length; None for any type.
     units, text : its attributes `units` and `long_name`. Units are "1" for a pure number; the name if there is no text.
     scales : letters of `dims` whose axes have a dimension scale: the array with `is_scale` and that letter alone.
-    compressed : with gzip and the byte shuffle filter, for large arrays.
+    compressed : with gzip and the byte shuffle filter, by whole rows, for large arrays.
     nan_if_zero : an array of the same group; where it is 0, this one is NaN. All other values are finite.
     absent_if_empty : a letter; files lack the array if that size is 0. optional : any file may lack the array.
     since, until : the first and the last version of the format that has the array.

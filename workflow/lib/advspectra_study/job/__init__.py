@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 
-from advspectra_study.imported import changed
+from advspectra_study.imported import COLLECTION, changed
 from advspectra_study.job.maker import making
 from advspectra_study.job.origin import made_by, origins, provenance, seconds_spent, sha256, write_provenance
 from advspectra_study.job.saved import AlreadyMade, saved_progress
@@ -47,13 +47,14 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
     log. For any other error the log holds the traceback too. The last line of the log says how long the job computed:
     the time inside the block, without importing plug-ins and hashing files.
     """
-    # what scripts import stays until their end: looking through it then takes half a second if torch is in it
     global _say
-    gc.freeze()
     with closing(_Log(snakemake.log[0])) as log:
         _say = lambda line: print(escaped(line), file=log)  # noqa: E731
         try:
             _prepare(snakemake, log)
+            # what scripts import stays until their end: looking through it then takes half a second if torch is in it
+            gc.freeze()
+            gc.set_threshold(*COLLECTION)
             start = time.perf_counter()
             with making(snakemake.output):
                 try:

@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from advspectra.files.atomic import write_whole
-from advspectra.files.hdf5 import DIGEST, attributes_of, open_foreign, recorded_sha256
 from advspectra_study.job.sealed import sealed
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -71,7 +70,11 @@ def made_by(snakemake) -> dict[str, str | list | dict]:
 
 def sha256(path: str | Path) -> str:
     """The SHA-256 of a file; of an HDF5 result the digest of its content, which the file states."""
-    return recorded_sha256(path) if _is_hdf5(path) else _file_digest(path)
+    if not _is_hdf5(path):
+        return _file_digest(path)
+    from advspectra.files.hdf5 import recorded_sha256  # here, as jobs of texts alone do without h5py and NumPy
+
+    return recorded_sha256(path)
 
 
 def origins(paths: Iterable[str]) -> list[dict]:
@@ -103,6 +106,8 @@ def _input(path: str) -> tuple[str, str | dict[str, str]]:
     so each is read once.
     """
     if _is_hdf5(path):
+        from advspectra.files.hdf5 import DIGEST, attributes_of, open_foreign, recorded_sha256
+
         with open_foreign(path) as file:
             about = attributes_of(file)
         digest = str(about[DIGEST]) if DIGEST in about else recorded_sha256(path)

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from advspectra_study.job.origin import sha256
 from advspectra_study.job.reader import Reader
 from advspectra_study.run.kept import second_name
@@ -45,6 +43,8 @@ def _is_kept(output: Path, about: Mapping) -> bool:
 
 
 def _holds(path: str, *, kind: str, about: Mapping) -> tuple[bool, str]:
+    import numpy as np
+
     from advspectra.checks import check_result
 
     try:
