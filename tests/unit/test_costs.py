@@ -85,9 +85,9 @@ def test_the_size_of_a_result_is_stated_before_it_is_made_and_is_that_of_its_arr
     run = f"{'resnet18-relu/depth=17' if kind == 'lines' else 'fully_connected-linear/depth=1'}/alpha=1/seed=0"
     rule, attack = {"perturbations": ("attack", "pgd"), "lines": ("lines", "pgd_transfer")}.get(kind, (kind, "pgd"))
     if kind == "lines":
-        ends = {
-            end: random_line(np.random.default_rng(0), images, 1.0) for end in ("adversarial", "random", "boundary")
-        }
+        line = random_line(np.random.default_rng(0), images, 1.0)
+        line |= {f"final_{name}": line[f"other_{name}"] for name in ("change", "deviation", "curvature")}
+        ends = dict.fromkeys(("adversarial", "random", "boundary"), line)
         path = write_lines(tmp_path / "lines.h5", identity(), ends)
     else:
         given = {"images": images, "size": 32, "conventions": config["spectra"]["conventions"], "kinds": [kind]}
@@ -108,11 +108,11 @@ def test_memory_grows_with_the_images_of_an_attack_and_spectra_take_a_part_of_th
     larger["dataset"]["options"]["image_size"] = [224, 224]
     few, many = (costs_of(one).megabytes(*job, attempt=1) for one in (config, more))
     assert 3 * 120 < many - few < 3 * 125
-    same, grown = (
+    of_spectra, of_attack = (
         [costs_of(one).megabytes(rule, *job[1:], attempt=1) for one in (config, larger)]
         for rule in ("spectra", "attack")
     )
-    assert same[0] == same[1] and grown[1] > 20 * grown[0]
+    assert of_spectra[0] == of_spectra[1] and of_attack[1] > 20 * of_attack[0]
 
 
 def test_each_attempt_may_take_twice_as_much():

@@ -62,7 +62,7 @@ USUAL_MEMORY = 2000  # MB of a rule that is not in MEMORY
 # MB for each MB of the arrays that a job reads or makes for all images, or classes, at once
 MEMORY_PER_MB_OF_ARRAYS = {"attack": 3, "transfer": 3, "lines": 6, "predictor": 4}
 # bytes of an attacked image beside pixels and logits, and of a line
-ATTACKED_BYTES, LINE_BYTES = 50, 100
+ATTACKED_BYTES, LINE_BYTES = 50, 112
 
 
 class Costs:
