@@ -10,7 +10,7 @@ from synthetic_results import identity, write_run, write_spectra
 
 from advspectra import fourier
 from advspectra.claims.study_measures import measures_table
-from advspectra.files import perturbations
+from advspectra.files import layout, perturbations, spectra
 from advspectra.files.predictors import read_predictor
 from advspectra.lines import ends
 from advspectra.results import runs
@@ -156,3 +156,16 @@ def test_the_boundary_is_found_for_a_part_of_the_images_at_once(monkeypatch):
     seen.clear()
     np.testing.assert_array_equal(ends.stretched_to_boundary(network, inputs, direction, limit=16), whole)
     assert max(seen) == 7 and (whole < 16).any()
+
+
+def test_numbers_that_are_not_finite_are_counted_a_part_of_an_array_at_once(tmp_path, monkeypatch):
+    delta = np.random.default_rng(0).standard_normal((40, 3, 8, 8)).astype(np.float32)
+    delta[5] = 0  # flatness and frequency are NaN where there is no power
+    path = write_spectra(tmp_path / "spectra.h5", identity(), delta=delta)
+    monkeypatch.setattr(layout, "SLAB", 7 * 8)
+    with h5py.File(path, "r+") as file:
+        spectra.FORMAT.check(file)
+        file["paper/norm_l1"][[0, 39]] = np.nan
+        file["paper/flatness"][4] = np.nan
+        with pytest.raises(ValueError, match=r"paper/(norm_l1: .* found 2|flatness: .* found 1) that are not"):
+            spectra.FORMAT.check(file)
