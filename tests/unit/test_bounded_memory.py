@@ -5,12 +5,14 @@ import tracemalloc
 import h5py
 import numpy as np
 import pytest
+import torch
 from synthetic_results import identity, write_run, write_spectra
 
 from advspectra import fourier
 from advspectra.claims.study_measures import measures_table
-from advspectra.files import perturbations
+from advspectra.files import layout, perturbations, spectra
 from advspectra.files.predictors import read_predictor
+from advspectra.lines import ends
 from advspectra.results import runs
 from advspectra.results.contents import Contents, bytes_of
 from advspectra.results.runs import read_runs
@@ -127,3 +129,43 @@ def test_the_spectra_of_chosen_perturbations_do_not_depend_on_how_many_are_read_
         assert one["paper"].keys() == other["paper"].keys()
         for name in one["paper"]:
             np.testing.assert_allclose(one["paper"][name], other["paper"][name], rtol=1e-13, err_msg=name)
+
+
+def test_chosen_images_are_read_with_their_perturbations_and_none_else(files, monkeypatch):
+    path = next(path for path in files[0] if path.name == "perturbations.h5")
+    whole, attributes = perturbations.read_perturbations(path)
+    rows = np.array([0, 4, 5, 700, IMAGES - 1])
+    monkeypatch.setattr(perturbations, "AT_ONCE", 3 * 8 * 8 * 100)
+    some, of = perturbations.read_rows(path, lambda labels: rows)
+    assert of.keys() == attributes.keys() and some.keys() == whole.keys()
+    for name, array in some.items():
+        np.testing.assert_array_equal(array, whole[name][rows], err_msg=name)
+
+
+def test_the_boundary_is_found_for_a_part_of_the_images_at_once(monkeypatch):
+    seen = []
+
+    def network(inputs: torch.Tensor) -> torch.Tensor:
+        seen.append(len(inputs))
+        mean = inputs.flatten(1).mean(dim=1)
+        return torch.stack([torch.full_like(mean, 0.5), mean], dim=1)
+
+    inputs, direction = torch.rand(50, 3, 4, 4) / 4, torch.rand(50, 3, 4, 4) / 4
+    whole = ends.stretched_to_boundary(network, inputs, direction, limit=16)
+    monkeypatch.setattr(ends, "AT_ONCE", 3 * 4 * 4 * 7)
+    seen.clear()
+    np.testing.assert_array_equal(ends.stretched_to_boundary(network, inputs, direction, limit=16), whole)
+    assert max(seen) == 7 and (whole < 16).any()
+
+
+def test_numbers_that_are_not_finite_are_counted_a_part_of_an_array_at_once(tmp_path, monkeypatch):
+    delta = np.random.default_rng(0).standard_normal((40, 3, 8, 8)).astype(np.float32)
+    delta[5] = 0  # flatness and frequency are NaN where there is no power
+    path = write_spectra(tmp_path / "spectra.h5", identity(), delta=delta)
+    monkeypatch.setattr(layout, "SLAB", 7 * 8)
+    with h5py.File(path, "r+") as file:
+        spectra.FORMAT.check(file)
+        file["paper/norm_l1"][[0, 39]] = np.nan
+        file["paper/flatness"][4] = np.nan
+        with pytest.raises(ValueError, match=r"paper/(norm_l1: .* found 2|flatness: .* found 1) that are not"):
+            spectra.FORMAT.check(file)

@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import yaml
+from synthetic_results import identity, random_line, write_lines, write_run
 
 from advspectra_study.config.load import load_config
 from advspectra_study.plan.costs import Costs
@@ -73,6 +76,43 @@ def test_limits_are_above_what_was_measured_but_of_its_order(preset, rule, netwo
     minutes, memory = limits(config, rule, f"{network}/alpha=1/seed=0", attack)
     assert 1.5 * seconds < 60 * minutes < 12 * seconds + 600
     assert 1.1 * megabytes < memory < 8000
+
+
+@pytest.mark.parametrize("kind", ["perturbations", "spectra", "lines", "predictor"])
+def test_the_size_of_a_result_is_stated_before_it_is_made_and_is_that_of_its_arrays(kind, tmp_path):
+    config, images = study("demo"), 300
+    config["attacks"][0]["images"] = config["lines"][0]["images"] = images
+    run = f"{'resnet18-relu/depth=17' if kind == 'lines' else 'fully_connected-linear/depth=1'}/alpha=1/seed=0"
+    rule, attack = {"perturbations": ("attack", "pgd"), "lines": ("lines", "pgd_transfer")}.get(kind, (kind, "pgd"))
+    if kind == "lines":
+        line = random_line(np.random.default_rng(0), images, 1.0)
+        line |= {f"final_{name}": line[f"other_{name}"] for name in ("change", "deviation", "curvature")}
+        ends = dict.fromkeys(("adversarial", "random", "boundary"), line)
+        path = write_lines(tmp_path / "lines.h5", identity(), ends)
+    else:
+        given = {"images": images, "size": 32, "conventions": config["spectra"]["conventions"], "kinds": [kind]}
+        (path,) = write_run(tmp_path, who=identity(), **given)
+    sizes = []
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: sizes.append(item.nbytes if isinstance(item, h5py.Dataset) else 0))
+    stated = costs_of(config).result_bytes(rule, run, attack)
+    if kind == "spectra":  # of 36 angular bins and not of the demo's 12
+        stated += len(config["spectra"]["conventions"]) * images * 8 * 24
+    assert 0.98 * sum(sizes) < stated < 1.1 * sum(sizes)
+
+
+def test_memory_grows_with_the_images_of_an_attack_and_spectra_take_a_part_of_them_at_once():
+    config, job = study("demo"), ("attack", "fully_connected-linear/depth=1/alpha=1/seed=0", "pgd")
+    more, larger = copy.deepcopy(config), copy.deepcopy(config)
+    more["attacks"][0]["images"] = 10_000
+    larger["dataset"]["options"]["image_size"] = [224, 224]
+    few, many = (costs_of(one).megabytes(*job, attempt=1) for one in (config, more))
+    assert 3 * 120 < many - few < 3 * 125
+    of_spectra, of_attack = (
+        [costs_of(one).megabytes(rule, *job[1:], attempt=1) for one in (config, larger)]
+        for rule in ("spectra", "attack")
+    )
+    assert of_spectra[0] == of_spectra[1] and of_attack[1] > 20 * of_attack[0]
 
 
 def test_each_attempt_may_take_twice_as_much():

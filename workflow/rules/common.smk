@@ -55,13 +55,14 @@ container: PLAN.own("envs/advspectra.sif")
 
 
 if workflow.is_main_process:
-    estimate = cache(PLAN.costs.of_job)
+    estimate, size = cache(PLAN.costs.of_job), cache(PLAN.costs.result_bytes)
     logger.addFilter(
         PlanLog(
             logger,
             dag=lambda: workflow.dag,
             seconds=lambda job: estimate(job.rule.name, job.wildcards.get("run"), job.wildcards.get("attack")),
             plan=lambda: workflow.dryrun,
+            size=lambda job: size(job.rule.name, job.wildcards.get("run"), job.wildcards.get("attack")),
         )
     )
 if workflow.remote_exec:

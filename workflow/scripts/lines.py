@@ -6,7 +6,7 @@ from advspectra_study.job import job, provenance, unfinished
 from advspectra.attacking.seen import attacked_network, attacked_split
 from advspectra.files.images import read_images
 from advspectra.files.lines import write_lines
-from advspectra.files.perturbations import origin, read_perturbations
+from advspectra.files.perturbations import origin, read_rows
 from advspectra.lines.ends import measure_lines
 from advspectra.machine.devices import place, prepare, with_float64
 from advspectra.networks.stored import load_network
@@ -16,13 +16,12 @@ with job(snakemake) as report:
     params = snakemake.params
     device = with_float64(prepare(snakemake.resources.device, threads=snakemake.threads))
     images = read_images(snakemake.input.images)
-    arrays, attributes = read_perturbations(snakemake.input.perturbations)
     network, _ = load_network(
         snakemake.input.checkpoints, name=snakemake.wildcards.checkpoint, expected=params.architecture
     )
     settings, seed = dict(params.lines), params.identity["seed"]
-    rows = balanced_subset(arrays["label"], settings.pop("images"))
-    chosen = {name: array[rows] for name, array in arrays.items()}
+    wanted = settings.pop("images")
+    chosen, attributes = read_rows(snakemake.input.perturbations, lambda labels: balanced_subset(labels, wanted))
     split = attacked_split(images, params.images_of, device)
     left = chosen["clean_prediction" if params.against == "prediction" else "label"]
     about = {**params.identity, **origin(attributes), **settings, **provenance(snakemake), **place(device)}

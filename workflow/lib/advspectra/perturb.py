@@ -119,7 +119,7 @@ def perturb(
     network.eval().requires_grad_(False)
     attacked = simplified(network, tuple(split.images.shape[1:])) if simplify else network
     device, used = split.labels.device, attack.precision or precision
-    measured: list[dict[str, torch.Tensor]] = []
+    arrays: dict[str, np.ndarray] = {}
     tuning: dict[str, float] = {}
     countdown = Countdown(len(image), label=label, unit="image", report=report)
     with torch.random.fork_rng(), countdown:
@@ -144,9 +144,9 @@ def perturb(
             bound = math.inf if attack.epsilon is None else attack.epsilon
             limits = {"norm": attack.norm, "epsilon": bound, "against": against}
             zero = {"zero_gradient": zero_gradient(network, inputs, classes, attack.loss)}
-            measured.append(_measure(network, inputs, labels, adversarial - inputs, **limits) | zero)
+            measured = _measure(network, inputs, labels, adversarial - inputs, **limits) | zero
+            _fill(arrays, measured, start=number * batch_size, count=len(image))
             countdown.reach(number * batch_size + len(index))
-    arrays = _joined(measured)
     _require_finite(arrays, image, what="the attack", images_of=images_of)
     return AttackResult(image=image, tuning=tuning, **arrays)
 
@@ -183,12 +183,13 @@ def transfer(
     """
     network.eval().requires_grad_(False)
     device = split.labels.device
-    measured = []
+    arrays = {"perturbation": perturbation}
     for rows in torch.arange(len(image)).split(batch_size):
         inputs, labels = split.batch(torch.from_numpy(image)[rows].to(device))
         delta = torch.from_numpy(perturbation)[rows].to(device)
-        measured.append(_measure(network, inputs, labels, delta, norm=norm, epsilon=epsilon, against=against))
-    arrays = _joined(measured)
+        measured = _measure(network, inputs, labels, delta, norm=norm, epsilon=epsilon, against=against)
+        del measured["perturbation"]
+        _fill(arrays, measured, start=int(rows[0]), count=len(image))
     _require_finite(arrays, image, what="the transfer", images_of=images_of)
     zero = np.zeros(len(image), dtype=bool) if zero_gradient is None else zero_gradient
     return AttackResult(image=image, zero_gradient=zero, **arrays)
@@ -211,8 +212,13 @@ def _require_finite(arrays: dict[str, np.ndarray], image: np.ndarray, *, what: s
             )
 
 
-def _joined(parts: list[dict[str, torch.Tensor]]) -> dict[str, np.ndarray]:
-    return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
+def _fill(arrays: dict[str, np.ndarray], part: dict[str, torch.Tensor], *, start: int, count: int) -> None:
+    """Put the numbers of some images, by name, into the arrays of all `count`, from the row `start` on."""
+    for name, tensor in part.items():
+        values = tensor.cpu().numpy()
+        if name not in arrays:
+            arrays[name] = np.empty((count, *values.shape[1:]), dtype=values.dtype)
+        arrays[name][start : start + len(values)] = values
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import h5py
 import numpy as np
 
-from advspectra.files.hdf5 import add, add_scale, create, open_checked
+from advspectra.files.hdf5 import SLAB, add, add_scale, create, open_checked
 
 
 @dataclass(frozen=True)
@@ -210,11 +210,15 @@ def _check_values(name: str, values: h5py.Dataset, array: Array) -> None:
     """
     path = values.file.filename
     if values.dtype.kind == "f" and array.dims is not None:
-        wrong = ~np.isfinite(values[()])
-        if array.nan_if_zero:
-            wrong &= values.parent[array.nan_if_zero][()] != 0
-        if wrong.any():
-            raise ValueError(f"{path}: {name}: expected finite values, found {wrong.sum()} that are not")
+        wrong = 0
+        rows = max(1, SLAB * len(values) // max(1, values.nbytes))
+        for start in range(0, len(values), rows):
+            found = ~np.isfinite(values[start : start + rows])
+            if array.nan_if_zero:
+                found &= values.parent[array.nan_if_zero][start : start + rows] != 0
+            wrong += int(found.sum())
+        if wrong:
+            raise ValueError(f"{path}: {name}: expected finite values, found {wrong} that are not")
     for axis, scales in enumerate(values.dims):
         if unfit := [scale.name for scale in scales.values() if scale.shape != (values.shape[axis],)]:
             raise ValueError(f"{path}: {name}: expected scales of length {values.shape[axis]}, found {unfit}")

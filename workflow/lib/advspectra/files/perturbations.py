@@ -14,7 +14,7 @@ whose perturbations were tried, and `found_on`, the checkpoint on which it found
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,6 +132,24 @@ def in_parts(perturbation: np.ndarray | h5py.Dataset, chosen: np.ndarray) -> Ite
         (rows,) = np.nonzero(chosen[start : start + step])
         if len(rows):
             yield start + rows, perturbation[start : start + step][rows]
+
+
+def read_rows(path: str | Path, choose: Callable[[np.ndarray], np.ndarray]) -> tuple[dict[str, np.ndarray], dict]:
+    """Return the arrays of some images by name, and the root attributes, without reading the other perturbations.
+
+    choose : takes the labels (N,) and returns the rows (n,), ascending.
+    """
+    with FORMAT.opened(path) as file:
+        small = FORMAT.read(file, [name for name in FORMAT.arrays if name != "perturbation"])
+        rows = choose(small["label"])
+        perturbation = np.empty((len(rows), *file["perturbation"].shape[1:]), dtype=file["perturbation"].dtype)
+        done = 0
+        for some, found in in_parts(file["perturbation"], np.isin(np.arange(len(small["label"])), rows)):
+            perturbation[done : done + len(some)] = found
+            done += len(some)
+        return {"perturbation": perturbation, **{name: array[rows] for name, array in small.items()}}, attributes_of(
+            file
+        )
 
 
 def origin(attributes: Mapping) -> dict:

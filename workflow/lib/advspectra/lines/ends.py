@@ -15,29 +15,38 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advspectra.files.lines import LINE
+from advspectra.files.lines import FORMAT, LINE
 from advspectra.files.progress import NOTHING_KEPT, Part
 from advspectra.lines.follow import PiecewiseLinear, roughness
 from advspectra.machine.countdown import Countdown
 from advspectra.streams import stream
 
+AT_ONCE = 2**20  # numbers of images: 341 of 3 x 32 x 32
 FIRST_STRETCH, GROWTH, BISECTIONS = 1 / 8, 2 ** (1 / 4), 8
 
 
 def random_directions(image: np.ndarray, *, shape: tuple[int, int, int], seed: int) -> Tensor:
     """A direction for each image, (N, C, H, W) float32, 2-norm 1; it depends on `seed` and the index alone."""
     own = stream(seed, "random directions")
-    drawn = np.stack([np.random.default_rng([own, index]).standard_normal(shape) for index in image])
+    drawn = np.empty((len(image), *shape))
+    for place, index in enumerate(image):
+        np.random.default_rng([own, index]).standard_normal(out=drawn[place])
     directions = torch.from_numpy(drawn)
-    return (directions / directions.flatten(1).norm(dim=1)[:, None, None, None]).float()
+    return directions.div_(directions.flatten(1).norm(dim=1)[:, None, None, None]).float()
 
 
 @torch.no_grad()
 def stretched_to_boundary(network: torch.nn.Module, inputs: Tensor, direction: Tensor, *, limit: float) -> Tensor:
     """The stretch (N,) at which the predicted class first changes along inputs + s * direction; `limit` if none.
 
-    inputs, direction : (N, C, H, W). Between two factors tried, a class may change and change back unnoticed.
+    inputs, direction : (N, C, H, W), of which the network sees AT_ONCE numbers at most. Between two factors tried, a
+    class may change and change back unnoticed.
     """
+    parts = [part.split(max(1, AT_ONCE // inputs[0].numel())) for part in (inputs, direction)]
+    return torch.cat([_stretched(network, *pair, limit=limit) for pair in zip(*parts, strict=True)])
+
+
+def _stretched(network: torch.nn.Module, inputs: Tensor, direction: Tensor, *, limit: float) -> Tensor:
     before = network(inputs).argmax(dim=1)
 
     def changes(stretch: Tensor) -> Tensor:
@@ -86,21 +95,17 @@ def measure_lines(
     stretch_limit : largest s. part : where the lines of finished images are saved; a killed job resumes from there.
     """
     length = perturbation.flatten(1).norm(dim=1)[:, None, None, None]
-    random = random_directions(image, shape=tuple(inputs.shape[1:]), seed=seed).to(inputs) * length
+    random = random_directions(image, shape=tuple(inputs.shape[1:]), seed=seed).to(inputs).mul_(length)
     stretch = stretched_to_boundary(network, inputs, random, limit=stretch_limit)
-    displacements = {
-        "adversarial": perturbation,
-        "random": random,
-        "boundary": stretch[:, None, None, None] * random,
-    }
     follower = PiecewiseLinear(network, image_shape=tuple(inputs.shape[1:]))
     exactly = set(np.arange(min(exact_images, len(inputs))) * len(inputs) // max(exact_images, 1))
     saved = part.load()
-    rows = saved[1]["rows"] if saved else {end: [] for end in displacements}
+    rows = saved[1]["rows"] if saved else {end: [] for end in FORMAT.groups}
     done = len(rows["adversarial"])
     with Countdown(len(inputs), label=label, unit="image", done=done, report=report) as countdown:
         for number in range(done, len(inputs)):
-            ends = {end: displacement[number] for end, displacement in displacements.items()}
+            ends = {"adversarial": perturbation[number], "random": random[number]}
+            ends["boundary"] = stretch[number] * random[number]
             exact = number in exactly
             classes = {"true": int(labels[number])} | ({} if final is None else {"final": int(final[number])})
             for end, row in _rows(follower, inputs[number], classes, ends, None if exact else samples):

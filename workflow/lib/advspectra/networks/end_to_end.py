@@ -11,6 +11,7 @@ from advspectra.layers import ShallowNetwork, adjoint
 
 # Relative. Rounding in a sum of thousands of float64 products is near 1e-13, a nonlinearity far above this.
 AFFINE_TOLERANCE = 1e-9
+AT_ONCE = 2**22  # numbers of images that go through the network at once: 27 of 3 x 224 x 224
 
 
 def end_to_end_map(
@@ -22,13 +23,16 @@ def end_to_end_map(
     Computed in float64 on a copy of `network` in evaluation mode; the network itself does not change.
     ValueError if the network is not affine, as random images in [-1, 1] show.
     """
-    network = copy.deepcopy(network).cpu().double().eval()
-    zeros = torch.zeros(classes, *image_shape, dtype=torch.float64, requires_grad=True)
-    logits = network(zeros)
-    if logits.shape != (classes, classes):
-        raise ValueError(f"expected a network with {classes} logits, got {logits.shape[1]}")
-    # Row k of the identity picks logit k of image k: one backward pass gives every class's gradient.
-    (beta,) = torch.autograd.grad(logits, zeros, torch.eye(classes, dtype=torch.float64))
+    network = copy.deepcopy(network).cpu().double().eval().requires_grad_(False)
+    beta = torch.empty(classes, *image_shape, dtype=torch.float64)
+    rows = max(1, AT_ONCE // beta[0].numel())
+    for part, picked in zip(beta.split(rows), torch.eye(classes, dtype=torch.float64).split(rows), strict=True):
+        zeros = torch.zeros_like(part, requires_grad=True)
+        logits = network(zeros)
+        if logits.shape != (len(part), classes):
+            raise ValueError(f"expected a network with {classes} logits, got {logits.shape[1]}")
+        # Row k of the identity picks logit k of image k: one backward pass gives the gradients of several classes.
+        part[:] = torch.autograd.grad(logits, zeros, picked)[0]
     intercept = logits[0].detach()
 
     generator = torch.Generator().manual_seed(0)

@@ -82,7 +82,9 @@ class Base:
             "device": compute.device,
             "gpu": gpus,
             "save_every": compute.save_every,
-            "mem_mb": lambda wildcards, attempt: self.costs.megabytes(kind, attempt=attempt),
+            "mem_mb": lambda wildcards, attempt: self.costs.megabytes(
+                kind, wildcards.get("run"), wildcards.get("attack"), attempt=attempt
+            ),
             "runtime": lambda wildcards, threads, attempt: self.costs.minutes(
                 kind, wildcards.get("run"), wildcards.get("attack"), threads=threads, gpus=gpus, attempt=attempt
             ),

@@ -7,7 +7,7 @@ time.
 """
 
 from dataclasses import dataclass
-from math import ceil, prod, sqrt
+from math import ceil, hypot, prod, sqrt
 from pathlib import Path
 
 from advspectra_study.entries import Attack, Network
@@ -39,7 +39,7 @@ LAYERS = {
 }
 UNKNOWN = Layer(1e-3)  # an architecture that is not among them
 SMALLEST_LAYER = 3e-5  # seconds: what a layer takes however narrow it is
-CIFAR10 = {"images": 60_000, "image_size": (32, 32)}  # assumed for a data set whose options do not say
+CIFAR10 = {"images": 60_000, "image_size": (32, 32), "classes": 10}  # assumed for a data set whose options do not say
 
 STEPS = 1000  # assumed for an attack whose options do not say; Table 6
 PASSES_PER_POINT = 6  # forward and backward passes for a point of a line
@@ -53,10 +53,16 @@ START = 60  # seconds of a job that are not computing: mostly importing PyTorch,
 GPU_CORES = 4
 LIGHT = 600  # seconds of one core: a run all of whose jobs together are estimated below it is light
 
-# MB; of training per MB of images too, which it holds as floats, in batches and in PyTorch's caches of freed memory
+# MB, for images of 3 x 32 x 32; all but BASE grows with their size. Of training per MB of images too, which it holds as
+# floats, in batches and in PyTorch's caches of freed memory
 MEMORY = {"train": 1500, "attack": 2500, "transfer": 2000, "predictor": 1500, "spectra": 1000, "lines": 5000}
+BASE = 700  # Python, PyTorch and the package
 MEMORY_PER_MB_OF_IMAGES = 30
 USUAL_MEMORY = 2000  # MB of a rule that is not in MEMORY
+# MB for each MB of the arrays that a job reads or makes for all images, or classes, at once
+MEMORY_PER_MB_OF_ARRAYS = {"attack": 3, "transfer": 3, "lines": 6, "predictor": 4}
+# bytes of an attacked image beside pixels and logits, and of a line
+ATTACKED_BYTES, LINE_BYTES = 50, 112
 
 
 class Costs:
@@ -76,12 +82,48 @@ class Costs:
         self._image_bytes = options.get("channels", 3) * prod(options.get("image_size") or CIFAR10["image_size"])
         self._light: dict[str, bool] = {}
 
-    def megabytes(self, rule: str, *, attempt: int) -> int:
-        """The memory limit of a job of a rule."""
-        needed = MEMORY.get(rule, USUAL_MEMORY) * max(1.0, self._image_bytes / 3072)
+    def megabytes(self, rule: str, run: str | None = None, attack: str | None = None, *, attempt: int) -> int:
+        """The memory limit of a job of a rule; without its run what jobs take for few images."""
+        larger = 1 if rule == "spectra" else max(1.0, self._image_bytes / 3072)  # spectra: a part of the images at once
+        needed = BASE + (MEMORY.get(rule, USUAL_MEMORY) - BASE) * larger
         if rule == "train":
             needed += MEMORY_PER_MB_OF_IMAGES * self._images_bytes(measured=True) / 1e6
+        if run is not None and rule in MEMORY_PER_MB_OF_ARRAYS:
+            arrays = self._rows(rule, run, attack) * self._image_bytes * (8 if rule == "predictor" else 4)
+            needed += MEMORY_PER_MB_OF_ARRAYS[rule] * arrays / 1e6
         return ceil(needed) * 2 ** (attempt - 1)
+
+    def result_bytes(self, rule: str, run: str | None, attack: str | None = None) -> float:
+        """The size of what a job makes, before compression; 0 of checkpoints, whose networks are not known here, and of
+        what is small: tables, figures, logs.
+        """
+        if rule == "images":
+            return self._images_bytes(measured=True)
+        if run is None or rule not in ("attack", "transfer", "predictor", "spectra", "lines"):
+            return 0
+        rows, options = self._rows(rule, run, attack), self._study.dataset.options
+        if rule == "lines":
+            return rows * 3 * LINE_BYTES
+        height, width = options.get("image_size") or CIFAR10["image_size"]
+        power = 8 * (4 + 1 + round(hypot(height // 2, width // 2)))  # norms and rings of a spectrum
+        if rule == "predictor":
+            return rows * (8 * self._image_bytes + 2 * power) + 2 * 8 * height * width
+        if rule == "spectra":
+            settings = self._study.config["spectra"]
+            each = rows * (power + 8 * settings["angular_bins"]) + 8 * height * width
+            return len(settings["conventions"]) * each
+        return rows * (4 * self._image_bytes + 8 * self._classes() + ATTACKED_BYTES)
+
+    def _classes(self) -> int:
+        return self._study.dataset.options.get("classes", CIFAR10["classes"])
+
+    def _rows(self, rule: str, run: str, attack: str | None) -> int:
+        """How many images, or classes, the arrays of a job have a row for."""
+        if rule == "predictor":
+            return self._classes()
+        if rule == "lines":
+            return self._study.lines_of(attack, self._study.runs[run].entry).images
+        return self._study.attack_named[attack].images
 
     def minutes(
         self, rule: str, run: str | None, attack: str | None = None, *, threads: int, gpus: int, attempt: int

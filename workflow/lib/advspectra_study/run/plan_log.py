@@ -15,7 +15,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from advspectra_study.printable import escaped
-from advspectra_study.run.disk import full_disks, lacks_room
+from advspectra_study.run.disk import full_disks, lacks_room, readable
 
 LONGEST_LIST = 3  # files that are named; of a longer list the first and the last
 LONGEST_VALUE = 40  # characters of a value that is shown as it is
@@ -35,10 +35,13 @@ class PlanLog(logging.Filter):
         seconds: Callable[[Any], float],
         *,
         plan: Callable[[], bool],
+        size: Callable[[Any], float] = lambda job: 0,
     ):
-        """plan : returns whether jobs are listed and not run (-n): then not where each will have its log either."""
+        """plan : returns whether jobs are listed and not run (-n): then not where each will have its log either.
+        size : estimates the bytes of what a job makes; 0 is not said.
+        """
         super().__init__()
-        self.logger, self.dag, self.seconds, self.plan = logger, dag, seconds, plan
+        self.logger, self.dag, self.seconds, self.plan, self.size = logger, dag, seconds, plan, size
         self._known: dict[int, Any] = {}
         self._finished: set[int] = set()
         self._took: Counter[str] = Counter()  # seconds of one core, by rule
@@ -60,6 +63,8 @@ class PlanLog(logging.Filter):
             return record.shellcmd is not None
         elif event == LogEvent.RUN_INFO and (jobs := self._jobs()):
             record.msg = f"{record.msg}\nat most about {work(sum(map(self.seconds, jobs.values())))} of work\n"
+            if size := sum(map(self.size, jobs.values())):
+                record.msg += f"at most about {readable(size)} on disk, checkpoints apart\n"
         elif event == LogEvent.JOB_FINISHED and record.job_id in self._jobs():
             self._finished.add(record.job_id)
             self._measure(self._jobs()[record.job_id])
