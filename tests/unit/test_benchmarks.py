@@ -155,7 +155,10 @@ def test_statistics_have_settled_from_the_step_after_which_they_stay_within_a_te
     ]
     rows, notes = precision.settling(seen)
     assert [row["most"] for row in rows] == pytest.approx([0, 0.1 * 2**0.5, 0.0025 * 2**0.5, 0])
-    assert notes[1].startswith("From step 20 on, ")
+    settled = "L1 norm from step 20 on, L2 norm from step 20 on, radial energy from step 5 on"
+    assert notes[1].startswith(
+        f"Less than 0.1 from where it is after 30 steps: {settled}, classified wrongly from step 5"
+    )
     assert notes[2].endswith("would make 20, 5 steps.")
 
 
