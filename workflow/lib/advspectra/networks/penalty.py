@@ -32,7 +32,7 @@ Training reaches R of its own beta only in theory: by gradient flow, from small 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+import scipy  # imports optimize when it is first used, which the report never does
 
 STEPS = 5000  # of L-BFGS, at most
 STARTS = 5  # with fewer filters than make the problem convex
@@ -153,7 +153,7 @@ class _Problem:
             return value + float((filters**2).sum()), (2 * filters - 2 * self._image(filters, slope)).ravel()
 
         options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-14, "gtol": 1e-9, "maxcor": 30}
-        filters = optimize.minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options=options).x
+        filters = scipy.optimize.minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options=options).x
         filters = filters.reshape(shape) / np.linalg.norm(filters)
         share, slope = self._share(filters)
         basis = np.eye(filters[0].size).reshape(-1, *shape[1:])

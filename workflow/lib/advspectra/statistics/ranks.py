@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, stats
+import scipy  # imports optimize and stats when they are first used, which the report never does
 
 from advspectra.statistics.inference import SIGNIFICANCE
 from advspectra.statistics.summaries import Estimate
@@ -48,7 +48,7 @@ class RankCorrelation:
         """The value and the ends of its 95 % interval, in [-1, 1]."""
         least = SIGNIFICANCE / 2
         low, high = (
-            optimize.brentq(lambda t, p=p: p(t) - least, -1, 1, xtol=1e-6) if p(end) < least else end
+            scipy.optimize.brentq(lambda t, p=p: p(t) - least, -1, 1, xtol=1e-6) if p(end) < least else end
             for p, end in ((self.p_above, -1.0), (self.p_below, 1.0))
         )
         return Estimate(self.value, low, high)
@@ -76,7 +76,7 @@ def rank_correlation(pairs: np.ndarray, *, one_seed: bool = False) -> RankCorrel
         raise ValueError(f"expected {LEAST_UNITS} networks or more that have both numbers, found {len(pairs)}")
     if not np.ptp(pairs, axis=0).all():
         raise ValueError("undefined: all networks have the same number")
-    return RankCorrelation(float(stats.spearmanr(pairs).statistic), len(pairs), one_seed)
+    return RankCorrelation(float(scipy.stats.spearmanr(pairs).statistic), len(pairs), one_seed)
 
 
 @lru_cache(maxsize=64)
