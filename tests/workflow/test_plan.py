@@ -19,11 +19,15 @@ PINNED = Path(__file__).with_name("pinned_params.json")
 RUNS = ["fully_connected-linear/depth=1/alpha=1/seed=0", "bounded_width_3-relu/depth=1/alpha=1/seed=0"]
 
 
+def plan_of(config: dict) -> Plan:
+    schema = ROOT / "workflow/schemas/config.schema.yaml"
+    return Plan(Study.of(load_config(config, schema_path=schema, library=LIBRARY), LIBRARY), root=ROOT)
+
+
 @pytest.fixture
 def plan(monkeypatch) -> Plan:
     monkeypatch.chdir(ROOT)
-    schema = ROOT / "workflow/schemas/config.schema.yaml"
-    return Plan(Study.of(load_config(CONFIG, schema_path=schema, library=LIBRARY), LIBRARY), root=ROOT)
+    return plan_of(CONFIG)
 
 
 def params(plan: Plan) -> dict:
@@ -40,6 +44,19 @@ def test_no_param_of_a_rule_changes_unseen(plan):
     # A param that changes makes the results of all users out of date. If that is meant, write the file
     # again: json.dumps(params(plan), indent=1, sort_keys=True, ensure_ascii=False).
     assert params(plan) == json.loads(PINNED.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("training", "attack", "changed"),
+    [
+        ("float32", "float32", set()),
+        ("bfloat16", "float32", {"settings", "train", "report"}),
+        ("float32", "bfloat16", {"attack", "report"}),
+    ],
+)
+def test_the_precision_of_training_and_that_of_attacks_are_params_of_their_own_jobs(plan, training, attack, changed):
+    given, usual = CONFIG | {"compute": {"precision": {"training": training, "attack": attack}}}, params(plan)
+    assert {rule for rule, found in params(plan_of(given)).items() if found != usual[rule]} == changed
 
 
 def test_the_order_of_keys_in_params_is_that_of_the_alphabet_in_what_the_configuration_gives(plan):
