@@ -281,7 +281,7 @@ def write_spectra(
         given["power_spectrum"] = lambda images, convention: power
         delta = np.zeros(power.shape, dtype=np.float32)
     if norms is not None:
-        given["norms"] = lambda power: norms
+        given["norms"] = lambda power: tuple(values[: len(power)] for values in norms)
     success = np.ones(len(delta), dtype=bool) if success is None else success
     arrays = {"perturbation": delta, "success": success, "image": 3 * np.arange(len(delta))}
     settings = {"conventions": conventions, "images": "successful", "angular_bins": 36}

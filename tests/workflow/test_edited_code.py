@@ -56,7 +56,7 @@ def test_a_job_that_imports_other_code_than_was_planned_fails_and_says_which(stu
     ("path", "old", "new"),
     [
         # of a script Snakemake runs a copy, which it makes when it plans
-        ("workflow/scripts/spectra.py", 'arrays["image"]', 'arrays["label"]'),
+        ("workflow/scripts/spectra.py", '"image"', '"label"'),
         ("workflow/lib/advspectra/fourier.py", "import numpy as np", "import numpy as np  # as numpy"),
     ],
 )

@@ -50,9 +50,9 @@ COLLECTION = gc.get_threshold()
 gc.set_threshold(50_000, 50, 100)
 
 
-def run_script(path: Path, **names) -> None:
-    """Run a script of the workflow, with these names, from within another one."""
-    source = _sources[f"scripts/{path.name}"] = path.read_bytes()
+def run_script(path: Path, source: bytes | None = None, **names) -> None:
+    """Run a script of the workflow, with these names, in this process. source : of the script, if not as it is now."""
+    source = _sources[f"scripts/{path.name}"] = path.read_bytes() if source is None else source
     exec(compile(source, str(path), "exec"), {"__name__": "__main__", "__file__": str(path), **names})
 
 

@@ -21,6 +21,8 @@ from snakemake.exceptions import SpawnedJobError, WorkflowError
 from snakemake.executors.local import Executor as LocalExecutor
 from snakemake.executors.local import common_settings
 from snakemake.iocontainers import Snakemake
+from snakemake.script import get_source
+from snakemake.sourcecache import SourceCache
 
 from snakemake_executor_plugin_forked.child import run
 
@@ -39,7 +41,7 @@ class Executor(LocalExecutor):
         rule, *arguments = super().job_args_and_prepare(job)
         if self._can_fork(job):
             rule = copy(rule)
-            rule.run_func = partial(self._run, str(Path(rule.basedir.get_path_or_uri(secret_free=True), rule.script)))
+            rule.run_func = partial(self._run, rule.script)
         return rule, *arguments
 
     def _can_fork(self, job) -> bool:
@@ -53,13 +55,12 @@ class Executor(LocalExecutor):
 
     def _run(self, script, inputs, output, params, wildcards, threads, resources, log, rule, *others):
         """Run a script as Snakemake's own function of a rule does; its arguments, of which _run takes the names."""
-        record, iteration = others[5], others[8]
-        folder = str(Path(script).parent)
-        config = self.workflow.globals["config"]
-        job = Snakemake(
-            inputs, output, params, wildcards, threads, resources, log, config, rule, iteration, scriptdir=folder
-        )
-        process = self._context.Process(target=run, args=(script, job))
+        record, iteration, (basedir, *caches) = others[5], others[8], others[-4:-1]
+        file, source, *_ = get_source(script, SourceCache(*caches), basedir, wildcards, params)
+        path = file.get_path_or_uri(secret_free=True)
+        given = (inputs, output, params, wildcards, threads, resources, log, self.workflow.globals["config"], rule)
+        job = Snakemake(*given, iteration, str(Path(path).parent))
+        process = self._context.Process(target=run, args=(path, source, job))
         with self._starting:
             process.start()
         with benchmarked(process.pid, record):

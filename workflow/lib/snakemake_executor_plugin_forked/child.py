@@ -6,13 +6,13 @@ import tempfile
 from pathlib import Path
 
 
-def run(script: str, snakemake) -> None:
-    """Run a script with its object `snakemake`, as a process of its own would."""
+def run(script: str, source: str, snakemake) -> None:
+    """Run a script with its object `snakemake`, as a process of its own would. source : of the script."""
     from advspectra_study.imported import run_script  # here, as it watches all imports of its process
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if folder := snakemake.resources.get("tmpdir"):
         os.environ |= dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), folder)
         tempfile.tempdir = None
-    Path("/proc/self/comm").write_text(Path(script).name)  # its name in ps and top
-    run_script(Path(script), snakemake=snakemake)
+    Path("/proc/self/comm").write_text(Path(script).name, encoding="utf-8")  # its name in ps and top
+    run_script(Path(script), source.encode(), snakemake=snakemake)
