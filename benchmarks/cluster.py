@@ -137,8 +137,7 @@ def main() -> None:
             table = Table("A study of small jobs on SLURM", COLUMNS, tuple(rows), notes)
             about = report.machine(torch.device("cpu"), 1)
             about["cluster"] = f"SLURM on this host, {NODES} nodes of one processor, with accounting"
-            (folder / "cluster.csv").write_text(table.to_csv())
-            (folder / "cluster.md").write_text(report.with_conditions(table, about))
+            report.write_table(folder, "cluster", table, about)
     print(folder / "cluster.md")
 
 

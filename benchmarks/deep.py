@@ -220,8 +220,7 @@ def main() -> None:
             "peaks, GFLOP per second of processor time": "; ".join(peaks),
         }
         shown = Table("ResNet18 on a CPU: training and PGD", COLUMNS, tuple(table), NOTES)
-        (folder / f"deep-{chosen.width:g}.csv").write_text(shown.to_csv())
-        (folder / f"deep-{chosen.width:g}.md").write_text(report.with_conditions(shown, about))
+        report.write_table(folder, f"deep-{chosen.width:g}", shown, about)
     print(folder / f"deep-{chosen.width:g}.md")
 
 

@@ -96,8 +96,7 @@ def main() -> None:
             for found in follow(follower, torch.stack([x, x + displacement]), most=chosen.most):
                 rows.append({"image": image, "line": line, **found})
                 table = Table(f"Lines, {chosen.state}: exact and sampled", COLUMNS, tuple(rows), NOTES)
-                (folder / "lines.csv").write_text(table.to_csv())
-                (folder / "lines.md").write_text(report.with_conditions(table, about))
+                report.write_table(folder, "lines", table, about)
     print(folder / "lines.md")
 
 

@@ -208,8 +208,7 @@ def main() -> None:
         title = f"PGD along its steps: distance from where it is after {chosen.most}, in spreads over seeds"
         tables["steps"] = Table(title, columns, tuple(rows), tuple(notes))
     for name, table in tables.items():
-        (folder / f"{name}.csv").write_text(table.to_csv())
-        (folder / f"{name}.md").write_text(report.with_conditions(table, about))
+        report.write_table(folder, name, table, about)
         print(folder / f"{name}.md")
 
 

@@ -121,6 +121,12 @@ def with_conditions(table: Table, about: Mapping[str, str]) -> str:
     return "".join(f"- {name}: {text}\n" for name, text in about.items()) + f"\n{table.to_markdown()}"
 
 
+def write_table(folder: Path, name: str, table: Table, about: Mapping[str, str]) -> None:
+    """Write <name>.csv, and <name>.md with the conditions of the run."""
+    (folder / f"{name}.csv").write_text(table.to_csv())
+    (folder / f"{name}.md").write_text(with_conditions(table, about))
+
+
 def _processor() -> str:
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []

@@ -90,8 +90,7 @@ def main() -> None:
         rows.append(row)
         notes = tuple(note.format(functions=", ".join(functions)) for note in NOTES)
         table = Table("snakemake -n", COLUMNS, tuple(rows), notes)
-        (folder / "scale.csv").write_text(table.to_csv())
-        (folder / "scale.md").write_text(report.with_conditions(table, report.machine(torch.device("cpu"), 1)))
+        report.write_table(folder, "scale", table, report.machine(torch.device("cpu"), 1))
     print(folder / "scale.md")
 
 
