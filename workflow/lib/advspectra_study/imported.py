@@ -6,7 +6,7 @@ compiled from its source (1 ms each), as Python knows its compiled copies by who
 
 import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 
@@ -54,6 +54,13 @@ def run_script(path: Path, source: bytes | None = None, **names) -> None:
     """Run a script of the workflow, with these names, in this process. source : of the script, if not as it is now."""
     source = _sources[f"scripts/{path.name}"] = path.read_bytes() if source is None else source
     exec(compile(source, str(path), "exec"), {"__name__": "__main__", "__file__": str(path), **names})
+
+
+def modules(files: Iterable[str]) -> Iterator[str]:
+    """The dotted names of the modules among the files of a code fingerprint; the others are scripts."""
+    for file in files:
+        if not file.startswith("scripts/"):
+            yield f"{PACKAGE}.{file.removesuffix('.py').replace('/', '.')}"
 
 
 def changed(planned: Mapping[str, str]) -> list[str]:

@@ -78,8 +78,6 @@ class Executor(LocalExecutor):
         context = multiprocessing.get_context("forkserver")
         context.set_executable(shlex.split(sys.executable)[0])  # quoted for Snakemake, by the Snakefile
         code = (job.params.get("code", ()) for job in self.workflow.dag.needrun_jobs() if not job.is_group())
-        files = {file for files in code for file in files if not file.startswith("scripts/")}
-        modules = sorted(f"advspectra.{file.removesuffix('.py').replace('/', '.')}" for file in files)
-        os.environ["ADVSPECTRA_IMPORTS"] = " ".join(modules)
+        os.environ["ADVSPECTRA_CODE"] = " ".join(sorted({file for files in code for file in files}))
         context.set_forkserver_preload([f"{__name__}.imports"])
         return context

@@ -16,8 +16,9 @@ for name in ("OMP", "GOTO", "OPENBLAS", "MKL", "VECLIB", "NUMEXPR"):
 import snakemake.cli  # noqa: E402, F401  (each process imports again what __main__ imports)
 
 import advspectra_study.job  # noqa: E402, F401  (notes the code that is imported from here on)
+from advspectra_study.imported import modules  # noqa: E402
 
-for name in os.environ["ADVSPECTRA_IMPORTS"].split():
+for name in modules(os.environ["ADVSPECTRA_CODE"].split()):
     with suppress(Exception):  # the job that imports it says what is wrong
         importlib.import_module(name)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 
-from advspectra_study.imported import COLLECTION, changed
+from advspectra_study.imported import COLLECTION, changed, modules
 from advspectra_study.job.maker import making
 from advspectra_study.job.origin import made_by, origins, provenance, seconds_spent, sha256, write_provenance
 from advspectra_study.job.saved import AlreadyMade, saved_progress
@@ -89,7 +89,8 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> AbstractContextMana
 def _prepare(snakemake, log: _Log) -> None:
     """Check inputs, code and, before a training, the images; ValueError for what the job cannot use."""
     _not_from_the_future(snakemake.input, log)
-    _import_all(snakemake.params.code)
+    for name in modules(snakemake.params.code):
+        importlib.import_module(name)
     _as_planned(snakemake.params.code)
     if snakemake.output.get("checkpoints"):
         _hold_against_images(snakemake, snakemake.input.images)
@@ -129,10 +130,3 @@ def _not_from_the_future(paths: Iterable[str], log: _Log) -> None:
                     "set the clock, or the time of the file with touch"
                 ) from error
             print(f"{path}: its time was later than this machine's, and is now set to that", file=log)
-
-
-def _import_all(files: Iterable[str]) -> None:
-    """Import the modules of advspectra among the files of a code fingerprint."""
-    for file in files:
-        if not file.startswith("scripts/"):
-            importlib.import_module(f"advspectra.{file.removesuffix('.py').replace('/', '.')}")
