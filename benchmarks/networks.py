@@ -14,7 +14,8 @@ from advspectra.files.images import ImageSet, write_images
 from advspectra.networks.build import build_network
 from advspectra.networks.stored import load_network
 from advspectra.split import on_device
-from advspectra.training.train import Recipe, evaluate, fit
+from advspectra.training.recipe import Recipe
+from advspectra.training.train import evaluate, fit
 from benchmarks.timing import ROOT
 
 STUDY = ROOT / "results/workstation/cifar10"  # where images and trained networks are looked for

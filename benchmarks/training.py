@@ -13,7 +13,8 @@ from advspectra.layers import CircularConv2d, ShallowNetwork
 from advspectra.machine.devices import prepare
 from advspectra.networks.build import build_network
 from advspectra.split import on_device
-from advspectra.training.train import Recipe, train
+from advspectra.training.recipe import Recipe
+from advspectra.training.train import train
 from benchmarks.networks import NETWORKS, form_of
 from benchmarks.timing import Contender, plain_torch
 

@@ -18,7 +18,8 @@ from advspectra.machine.devices import place, precision
 from advspectra.networks.build import build_network
 from advspectra.perturb import balanced_subset, build_attack, perturb, transfer
 from advspectra.spectra import write_spectra
-from advspectra.training.train import Recipe, fit
+from advspectra.training.recipe import Recipe
+from advspectra.training.train import fit
 from advspectra_study.study import Attack, Lines, Run, Transfer, steps_and_epochs
 from benchmarks.gpu.recipe import MAIN, RECALIBRATION, TRAINING_PRECISION
 from benchmarks.gpu.study_folder import StudyFolder

@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from advspectra.training import train as training
-from advspectra.training.train import Recipe
+from advspectra.training.recipe import Recipe
 
 OF_THE_RECIPE = {field.name for field in fields(Recipe)}
 

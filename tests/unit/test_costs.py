@@ -126,7 +126,9 @@ def test_limits_grow_with_epochs_steps_and_width_and_shrink_with_threads_and_a_g
     train = "train", "resnet18-relu/depth=17/alpha=1/seed=0"
     attack = "attack", train[1], "pgd"
     larger = copy.deepcopy(config)
-    larger["training"]["epochs"] *= 10
+    own = [network["training"] for network in larger["networks"] if "training" in network]
+    for training in (larger["training"], *own):
+        training["epochs"] = 10 * training.get("epochs", config["training"]["epochs"])
     larger["attacks"][0]["options"]["parameters"]["steps"] *= 10
     for network in larger["networks"]:
         for name in {"hidden_units", "channels", "width"} & set(network["options"]):

@@ -10,7 +10,8 @@ from torch.nn import functional
 from advspectra.networks.build import build_network
 from advspectra.split import Split, on_device
 from advspectra.streams import stream
-from advspectra.training.train import TrainingFailed, evaluate, scheduled_rate, split_held_out
+from advspectra.training.recipe import scheduled_rate
+from advspectra.training.train import TrainingFailed, evaluate, split_held_out
 
 SETTINGS = {
     "epochs": 3,

@@ -209,6 +209,16 @@ BROKEN = [
     ([("training.epochs", 2.5)], "training.epochs", ["found 2.5", "an integer >= 1"]),
     ([("training.momentum", 1)], "training.momentum", ["found 1;", ">= 0 and < 1"]),
     ([("training.schedule.factor", 0)], "training.schedule.factor", ["found 0", "> 0 and <= 1"]),
+    ([("training.schedule", {"peak": 0})], "training.schedule.peak", ["found 0", ">= 1"]),
+    ([("training.schedule", {"peek": 2})], "training.schedule.peek", ["found 2", "did you mean 'peak'"]),
+    ([("training.schedule", 3)], "training.schedule",
+     ["found 3", "keys factor, every, reset_at", "or a mapping with the keys peak"]),
+    ([("training.augmentation.crop", -1)], "training.augmentation.crop", ["found -1", ">= 0"]),
+    ([("training.augmentation.crops", 1)], "training.augmentation.crops", ["did you mean 'crop'"]),
+    ([("networks.0.training.epoch", 1)], "networks[0].training.epoch", ["did you mean 'epochs'"]),
+    ([("networks.0.training.simplified", False)], "networks[0].training.simplified",
+     ["allowed keys: epochs, batch_size"]),
+    ([("networks.0.precision", "float64")], "networks[0].precision", ["found \"float64\"", "bfloat16"]),
     ([("networks.1.alphas", [0])], "networks[1].alphas[0]", ["found 0", "a number > 0"]),
     ([("networks.0.depths", 1)], "networks[0].depths", ["found 1", "a list", "write [1]"]),
     ([("networks.0.depths", [])], "networks[0].depths", ["found []", "at least 1"]),
@@ -228,6 +238,8 @@ BROKEN = [
      ['found "tf32"; allowed: float32, bfloat16 (compute.device is cpu)']),
     ([("compute", {"device": "mps", "precision": {"training": "float32", "attack": "tf32"}})],
      "compute.precision.attack", ['found "tf32"', "compute.device is mps"]),
+    ([("compute", {"device": "cpu"}), ("networks.1.precision", "tf32")], "networks[1].precision",
+     ['found "tf32"; allowed: float32, bfloat16 (compute.device is cpu)']),
     ([("training", "fast")], "training", ['found "fast"', "a mapping with the keys epochs"]),
     ([("networks.1", None)], "networks[1]", ["found null", "a mapping with the keys name"]),
     ([("spectra", {"conventions": ["paper", "rbg"]})], "spectra.conventions[1]", ["did you mean 'rgb'"]),
@@ -240,6 +252,11 @@ BROKEN = [
      ["fully_connected-linear depth 1 alpha 1", "networks[0]"]),
     ([("networks.1.name", "fully_connected"), ("networks.1.depths", [2])], "networks[1].architecture",
      ["bounded_width_convolution", "'fully_connected', as in networks[0]"]),
+    ([("training.schedule", {"peak": 41})], "training.schedule.peak", ["found 41", "at most training.epochs (40)"]),
+    ([("networks.0.training.epochs", 20)], "networks[0].training.schedule.reset_at",
+     ["found 20", "less than networks[0].training.epochs (20)"]),
+    ([("networks.0.training", {"schedule": {"peak": 50}})], "networks[0].training.schedule.peak",
+     ["found 50", "at most networks[0].training.epochs (40)"]),
     ([("training.schedule.reset_at", 40)], "training.schedule.reset_at",
      ["found 40", "less than training.epochs (40)"]),
     ([("training.checkpoints.epochs", [41])], "training.checkpoints.epochs[0]",
@@ -435,7 +452,7 @@ def test_the_workstation_attacks_the_last_epoch_of_the_networks_that_keep_it_and
     tried = {run: there["pgd_last_epoch"] for run, there in jobs if "pgd_last_epoch" in there}
     runs = (run for name, run in study.runs.items() if name in tried)
     networks = {(run.entry.name, run.activation, run.depth, run.alpha) for run in runs}
-    assert set(tried.values()) == {("epoch=10",)} and len(tried) == 25
+    assert set(tried.values()) == {("epoch=16",)} and len(tried) == 40
     names = ("fully_connected", "locally_connected", "full_width", "bounded_width_3", "bounded_width_32")
     assert networks == {(name, "linear", 1, 1) for name in names}
     assert study.attack_of_last_epoch == "pgd_last_epoch"
@@ -512,6 +529,22 @@ def test_defaults_are_filled_in_at_every_level_and_the_input_stays_as_it_was():
     assert load(base())["training"]["checkpoints"]["steps"] == [0]
 
 
+def test_a_network_may_be_trained_in_its_own_way_and_the_others_are_as_the_study_says():
+    own = {"epochs": 30, "schedule": {"peak": 3}, "augmentation": {"flip": True}}
+    study = study_of(changed(("networks.1.training", own), ("networks.1.precision", "bfloat16")))
+    usual = study.networks[0].training
+    assert {key: usual[key] for key in ("epochs", "weight_decay", "augmentation")} == {
+        "epochs": 40, "weight_decay": 0, "augmentation": {"flip": False, "crop": 0},
+    }  # fmt: skip
+    assert usual["schedule"] == {"factor": 0.3, "every": 4, "reset_at": 20}
+    assert study.networks[1].training == usual | own | {"augmentation": {"flip": True, "crop": 0}}
+    assert [str(network.precision) for network in study.networks] == ["float32", "bfloat16", "float32"]
+    # the alternative that is written is completed, and no other
+    assert study_of(changed(("training.schedule", {"factor": 1, "every": 1}))).networks[0].training["schedule"] == {
+        "factor": 1, "every": 1, "reset_at": None,
+    }  # fmt: skip
+
+
 def test_the_precision_may_be_one_word_or_one_for_training_and_one_for_attacks():
     def precision(written):
         return study_of(changed(("compute.precision", written))).compute.precision
@@ -548,8 +581,9 @@ def test_every_key_of_the_schema_is_described_and_every_mapping_is_closed():
         if schema.get("type") == "object" and not path.endswith(".options"):
             assert schema.get("additionalProperties") is False, path
         assert schema.get("description", "").endswith((".", ".)")), path
-        for key, sub in schema.get("properties", {}).items():
-            check(sub, f"{path}.{key}")
+        for branch in [schema, *schema.get("anyOf", [])]:
+            for key, sub in branch.get("properties", {}).items():
+                check(sub, f"{path}.{key}")
         if "items" in schema:
             check(schema["items"], f"{path}[]")
 

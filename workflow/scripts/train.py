@@ -8,7 +8,8 @@ from advspectra.files.images import read_images
 from advspectra.machine.devices import place, precision, prepare
 from advspectra.networks.build import build_network
 from advspectra.split import on_device
-from advspectra.training.train import Recipe, fit
+from advspectra.training.recipe import Recipe
+from advspectra.training.train import fit
 
 with job(snakemake) as report:
     identity, settings = snakemake.params.identity, snakemake.params.settings

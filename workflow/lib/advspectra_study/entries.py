@@ -25,10 +25,29 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Precision:
+    """The arithmetic of training and that of attacks, as devices.precision names them."""
+
+    training: str
+    attack: str
+
+    @classmethod
+    def of(cls, written: str | Mapping[str, str]) -> "Precision":
+        """What a configuration says: one name for both, or one for each."""
+        return cls(written, written) if isinstance(written, str) else cls(**written)
+
+    def __str__(self) -> str:
+        """The one name, or both in words."""
+        one = self.training == self.attack
+        return self.training if one else f"{self.training} in training, {self.attack} in attacks"
+
+
+@dataclass(frozen=True)
 class Network:
     """An entry of `networks`: one architecture, in each of its activations, depths, alphas and seeds.
 
-    checkpoints : the names of those that its training keeps.
+    checkpoints : the names of those that its training keeps. training : how it is trained, complete, as
+    training.train.Recipe takes it but for the checkpoints. precision : the arithmetic of its training and attacks.
     """
 
     name: str
@@ -40,6 +59,8 @@ class Network:
     seeds: tuple[int, ...]
     learning_rate: float | Literal["search"]
     checkpoints: tuple[str, ...]
+    training: Data
+    precision: Precision
 
 
 @dataclass(frozen=True)
@@ -129,24 +150,6 @@ class Summary:
     attack: str
     checkpoint: str
     convention: str
-
-
-@dataclass(frozen=True)
-class Precision:
-    """The arithmetic of training and that of attacks, as devices.precision names them."""
-
-    training: str
-    attack: str
-
-    @classmethod
-    def of(cls, written: str | Mapping[str, str]) -> "Precision":
-        """What a configuration says: one name for both, or one for each."""
-        return cls(written, written) if isinstance(written, str) else cls(**written)
-
-    def __str__(self) -> str:
-        """The one name, or both in words."""
-        one = self.training == self.attack
-        return self.training if one else f"{self.training} in training, {self.attack} in attacks"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from advspectra_study.entries import Attack, Claims, Compute, Data, Dataset, Lines, Network, Run, Summary, Transfer
+from advspectra_study.entries import (
+    Attack,
+    Claims,
+    Compute,
+    Data,
+    Dataset,
+    Lines,
+    Network,
+    Precision,
+    Run,
+    Summary,
+    Transfer,
+)
 from advspectra_study.plugins import attempts, spec, with_fractions
 
 CLASSES = 10  # assumed for a data set whose options do not say
@@ -55,7 +67,15 @@ class Study:
 
         shared = {"seeds": config["seeds"], "checkpoints": config["training"]["checkpoints"]}
         networks = [shared | entry for entry in config["networks"]]
-        networks = [entry | {"checkpoints": checkpoint_names(entry["checkpoints"])} for entry in networks]
+        networks = [
+            entry
+            | {
+                "checkpoints": checkpoint_names(entry["checkpoints"]),
+                "training": recipe(config, entry),
+                "precision": Precision.of(entry.get("precision", config["compute"]["precision"])),
+            }
+            for entry in networks
+        ]
         return cls(
             name=config["study"],
             dataset=Dataset(**config["dataset"]),
@@ -141,6 +161,12 @@ class Study:
             }
             for folder, run in self.runs.items()
         }
+
+
+def recipe(config: Data, network: Data) -> Data:
+    """How a network is trained: the study's `training`, changed by its own. network : its entry of `networks`."""
+    usual = {key: value for key, value in config["training"].items() if key not in ("search", "checkpoints")}
+    return usual | network.get("training", {})
 
 
 def checkpoint_names(kept: Data) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from advspectra.results.replicates import by_network
 from advspectra.results.runs import Run
 from advspectra.table import Cell, Column, Table
 
-INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": None, "config": ["training"]}
+INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": None, "config": ["training", "networks"]}
 
 COLUMNS = (
     Column("model", "Model"),
@@ -28,9 +28,10 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     """
     groups = by_network(runs)
     rows = reference["tables"]["table5"]["rows"]
-    training = config["training"]
+    usual = config["training"]
     body, other = [], []
     for group in groups:
+        training = usual | _own(config["networks"], group.first)
         rates = sorted({one.learning_rate for one in group.checkpoints})
         paper = [row for row in rows if _is_of(row, group.first)]
         body.append(
@@ -54,8 +55,8 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         f"The paper lists {NAMES['bounded_width_32'][0]} twice without saying which networks it means. We read the "
         "first row as the linear ones and the second as the ReLU ones, as in the authors' log. It lists no rate for "
         "residual networks and VGG19.",
-        f"SGD, momentum {training['momentum']:g}, weight decay {training['weight_decay']:g}, "
-        f"{training['epochs']} epochs; "
+        f"SGD, momentum {usual['momentum']:g}, weight decay {usual['weight_decay']:g}, "
+        f"{usual['epochs']} epochs; "
         f"the paper: at least {text['epochs']} epochs, rate × {text['schedule_factor']:g}, back to the maximum at "
         f"epoch {text['schedule_reset_epoch']} (Appendix B.3).",
     ]
@@ -83,7 +84,18 @@ def _paper(rows: Sequence[Mapping]) -> dict[str, Cell]:
     }
 
 
+def _own(entries: Sequence[Mapping], network: NetworkIdentity) -> Mapping:
+    """What a network's entry says of its training alone."""
+    has = {"activations": network.activation, "depths": network.depth, "alphas": network.alpha}
+    of_name = (entry for entry in entries if entry["name"] == network.network)
+    return next(
+        (entry.get("training", {}) for entry in of_name if all(value in entry[key] for key, value in has.items())), {}
+    )
+
+
 def _drop(schedule: Mapping) -> str:
+    if "peak" in schedule:
+        return f"one cycle, peak in epoch {schedule['peak']}"
     if schedule["factor"] == 1:
         return "No"
     reset = f", reset at epoch {schedule['reset_at']}" if schedule["reset_at"] is not None else ""

@@ -16,6 +16,9 @@ from torch.optim.sgd import sgd
 from advspectra.machine import cuda_graph
 from advspectra.split import Split
 from advspectra.streams import stream
+from advspectra.training.augmentation import Augmentation, changed
+
+NONE = Augmentation()
 
 
 class Steps:
@@ -23,8 +26,8 @@ class Steps:
 
     network : its parameters are trained. model : computes its logits; the network itself, or a shorter way to them.
     velocities : of the parameters, in their order, None before the first step and without momentum; kept up to date.
-    seed : of what the network draws in training (dropout). Each step has a stream of its own, so a resumed training
-    needs no state of a generator. What is drawn depends on the kind of device.
+    seed : of the augmentation, and of what the network draws in training (dropout). Each step has a stream of its own,
+    so a resumed training needs no state of a generator. What the network draws depends on the kind of device.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Steps:
         momentum: float,
         weight_decay: float,
         seed: int,
+        augmentation: Augmentation = NONE,
     ):
         self._network, self._model, self._split, self._velocities = network, model, split, velocities
         self._parameters = list(network.parameters())
@@ -47,7 +51,7 @@ class Steps:
         options = {"dampening": 0, "nesterov": False, "maximize": False}
         self._update = partial(sgd, fused=True, momentum=momentum, weight_decay=weight_decay, **options)
         self._size, self._begun, self._rate = batch_size, False, None
-        self._draws, self._seed = _draws(network), seed
+        self._draws, self._seed, self._augmentation = _draws(network), seed, augmentation
         # a graph reads the images from the device, and draws no random numbers
         self._graphed = cuda_graph.possible(split.images.device) and not self._draws
 
@@ -56,20 +60,27 @@ class Steps:
 
         Both stay on the device: to read them after each step would stall it. step : the number of steps before it.
         """
+        changes = None
+        if self._augmentation:
+            changes = self._augmentation.drawn(len(index), seed=self._seed, step=step).to(index.device)
         if self._draws:
             with _drawing(self._split.labels.device, seed=stream(self._seed, f"dropout of step {step}")):
-                return self._step(index, rate)
+                return self._step(index, changes, rate)
         if not (self._graphed and self._begun and len(index) == self._size):
             self._begun = True  # the first step creates the velocities
-            return self._step(index, rate)
+            return self._step(index, changes, rate)
         if rate != self._rate:
-            self._capture(index, rate)
+            self._capture(index, changes, rate)
         self._index.copy_(index)
+        if changes is not None:
+            self._changes.copy_(changes)
         self._replay()
         return self._outcome[0].clone(), self._outcome[1].clone()
 
-    def _step(self, index: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+    def _step(self, index: Tensor, changes: Tensor | None, rate: float) -> tuple[Tensor, Tensor]:
         inputs, labels = self._split.batch(index)
+        if changes is not None:
+            inputs = changed(inputs, changes)
         logits = self._model(inputs)
         loss = functional.cross_entropy(logits, labels)
         self._network.zero_grad()
@@ -80,22 +91,23 @@ class Steps:
             )
         return loss.detach() * len(index), (logits.detach().argmax(dim=1) == labels).sum()
 
-    def _capture(self, index: Tensor, rate: float) -> None:
-        changed = [
+    def _capture(self, index: Tensor, changes: Tensor | None, rate: float) -> None:
+        trained = [
             *self._parameters,
             *self._network.buffers(),
             *(velocity for velocity in self._velocities if velocity is not None),
         ]
-        kept = [tensor.detach().clone() for tensor in changed]
+        kept = [tensor.detach().clone() for tensor in trained]
         self._replay, self._outcome = None, None  # frees their memory for the new ones
         self._index, self._rate = index.clone(), rate
+        self._changes = None if changes is None else changes.clone()
 
         def step():
-            self._outcome = self._step(self._index, rate)
+            self._outcome = self._step(self._index, self._changes, rate)
 
         self._replay = cuda_graph.captured(step)
         with torch.no_grad():  # the runs before the capture are not part of the training
-            for tensor, value in zip(changed, kept, strict=True):
+            for tensor, value in zip(trained, kept, strict=True):
                 tensor.copy_(value)
 
 

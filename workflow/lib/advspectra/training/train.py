@@ -1,12 +1,11 @@
-"""Training by SGD as the paper does it: the loop, the rate schedule with its reset, and the search for a rate.
+"""Training by SGD as the paper does it: the loop, and the search for a rate.
 
 Source: Ortega Caro et al. (2020), Section B.3 and Table 5; what the paper leaves open stands in the configuration.
-Inputs are pixels / 255, in [0, 1], neither standardised nor augmented.
+Inputs are pixels / 255, in [0, 1], not standardised, and augmented only where a recipe says so.
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import torch
 from torch.nn import functional
@@ -17,6 +16,7 @@ from advspectra.machine.countdown import Countdown
 from advspectra.networks.end_to_end import through_map
 from advspectra.split import Split
 from advspectra.streams import stream
+from advspectra.training.recipe import Recipe
 from advspectra.training.recorder import Recorder
 from advspectra.training.sgd import Steps
 
@@ -24,42 +24,8 @@ from advspectra.training.sgd import Steps
 LOOK_EVERY = 50
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How to train a network, but for the learning rate and the seed.
-
-    schedule : factor, every, reset_at of `scheduled_rate`.
-    selection : `by` "test" picks the best epoch by test accuracy (the paper's choice), "held_out" by accuracy on
-        `held_out_fraction` of the training set, on which the network is then not trained. The earliest of equals wins;
-        the initialisation is no candidate.
-    checkpoints : `steps` and `epochs`. Kept besides "best" are "step=<n>", after n updates (0 is the initialisation),
-        and "epoch=<n>", after n epochs, each with its accuracy on the whole test set.
-    simplified : train a linear network through its end-to-end map, which gives the weights that training layer by layer
-        gives, up to rounding. Other networks are trained layer by layer in any case.
-    """
-
-    epochs: int
-    batch_size: int
-    momentum: float
-    weight_decay: float
-    schedule: Mapping
-    selection: Mapping
-    checkpoints: Mapping[str, Collection[int]]
-    simplified: bool
-
-
 class TrainingFailed(ValueError):
     """Training went wrong visibly: a loss that is not finite, or accuracy at chance."""
-
-
-def scheduled_rate(epoch: int, *, maximum: float, factor: float, every: int, reset_at: int | None) -> float:
-    """The learning rate in `epoch` (counted from 0): maximum * factor^(epochs since the start or the reset // every).
-
-    It drops every `every` epochs and returns to the maximum at epoch `reset_at`. Source: Section B.3; `every` = 4 is
-    from the authors' notebooks.
-    """
-    since = epoch - reset_at if reset_at is not None and epoch >= reset_at else epoch
-    return maximum * factor ** (since // every)
 
 
 def split_held_out(train: Split, *, fraction: float, generator: torch.Generator) -> tuple[Split, Split]:
@@ -102,7 +68,8 @@ def train(
 ) -> Training:
     """Train `network` in place.
 
-    seed : of the order of the images, drawn on the CPU so that it is the same on every device, and of dropout.
+    seed : of the order of the images and of augmentation, drawn on the CPU so that they are the same on every device,
+        and of dropout.
     minimum_accuracy, patience : the training accuracy that every epoch from `patience` on must exceed (0: none).
     progress : where the unfinished training is saved, after any step; a killed training resumes to the same result.
     Raises TrainingFailed naming the step and the rate when a loss is not finite or an epoch is not accurate enough.
@@ -116,8 +83,7 @@ def train(
         raise ValueError(f"checkpoint steps {late} lie after the last step, {total}")
     part = progress.part(f"learning_rate={learning_rate!r}")
     recorder = Recorder(network, Training(learning_rate=learning_rate), recipe.checkpoints, steps_per_epoch, part)
-    sgd = {key: getattr(recipe, key) for key in ("batch_size", "momentum", "weight_decay")}
-    steps = Steps(network, model, train_split, recorder.velocities, seed=seed, **sgd)
+    steps = Steps(network, model, train_split, recorder.velocities, seed=seed, **recipe.of_a_step)
 
     if recorder.resume():
         report(f"resumes after step {recorder.step}")
@@ -126,7 +92,7 @@ def train(
         recorder.keep("step=0", evaluate(model, test_split)[1])
     with Countdown(total, label=label, unit="step", done=recorder.step, report=report) as countdown:
         for epoch in range(max(1, recorder.epoch), recipe.epochs + 1):
-            rate = scheduled_rate(epoch - 1, maximum=learning_rate, **recipe.schedule)
+            rate = recipe.rate(epoch - 1, learning_rate)
             recorder.begin(epoch, generator.get_state())
             order = torch.randperm(len(train_split), generator=generator).to(train_split.labels.device)
             model.train()

@@ -37,8 +37,7 @@ def refused(keys: Keys, value: Any, allowed: str) -> Fault:
 
 def not_among(keys: Keys, value: Any, allowed: Iterable[Any], source: str) -> Fault:
     """The fault of a value that is none of those allowed, which `source` gives."""
-    allowed = [*allowed]
-    names = ", ".join(map(str, allowed)) or "none"
+    names = ", ".join(map(str, allowed := [*allowed])) or "none"
     return refused(keys, value, f"one of {names} ({source}){suggestion(value, allowed)}")
 
 
@@ -127,14 +126,15 @@ def resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     """The schema with its $ref (into $defs of `root`) replaced by what it refers to."""
     if "$ref" not in schema:
         return schema
-    target = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    target = resolve(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root)
     return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
 def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
     """The value with every absent key that has a default in the schema filled in, at every level.
 
-    But for a key that a misspelt one means. An `if` of the schema, in allOf, asks for constant values of keys.
+    But for a key that a misspelt one means. An `if` of the schema, in allOf, asks for constant values of keys; in anyOf
+    those alternatives count whose required keys are all there.
     """
     schema = resolve(schema, root)
     if isinstance(value, dict):
@@ -142,6 +142,9 @@ def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> A
         for choice in schema.get("allOf", ()):
             if all(value.get(key) == only["const"] for key, only in choice["if"]["properties"].items()):
                 properties |= choice["then"]["properties"]
+        for branch in schema.get("anyOf", ()):
+            if {*branch.get("required", ())} <= {*value}:
+                properties |= branch.get("properties", {})
         filled = {key: fill_defaults(item, properties.get(key, {}), root) for key, item in value.items()}
         misspelt = [] if schema.get("additionalProperties", True) else _unknown_keys(value, schema).values()
         for key, sub in properties.items():
@@ -207,7 +210,7 @@ def _unknown_keys(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, st
 
 
 def _meant_branch(error: ValidationError) -> list[ValidationError]:
-    """The errors of the one alternative whose faults lie deeper than the value itself, else none."""
+    """The errors of the one alternative with the fewest faults, of those whose faults lie deeper than the value."""
     branches: dict[Any, list[ValidationError]] = {}
     for inner in error.context:
         branches.setdefault(inner.schema_path[0], []).append(inner)
@@ -216,7 +219,10 @@ def _meant_branch(error: ValidationError) -> list[ValidationError]:
         for errors in branches.values()
         if all(inner.path or inner.validator in ("additionalProperties", "required") for inner in errors)
     ]
-    return deeper[0] if len(deeper) == 1 else []
+    # an error is of all keys that are unknown
+    weights = {"additionalProperties": lambda one: len(_unknown_keys(one.instance, one.schema))}
+    counts = [sum(weights.get(one.validator, lambda _: 1)(one) for one in errors) for errors in deeper]
+    return deeper[counts.index(min(counts))] if counts.count(min(counts, default=0)) == 1 else []
 
 
 def _hint(error: ValidationError, schema: dict[str, Any], root: dict[str, Any]) -> str:

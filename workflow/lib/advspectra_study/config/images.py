@@ -13,6 +13,7 @@ from advspectra.networks.build import build_network
 from advspectra_study.config.faults import Fault
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.config.study import channel_faults
+from advspectra_study.study import recipe
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -34,7 +35,7 @@ def image_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
     faults = list(_class_faults(config, images))
     faults += _statistics_faults(config, len(images.train_labels))
     faults += channel_faults(config, images.train_images.shape[1])
-    faults += _step_faults(config, count)
+    faults += _recipe_faults(config, images, count)
     return faults + list(_network_faults(config, images, count))
 
 
@@ -70,23 +71,30 @@ def _statistics_faults(config: Mapping[str, Any], count: int) -> Iterator[Fault]
             yield Fault(("attacks", index, "batch_norm"), text + "training images in all")
 
 
-def _step_faults(config: Mapping[str, Any], count: int) -> Iterator[Fault]:
-    training = config["training"]
-    last = training["epochs"] * -(-count // training["batch_size"])
-    places = [(("training", "checkpoints"), training["checkpoints"])]
-    networks = enumerate(config["networks"])
-    places += [(("networks", index, "checkpoints"), entry.get("checkpoints")) for index, entry in networks]
-    for keys, kept in places:
-        for index, step in enumerate(kept["steps"] if kept else ()):
+def _recipe_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> Iterator[Fault]:
+    """Checks the steps of checkpoints, and the crops, of each way to train: the study's and the networks'."""
+    usual, side = config["training"], min(images.train_images.shape[2:])
+    for index, entry in [
+        (None, {"training": usual, "checkpoints": usual["checkpoints"]}),
+        *enumerate(config["networks"]),
+    ]:
+        keys, training = () if index is None else ("networks", index), recipe(config, entry)
+        kept = ("training", "checkpoints") if index is None else (*keys, "checkpoints")
+        last = training["epochs"] * -(-count // training["batch_size"])
+        for place, step in enumerate(entry.get("checkpoints", {}).get("steps", ())):
             if step > last:
-                yield Fault((*keys, "steps", index), f"found {step}; allowed: at most {last}, the last step")
+                yield Fault((*kept, "steps", place), f"found {step}; allowed: at most {last}, the last step")
+        crop = training["augmentation"]["crop"]
+        if "augmentation" in entry.get("training", {}) and crop >= side:
+            text = f"found {crop}; allowed: less than the {side} pixels of a side of the images"
+            yield Fault((*keys, "training", "augmentation", "crop"), text)
 
 
 def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> Iterator[Fault]:
     """Tries the last batch of an epoch, the smallest, in training mode: on PyTorch's device meta, without numbers."""
-    batch_size = config["training"]["batch_size"]
-    last = count % batch_size or min(batch_size, count)
     for index, entry in enumerate(config["networks"]):
+        batch_size = recipe(config, entry)["batch_size"]
+        last = count % batch_size or min(batch_size, count)
         form = {"image_shape": images.train_images.shape[1:], "classes": len(images.class_names)}
         for activation, depth in product(entry["activations"], entry["depths"]):
             about = {"options": entry["options"], "activation": activation, "depth": depth, **form}
@@ -96,7 +104,8 @@ def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> 
                 keys, text = ("networks", index), f"{entry['name']} with these images: {fault}"
             else:
                 better = next(size for size in range(batch_size + 1, count + 2) if count % size != 1)
-                keys = ("training", "batch_size")
+                own = ("networks", index) if "batch_size" in entry.get("training", {}) else ()
+                keys = (*own, "training", "batch_size")
                 text = f"found {batch_size}, with which the last batch of {count} training images has 1, too few for "
                 text += f"the batch normalisation of {entry['name']}; allowed: another number, such as {better}"
             yield Fault(keys, text)

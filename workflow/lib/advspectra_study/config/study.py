@@ -48,11 +48,16 @@ def _dataset_faults(study: Study) -> Iterator[Fault]:
 
 def _precision_faults(study: Study) -> Iterator[Fault]:
     """Checks that a device which is named has the arithmetic: attacks come after hours of training."""
-    device, written = study.compute.device, study.config["compute"]["precision"]
-    apart = isinstance(written, Mapping)
-    for keys, name in [((part,), written[part]) for part in sorted(written)] if apart else [((), written)]:
-        if name == "tf32" and device in ("cpu", "mps"):
-            yield refused(("compute", "precision", *keys), name, f"float32, bfloat16 (compute.device is {device})")
+    device, networks = study.compute.device, enumerate(study.config["networks"])
+    places = [(("compute", "precision"), study.config["compute"]["precision"])]
+    places += [
+        (("networks", index, "precision"), entry["precision"]) for index, entry in networks if "precision" in entry
+    ]
+    for keys, written in places if device in ("cpu", "mps") else ():
+        apart = isinstance(written, Mapping)
+        for deeper, name in [((part,), written[part]) for part in sorted(written)] if apart else [((), written)]:
+            if name == "tf32":
+                yield refused((*keys, *deeper), name, f"float32, bfloat16 (compute.device is {device})")
 
 
 def _architecture_faults(keys: Keys, network: Network, library: Path) -> Iterator[Fault]:
@@ -91,27 +96,42 @@ def _run_faults(study: Study) -> Iterator[Fault]:
 
 def _training_faults(study: Study) -> Iterator[Fault]:
     training, keys = study.config["training"], ("training",)
-    epochs, search, selection = training["epochs"], training["search"], training["selection"]
-    reset, patience, divisors = training["schedule"]["reset_at"], search["patience"], search["divisors"]
-    at_most = f"at most training.epochs ({epochs})"
-    if reset is not None and reset >= epochs:
-        allowed = f"less than training.epochs ({epochs}), or null for no reset"
-        yield refused((*keys, "schedule", "reset_at"), reset, allowed)
-    entries = [
-        (keys, training),
-        *((("networks", index), entry) for index, entry in enumerate(study.config["networks"])),
-    ]
-    for place, entry in entries:
-        for index, epoch in enumerate(entry.get("checkpoints", {}).get("epochs", [])):
-            if epoch > epochs:
-                yield refused((*place, "checkpoints", "epochs", index), epoch, at_most)
-    if patience > epochs and any(network.learning_rate == "search" for network in study.networks):
-        yield refused((*keys, "search", "patience"), patience, at_most)
+    search, selection, divisors = training["search"], training["selection"], training["search"]["divisors"]
+    yield from _schedule_faults(keys, training, training["epochs"])
+    yield from _epoch_faults(keys, training, training["epochs"], "training.epochs")
+    for index, (network, entry) in enumerate(zip(study.networks, study.config["networks"], strict=True)):
+        own, epochs = ("networks", index), network.training["epochs"]
+        changed = entry.get("training", {})
+        whose = key_path((*own, "training", "epochs")) if "epochs" in changed else "training.epochs"
+        if changed:
+            yield from _schedule_faults((*own, "training"), network.training, epochs)
+        if "checkpoints" in entry:
+            yield from _epoch_faults(own, entry, epochs, whose)
+        elif kept := [epoch for epoch in training["checkpoints"]["epochs"] if epochs < epoch <= training["epochs"]]:
+            allowed = f"at least {max(kept)}, as in training.checkpoints, or checkpoints of its own"
+            yield refused((*own, "training", "epochs"), epochs, allowed)
+        if network.learning_rate == "search" and search["patience"] > epochs:
+            yield refused((*keys, "search", "patience"), search["patience"], f"at most {whose} ({epochs})")
     if divisors != sorted(divisors):
         yield refused((*keys, "search", "divisors"), divisors, "increasing numbers, the first >= 1")
     if selection["by"] == "held_out" and selection["held_out_fraction"] == 0:
         allowed = "a number > 0 and < 1, as training.selection.by is held_out"
         yield refused((*keys, "selection", "held_out_fraction"), 0, allowed)
+
+
+def _schedule_faults(keys: Keys, training: Mapping[str, Any], epochs: int) -> Iterator[Fault]:
+    """Checks that a schedule fits into the epochs. keys : of a section `training`, the study's or a network's."""
+    schedule, of_it = training["schedule"], f"{key_path(keys)}.epochs ({epochs})"
+    if (reset := schedule.get("reset_at")) is not None and reset >= epochs:
+        yield refused((*keys, "schedule", "reset_at"), reset, f"less than {of_it}, or null for no reset")
+    if schedule.get("peak", 0) > epochs:
+        yield refused((*keys, "schedule", "peak"), schedule["peak"], f"at most {of_it}")
+
+
+def _epoch_faults(keys: Keys, entry: Mapping[str, Any], epochs: int, whose: str) -> Iterator[Fault]:
+    for index, epoch in enumerate(entry["checkpoints"]["epochs"]):
+        if epoch > epochs:
+            yield refused((*keys, "checkpoints", "epochs", index), epoch, f"at most {whose} ({epochs})")
 
 
 def _name_faults(study: Study) -> Iterator[Fault]:

@@ -193,10 +193,10 @@ class Costs:
         return images * self._image_bytes
 
     def _epochs(self, network: Network) -> int:
-        training = self._study.config["training"]
-        tries = training["search"] if network.learning_rate == "search" else {"divisors": [], "patience": 0}
+        search = self._study.config["training"]["search"]
+        tries = search if network.learning_rate == "search" else {"divisors": [], "patience": 0}
         # a try that fails does so in epoch `patience`, hardly ever later
-        return training["epochs"] + len(tries["divisors"]) * tries["patience"]
+        return network.training["epochs"] + len(tries["divisors"]) * tries["patience"]
 
 
 def _steps(attack: Attack) -> int:

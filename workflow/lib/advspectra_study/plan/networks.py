@@ -41,7 +41,7 @@ class Networks(Training):
             outputs={"perturbations": self._of_checkpoint("perturbations.h5")},
             params=self._network_params("attack.py", self._attack_module)
             | {name: self._of_attack(name) for name in ("family", "options", "images", "batch_size", "simplified")}
-            | {"precision": self.study.compute.precision.attack}
+            | {"precision": lambda wildcards: self._run(wildcards).entry.precision.attack}
             | self._seen,
             stem="{attack}/{run}/{checkpoint}",
             jobs=_checkpoints(self.attacked),

@@ -156,12 +156,12 @@ class Training(Base):
 
     def _training(self, wildcards: Wildcards) -> dict[str, Any]:
         """What determines the checkpoints of a run, apart from the images and the code, whichever are kept."""
-        rate, training = self._run(wildcards).entry.learning_rate, self.study.config["training"]
+        entry, config = self._run(wildcards).entry, self.study.config
         return {
             "architecture": self._architecture(wildcards),
-            "learning_rate": rate,
-            "search": training["search"] if rate == "search" else None,
-            "alpha_scaling": self.study.config["initialization"]["alpha_scaling"],
-            "precision": self.study.compute.precision.training,
-            "training": {key: value for key, value in training.items() if key not in ("search", "checkpoints")},
+            "learning_rate": entry.learning_rate,
+            "search": config["training"]["search"] if entry.learning_rate == "search" else None,
+            "alpha_scaling": config["initialization"]["alpha_scaling"],
+            "precision": entry.precision.training,
+            "training": entry.training,
         }
