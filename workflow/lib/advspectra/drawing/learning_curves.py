@@ -188,9 +188,7 @@ def counts_sentence(group: Replicates, *, transfers: bool = True) -> str:
         f"{group.first.label}, attack {group.attack}: {images} {of} images, "
         f"{len(checkpoints)} checkpoints, {count} seed{'' if count == 1 else 's'}.",
         said if transfers else "",
-        "Best epochs of seeds differ: at their mean step."
-        if any(checkpoint.epochs for checkpoint in checkpoints)
-        else "",
+        "Best epochs: at their mean step." if any(checkpoint.epochs for checkpoint in checkpoints) else "",
     )
 
 

@@ -84,7 +84,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     caption = captions.joined(
         title,
         "(a) Training accuracy: over the epoch that ends there. (c) to (e) Images with success; f₀.₅ halves δ̂'s power.",
-        "Points: means; bands: quartiles over images; logarithmic steps, broken for 0.",
+        "Points: means; bands: quartiles over images.",
         _white(group, convention),
         counts_sentence(group),
         failures_sentence(group),

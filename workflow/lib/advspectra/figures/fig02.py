@@ -52,7 +52,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
     group = only_network(runs)
-    title = "Figure 2. Success and spectra of attacks over training."
+    title = "Figure 2. Success and spectra over training."
     with plotting.style():
         if group is None or group.attack is None:
             return plotting.message_figure(NO_ATTACK), captions.joined(title, NO_ATTACK)
@@ -63,7 +63,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     caption = captions.joined(
         title,
         "(a) Success: right before, wrong after, within ε.",
-        "(b), (c) Mean energy of δ̂ and (d), (e) its density over frequency and angle.",
+        "(b), (c) Mean energy of δ̂; (d), (e) its density.",
         energy.WHITE_TEXT,
         counts_sentence(group),
         failures_sentence(group),
@@ -95,7 +95,7 @@ def _draw_success(figure, group: Replicates) -> None:
             dashes, marker = next(transfers)
             look = {"color": plotting.ROLES["transfer"], "linestyle": dashes, "marker": marker, "markersize": 3.5}
         if source is None:
-            dark = {"color": plotting.ROLES["accuracy"], "marker": "s", "markersize": 3}
+            dark = {"color": plotting.ROLES["accuracy"], "marker": "s", "markersize": 6, "markerfacecolor": "white"}
             correct = [pooled(images, "correct").mean() for images in seeds]
             plot_over_steps(axes, at, correct, label="accuracy on attacked images", **dark)
         plot_over_steps(

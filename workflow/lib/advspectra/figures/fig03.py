@@ -47,8 +47,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         _draw_spectra(lower, group, convention)
     caption = captions.joined(
         title,
-        "Top: mean, and band between the quartiles, over images with success.",
-        "Bottom: density, the power of a frequency over the mean of all; white noise has 1.",
+        "Top: images with success; lines: mean, bands: quartiles.",
+        "Bottom: density; white noise has 1.",
         counts_sentence(group, transfers=False),
         failures_sentence(group),
         _fixed(group),
@@ -102,4 +102,4 @@ def _fixed(group: Replicates) -> str:
     norms = np.concatenate([pooled(images, "linf", successful=True) for images in seeds])
     if not len(norms) or np.mean(norms >= 0.999 * norms.max()) < 0.95:
         return ""
-    return f"It uses up its ε, so it cannot show a falling norm: ‖δ‖∞ is {norms.max():.4g} on 95 % of the images."
+    return f"It cannot show a falling norm: ‖δ‖∞ is {norms.max():.4g} on 95 % of the images."

@@ -63,6 +63,7 @@ def draw(
             axes.set(xlabel=title, ylim=(len(order) - 0.4, -0.6), yticks=range(len(order)))
             if of_predictor:  # of networks at initial scales of their own: they differ by powers of ten
                 axes.set_xscale("log")
+                plotting.plain_ticks(axes.xaxis)
             else:
                 axes.set_xlim(left=0)
             axes.tick_params(axis="y", length=0, labelleft=False)
