@@ -12,6 +12,7 @@ import torch
 
 from advspectra import fourier, spectra
 from advspectra.files import checkpoints as checkpoint_file
+from advspectra.files import images as image_file
 from advspectra.files import lines as line_file
 from advspectra.files import perturbations as perturbation_file
 from advspectra.fourier import rescaled
@@ -55,6 +56,15 @@ def identity(network="fully_connected", activation="linear", depth=1, alpha=1, s
         attack="pgd",
         checkpoint="best",
     )
+
+
+def write_images(path: Path, *, size: int = 8, images: int = 60, classes: int = 10) -> Path:
+    """Write an images.h5 whose image i has the class that the perturbations of row i / 3 say."""
+    pixels = np.random.default_rng(0).integers(0, 256, (images, 3, size, size), dtype=np.uint8)
+    labels = np.arange(images) // 3 % classes
+    names = tuple(f"class {label}" for label in range(classes))
+    image_file.write_images(path, image_file.ImageSet(pixels, labels, pixels, labels, names, {"source": "cifar10"}))
+    return path
 
 
 def name_of(who: Mapping) -> str:

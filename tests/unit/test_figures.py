@@ -1,6 +1,7 @@
 """Figures: what is drawn for which network, and that a study without data still gets a figure and a caption."""
 
 import importlib
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from synthetic_results import (
     random_line,
     write_checkpoints,
     write_development,
+    write_images,
     write_lines,
     write_run,
     write_spectra,
@@ -29,14 +31,34 @@ from advspectra.results.runs import read_runs
 
 FIGURES = ("fig04", "fig05", "fig08", "fig09", "fig10", "fig11")
 # drawn for one network each, from one attack or from the lines of one
-OF_ATTACK, OF_LINES = ("fig02", "fig03", "development"), ("fig01", "fig06", "fig07")
+OF_ATTACK, OF_LINES = ("fig02", "fig03", "development", "filmstrip"), ("fig01", "fig06", "fig07")
+# beside the paper's, of a whole study
+FURTHER = ("alpha_response", "band", "examples", "predictor_link")
+REFERENCE = Path(__file__).resolve().parents[2] / "workflow/reference/paper.yaml"
+FOLDER = TemporaryDirectory()
 
 
 def module(name):
     return importlib.import_module(f"advspectra.figures.{name}")
 
 
-def draw(name, runs, convention="paper"):
+@cache
+def images():
+    return write_images(Path(FOLDER.name) / "images.h5")
+
+
+def also(name, **given):
+    """What a figure asks for besides the results of runs."""
+    values = {
+        "images": images,
+        "reference": lambda: REFERENCE,
+        "dataset": lambda: {"name": "cifar10", "source": "cifar10"},
+        "band": lambda: {"low": 1.6, "high": 3},
+    }
+    return {key: given.get(key) or values[key]() for key in module(name).INPUTS.get("also", ())}
+
+
+def draw(name, runs, convention="paper", **given):
     """Draw a figure with the runs that it asks for."""
     inputs = module(name).INPUTS
     chosen = [
@@ -45,7 +67,7 @@ def draw(name, runs, convention="paper"):
         if (inputs["activations"] is None or run.activation in inputs["activations"])
         and (inputs["alphas"] is None or run.alpha in inputs["alphas"])
     ]
-    figure, caption = module(name).draw(chosen, convention=convention)
+    figure, caption = module(name).draw(chosen, convention=convention, **also(name, **given))
     assert isinstance(figure, Figure)
     return figure, caption
 
@@ -81,7 +103,7 @@ def study():
         yield read_runs(paths)
 
 
-@pytest.mark.parametrize("name", (*FIGURES, *OF_ATTACK, *OF_LINES))
+@pytest.mark.parametrize("name", (*FIGURES, *FURTHER, *OF_ATTACK, *OF_LINES))
 def test_a_study_without_runs_gets_a_figure_that_says_so(name):
     figure, caption = draw(name, [])
     assert any("No" in text and "study" in text for text in texts(figure))
@@ -109,15 +131,15 @@ def whole_study():
         yield {"all": read_runs(shallow), "attack": read_runs(of_attack), "lines": read_runs(lines)}
 
 
-@pytest.mark.parametrize("name", (*FIGURES, "alpha_response", *OF_ATTACK, *OF_LINES))
+@pytest.mark.parametrize("name", (*FIGURES, *FURTHER, *OF_ATTACK, *OF_LINES))
 def test_a_caption_of_a_whole_study_has_fewer_than_80_words(whole_study, name):
     runs = whole_study["attack" if name in OF_ATTACK else "lines" if name in OF_LINES else "all"]
     _, caption = draw(name, runs)
     assert len(caption.split()) < 80, caption
 
 
-@pytest.mark.parametrize(("name", "count"), [("fig04", 3), ("fig08", 6), ("fig09", 3), ("fig10", 3), ("fig11", 3)])
-def test_every_network_has_its_spectrum(study, name, count):
+@pytest.mark.parametrize(("name", "count"), [("fig04", 4), ("fig08", 7), ("fig09", 3), ("fig10", 3), ("fig11", 3)])
+def test_every_network_has_its_spectrum_and_so_has_the_image_beside_them(study, name, count):
     assert len(spectra_panels(draw(name, study)[0])) == count
 
 
@@ -149,7 +171,7 @@ def test_the_band_of_figure_11_and_its_columns_are_the_alphas_of_the_study(study
     figure, caption = draw("fig11", study)
     shown = texts(figure)
     assert [rf"$\alpha$ = {alpha}" in shown for alpha in ("0.1", "1", "10")] == [True] * 3
-    assert "(b) nonlinear: no network with several α" in caption
+    assert "No nonlinear network with several α" in caption
 
 
 def test_an_alpha_that_a_network_lacks_is_an_empty_panel(tmp_path):
@@ -192,7 +214,7 @@ def test_curves_are_the_mean_of_distributions_that_sum_to_one(tmp_path):
     (group,) = by_network(read_runs([path]))
     sums, densities = Figure().subplots(2)
     of_toy = energy.radial(group.spectra("paper"))
-    energy.plot(sums, densities, of_toy, **energy.of_network(group.first))
+    energy.plot(sums, densities, of_toy, **plotting.line_look(group.first))
     (line,) = sums.lines
     assert line.get_ydata()[:4].tolist() == [0, 0.5, 0.5, 0]
     # by hand: 8 of 64 frequencies round to the distance 1, 12 to the distance 2
@@ -310,14 +332,14 @@ def test_a_figure_of_one_network_refuses_several(tmp_path, name):
         draw(name, read_runs(paths))
 
 
-@pytest.mark.parametrize("name", OF_ATTACK)
+@pytest.mark.parametrize("name", ("fig02", "fig03", "development"))
 def test_an_attack_alone_without_success_is_drawn_and_says_what_is_missing(tmp_path, name):
     states = {"step=0": 0, "best": 0}
     paths = write_development(tmp_path, who=identity(activation="relu"), states=states, kinds=("perturbations",))
     figure, caption = draw(name, read_runs(paths))
     require_readable(figure)
     shown = texts(figure)
-    assert "Images without success out of 20" in caption
+    assert "Without success of 20" in caption
     assert "initialisation 20 (" in caption
     for text in (caption, *shown):  # Figure 3 shows no transfers: it says nothing about them
         assert name != "fig03" or "transfer" not in text
@@ -327,7 +349,7 @@ def test_an_attack_alone_without_success_is_drawn_and_says_what_is_missing(tmp_p
     assert (learning_curves.NO_LINES in shown) is (name == "development")
 
 
-def test_figure_2_shows_accuracy_and_success_over_epochs(development):
+def test_figure_2_shows_accuracy_and_success_over_steps_each_line_with_a_look_of_its_own(development):
     runs = read_runs(development)
     figure, caption = draw("fig02", runs)
     found = curves(panel(figure, "a"))
@@ -335,27 +357,37 @@ def test_figure_2_shows_accuracy_and_success_over_epochs(development):
         "training accuracy", "test accuracy", "accuracy on attacked images", "success of pgd",
         "the same among images right before", "success of moved",
     ]  # fmt: skip
-    assert found["training accuracy"][0] == list(range(1, 21))
+    assert found["training accuracy"][0] == list(range(100, 2001, 100))
     # states between the epochs have their own test accuracy
-    epochs, accuracies = found["test accuracy"]
-    assert epochs[:5] == [0, 0.01, 0.1, 0.3, 1] and epochs[-1] == 20 and accuracies[-1] == pytest.approx(0.8)
-    epochs, success = found["success of pgd"]
-    assert epochs == [0, 0.01, 0.1, 0.3, 1, 2, 5, 10, 20]
-    expected = [state.perturbations().success.mean() for state in runs[0].attacked("pgd")]
-    assert success == expected and success[0] == 0 < success[-1]
+    steps, accuracies = found["test accuracy"]
+    assert steps[:4] == [1, 10, 30, 100] and steps[-1] == 2000 and accuracies[-1] == pytest.approx(0.8)
+    steps, success = found["success of pgd"]
+    assert steps == [1, 10, 30, 100, 200, 500, 1000, 2000]
     images = [checkpoint.perturbations() for checkpoint in runs[0].attacked("pgd")]
-    assert found["accuracy on attacked images"][1] == [one.correct.mean() for one in images]
-    among = [one.success.sum() / one.correct.sum() for one in images]
+    start, *later = [one.success.mean() for one in images]
+    assert success == later and start == 0 < success[-1]
+    axes = panel(figure, "a")
+    # step 0 has points of its own
+    assert sum(np.asarray(line.get_xdata()).tolist() == [0] for line in axes.lines) == 5
+    assert found["accuracy on attacked images"][1] == [one.correct.mean() for one in images[1:]]
+    among = [one.success.sum() / one.correct.sum() for one in images[1:]]
     assert found["the same among images right before"][1] == pytest.approx(among)
+    looks = {
+        (line.get_color(), line.get_linestyle(), line.get_marker()) for line in axes.lines if line.get_label() in found
+    }
+    assert len(looks) == len(found) - 1  # two accuracies have no points, and dashes of their own
+    assert axes.get_xscale() == "symlog" and "training step" in texts(figure)
     assert "Transfers: moved (from best)" in caption and "Convention paper" in caption
 
 
-def test_figure_2_has_a_curve_for_each_state_with_success(development):
+def test_figure_2_has_curves_of_six_states_with_success_of_different_looks(development):
     runs = read_runs(development)
-    figure, _ = draw("fig02", runs)
+    figure, caption = draw("fig02", runs)
     spectra = [state.spectra("paper") for state in runs[0].attacked("pgd")]
     *drawn, white = panel(figure, "b").lines
-    assert len(drawn) == sum(one.selected > 0 for one in spectra) and white.get_label() == "white noise"
+    assert len(drawn) == 6 < sum(one.selected > 0 for one in spectra) and white.get_label() == "white noise"
+    looks = {(line.get_linestyle(), line.get_linewidth(), line.get_marker()) for line in drawn}
+    assert len(looks) == 6 and "6 of 7 checkpoints" in caption
     last = spectra[-1].radial_energy / spectra[-1].radial_energy.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(drawn[-1].get_ydata(), last.mean(axis=0))
     assert "20" in drawn[-1].get_label()
@@ -397,10 +429,11 @@ def test_figure_3_counts_the_images_without_success_and_shows_six_spectra(develo
     wrong = [int((~one.correct).sum()) for one in perturbations]
     assert f"initialisation {failed[0]} ({wrong[0]})" in caption and f"epoch 20 {failed[-1]} ({wrong[-1]})" in caption
     titles = [text for text in texts(figure) if text.startswith(("initialisation", "step ", "epoch "))]
-    assert len(titles) == 6 and titles[0] == "initialisation" and titles[-1] == "epoch 20"
-    # at the initialisation no attack succeeds
-    assert len(spectra_panels(figure)) + texts(figure).count(plotting.UNSUCCESSFUL) == 6
-    assert plotting.UNSUCCESSFUL in texts(figure)
+    # at the initialisation no attack succeeds: it has no panel
+    assert len(titles) == 6 and titles[0] == "step 10" and titles[-1] == "epoch 20"
+    assert len(spectra_panels(figure)) == 6 and plotting.UNSUCCESSFUL not in texts(figure)
+    for axes in spectra_panels(figure):  # each is a density: its mean is 1
+        assert axes.images[0].get_array().mean() == pytest.approx(1, abs=0.02)
     assert "cannot show a falling norm" not in caption
 
 

@@ -852,7 +852,7 @@ def figure(folder, source):
 
 def test_a_figure_need_not_say_that_it_is_about_all_runs(tmp_path):
     figure(tmp_path, "INPUTS = {'files': ['spectra']}\n")
-    assert inputs("figures", "toy", tmp_path) == {"files": ["spectra"], "activations": None, "alphas": None}
+    assert inputs("figures", "toy", tmp_path) == {"files": ["spectra"], "activations": None, "alphas": None, "also": []}
 
 
 @pytest.mark.parametrize(

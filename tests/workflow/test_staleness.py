@@ -133,10 +133,14 @@ BY_HAND_READS = {
     "table_table2": {"images", f"spectra:{RELU}:pgd:best"},
     "table_table3": set(),
     "table_table4": {"images", f"train:{LINEAR}", f"train:{RELU}"},
-    "figure_fig04": {f"spectra:{RELU}:pgd:best", f"attack:{RELU}:pgd:best"},
-    "figure_fig05": {f"spectra:{LINEAR}:pgd:best", f"spectra:{RELU}:pgd:best", f"predictor:{LINEAR}"},
-    "figure_fig08": {f"spectra:{LINEAR}:pgd:best", f"attack:{LINEAR}:pgd:best", f"predictor:{LINEAR}"},
-    "figure_with_note:fig04/minimal": {f"spectra:{RELU}:minimal:best", f"attack:{RELU}:minimal:best"},
+    "figure_fig04": {"images", f"spectra:{RELU}:pgd:best", f"attack:{RELU}:pgd:best"},
+    "figure_fig05": {"images", f"spectra:{LINEAR}:pgd:best", f"spectra:{RELU}:pgd:best", f"predictor:{LINEAR}"},
+    "figure_fig08": {"images", f"spectra:{LINEAR}:pgd:best", f"attack:{LINEAR}:pgd:best", f"predictor:{LINEAR}"},
+    "figure_with_note:fig04/minimal": {"images", f"spectra:{RELU}:minimal:best", f"attack:{RELU}:minimal:best"},
+    "figure_paper_against_ours": {"claims"},
+    "figure_examples": {"images", f"attack:{LINEAR}:pgd:best", f"attack:{RELU}:pgd:best"},
+    "figure_predictor_link": {f"predictor:{LINEAR}", f"attack:{LINEAR}:pgd:best", f"spectra:{LINEAR}:pgd:best"},
+    "figure_with_note:band/minimal": {f"spectra:{RELU}:minimal:best"},
     f"figure_fig01:{DEVELOPMENT}": set(jobs("lines")),
     "figure_alpha_response": {
         *(f"train:{run}" for run in (LINEAR, RELU)),
@@ -176,7 +180,8 @@ BY_HAND_RUNS_CODE_OF = {
     "drawing/captions.py": FIGURES,
     "drawing/mean_spectra.py": figures("fig09", "fig10"),
     "drawing/attack_note.py": jobs("figure_with_note"),
-    "table.py": [*TABLES, *MEASURES, *jobs("figure_with_note")],
+    # Figure 5 has the paper's numbers if the images are the paper's
+    "table.py": [*TABLES, *MEASURES, *jobs("figure_with_note"), *figures("fig05")],
     "study.py": [],
     "statistics/crossed.py": MEASURES,
     "claims/evidence.py": ["claims"],
@@ -360,7 +365,7 @@ def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     study.configure(changed(networks=lambda networks: networks[0].update(alphas=[1, 10])))
     # what shows several alpha, or lists the networks, is drawn anew; what shows alpha = 1 alone is not
     reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy"]
-    reading += figures("fig11", "alpha_response")
+    reading += figures("fig11", "alpha_response", "paper_against_ours")
     assert study.planned() == sorted([*own, *reading, *MEASURES, "report"])
 
     own = [job.replace("seed=0", "seed=1") for job in READS if ":" in job and not job.startswith("figure_")]
@@ -380,9 +385,10 @@ NEW_STATE = [
 ]
 SHOWING_IT = [
     *("table_table4", "table_table5", "table_development", "table_distances", "table_success_accuracy"),
-    *figures("development", "fig01", "fig02", "fig03", "fig06", "fig07"),
+    *figures("development", "fig01", "fig02", "fig03", "fig06", "fig07", "filmstrip"),
     *figures("alpha_response"),  # whose learning rates and accuracies are of the training
     *MEASURES,
+    *figures("paper_against_ours"),
     "report",
 ]
 
@@ -413,7 +419,7 @@ def test_with_an_added_state_everything_else_that_changed_is_seen_too(study):
 
 def test_a_removed_state_leaves_the_rest_as_it_is(study):
     study.configure(changed(networks=lambda networks: networks[1].update(checkpoints={"steps": [], "epochs": []})))
-    gone = [*figures("development", "fig01", "fig02", "fig03", "fig06", "fig07")]  # of a single state now
+    gone = figures("development", "fig01", "fig02", "fig03", "fig06", "fig07", "filmstrip")  # of a single state now
     of_training = ["table_table4", "table_table5", *figures("alpha_response")]
     showing = [job for job in SHOWING_IT if job not in gone + of_training]
     assert study.planned() == sorted([*showing, "table_table3"])

@@ -18,6 +18,8 @@ with job(snakemake):
     matplotlib.rc_file(snakemake.input.style)
     module = importlib.import_module(snakemake.params.module)
     options = {"roles": roles} if (roles := snakemake.params.get("roles")) is not None else {}
+    for name, value in snakemake.params.get("also", {}).items():
+        options[name] = snakemake.input[name] if value is None else value
     drawing, caption = module.draw(read_runs(snakemake.input.runs), convention=snakemake.params.convention, **options)
     facts = made_by(snakemake)
     inputs = hashlib.sha256(json.dumps(facts["inputs_sha256"], sort_keys=True).encode()).hexdigest()

@@ -18,7 +18,7 @@ KINDS = ("datasets", "models", "attacks", "figures", "tables")
 # what INPUTS may leave out, and what that means; `files` it must have
 INPUTS_DEFAULTS = {
     "tables": {"activations": None, "alphas": None, "per_state": False, "config": [], "noise": False},
-    "figures": {"activations": None, "alphas": None},
+    "figures": {"activations": None, "alphas": None, "also": []},
 }
 SPEC_KEYS = {
     "datasets": {"options", "required"},

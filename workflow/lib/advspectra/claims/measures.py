@@ -129,7 +129,7 @@ def _band_enrichment(spectra, band: Mapping[str, float]) -> np.ndarray:
     return np.divide(within, beyond, out=np.full(len(within), np.nan), where=beyond > 0)
 
 
-def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Pearson's correlation of each row, (N, B), (N, B) -> (N,); NaN where either is constant."""
     first, second = (values - values.mean(axis=1, keepdims=True) for values in (first, second))
     size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
@@ -184,7 +184,7 @@ MEASURES = {
         "flatness of β̂", RATIO, lambda spectrum, predictor: _flatness(spectrum, np.prod(predictor.image_size))
     ),
     **{name: measure for name, measure in OF_THIRDS.items() if name.startswith("beta_")},
-    "spectral_link": of_link("correlation of |β̂| and |δ̂| over frequencies", CORRELATION, _correlation),
+    "spectral_link": of_link("correlation of |β̂| and |δ̂| over frequencies", CORRELATION, correlation),
     "perturbation_l2": of_images("‖δ‖₂", RATIO, lambda attacked: _where(attacked.success, attacked.l2)),
     "perturbation_linf": of_images("‖δ‖∞", RATIO, lambda attacked: _where(attacked.success, attacked.linf)),
     "success_rate": of_images("success rate", RATE, lambda attacked: attacked.success),

@@ -6,7 +6,7 @@ mean itself. It raises NotThere where the run lacks the files.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -24,6 +24,7 @@ from advspectra.claims.sides import (
 from advspectra.claims.terms import Side
 from advspectra.files.checkpoints import Checkpoints
 from advspectra.files.perturbations import FORMAT, AttackedImages, in_parts
+from advspectra.files.predictors import Predictor
 from advspectra.fourier import power_spectrum
 from advspectra.lines.comparison import line
 from advspectra.results.runs import Run
@@ -112,18 +113,24 @@ def of_link(title: str, scale: Scale, of: Callable[[np.ndarray, np.ndarray], np.
             raise NotThere(Lack.PREDICTOR_OF, network=run.label, checkpoint=attacked.checkpoint)
         images = perturbations_of(attacked)
         values = np.full(len(images.image), np.nan)
-        with FORMAT.opened(images.path) as file:
-            after_it = file["adversarial_prediction"][()]
-            for rows, delta in in_parts(file["perturbation"], images.success):
-                before, after = images.clean_prediction[rows], after_it[rows]
-                classes, places = np.unique(np.concatenate((before, after)), return_inverse=True)
-                beta = predictor.maps(classes)
-                before, after = places.reshape(2, len(rows))
-                both = beta[before] - beta[after], delta
-                values[rows] = of(*(_magnitudes(each, conventions.spectra) for each in both))
+        for rows, *both in linked_magnitudes(images, predictor, conventions.spectra):
+            values[rows] = of(*both)
         return Values((values,), images.image)
 
     return Measure(title, scale, MadeOf.LINK, read)
+
+
+def linked_magnitudes(
+    images: AttackedImages, predictor: Predictor, convention: str
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield some successful perturbations δ at a time: their rows (n,), and |DFT| of β[before] - β[after] and of δ."""
+    with FORMAT.opened(images.path) as file:
+        for rows, delta in in_parts(file["perturbation"], images.success):
+            before, after = images.clean_prediction[rows], images.adversarial_prediction[rows]
+            classes, places = np.unique(np.concatenate((before, after)), return_inverse=True)
+            beta = predictor.maps(classes)
+            before, after = places.reshape(2, len(rows))
+            yield rows, *(_magnitudes(each, convention) for each in (beta[before] - beta[after], delta))
 
 
 def _magnitudes(images: np.ndarray, convention: str) -> np.ndarray:

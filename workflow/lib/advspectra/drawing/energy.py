@@ -13,14 +13,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from advspectra.drawing.plotting import colour, line_style, plain_ticks
+from advspectra.drawing.plotting import plain_ticks
 from advspectra.files.predictors import Predictor
 from advspectra.files.spectra import Spectra
 from advspectra.fourier import angular_cells, radial_cells, white_noise_frequency
-from advspectra.networks.identity import NetworkIdentity
 
 WHITE = {"color": "0.55", "linestyle": (0, (1, 1)), "linewidth": 1.2, "zorder": 1.9, "label": "white noise"}
-WHITE_TEXT = "Grey: white noise, density 1 (energy per frequency over its mean)."
+WHITE_TEXT = "Grey: white noise, density 1."
 DECADES = 4  # of a logarithmic axis, at the most
 RADIAL = "radial frequency $k_r$ (cycles/image)"
 ANGULAR = "angle $k_\\phi$ (degrees)"
@@ -28,12 +27,20 @@ ANGULAR = "angle $k_\\phi$ (degrees)"
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy in bins: x (B,) and its axis label, shares (N, B) with sum 1 in each row, those of white noise (B,)."""
+    """Energy in bins: x (B,) and its axis label, shares (N, B) with sum 1 in each row, those of white noise (B,).
+
+    cumulative : whether a panel of sums shows them added up from the first bin.
+    """
 
     x: np.ndarray
     axis: str
     shares: np.ndarray
     white: np.ndarray
+    cumulative: bool = False
+
+    def sums(self, shares: np.ndarray) -> np.ndarray:
+        """What a panel of sums shows of shares (..., B)."""
+        return shares.cumsum(axis=-1) if self.cumulative else shares
 
     @property
     def density(self) -> np.ndarray:
@@ -42,12 +49,17 @@ class Energy:
         return np.divide(self.shares, white, out=np.full(self.shares.shape, np.nan), where=white > 0)
 
 
-def radial(seeds: Sequence[Spectra] | Sequence[Predictor], energies: Sequence[np.ndarray] | None = None) -> Energy:
+def radial(
+    seeds: Sequence[Spectra] | Sequence[Predictor],
+    energies: Sequence[np.ndarray] | None = None,
+    *,
+    cumulative: bool = False,
+) -> Energy:
     """The energy over radial frequency of all seeds, one or more; energies : (N, R) of each, if not that of Spectra."""
     first = seeds[0]
     cells = radial_cells(*first.image_size)
     energies = [seed.radial_energy for seed in seeds] if energies is None else energies
-    return Energy(first.radial_frequency, RADIAL, fractions(energies), cells / cells.sum())
+    return Energy(first.radial_frequency, RADIAL, fractions(energies), cells / cells.sum(), cumulative)
 
 
 def angular(seeds: Sequence[Spectra]) -> Energy:
@@ -67,14 +79,9 @@ def fractions(energies: Sequence[np.ndarray]) -> np.ndarray:
     return rows[total > 0] / total[total > 0, None]
 
 
-def of_network(network: NetworkIdentity) -> dict:
-    """How the curve of a network looks in figures of several networks."""
-    return {"color": colour(network.network), "linestyle": line_style(network)}
-
-
 def plot(sums: Axes, densities: Axes, energy: Energy, *, band: bool = True, **line) -> None:
     """Draw the mean over images of sums in one panel and of densities in the other, and the bands between quartiles."""
-    for axes, rows in ((sums, energy.shares), (densities, energy.density)):
+    for axes, rows in ((sums, energy.sums(energy.shares)), (densities, energy.density)):
         if not len(rows):
             continue
         if band:
@@ -88,7 +95,8 @@ def finish(sums: Axes, densities: Axes, energies: Sequence[Energy], *, of: str =
 
     of : what they are of, for the labels.
     """
-    for axes, name in ((sums, f"share of energy{of}"), (densities, f"density{of}")):
+    share = "share up to $k_r$" if energies and energies[0].cumulative else "share of energy"
+    for axes, name in ((sums, f"{share}{of}"), (densities, f"density{of}")):
         axes.set_ylabel(name)
         axes.margins(x=0)
         if energies:
@@ -97,7 +105,7 @@ def finish(sums: Axes, densities: Axes, energies: Sequence[Energy], *, of: str =
                 axes.set(xticks=range(0, 181, 45), xlim=(0, 180))
     if not energies:
         return
-    sums.plot(energies[0].x, energies[0].white, **WHITE)
+    sums.plot(energies[0].x, energies[0].sums(energies[0].white), **WHITE)
     sums.set_ylim(bottom=0)
     densities.axhline(1, **WHITE)
     means = np.concatenate([energy.density.mean(axis=0) for energy in energies if len(energy.shares)] or [np.ones(1)])

@@ -1,11 +1,15 @@
-"""The one image that Figures 4 and 8 show for every network."""
+"""The one image that Figures 4 and 8 show, and its perturbations for every network."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
+from advspectra.drawing import plotting, power_spectra
+from advspectra.files.images import read_images
 from advspectra.fourier import power_spectrum
 from advspectra.results.replicates import Replicates
 
@@ -54,3 +58,22 @@ def image_name(image: int, examples: Sequence[Example | None]) -> str:
 def image_power(image: np.ndarray, *, convention: str) -> np.ndarray:
     """The power of one image (C, H, W) -> (H, W), shifted, summed over the convention's channels."""
     return power_spectrum(image[None], convention=convention)[0].sum(axis=0)
+
+
+def draw_image(panels: Sequence[Axes], images: str | Path, image: int, images_of: str, *, convention: str) -> None:
+    """Draw an image of images.h5 in the first of two panels and its power spectrum, on a scale of its own, below."""
+    source = read_images(images)
+    pixels = (source.train_images if images_of == "training" else source.test_images)[image] / 255
+    power = image_power(pixels, convention=convention)
+    for axes in panels:
+        axes.set_axis_on()
+    plotting.show_image(panels[0], pixels - 0.5, limit=0.5)
+    panels[0].set_title("$x$")
+    show_power_of(panels[1], power, power_spectra.power_norm([power]))
+    panels[1].set(xticks=[], yticks=[])
+
+
+def show_power_of(axes: Axes, power: np.ndarray, norm):
+    """Draw the power (H, W) that image_power returns, and return its image."""
+    vertical, horizontal = (np.arange(size) - size // 2 for size in power.shape)
+    return power_spectra.show_power(axes, power, vertical, horizontal, norm)

@@ -98,7 +98,7 @@ def spread(checkpoints: Sequence[AttackedCheckpoint], wanted: int) -> list[int]:
 
 def shades(count: int) -> list:
     """A colour for each of `count` checkpoints, dark for early and light for late ones."""
-    return list(matplotlib.colormaps["viridis"](np.linspace(0, 0.9, count)))
+    return list(matplotlib.colormaps["viridis"](np.linspace(0, 0.8, count)))
 
 
 def step_axis(axes: Axes, steps: Sequence[int], *, epoch: float | None = None, label: bool = True) -> None:
@@ -169,7 +169,7 @@ def draw_samples(
     there = any(len(sample) for sample in samples)
     if there:
         plot_samples(axes, steps, samples, color=plotting.ROLES["adversarial"])
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.08 * axes.dataLim.ymax)
     else:
         plotting.message_panel(axes, empty)
     return there
@@ -188,9 +188,7 @@ def counts_sentence(group: Replicates, *, transfers: bool = True) -> str:
         f"{group.first.label}, attack {group.attack}: {images} {of} images, "
         f"{len(checkpoints)} checkpoints, {count} seed{'' if count == 1 else 's'}.",
         said if transfers else "",
-        "The best epoch differs between seeds: its point lies at their mean step."
-        if any(checkpoint.epochs for checkpoint in checkpoints)
-        else "",
+        "Best epochs: at their mean step." if any(checkpoint.epochs for checkpoint in checkpoints) else "",
     )
 
 
@@ -205,4 +203,4 @@ def failures_sentence(group: Replicates) -> str:
         for checkpoint, images in ends
     ]
     total = len(pooled(seeds[0], "success"))
-    return f"Images without success out of {total} (wrong before): {', '.join(counts)}."
+    return f"Without success of {total} (wrong before): {', '.join(counts)}."

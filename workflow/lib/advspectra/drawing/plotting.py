@@ -1,6 +1,6 @@
 """Drawing shared by the figures: style, colours of networks, images.
 
-A colour stands for one network in every figure; line style tells linear from nonlinear and one hidden layer from more.
+A colour and a style of lines stand for one network in every figure; deep variants have markers.
 Figures of a single network have the colours of ROLES, for what they tell apart.
 Figures are made without pyplot, so that nothing is left open and nothing depends on the user's settings.
 """
@@ -46,12 +46,16 @@ ROLES = {
     "transfer": "#8C510A",
     "accuracy": "#222222",
 }
-# (linear?, more than one hidden layer?) -> line style
-LINES = {
-    (True, False): "solid",
-    (True, True): (0, (4, 1.5)),
-    (False, False): (0, (7, 1, 1, 1)),
-    (False, True): (0, (1, 0.8)),
+# networks are told apart without colour, too
+DASHES = {
+    "fully_connected": "solid",
+    "locally_connected": (0, (4, 1.5)),
+    "full_width": (0, (1, 0.8)),
+    "bounded_width_3": (0, (1, 1.5, 1, 1.5, 5, 1.5)),
+    "bounded_width_32": (0, (7, 1, 1, 1)),
+    "shallow_resnet": (0, (2, 2)),
+    "vgg19": (0, (9, 2)),
+    "resnet18": "solid",
 }
 ABSENT = "not in\nthis study"
 UNSUCCESSFUL = "no successful\nattack"
@@ -72,9 +76,11 @@ def colour(network: str) -> str | tuple[float, float, float]:
     return colorsys.hls_to_rgb((code % 360) / 360, 0.35 if code // 360 % 2 else 0.55, 0.6)
 
 
-def line_style(network: NetworkIdentity):
-    """The line style of a network's activation and depth."""
-    return LINES[network.linear, network.multilayer]
+def line_look(network: NetworkIdentity) -> dict:
+    """Colour, style and marker of a network's lines."""
+    marked = {"marker": "o", "markersize": 2.5} if network.deep_variant else {}
+    width = {"linewidth": 2} if network.network == "resnet18" else {}
+    return {"color": colour(network.network), "linestyle": DASHES.get(network.network, "solid")} | marked | width
 
 
 def new_figure(height: float) -> Figure:
@@ -89,14 +95,14 @@ def message_figure(message: str) -> Figure:
     return figure
 
 
-def network_panels(figure, groups: Sequence[Replicates], *, rows: int) -> np.ndarray:
-    """A grid of panels (rows, networks), a column for each network with its name above."""
-    panels = figure.subplots(rows, max(len(groups), COLUMNS), squeeze=False)
-    for axes in panels[:, len(groups) :].flat:
+def network_panels(figure, groups: Sequence[Replicates], *, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """A column of panels (rows,) for an image, empty as yet, and a grid (rows, networks) with their names above."""
+    panels = figure.subplots(rows, 1 + max(len(groups), COLUMNS), squeeze=False)
+    for axes in (*panels[:, 0], *panels[:, 1 + len(groups) :].flat):
         axes.set_axis_off()
-    for axes, group in zip(panels[0], groups, strict=False):
-        axes.set_title(group.first.short_label)
-    return panels[:, : len(groups)]
+    for axes, group in zip(panels[0, 1:], groups, strict=False):
+        axes.set_title(group.first.short_label.replace("deep ", "deep\n"))
+    return panels[:, 0], panels[:, 1 : 1 + len(groups)]
 
 
 def message_panel(axes: Axes, message: str) -> None:
@@ -107,7 +113,7 @@ def message_panel(axes: Axes, message: str) -> None:
 
 def legend(parent, groups: Sequence[Replicates], further: Sequence[Line2D] = (), **where) -> None:
     """Draw a legend of the networks' colours and line styles, and of `further` lines, on `parent`."""
-    lines = [Line2D([], [], color=colour(group.first.network), linestyle=line_style(group.first)) for group in groups]
+    lines = [Line2D([], [], **line_look(group.first)) for group in groups]
     names = [group.first.short_label.replace("\n", " ") for group in groups]
     names += [line.get_label() for line in further]
     parent.legend([*lines, *further], names, handlelength=2.6, **where)
@@ -136,12 +142,12 @@ def show_image(axes: Axes, values: np.ndarray, *, limit: float) -> None:
     axes.spines[:].set_visible(True)
 
 
-def row_label(axes: Axes, text: str) -> None:
-    """Write the name of a row of panels at the left of its first panel."""
+def row_label(axes: Axes, text: str, *, distance: float = 34) -> None:
+    """Write the name of a row of panels at the left of its first panel; distance : in points."""
     axes.annotate(
         text,
         xy=(0, 0.5),
-        xytext=(-34, 0),
+        xytext=(-distance, 0),
         xycoords="axes fraction",
         textcoords="offset points",
         ha="right",

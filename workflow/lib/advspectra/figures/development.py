@@ -54,7 +54,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     with plotting.style():
         if group is None or not attacked(group, group.attack)[0]:
             return plotting.message_figure(NO_ATTACK), captions.joined(title, NO_ATTACK)
-        figure = plotting.new_figure(7.6)
+        figure = plotting.new_figure(8.2)
         panels = figure.subplots(4, 2)
         sources = _lines_of(group)
         _draw_accuracy(panels[0, 0], group)
@@ -79,12 +79,12 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
             axes.set_title(f"({letter})", loc="left")
             axes.set_ylabel(label)
             if axes.axison:
-                step_axis(axes, steps, epoch=steps_per_epoch(group), label=letter in "fg")
+                step_axis(axes, steps, epoch=steps_per_epoch(group))
         figure.align_ylabels(panels)
     caption = captions.joined(
         title,
         "(a) Training accuracy: over the epoch that ends there. (c) to (e) Images with success; f₀.₅ halves δ̂'s power.",
-        "Points: means; bands: quartiles over images; logarithmic steps, broken for 0.",
+        "Points: means; bands: quartiles over images.",
         _white(group, convention),
         counts_sentence(group),
         failures_sentence(group),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -17,9 +16,11 @@ from advspectra.drawing.learning_curves import (
     collected,
     counts_sentence,
     failures_sentence,
+    plot_over_steps,
     pooled,
     shades,
     spread,
+    step_axis,
     steps_per_epoch,
     success_among_correct,
 )
@@ -33,7 +34,15 @@ INPUTS = {
     "alphas": None,
 }
 
-CURVES = 12  # checkpoints at the most in (b) to (e): more colours cannot be told apart
+# of the curves in (b) to (e), told apart without colour, too; the first and the last are what the eye compares
+LOOKS = (
+    {"linestyle": (0, (1, 0.8)), "linewidth": 2},
+    {"linestyle": (0, (4, 1.5)), "marker": "^", "markevery": 4},
+    {"linestyle": (0, (7, 1, 1, 1)), "marker": "s", "markevery": 4},
+    {"linestyle": (0, (2, 2)), "marker": "x", "markevery": 4},
+    {"linestyle": "solid", "marker": "o", "markevery": 4, "linewidth": 1},
+    {"linestyle": "solid", "linewidth": 2},
+)
 
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
@@ -43,7 +52,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
     group = only_network(runs)
-    title = "Figure 2. Success and spectra of attacks over training."
+    title = "Figure 2. Success and spectra over training."
     with plotting.style():
         if group is None or group.attack is None:
             return plotting.message_figure(NO_ATTACK), captions.joined(title, NO_ATTACK)
@@ -54,11 +63,11 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     caption = captions.joined(
         title,
         "(a) Success: right before, wrong after, within ε.",
-        "(b), (c) Mean energy of δ̂ over radial frequency and angle; (d), (e) density.",
+        "(b), (c) Mean energy of δ̂; (d), (e) its density.",
         energy.WHITE_TEXT,
         counts_sentence(group),
         failures_sentence(group),
-        f"{shown[0]} of {shown[1]} checkpoints with spectra are shown." if shown[0] < shown[1] else "",
+        f"(b) to (e): {shown[0]} of {shown[1]} checkpoints." if shown[0] < shown[1] else "",
         captions.convention_sentence(convention),
     )
     return figure, caption
@@ -67,52 +76,40 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 def _draw_success(figure, group: Replicates) -> None:
     axes = figure.subplots()
     axes.set_title("(a)", loc="left")
-    scale = steps_per_epoch(group)
-    handles = []
+    steps = set()
     for column, name, look in (
-        ("train_accuracy", "training accuracy", {"linestyle": (0, (1, 0.8))}),
-        ("test_accuracy", "test accuracy", {}),
+        ("train_accuracy", "training accuracy", {"linestyle": (0, (1, 0.8)), "color": "0.6", "marker": ""}),
+        ("test_accuracy", "test accuracy", {"linestyle": (0, (6, 1.5)), "color": "0.6", "marker": ""}),
     ):
-        steps, values = accuracy(group, column)
-        if len(steps):
-            handles += _curve(axes, steps / scale, values, color=plotting.ROLES["accuracy"], label=name, **look)
-    if not handles:
-        handles.append(Line2D([], [], linestyle="none", label="no checkpoints: no accuracy"))
-    handles += _attacks(axes, group, scale or 1)
-    axes.set(xlabel="epoch" if scale else "training step", ylabel="share of images")
-    axes.set_ylim(0, 1)
-    axes.set_xlim(left=0)
-    figure.legend(handles=handles, loc="outside lower center")
-
-
-def _attacks(axes: Axes, group: Replicates, scale: float) -> list:
-    """Draw the success of the attack and of its transfers, and the accuracy on the attacked images."""
-    handles = []
-    transfers = 0
-    point = {"marker": "o", "markersize": 2.5}
+        at, values = accuracy(group, column)
+        if len(at):
+            plot_over_steps(axes, at, values, label=name, **look)
+            steps |= {*at.tolist()}
+    transfers = iter(zip(TRANSFER_LINES * len(group.attacks), "Dv^<" * len(group.attacks), strict=False))
     for name, source in group.attacks.items():
         checkpoints, seeds = attacked(group, name)
-        look = {"color": plotting.ROLES["adversarial"], "label": f"success of {name}"}
+        at = [checkpoint.step for checkpoint in checkpoints]
+        steps |= {*at}
+        look = {"color": plotting.ROLES["adversarial"], "marker": "o", "markersize": 3.5}
         if source is not None:
-            dashes = TRANSFER_LINES[transfers % len(TRANSFER_LINES)]
-            look = {"color": plotting.ROLES["transfer"], "label": f"success of {name}", "linestyle": dashes}
-            transfers += 1
-        places = [checkpoint.step / scale for checkpoint in checkpoints]
+            dashes, marker = next(transfers)
+            look = {"color": plotting.ROLES["transfer"], "linestyle": dashes, "marker": marker, "markersize": 3.5}
         if source is None:
+            dark = {"color": plotting.ROLES["accuracy"], "marker": "s", "markersize": 6, "markerfacecolor": "white"}
             correct = [pooled(images, "correct").mean() for images in seeds]
-            dark = {"color": plotting.ROLES["accuracy"], "linestyle": (0, (4, 1.5)), "marker": "o", "markersize": 2.5}
-            handles += _curve(axes, places, correct, label="accuracy on attacked images", **dark)
-        handles += _curve(axes, places, [pooled(images, "success").mean() for images in seeds], **look, **point)
+            plot_over_steps(axes, at, correct, label="accuracy on attacked images", **dark)
+        plot_over_steps(
+            axes, at, [pooled(images, "success").mean() for images in seeds], label=f"success of {name}", **look
+        )
         if source is None:
-            among = look | {"linestyle": (0, (4, 1.5)), "label": "the same among images right before"}
-            handles += _curve(axes, places, [success_among_correct(images) for images in seeds], **among)
-    if not transfers:
+            among = look | {"linestyle": (0, (4, 1.5)), "marker": "x", "label": "the same among images right before"}
+            plot_over_steps(axes, at, [success_among_correct(images) for images in seeds], **among)
+    handles = [line for line in axes.lines if not line.get_label().startswith("_")]
+    if not any(group.attacks.values()):
         handles.append(Line2D([], [], linestyle="none", label="no transfer of this attack"))
-    return handles
-
-
-def _curve(axes: Axes, x: Sequence[float], values: Sequence[float], **look) -> list:
-    return axes.plot(x, values, clip_on=False, **look)
+    axes.set(ylabel="share of images", ylim=(0, 1.02))
+    step_axis(axes, sorted(steps), epoch=steps_per_epoch(group))
+    figure.legend(handles=handles, loc="outside lower center", handlelength=3)
 
 
 def _draw_spectra(figure, group: Replicates, convention: str) -> tuple[int, int]:
@@ -126,13 +123,11 @@ def _draw_spectra(figure, group: Replicates, convention: str) -> tuple[int, int]
         for axes in panels.flat:
             plotting.message_panel(axes, plotting.UNSUCCESSFUL if checkpoints else NO_SPECTRA)
         return 0, 0
-    chosen = [filled[place] for place in spread([checkpoints[place] for place in filled], CURVES)]
+    chosen = [filled[place] for place in spread([checkpoints[place] for place in filled], len(LOOKS))]
     for column, of in zip(panels.T, (energy.radial, energy.angular), strict=True):
         energies = [of(seeds[place]) for place in chosen]
-        for place, each, colour in zip(chosen, energies, shades(len(chosen)), strict=True):
-            # the first and the last checkpoint are what the eye compares
-            width = 1.8 if place in (chosen[0], chosen[-1]) else 1
-            look = {"color": colour, "linewidth": width, "label": checkpoints[place].label}
+        for place, each, colour, look in zip(chosen, energies, shades(len(chosen)), LOOKS, strict=False):
+            look = look | {"color": colour, "label": checkpoints[place].label, "markersize": 3.5}
             energy.plot(*column, each, band=False, **look)
         energy.finish(*column, energies)
         column[0].set_xlabel("")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, plotting, power_spectra
@@ -25,6 +26,7 @@ from advspectra.results.runs import Run
 INPUTS = {"per": "attack", "files": ["perturbations", "spectra"], "activations": None, "alphas": None}
 
 SPECTRA = 6  # panels
+RANGE = (0.1, 10)  # of densities
 NORMS = {"l2": r"$\|\delta\|_2$", "linf": r"$\|\delta\|_\infty$"}
 
 
@@ -35,7 +37,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
     group = only_network(runs)
-    title = "Figure 3. Norms (top) and mean power spectrum (bottom) of the adversarial perturbations over training."
+    title = "Figure 3. Norms and spectra of the perturbations over training."
     with plotting.style():
         if group is None or not attacked(group, group.attack)[0]:
             return plotting.message_figure(NO_ATTACK), captions.joined(title, NO_ATTACK)
@@ -45,9 +47,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         _draw_spectra(lower, group, convention)
     caption = captions.joined(
         title,
-        "Top: mean, and band between the quartiles, over images with success; steps on a logarithmic axis, broken for "
-        "step 0.",
-        "Bottom: mean over images, one logarithmic scale.",
+        "Top: images with success; lines: mean, bands: quartiles.",
+        "Bottom: density; white noise has 1.",
         counts_sentence(group, transfers=False),
         failures_sentence(group),
         _fixed(group),
@@ -78,28 +79,21 @@ def _draw_norms(figure, group: Replicates) -> None:
 
 def _draw_spectra(figure, group: Replicates, convention: str) -> None:
     checkpoints, seeds = collected(group, group.attack, lambda checkpoint: checkpoint.spectra(convention))
-    if not checkpoints:
-        plotting.message_panel(figure.subplots(), NO_SPECTRA)
+    filled = [place for place, spectra in enumerate(seeds) if any(seed.selected for seed in spectra)]
+    if not filled:
+        plotting.message_panel(figure.subplots(), plotting.UNSUCCESSFUL if checkpoints else NO_SPECTRA)
         return
-    chosen = spread(checkpoints, SPECTRA)
+    chosen = [filled[place] for place in spread([checkpoints[place] for place in filled], SPECTRA)]
     panels = figure.subplots(1, SPECTRA, squeeze=False)
-    powers = [power_spectra.mean_of_powers(seeds[place]) for place in chosen]
-    present = [power for power in powers if power is not None]
-    norm = power_spectra.power_norm(present) if present else None
-    shown = None
     for axes in panels[0, len(chosen) :]:
         axes.set_axis_off()
-    for axes, place, power in zip(panels[0], chosen, powers, strict=False):
+    for axes, place in zip(panels[0], chosen, strict=False):
         axes.set_title(checkpoints[place].label)
-        if power is None:
-            plotting.message_panel(axes, plotting.UNSUCCESSFUL)
-            axes.set_box_aspect(1)  # as the spectra, so that its title stands at their height
-            continue
-        first = seeds[place][0]
-        shown = power_spectra.show_power(axes, power, first.frequency_y, first.frequency_x, norm)
+        first, power = seeds[place][0], power_spectra.mean_of_powers(seeds[place])
+        density = power / power.mean()
+        shown = power_spectra.show_power(axes, density, first.frequency_y, first.frequency_x, LogNorm(*RANGE))
     power_spectra.outer_labels(panels)
-    if shown is not None:
-        power_spectra.colour_bar(figure, shown, panels, r"mean $|\hat{\delta}|^2$")
+    power_spectra.colour_bar(figure, shown, panels, r"density of $|\hat{\delta}|^2$")
 
 
 def _fixed(group: Replicates) -> str:
@@ -108,4 +102,4 @@ def _fixed(group: Replicates) -> str:
     norms = np.concatenate([pooled(images, "linf", successful=True) for images in seeds])
     if not len(norms) or np.mean(norms >= 0.999 * norms.max()) < 0.95:
         return ""
-    return f"An attack that uses up its ε cannot show a falling norm: ‖δ‖∞ is {norms.max():.4g} on 95 % of the images."
+    return f"It cannot show a falling norm: ‖δ‖∞ is {norms.max():.4g} on 95 % of the images."

@@ -5,19 +5,22 @@ from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from advspectra.drawing import captions, energy, plotting, power_spectra
-from advspectra.networks.identity import NetworkIdentity
+from advspectra.networks.identity import ACTIVATIONS, NetworkIdentity
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
 
 INPUTS = {"files": ["spectra"], "activations": None, "alphas": None}
 
+DASHES = ((0, (1, 0.8)), (0, (4, 1.5)), "solid", (0, (7, 1, 1, 1)), (0, (9, 2)))  # of each α, the smallest first
+
 
 def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
-    """The figure and its caption: (a) linear, (b) nonlinear; a row for each network that has several alpha.
+    """The figure and its caption: a row for each network that has several alpha, a column for each alpha.
 
     convention : of the spectra, a key of advspectra.fourier.CONVENTIONS.
     """
@@ -26,53 +29,49 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         rows.setdefault(replace(group.identity, alpha=1), []).append(group)
     rows = {key: members for key, members in rows.items() if len(members) > 1}
     groups = [group for members in rows.values() for group in members]
-    parts = {
-        "(a) linear": [members for network, members in rows.items() if network.linear],
-        "(b) nonlinear": [members for network, members in rows.items() if not network.linear],
-    }
-    shown = {title: part for title, part in parts.items() if part}
     title = "Figure 11. The initial weight scale α and the power spectrum of the adversarial perturbations."
     with plotting.style():
         if not groups:
             return plotting.message_figure("No network in this study has several initial scales α."), captions.joined(
                 title, "No network of this study has several α."
             )
+        figure = plotting.new_figure(1.1 + 1.15 * len(rows))
         alphas = sorted({group.first.alpha for group in groups})
-        powers = [power for group in groups if (power := power_spectra.mean_power(group, convention)) is not None]
-        norm = power_spectra.power_norm(powers) if powers else None
-        figure = plotting.new_figure(0.9 * len(shown) + 1.35 * len(rows))
-        heights = [len(part) + 0.7 for part in shown.values()]
-        subfigures = figure.subfigures(len(shown), 1, squeeze=False, height_ratios=heights)[:, 0]
-        for subfigure, (name, part) in zip(subfigures, shown.items(), strict=True):
-            subfigure.suptitle(name, x=0.01, ha="left")
-            _draw_part(subfigure, part, alphas, norm, convention)
+        _draw_rows(figure, rows, alphas, convention)
+        lines = [Line2D([], [], label=rf"$\alpha$ = {alpha:g}", **_look(alpha, alphas, "0.5")) for alpha in alphas]
+        figure.legend(handles=[*lines, energy.legend_handle()], loc="outside lower right", ncols=4)
+    lacking = {"linear", "nonlinear"} - {"linear" if network.linear else "nonlinear" for network in rows}
     caption = captions.joined(
         title,
         "Left: mean over the images of all seeds, one logarithmic scale. Right: energy over radial frequency, darker "
         "for larger α; lines: mean, bands: quartiles over images.",
         energy.WHITE_TEXT,
         captions.counts(groups, convention=convention),
-        *(f"{name}: no network with several α in this study." for name, part in parts.items() if not part),
+        *(f"No {kind} network with several α in this study." for kind in lacking),
     )
     return figure, caption
 
 
-def _draw_part(
-    figure, part: Sequence[Sequence[Replicates]], alphas: Sequence[float], norm: LogNorm | None, convention: str
-) -> None:
-    panels = figure.subplots(len(part), len(alphas) + 2, squeeze=False, width_ratios=[1] * len(alphas) + [1.8, 1.8])
+def _draw_rows(figure: Figure, rows: dict, alphas: Sequence[float], convention: str) -> None:
+    """Draw a row for each network into one grid: a column for each α, then sums and densities."""
+    ratios = [1] * len(alphas) + [1.6, 1.6]
+    panels = figure.subplots(len(rows), len(ratios), squeeze=False, width_ratios=ratios, sharex="col")
+    of_groups = {group.identity: power_spectra.mean_power(group, convention) for row in rows.values() for group in row}
+    powers = [power for power in of_groups.values() if power is not None]
+    norm = power_spectra.power_norm(powers) if powers else None
     shown = None
-    for row, members in zip(panels, part, strict=True):
+    for row, (network, members) in zip(panels, rows.items(), strict=True):
         by_alpha = {group.first.alpha: group for group in members}
         for axes, alpha in zip(row, alphas, strict=False):
             group = by_alpha.get(alpha)
-            power = power_spectra.mean_power(group, convention) if group else None
+            power = of_groups[group.identity] if group else None
             if power is None:
                 plotting.message_panel(axes, plotting.UNSUCCESSFUL if group else plotting.ABSENT)
             else:
                 one = group.spectra(convention)[0]
                 shown = power_spectra.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
-        plotting.row_label(row[0], members[0].first.short_label)
+        activation = ACTIVATIONS.get(network.activation, network.activation)
+        plotting.row_label(row[0], f"{network.short_label}\n{activation}")
         _draw_curves(row[-2:], members, alphas, convention)
     for axes, alpha in zip(panels[0], alphas, strict=False):
         axes.set_title(rf"$\alpha$ = {alpha:g}")
@@ -91,20 +90,16 @@ def _draw_curves(row: Sequence[Axes], members: Sequence[Replicates], alphas: Seq
         if not spectra:
             continue
         energies.append(energy.radial(spectra))
-        place = alphas.index(group.first.alpha) / max(len(alphas) - 1, 1)
-        colour = shade(plotting.colour(group.first.network), place)
-        look = energy.of_network(group.first) | {"color": colour, "label": rf"$\alpha$ = {group.first.alpha:g}"}
-        energy.plot(*row, energies[-1], **look)
+        energy.plot(*row, energies[-1], **_look(group.first.alpha, alphas, plotting.colour(group.first.network)))
     energy.finish(*row, energies)
     for axes in row:
         axes.set_xlabel("$k_r$ (cycles/image)")
-    if energies:
-        # above the panels, where no curve runs; white noise is named once
-        row[0].legend(
-            handles=[line for line in row[0].lines if line.get_label() != energy.WHITE["label"]],
-            loc="lower left", bbox_to_anchor=(-0.2, 1), ncols=3, handlelength=1.2, columnspacing=0.8, borderaxespad=0.1,
-        )  # fmt: skip
-        row[1].legend(handles=[energy.legend_handle()], loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1)
+
+
+def _look(alpha: float, alphas: Sequence[float], colour) -> dict:
+    place = alphas.index(alpha)
+    style = DASHES[place % len(DASHES)]
+    return {"color": shade(colour, place / max(len(alphas) - 1, 1)), "linestyle": style}
 
 
 def shade(colour, place: float) -> np.ndarray:

@@ -94,7 +94,7 @@ COLUMNS: tuple[tuple[str, Read, tuple[str, ...]], ...] = (
     ("success rate", _success, (SNAPSHOTS,)),
     ("smallest $\\epsilon$ (pixel range)", _smallest, (MINIMAL,)),
     ("$f_{0.5}$ (cycles/image)", _frequency, (SNAPSHOTS, MINIMAL)),
-    ("fraction of ReLU changes", _relu_changes, (TRANSFER, SNAPSHOTS, MINIMAL)),
+    ("fraction of\nReLU changes", _relu_changes, (TRANSFER, SNAPSHOTS, MINIMAL)),
 )
 
 

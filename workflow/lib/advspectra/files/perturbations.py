@@ -68,6 +68,7 @@ class AttackedImages:
     label: np.ndarray
     success: np.ndarray
     clean_prediction: np.ndarray
+    adversarial_prediction: np.ndarray
     l2: np.ndarray
     linf: np.ndarray
     zero_gradient: np.ndarray | None = None

@@ -11,7 +11,7 @@ from typing import Any
 from snakemake.io import report as in_snakemakes_report
 
 from advspectra.page.words import title
-from advspectra_study.plan.conventions import largest_magnitudes
+from advspectra_study.plan.conventions import band_of, largest_magnitudes
 from advspectra_study.plan.step import Job, Paths, Step, Wildcards, jobs_by
 from advspectra_study.plan.views import Views
 
@@ -112,6 +112,8 @@ class Shown(Views):
             "module": f"advspectra.figures.{figure}",
             "code": self.code("figure.py", f"advspectra.figures.{figure}"),
         }
+        if also := self._also(figure):
+            params["also"] = also
         if "pairs" in self.about("figures", figure):
             params["roles"] = self.roles_of(figure)
         if developments is None:
@@ -134,19 +136,33 @@ class Shown(Views):
             {
                 "module": lambda wildcards: f"advspectra.figures.{wildcards.noted.partition('/')[0]}",
                 "note": lambda wildcards: self.note("figures", wildcards.noted),
+                "also": lambda wildcards: self._also(wildcards.noted.partition("/")[0]),
                 "code": lambda wildcards: self._noted_code("figure.py", "figures", wildcards.noted),
             },
             lambda wildcards: self._labels(*wildcards.noted.split("/"))(wildcards),
             jobs=jobs_by("noted", self.noted["figures"]),
         )
 
+    def _also(self, figure: str) -> dict[str, Any]:
+        """What a figure gets besides results of runs, by its name: a value, or None for a file."""
+        dataset = self.study.dataset
+        values = {"dataset": {"name": dataset.name, "source": dataset.source}, **band_of(self.study)}
+        return {name: values.get(name) for name in self.about("figures", figure)["also"]}
+
     def _figure(
         self, name: str, stem: str, runs: Any, params: dict[str, Any], labels: Callable, jobs: tuple[Job, ...] = ({},)
     ) -> Step:
-        path, caption = f"{self.results}/figures/{stem}", self._caption(stem.partition("/")[0])
+        path, figure = f"{self.results}/figures/{stem}", stem.partition("/")[0]
+        caption = self._caption(figure)
+        files = {"claims": f"{self.results}/claims.json", "images": self.images_file, "reference": self.own(REFERENCE)}
+        if figure == "{noted}":
+            of_noted = lambda file: lambda wildcards: files[file] if file in params["also"](wildcards) else []  # noqa: E731
+            also = {file: of_noted(file) for file in files}
+        else:
+            also = {file: files[file] for file in self._also(figure) if file in files}
         return self._step(
             name,
-            inputs={"runs": runs, "style": self.own("workflow/lib/advspectra/drawing/paper.mplstyle")},
+            inputs={"runs": runs, "style": self.own("workflow/lib/advspectra/drawing/paper.mplstyle"), **also},
             outputs={
                 "pdf": f"{path}.pdf",
                 "png": in_snakemakes_report(f"{path}.png", caption=caption, category="Figures", labels=labels),

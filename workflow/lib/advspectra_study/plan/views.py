@@ -7,6 +7,9 @@ A table or figure is a module, which says in INPUTS what it reads:
                with the files of all of these; "transfers" are perturbations and spectra of its transfers
   pairs        (figures) pairs of roles in `claims` to compare: files of the attacks of each pair that the study names,
                on all checkpoints; `draw` gets the names by their roles as `roles`
+  also         (figures) what `draw` gets besides, by these names: "claims", "images" and "reference", the paths of
+               claims.json, images.h5 and paper.yaml; "dataset", its name and source; "band", where the classes of the
+               images differ: a study without such a band does not have the figure
   activations, alphas   of the runs that it is about; None, or left out, for all
   config       (tables) sections of the configuration
   noise        (tables) true: its cells are the paper's, and stand beside those of noise (advspectra/claims/null.py)
@@ -16,6 +19,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import cache, cached_property, partial
 from typing import Any
 
+from advspectra_study.plan.conventions import band_of
 from advspectra_study.plan.networks import Networks
 from advspectra_study.plugins import available, inputs
 
@@ -34,7 +38,8 @@ class Views(Networks):
 
     @cached_property
     def figure_names(self) -> list[str]:
-        return available("figures", self.library)
+        names = available("figures", self.library)
+        return [name for name in names if band_of(self.study) or "band" not in self.about("figures", name)["also"]]
 
     @cached_property
     def noted(self) -> dict[str, list[str]]:

@@ -1,0 +1,124 @@
+"""Examples: an image, the perturbation that an attack found for each network, and what the network then sees in it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from advspectra.drawing import captions, plotting
+from advspectra.files.images import ImageSet, read_images
+from advspectra.networks.identity import ACTIVATIONS
+from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
+
+INPUTS = {"files": ["perturbations"], "activations": None, "alphas": [1], "also": ["images"]}
+
+IMAGES, NETWORKS = 8, 8  # at the most
+# in widths of one picture: the gaps inside a pair and between pairs, the text above it, the larger pictures x
+GAP, PAIR, TEXT, LARGE = 0.04, 0.14, 0.32, 1.8
+PITCH = 2 + GAP + PAIR
+INCHES = 0.37  # about the width of one picture
+
+
+def draw(runs: Sequence[Run], *, convention: str, images: str | Path) -> tuple[Figure, str]:
+    """The figure and its caption: columns of images, the first row x, then for each network δ and x + δ, with classes.
+
+    images : images.h5. Without perturbations there is a sentence. convention has no part in it.
+    """
+    title = "Adversarial examples."
+    groups = _most_telling([group for group in by_network(runs) if group.first.perturbations() is not None])
+    with plotting.style():
+        if not groups:
+            return plotting.message_figure("No attack in this study."), captions.joined(title, "No attack.")
+        shown = _chosen(groups)
+        factor = _factor(groups, shown)
+        source = read_images(images)
+        tall = source.test_images.shape[-2] / source.test_images.shape[-1]
+        rows = TEXT + LARGE * tall + len(groups) * (PAIR + TEXT + tall)
+        figure = plotting.new_figure(0.15 + INCHES * rows)
+        axes = figure.subplots()
+        _draw(axes, groups, shown, source, factor)
+    of = groups[0].first.perturbations().images_of
+    caption = captions.joined(
+        title,
+        f"Top: {of} images x with their classes. Below, of each network: δ × {factor}, grey being zero, and x + δ with "
+        "the class that the network predicts for it: red where the attack succeeds, grey where it does not.",
+        "Images: of each class the first attacked with success in most of these networks. Lowest seed.",
+    )
+    return figure, caption
+
+
+def _most_telling(groups: Sequence[Replicates]) -> list[Replicates]:
+    """At most NETWORKS of the networks, in their order: nonlinear before linear ones, deep variants last."""
+    order = sorted(groups, key=lambda group: (group.first.deep_variant, group.first.linear))
+    return [group for group in groups if group in order[:NETWORKS]]
+
+
+def _chosen(groups: Sequence[Replicates]) -> list[int]:
+    """IMAGES images, one of each class before more of one: the first of those with success in the most networks."""
+    success, attacked, labels = Counter(), Counter(), {}
+    for group in groups:
+        found = group.first.perturbations()
+        labels |= dict(zip(found.image.tolist(), found.label.tolist(), strict=True))
+        attacked.update(found.image.tolist())
+        success.update(found.image[found.success].tolist())
+    of_class, order = Counter(), []
+    for image in sorted(labels, key=lambda image: (-attacked[image], -success[image], image)):
+        order.append((of_class[labels[image]], labels[image], image))
+        of_class[labels[image]] += 1
+    return [image for _, _, image in sorted(sorted(order)[:IMAGES], key=lambda one: one[1:])]
+
+
+def _factor(groups: Sequence[Replicates], shown: Sequence[int]) -> int:
+    """The whole number that makes half of the pixel range of the largest magnitude."""
+    found = [group.first.perturbations() for group in groups]
+    largest = max((float(one.linf[np.isin(one.image, shown)].max(initial=0)) for one in found), default=0)
+    return max(1, round(0.5 / largest)) if largest else 1
+
+
+def _draw(axes, groups: Sequence[Replicates], shown: Sequence[int], source: ImageSet, factor: int) -> None:
+    """Draw in units of one picture's width, y downwards."""
+    tall = source.test_images.shape[-2] / source.test_images.shape[-1]
+    split = groups[0].first.perturbations().images_of
+    pictures = source.train_images if split == "training" else source.test_images
+    top, names, centres = TEXT + LARGE * tall, [r"$x$"], [TEXT + LARGE * tall / 2]
+    for column, image in enumerate(shown):
+        x = _as_picture(pictures[image] / 255)
+        label = (source.train_labels if split == "training" else source.test_labels)[image]
+        axes.text(column * PITCH + 1, TEXT * 0.8, source.class_names[label], ha="center", va="bottom")
+        left = column * PITCH + (2 - LARGE) / 2
+        axes.imshow(x, extent=(left, left + LARGE, top, TEXT), rasterized=True)
+    for group in groups:
+        top += PAIR
+        found = group.first.perturbations()
+        for column, image in enumerate(shown):
+            if image not in found.image:
+                axes.text(
+                    column * PITCH + 1, top + TEXT + tall / 2, "not attacked", ha="center", va="center", color="0.5"
+                )
+                continue
+            row, left = int(np.flatnonzero(found.image == image)[0]), column * PITCH
+            delta, x = found.perturbation(image), pictures[image] / 255
+            for place, picture in ((left, 0.5 + factor * delta), (left + 1 + GAP, x + delta)):
+                at = (place, place + 1, top + TEXT + tall, top + TEXT)
+                axes.imshow(_as_picture(picture), extent=at, rasterized=True)
+            succeeded = bool(found.success[row])
+            axes.text(
+                left + 1, top + TEXT * 0.8, source.class_names[found.adversarial_prediction[row]],
+                ha="center", va="bottom", color=plotting.ROLES["adversarial"] if succeeded else "0.5",
+            )  # fmt: skip
+        names.append(f"{group.first.short_label}\n{ACTIVATIONS.get(group.first.activation, group.first.activation)}")
+        centres.append(top + TEXT + tall / 2)
+        top += TEXT + tall
+    axes.set(xlim=(0, IMAGES * PITCH - PAIR), ylim=(top, 0), xticks=[], aspect="equal", anchor="E")
+    axes.set_yticks(centres, names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _as_picture(values: np.ndarray) -> np.ndarray:
+    """(C, H, W) in [0, 1] -> (H, W, 3): three channels as RGB, others as their mean; clipped."""
+    values = values if len(values) == 3 else np.repeat(values.mean(axis=0, keepdims=True), 3, axis=0)
+    return np.clip(values.transpose(1, 2, 0), 0, 1)

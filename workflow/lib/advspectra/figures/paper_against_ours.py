@@ -1,0 +1,132 @@
+"""The paper against ours: each cell of its Tables 1, 2 and 4, how far ours lies from it in its standard deviations."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from advspectra.claims.cells import HOLDS
+from advspectra.claims.records import ClaimRecord, PartRecord
+from advspectra.claims.terms import network
+from advspectra.drawing import captions, plotting
+from advspectra.networks.identity import ACTIVATIONS
+from advspectra.results.runs import Run
+
+INPUTS = {"files": [], "also": ["claims"]}
+
+# the measures of each table, in the order of the panels: their titles
+PANELS = {
+    1: {"delta_l2": r"$\|\hat{\delta}\|_2$", "delta_l1": r"$\|\hat{\delta}\|_1$",
+        "beta_l2": r"$\|\hat{\beta}\|_2$ rescaled", "beta_l1": r"$\|\hat{\beta}\|_1$ rescaled"},
+    2: {"delta_l2": r"$\|\hat{\delta}\|_2$", "delta_l1": r"$\|\hat{\delta}\|_1$"},
+    4: {"test_accuracy": "test accuracy"},
+}  # fmt: skip
+REACH = 7  # of the axis to each side, in the paper's standard deviations; what lies beyond stands there as a number
+WITHIN = 2  # of them: the bounds of a cell
+HIT, MISS = {"color": "#0072B2", "marker": "o"}, {"color": plotting.ROLES["adversarial"], "marker": "X"}
+NOISE = {"color": "0.6", "marker": "|", "markersize": 9, "markeredgewidth": 1.2, "linestyle": "none"}
+BAND = {"color": "0.9", "linewidth": 0}
+CLEAR = {"color": "white", "pad": 0.5}  # behind a text
+
+
+def draw(runs: Sequence[Run], *, convention: str, claims: str | Path) -> tuple[Figure, str]:
+    """The figure and its caption; claims : claims.json. runs and convention have no part in it."""
+    with open(claims, encoding="utf-8") as file:
+        records = [ClaimRecord.from_data(claim) for claim in json.load(file)["claims"]]
+    tables = {claim.table: claim for claim in records if claim.table in PANELS and claim.parts}
+    title = "The paper's numbers against ours."
+    with plotting.style():
+        if not tables:
+            none = "The numbers of the paper's tables do not apply to the images of this study."
+            return plotting.message_figure(none), captions.joined(title, none)
+        figure = plotting.new_figure(4.6)
+        upper, lower = figure.subfigures(2, 1, height_ratios=[8.5, 15])
+        left, right = lower.subfigures(1, 2, width_ratios=[1.25, 1])
+        middle, rest = left.subfigures(2, 1, height_ratios=[9.5, 5.5])
+        for place, number in zip((upper, middle, right), PANELS, strict=True):
+            if number in tables:
+                _draw_table(place, tables[number])
+        rest.legend(handles=_handles(), loc="center", ncols=2)
+    counts = [_counted(tables[number]) for number in sorted(tables)]
+    caption = captions.joined(
+        title,
+        "Ours minus the paper's cell, in the paper's standard deviations; Table 4 states none: percentage points.",
+        f"Band: within {WITHIN}; bars: 95 % intervals over seeds and images; numbers: cells beyond {REACH}.",
+        *counts,
+        "Noise without a network (random signs times ε; Gaussian maps; a guess) is drawn where it lies on the axis.",
+    )
+    return figure, caption
+
+
+def _draw_table(figure: SubFigure, claim: ClaimRecord) -> None:
+    titles = PANELS[claim.table]
+    figure.suptitle(f"Table {claim.table}", x=0.01, ha="left", fontweight="bold")
+    for axes, (measure, title) in zip(figure.subplots(1, len(titles), squeeze=False)[0], titles.items(), strict=True):
+        parts = [part for part in claim.parts if part.left.measure == measure]
+        _draw_cells(axes, parts)
+        names = [_name(part, activation=claim.table == 4) for part in parts]
+        axes.set_yticks(range(len(parts)), names if measure == next(iter(titles)) else [])
+        axes.set_title(title)
+        axes.set_xlabel("percentage points" if claim.table == 4 else "paper's sd")
+
+
+def _draw_cells(axes: Axes, parts: Sequence[PartRecord]) -> None:
+    axes.axvspan(-WITHIN, WITHIN, zorder=0, **BAND)
+    axes.axvline(0, color="0.4", linewidth=0.8, zorder=1)
+    axes.set(xlim=(-REACH - 0.6, REACH + 0.6), ylim=(len(parts) - 0.4, -0.6), xticks=(-6, -2, 2, 6))
+    axes.tick_params(axis="y", length=0)
+    axes.hlines(range(len(parts)), -REACH, REACH, color="0.85", linewidth=0.5, zorder=0.5)
+    for place, part in enumerate(parts):
+        unit = part.within / WITHIN
+        if part.noise is not None and abs(noise := (part.noise - part.threshold) / unit) <= REACH:
+            axes.plot(noise, place, **NOISE)
+        if part.value is None:
+            axes.text(REACH, place, "not tested", ha="right", va="center", color="0.5", bbox=CLEAR)
+            continue
+        ours, low, high = (
+            None if end is None else (end - part.threshold) / unit for end in (part.value, part.low, part.high)
+        )
+        look = HIT if part.direction == HOLDS else MISS
+        if low is not None and high is not None and abs(ours) <= REACH:
+            axes.plot([_inside(low), _inside(high)], [place, place], color=look["color"], linewidth=1.3)
+        axes.plot(_inside(ours), place, markersize=4.5, markeredgewidth=0, **look)
+        if abs(ours) > REACH:
+            side = -1 if ours > 0 else 1
+            text = f"{ours:+.0f}".replace("-", "\N{MINUS SIGN}")
+            axes.annotate(
+                text, (_inside(ours), place), (5 * side, 0), textcoords="offset points", color=look["color"],
+                ha="left" if side > 0 else "right", va="center", bbox=CLEAR,
+            )  # fmt: skip
+
+
+def _inside(value: float) -> float:
+    return min(max(value, -REACH), REACH)
+
+
+def _name(part: PartRecord, *, activation: bool) -> str:
+    of = network(part.left.network)
+    name = of.short_label.replace("\n", " ")
+    shown = activation and (of.linear or of.network not in ("vgg19", "resnet18", "shallow_resnet"))
+    return f"{name}, {ACTIVATIONS.get(of.activation, of.activation)}" if shown else name
+
+
+def _counted(claim: ClaimRecord) -> str:
+    """How many cells of a table are within the bounds, and how many of the same noise passes."""
+    cells = claim.cells
+    noise = "" if cells.noise is None else f", noise {cells.noise}"
+    return f"Table {claim.table}: {cells.within} of {cells.tested} within{noise}."
+
+
+def _handles() -> list:
+    dot = {"linestyle": "none", "markersize": 4.5, "markeredgewidth": 0}
+    return [
+        Line2D([], [], color="0.4", linewidth=0.8, label="the paper"),
+        Patch(label=f"within {WITHIN} sd", **BAND),
+        Line2D([], [], label="ours", **HIT, **dot),
+        Line2D([], [], label="ours, a miss", **MISS, **dot),
+        Line2D([], [], label="noise", **NOISE),
+    ]

@@ -1,0 +1,80 @@
+"""The predictor against the perturbations of each linear network, frequency by frequency, and their correlation."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+
+from advspectra.claims.measures import correlation
+from advspectra.claims.readers import linked_magnitudes
+from advspectra.drawing import captions, plotting
+from advspectra.fourier import frequencies
+from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.runs import Run
+
+INPUTS = {"files": ["spectra", "perturbations", "predictor"], "activations": ["linear"], "alphas": [1]}
+
+COLUMNS = 4
+DECADES = (0.05, 20)  # of both axes at the most; 1 is the mean over frequencies
+
+
+def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
+    """The figure and its caption: a panel for each network, a dot for each frequency.
+
+    convention : of both spectra, a key of advspectra.fourier.CONVENTIONS.
+    """
+    groups = [group for group in by_network(runs) if group.predictors and group.first.perturbations() is not None]
+    title = "The predictor and the perturbations of linear networks, frequency by frequency."
+    with plotting.style():
+        if not groups:
+            none = "No attack on a linear network in this study."
+            return plotting.message_figure(none), captions.joined(title, none)
+        rows = -(-len(groups) // COLUMNS)
+        figure = plotting.new_figure(0.5 + 1.75 * rows)
+        panels = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True, sharey=True)
+        for axes in panels.flat[len(groups) :]:
+            axes.set_axis_off()
+        drawn = [
+            shown for axes, group in zip(panels.flat, groups, strict=False) if (shown := _draw(axes, group, convention))
+        ]
+        panels[0, 0].set(xscale="log", yscale="log", xlim=DECADES, ylim=DECADES)
+        for place, axes in enumerate(panels.flat[: len(groups)]):
+            axes.tick_params(labelbottom=place + COLUMNS >= len(groups))
+        figure.supxlabel(
+            r"$|\hat{\beta}_\mathrm{before} - \hat{\beta}_\mathrm{after}|$ / mean over frequencies", fontsize=7.5
+        )
+        figure.supylabel(r"$|\hat{\delta}|$ / mean over frequencies", fontsize=7.5)
+        if drawn:
+            figure.colorbar(drawn[0], ax=panels, label="$k_r$ (cycles/image)", aspect=30, fraction=0.03, pad=0.01)
+    caption = captions.joined(
+        title,
+        "Dots: frequencies, mean over images with success. β of the class before the attack less β of the class after "
+        "it. r: Pearson's correlation of both magnitudes over frequencies, mean over images, as LINK-1 has it; 0 for "
+        "unrelated white noise. Line: in proportion.",
+        captions.counts(groups, convention=convention),
+    )
+    return figure, caption
+
+
+def _draw(axes: Axes, group: Replicates, convention: str) -> PathCollection | None:
+    axes.set_title(group.first.short_label.replace("\n", " "))
+    axes.plot(DECADES, DECADES, color="0.6", linewidth=0.8, zorder=1)
+    parts = [
+        both
+        for run in group.runs
+        if (predictor := run.predictor()) is not None and (images := run.perturbations()) is not None
+        for _, *both in linked_magnitudes(images, predictor, convention)
+    ]
+    if not parts:
+        axes.text(0.5, 0.5, plotting.UNSUCCESSFUL, ha="center", va="center", color="0.4", transform=axes.transAxes)
+        return None
+    beta, delta = (np.concatenate(each) for each in zip(*parts, strict=True))
+    sides = group.predictors[0].image_size
+    radius = np.hypot(frequencies(sides[0])[:, None], frequencies(sides[1])[None, :]).ravel()
+    x, y = ((each / each.mean(axis=1, keepdims=True)).mean(axis=0) for each in (beta, delta))
+    colours = np.tile(radius, len(x) // len(radius))  # for each channel
+    shown = axes.scatter(x, y, c=colours, s=3, linewidths=0, rasterized=True)
+    axes.text(0.96, 0.05, f"$r$ = {np.nanmean(correlation(beta, delta)):.2f}", ha="right", transform=axes.transAxes)
+    return shown
