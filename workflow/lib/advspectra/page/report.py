@@ -21,8 +21,8 @@ from advspectra.page.verdicts import summary
 from advspectra.page.views import shelves, views
 from advspectra.table import FURTHER
 
-# a table of more rows is folded
-LONG = 40
+# a table of more rows or columns is folded
+LONG, WIDE = 25, 12
 # the first tables of a study on other images than the paper's: its own results come before the settings
 RESULTS_FIRST = ("table4", "table1", "table2")
 
@@ -65,8 +65,8 @@ class Sheet:
 
     @property
     def long(self) -> bool:
-        """Whether one of its tables has more rows than fit on a screen."""
-        return any(rows.count("\n") > LONG for _, rows in self.panels)
+        """Whether one of its tables has more rows or columns than fit on a screen."""
+        return any(rows.count("\n") > LONG or rows.partition("\n")[0].count(" | ") >= WIDE for _, rows in self.panels)
 
     @property
     def empty(self) -> bool:
