@@ -99,7 +99,7 @@ def quantity_columns(key: str, title: str) -> tuple[Column, ...]:
             1,
             optional=True,
             panel=title,
-            within="difference / paper's sd",
+            within="Δ in sd",
             limit=CELL_SDS,
         ),
         Column(f"{key}_seeds", f"{title} over seeds", 2, spread=True, optional=True),

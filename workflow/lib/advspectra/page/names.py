@@ -29,11 +29,12 @@ def spoken(name: str) -> str:
 
 
 class Names:
-    """Replaces the names of a study's networks, attacks, data set and conventions in a text by their spoken forms."""
+    """Replaces the names of a study's networks, attacks, data set, conventions and plug-ins in a text by their spoken forms."""
 
     def __init__(self, config: Mapping, further: Iterable[str]):
         entries = [*config["networks"], *config["attacks"], *config["transfers"], config["dataset"]]
-        names = {entry["name"] for entry in entries} | {*further, *config["spectra"]["conventions"]}
+        names = {entry[key] for entry in entries for key in ("name", "family", "architecture") if key in entry}
+        names |= {*further, *config["spectra"]["conventions"]}
         self.names = {name: spoken(name) for name in names if spoken(name) != name}
         each = "|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True))
         named = rf"(?P<name>{each})" if each else r"(?P<name>(?!))"

@@ -22,7 +22,10 @@ def _escaped(value: object) -> str:
 
 
 def markdown(template: str, context: Mapping) -> Markdown:
-    """A template of Markdown filled in; all values are escaped but those that are Markdown."""
+    """A template of Markdown filled in; all values are escaped but those that are Markdown.
+
+    context : with `names`, which replaces the names of a configuration in a text.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -31,7 +34,7 @@ def markdown(template: str, context: Mapping) -> Markdown:
         finalize=_escaped,
         autoescape=False,
     )
-    environment.filters |= words.FILTERS | {"markdown": Markdown, "spoken": spoken}
+    environment.filters |= words.FILTERS | {"markdown": Markdown, "spoken": spoken, "named": context["names"]}
     return Markdown(environment.get_template(template).render(context))
 
 

@@ -213,8 +213,8 @@ def _warnings(verdicts: Mapping, remarks: Sequence[str]) -> list[str]:
         about = f"{verdicts['not_the_papers']} What is found here holds for these images."
         if band := verdicts["conventions"].get("band"):
             about += (
-                f" Their classes differ in one band of frequencies, {band['low']:g} to {band['high']:g} cycles/image, so "
-                "that it is known where perturbations should have their energy; of natural images this says nothing."
+                f" Their classes differ in one band of frequencies, {band['low']:g} to {band['high']:g} cycles/image, "
+                "so that it is known where perturbations should have their energy; of natural images this says nothing."
             )
         warnings.append(about)
     if len(verdicts["seeds"]) == 1:
