@@ -52,7 +52,11 @@ def test_there_is_a_sentence_for_each_topic_and_it_names_the_claims_of_the_abstr
 def test_a_supported_claim_stands_with_its_first_part_its_interval_and_the_papers_number():
     (number,) = answer(claims("supported"), own=False)[1].said[0].numbers
     assert number.text == "‖β̂‖₁, Deep Full Width Convolution against Full Width Convolution"
-    assert (number.mark, number.value, number.beside) == (None, "−20 % [−30, −10]", " (the paper −40.0 %)")
+    assert (number.mark, number.value, number.beside) == (
+        None,
+        "−20 % [−30, −10]",
+        " (the paper −40.0 % of rescaled β̂)",
+    )
     assert answer(claims("supported"), own=True)[1].said[0].numbers[0].beside == ""
 
 

@@ -20,6 +20,7 @@ from advspectra.claims.claim import (
     UNDECIDED,
 )
 from advspectra.claims.measures import MEASURES
+from advspectra.claims.readers import MadeOf
 from advspectra.claims.records import ClaimRecord, PartRecord
 from advspectra.claims.terms import Group, Kind, Side, network
 from advspectra.page.verdicts import CLAIMS, PARTS, Mark, mark
@@ -175,7 +176,8 @@ def _number(part: PartRecord, verdict: Mark | None, *, with_paper: bool) -> Numb
     if part.right is None and not part.is_cell:
         beside += f" where {part.statement.rpartition(': ')[2]} is expected"
     if with_paper and part.paper is not None:
-        beside += f" (the paper {paper_value(part)})"
+        raw = measure is not None and measure.made_of is MadeOf.PREDICTOR and part.left.predictor != "rescaled"
+        beside += f" (the paper {paper_value(part)}{' of rescaled β̂' if raw else ''})"
     return Number(verdict, text, estimate(part), beside)
 
 

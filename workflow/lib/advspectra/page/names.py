@@ -29,7 +29,7 @@ def spoken(name: str) -> str:
 
 
 class Names:
-    """Replaces the names of a study's networks, attacks, data set, conventions and plug-ins in a text by their spoken forms."""
+    """Replaces the names of networks, attacks, data sets, conventions and plug-ins in a text by their spoken forms."""
 
     def __init__(self, config: Mapping, further: Iterable[str]):
         entries = [*config["networks"], *config["attacks"], *config["transfers"], config["dataset"]]
