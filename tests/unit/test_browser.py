@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from synthetic_report import material
 from advspectra.page.report import report
 
 SCREEN, PHONE = 1280, 400  # CSS pixels
+PAPER = 688  # of A4, between margins of 14 mm
 
 
 def figure(one):
@@ -51,7 +53,7 @@ def address(tmp_path_factory):
     return path.as_uri()
 
 
-@pytest.mark.parametrize("width", [SCREEN, PHONE])
+@pytest.mark.parametrize("width", [SCREEN, 830, PHONE, 320])
 def test_the_page_is_quiet_asks_for_nothing_and_fits(browser, address, width, tmp_path):
     seen = browser.open(address, width=width)
     (tmp_path / f"{width}.png").write_bytes(browser.screenshot())
@@ -87,14 +89,64 @@ def test_the_policy_of_the_page_keeps_out_what_would_be_put_into_it(browser, add
     assert browser.evaluate("document.title").startswith("tiny:") and len(seen["console"]) == 2
 
 
-def test_figures_are_drawn_and_a_claims_link_leads_to_its_section(browser, address):
+def test_a_claims_link_leads_to_its_parts_and_its_figure_is_enlarged_without_a_script(browser, address):
     browser.open(address, width=SCREEN)
-    browser.evaluate("document.querySelector('.glance a[href=\"#IFR-2\"]').click()")
+    browser.evaluate("document.querySelector('.answer a[href=\"#IFR-2\"]').click()")
     section = "document.getElementById('IFR-2')"
     assert browser.evaluate("location.hash") == "#IFR-2"
-    assert browser.evaluate(f"{section}.querySelectorAll('.forest .row:not(.ends)').length") == 3
-    # the figure of a claim that is not the first to cite it opens where it is, at its full width
-    browser.evaluate(f"{section}.querySelector('details.figure').open = true")
-    box = f"{section}.querySelector('.picture use').getBoundingClientRect()"
+    assert browser.evaluate(f"{section}.querySelectorAll('.parts .row').length") == 3
+    box = "document.querySelector('#figure-fig05 img').getBoundingClientRect()"
+    small = browser.evaluate(f"{box}.width")
+    browser.evaluate(f"{section}.querySelector('.cites a').click()")
     width, height = (browser.evaluate(f"{box}.{side}") for side in ("width", "height"))
-    assert width > 500 and height == pytest.approx(width * 150 / 240, rel=0.01)
+    assert browser.evaluate("location.hash") == "#figure-fig05"
+    assert width > 2 * small and height == pytest.approx(width * 150 / 240, rel=0.01)
+
+
+def test_the_filter_shows_the_claims_of_one_verdict(browser, address):
+    browser.open(address, width=SCREEN)
+    shown = "[...document.querySelectorAll('.claim')].filter(one => one.checkVisibility()).map(one => one.id).join()"
+    assert browser.evaluate(shown).startswith("NL-1,IFR-1,IFR-2,IFR-3")
+    browser.evaluate("document.getElementById('show-contradicted').click()")
+    assert browser.evaluate(shown) == "NL-1"
+
+
+@pytest.mark.parametrize("width", [SCREEN, 830, PHONE, 320])
+def test_the_papers_numbers_are_in_view_at_each_width(browser, address, width):
+    browser.open(address, width=width)
+    seen = "[...document.querySelectorAll('#shelf-supported td.paper')].map(one => [one.innerText.includes('−40.0 %'), \
+        one.getBoundingClientRect().right <= innerWidth && one.getBoundingClientRect().width > 50].join())"
+    assert set(browser.evaluate(seen)) == {"true,true"}
+
+
+def test_in_print_nothing_is_cut_and_no_text_is_small(browser, address):
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        seen = browser.open(address, width=PAPER)
+        assert seen["scroll"] == PAPER
+        visible = (
+            "[...document.querySelectorAll('body *')].filter(one => one.checkVisibility() && !one.closest('thead'))"
+        )
+        small = f"{visible}.filter(one => [...one.childNodes].some(node => node.nodeType == 3 && node.data.trim())) \
+            .filter(one => parseFloat(getComputedStyle(one).fontSize) * 0.75 < 8).map(one => one.outerHTML)"
+        assert browser.evaluate(small) == []
+        beyond = f"{visible}.filter(one => !one.closest('svg') && one.getBoundingClientRect().right > innerWidth + 1) \
+            .map(one => one.outerHTML.slice(0, 80))"
+        assert browser.evaluate(beyond) == []
+        # what a reader cannot press open is open or away
+        assert browser.evaluate("document.querySelector('#statistics li').getBoundingClientRect().height") > 0
+        assert not browser.evaluate("document.querySelector('.filter').checkVisibility()")
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.parametrize("width", [SCREEN, PHONE])
+def test_axe_finds_no_barrier(browser, address, width):
+    if (axe := os.environ.get("AXE_CORE")) is None:
+        pytest.skip("AXE_CORE does not name axe.min.js of the npm package axe-core")
+    browser.open(address, width=width)
+    browser.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    browser.evaluate(Path(axe).read_text(encoding="utf-8"))
+    run = "axe.run().then(found => found.violations.map(one => `${one.id}: ${one.nodes[0].html}`))"
+    found = browser.call("Runtime.evaluate", expression=run, awaitPromise=True, returnByValue=True)
+    assert found["result"]["value"] == []

@@ -125,8 +125,8 @@ def test_the_report_begins_with_the_study_its_tables_and_its_figures():
     }
     page, markdown = own_report(tables=tables)
     for text, places in (
-        (page, ('id="table-table4"', 'id="table-table1"', 'id="table-table6"', 'id="figures"', 'id="glance"')),
-        (markdown, ("**Table 4", "**Table 1", "**Table 6", "## Figures", "## Claims and verdicts")),
+        (page, ('id="table-table4"', 'id="table-table1"', 'id="table-table6"', 'id="figures"', 'id="claims"')),
+        (markdown, ("**Table 4", "**Table 1", "**Table 6", "## Figures", "## Claims by verdict")),
     ):
         found = [text.index(place.strip("*")) for place in places]
         assert found == sorted(found)
@@ -136,22 +136,22 @@ def test_the_report_begins_with_the_study_its_tables_and_its_figures():
     assert "<h1>leaves: networks" in page and markdown.startswith("# leaves: networks")
     assert "<h1>The claims" not in page and "the paper: " not in page
     # all figures are shown, and where they belong
-    assert page[page.index('id="figures"') : page.index('id="glance"')].count('class="figure"') == 4
+    assert page[page.index('id="figures"') : page.index('id="claims"')].count('class="figure"') == 4
 
 
 def test_claims_that_were_not_tested_and_those_that_do_not_apply_are_folded_away():
     page, markdown = own_report()
-    glance = page[page.index('id="glance"') : page.index('id="claims"')]
-    shown, folded = glance.split("<details>")
+    claims = page[page.index('id="claims"') : page.index('id="audit"')]
+    shown, folded = claims.split('<details class="untested">')
     assert "1 claim not tested: FNB-1</summary>" in folded and 'href="#FNB-1"' in folded
     assert "FNB-1" not in shown and 'href="#IFR-1"' in shown
     assert "Not applicable here: TABLE-1 and TABLE-2. The data set is leaves" in folded
     assert 'id="TABLE-1"' not in page and 'id="FNB-1"' in page
     assert "Of 4 claims that it can test" in markdown and "; 1 claim could not be tested." in markdown
     assert "| TABLE-1 |" in markdown
-    # in a study on the paper's data too, and no figure is hidden in what is folded
+    # in a study on the paper's data too
     papers = report(material())[0]
-    assert "also at FNB-1" not in papers and "claims not tested: FNB-1, TABLE-1</summary>" in papers
+    assert "claims not tested: FNB-1, TABLE-1</summary>" in papers
 
 
 def test_a_claim_that_does_not_apply_is_no_gap_and_is_not_counted():

@@ -28,6 +28,10 @@ HOSTILE = (
     """<script>alert("1")</script><img src=x onerror='a()'>'"&|`*_[a](javascript:a())![b](http://example.org/b.png)"""
 )
 
+# the addresses to which the page may link: files of the study beside it, and the sources
+BESIDE = ("figures/", "tables/", "measures.csv")
+OUTWARD = ("https://arxiv.org/abs/2006.11440", "https://www.cs.toronto.edu/~kriz/cifar.html")
+
 
 class Page(HTMLParser):
     """The tags of a page, with their attributes."""
@@ -86,7 +90,7 @@ def test_no_text_breaks_out_of_the_page(page):
     assert text.count("&lt;script&gt;") > 50  # it is there, as text
     assert {tag for tag, _ in found.tags} == {tag for tag, _ in Page(page).tags}
     assert not [name for _, attributes in found.tags for name in attributes if name.startswith("on")]
-    assert all(link.startswith(("#", "data:")) for link in found.all("href"))
+    assert all(address.startswith(("#", "data:", *BESIDE)) or address in OUTWARD for address in found.all("href"))
 
 
 def test_markdown_of_tables_and_captions_makes_no_link_image_or_html():
@@ -105,8 +109,10 @@ def test_text_in_markdown_is_shown_as_it_is():
 
 def test_the_page_asks_for_nothing(page):
     assert "default-src 'none'" in page
-    addresses = [address for name in ("href", "src") for address in Page(page).all(name)]
-    assert addresses and all(address.startswith(("#", "data:")) for address in addresses)
+    sources = Page(page).all("src")
+    assert sources and all(address.startswith("data:") for address in sources)
+    links = [address for address in Page(page).all("href") if not address.startswith(("#", "data:", *BESIDE))]
+    assert set(links) == set(OUTWARD)
     assert "url(" not in page and "@import" not in page and "<script" not in page
 
 
@@ -116,13 +122,21 @@ def test_every_claim_has_its_anchor_and_every_link_its_end(page):
     assert {link[1:] for link in Page(page).all("href") if link.startswith("#")} <= set(ids)
 
 
-def test_each_image_is_in_the_page_once_and_shown_wherever_it_is_cited(page):
+def test_each_figure_is_in_the_page_once_and_linked_from_each_claim_that_cites_it(page):
     for one in material().pictures:
         assert page.count(one.uri) == 1
-    shown = [link for tag, attributes in Page(page).tags if tag == "use" for link in [attributes["href"]]]
+        assert f'href="figures/{one.path}.pdf"'.replace("=", "%3D").replace("href%3D", "href=") in page
+    links = Page(page).all("href")
     citing = [name for one in CLAIMS for name in one.figures]
-    assert shown.count("#image-figure-fig05") == citing.count("fig05") > 1
-    assert shown.count("#image-figure-fig09") == 1  # cited by none
+    assert links.count("#figure-fig05") == citing.count("fig05") + 1 > 2  # one enlarges it
+    assert links.count("#figure-fig09") == 1  # cited by none
+
+
+def test_data_of_figures_are_linked():
+    tables = {"table1": synthetic_report.TABLE, "development": synthetic_report.TABLE}
+    whole = Page(report(material(tables=tables))[0]).all("href")
+    assert whole.count("tables/development.csv") == 2 and whole.count("measures.csv") == 3  # beside the table, Figure 1
+    assert "tables/development.csv" not in Page(report(material())[0]).all("href")
 
 
 def test_the_same_material_makes_the_same_bytes():
@@ -184,7 +198,8 @@ def test_numbers_show_two_digits_of_their_interval():
     assert words.estimate(untested(GONE)) == "–"
     assert words.of_seed(part(value=-0.2034, low=-0.2059, high=-0.2009), 0) == "−25.00 %"
     assert words.paper(part()) == "600 / 1000: −40.0 %"
-    assert words.paper(cell(20.2)) == "20 ± 0.5"
+    assert words.paper(cell(20.2)) == "20.00 ± 0.50"
+    assert words.estimate(part(value=11.2, low=5.5, high=23.1)) == "12.2 times [6.5, 24.1]"
 
 
 def test_the_summary_counts_claims_and_cells_apart():
@@ -231,9 +246,8 @@ def test_the_correction_has_a_line_of_its_own_and_leaves_the_verdict(verdict, p_
 
 def test_the_parts_come_before_the_verdict_that_follows_from_them(page):
     article = page[page.index('<article class="claim" id="IFR-2">') :].partition("</article>")[0]
-    assert (
-        article.index('class="forest"') < article.index("Verdict, which follows from them") < article.index("Numbers")
-    )
+    places = [article.index(text) for text in ('class="parts"', "Verdict, which follows from them", "Numbers of")]
+    assert places == sorted(places)
     assert "<b>1 of 3 parts hold, 1 fails, 1 open.</b>" in article
     assert "Of 9 parts of claims, 4 hold, 2 fail, 2 are open and 1 was not tested." in page
 
@@ -245,6 +259,7 @@ def test_what_noise_passes_stands_beside_the_count_of_cells_and_nowhere_without_
         assert text.count(sentence) == 2  # in the summary and at the claim
         assert "(Table 1: 1 of 2, noise 2)" in text and "1 of 2 cells within (noise: 2)" in text
     assert page.count("noise passes, too") == 2 and "20.5, passes" in page and "20.5, passes" in markdown
+    assert "so does noise without any network" in page
     silent = [claim("TABLE-1", cell(20.2, noise=None), group=Group.TABLES, table=1)]
     conventions = [convention("paper", silent)]
     conventions[0]["cells"]["TABLE-1"]["noise"] = None
@@ -269,7 +284,7 @@ def test_remarks_of_the_configuration_stand_at_the_head():
     given = material([claim("IFR-2", part())])
     said = {**given.config["claims"], "remarks": ["Seeds 3 & 4 were added after a look at <3>."]}
     text, markdown = report(dataclasses.replace(given, config={**given.config, "claims": said}))
-    head, head_markdown = text.partition('id="glance"')[0], markdown.partition("## Claims")[0]
+    head, head_markdown = text.partition('id="claims"')[0], markdown.partition("## Claims")[0]
     assert "Seeds 3 &amp; 4 were added after a look at &lt;3&gt;." in head
     assert "> **Note.** Seeds 3 &amp; 4 were added after a look at" in head_markdown
 
@@ -294,7 +309,9 @@ def test_what_was_not_tested_says_why_and_what_would_make_it():
     beside = material([one]).conventions | {"missing": ["results/other/claims.json"]}
     text, markdown = report(material([one], conventions=beside))
     assert "results/other/claims.json is missing" in text
-    assert text.count("not in this study: full_width-relu/depth=3/alpha=0.1") == 3  # twice in the claim, once below
+    name = "Deep Full Width Convolution (ReLU), alpha = 0.1"
+    assert text.count(f"not in this study: {name}") == 2  # in the claim
+    assert text.count("not in this study: full_width-relu/depth=3/alpha=0.1") == 1  # above the lines that would add it
     assert "full_width-relu/depth=3/alpha=0.1" in markdown
 
 
@@ -318,10 +335,26 @@ def test_each_kind_of_reason_has_its_remedy(reason, lines):
         assert "workflow/presets/dynamics.yaml" in gap.lines and yaml.safe_load(gap.lines) == lines
 
 
-def test_claims_of_a_group_stand_together_whatever_their_names(page):
-    text = report(material([claim("MINE-1", group=Group.NONLINEAR), claim("IFR-1", group=Group.NONLINEAR)]))[0]
-    assert text.count("Nonlinear networks (Section 3.3.2)") == 2  # at a glance, and one by one
-    assert "Linear networks and implicit" not in text and "Linear networks and implicit" in page
+def test_claims_of_a_verdict_stand_together_contradicted_first_and_each_verdict_can_be_shown_alone(page):
+    shown = page[page.index('id="claims"') : page.index('id="tables"')]
+    order = ("shelf-contradicted", "NL-1", "shelf-supported", "IFR-1", "shelf-partly", "IFR-2", "shelf-undecided")
+    places = [shown.index(f'id="{name}"') for name in order]
+    assert places == sorted(places)
+    filters = [name for name in Page(page).all("id") if name.startswith("show-")]
+    assert filters[0] == "show-all" and len(filters) == 1 + page.count('class="shelf"')
+    for name in filters[1:]:
+        assert f"#claims:has(#{name}:checked)" in page and f'id="{name.replace("show", "shelf")}"' in page
+
+
+def test_counts_come_last_among_the_claims_with_the_null_beside_them(page):
+    assert page.index('id="shelf-undecided"') < page.index('class="counts"') < page.index("Of 9 parts of claims")
+    assert page.index('class="counts"') < page.rindex("noise without any network passes 2 of the same 2")
+
+
+def test_the_papers_number_stands_in_the_row_of_its_part(page):
+    article = page[page.index('id="IFR-1"') :].partition("</article>")[0]
+    row = article[article.index('<tr class="row">') :].partition("</tr>")[0]
+    assert "−20 % [−30, −10]" in row and "−40.0 %" in row and "600 / 1000" in row
 
 
 def test_a_claim_without_any_number_has_no_plot():
@@ -345,7 +378,7 @@ def test_the_audit_names_the_conclusions_that_depend_on_a_convention(page):
     ]
     cells = [cell.values for cell in found.cells["TABLE-1"]]
     assert cells == [((20.2, True), (30.5, False)), ((22.0, False), (20.5, True)), (None, None)]
-    assert "<strong>IFR-1</strong> (What IFR-1 says): supported; contradicted under rgb." in page
+    assert "<strong>IFR-1</strong> (What IFR-1 says): supported; contradicted under RGB." in page
     same = [convention(name, CLAIMS) for name in ("paper", "rgb")]
     assert (
         "No verdict depends on a convention." in report(material(conventions={"conventions": same, "missing": []}))[0]
@@ -412,7 +445,7 @@ def test_the_papers_tables_come_first_and_long_ones_are_folded():
     long = synthetic_report.TABLE.replace("Table 1. Norms", "Distances").replace(rows, "\n".join([rows] * 50))
     text = report(material(tables={"distances": long, "table1": synthetic_report.TABLE}))[0]
     first, last = text[text.index('id="table-table1"') : text.index('id="figures"')].split('id="table-distances"')
-    assert "<h3>Distances</h3>" in last and "<summary>Rows</summary>" in last and "<summary>Rows</summary>" not in first
+    assert "<h3>Distances " in last and "<summary>Rows</summary>" in last and "<summary>Rows</summary>" not in first
 
 
 def test_a_figure_is_recompressed_without_loss(tmp_path):

@@ -23,7 +23,7 @@ from synthetic_results import (
 
 from advspectra.results.runs import read_runs
 from advspectra.statistics.summaries import Estimate, Spread, statistics
-from advspectra.table import Column, Table
+from advspectra.table import FURTHER, Column, Table
 from advspectra.tables import development, distances, success_accuracy, table1, table2, table3, table4, table5, table6
 
 FULLY_CONNECTED, BOUNDED_WIDTH = STUDY["networks"]
@@ -100,7 +100,7 @@ def test_statistics_of_nothing_and_of_one_value_have_no_sd():
 
 def test_perturbation_norms_stand_beside_the_papers(tmp_path, reference):
     table = make(table1, [spectra(tmp_path, [300, 400], [16, 18], network="full_width")], reference)
-    row = cells(table, "Full Width Convolution")
+    row = cells(table, "Full Width Convolution (linear)")
     assert float(row["delta_l1_mean"]) == 350 and float(row["delta_l1_sd"]) == pytest.approx(70.7107, abs=1e-3)
     assert (row["delta_l1_paper_mean"], row["delta_l1_paper_sd"]) == ("376.31", "32.66")
     assert float(row["delta_l1_difference"]) == pytest.approx((350 - 376.31) / 32.66, rel=1e-4)
@@ -113,7 +113,7 @@ def test_predictor_norms_are_those_of_the_raw_and_the_rescaled_map(tmp_path, ref
     beta = np.zeros((2, 1, 4, 4))
     beta[0, 0, 0, 0], beta[1, 0, 0, 0] = 1.0, 3.0  # a point: magnitude equal in all 16 bins
     path = write_predictor(tmp_path / "predictor.h5", identity(), beta)
-    row = cells(make(table1, [path], reference), "Fully Connected")
+    row = cells(make(table1, [path], reference), "Fully Connected (linear)")
     assert float(row["beta_raw_l1_mean"]) == pytest.approx(16 * 2)
     assert float(row["beta_raw_l2_mean"]) == pytest.approx(4 * 2)
     assert float(row["beta_l1_mean"]) == pytest.approx(16) and float(row["beta_l1_sd"]) == pytest.approx(0, abs=1e-9)
@@ -129,12 +129,12 @@ def test_rows_are_the_papers_then_the_studys_own(tmp_path, reference):
     ]
     table = make(table1, paths, reference)
     models = [row["model"] for row in csv.DictReader(StringIO(table.to_csv()))]
-    assert models[:6] == [row["model"] for row in reference["tables"]["table1"]["rows"]]
+    assert models[:6] == [f"{row['model']} (linear)" for row in reference["tables"]["table1"]["rows"]]
     assert models[6:] == ["Locally Connected (linear)", "toy (linear)"]
     (missing,) = notes(table, "Not in this study")
     assert "Deep Full Width Convolution" in missing and "Deep Fully Connected" not in missing
-    assert cells(table, "Full Width Convolution")["delta_l1_mean"] == ""
-    assert cells(table, "Full Width Convolution")["delta_l1_paper_mean"] == "376.31"
+    assert cells(table, "Full Width Convolution (linear)")["delta_l1_mean"] == ""
+    assert cells(table, "Full Width Convolution (linear)")["delta_l1_paper_mean"] == "376.31"
     assert cells(table, "toy (linear)")["delta_l1_paper_mean"] == ""
 
 
@@ -147,7 +147,7 @@ def test_a_study_without_networks_has_the_papers_rows(reference, module, count):
 
 def test_depth_of_a_network_with_one_depth_does_not_matter(tmp_path, reference):
     path = spectra(tmp_path, [600], [20], network="vgg19", activation="relu", depth=16)
-    assert float(cells(make(table2, [path], reference), "VGG19")["delta_l1_mean"]) == 600
+    assert float(cells(make(table2, [path], reference), "VGG19 (ReLU)")["delta_l1_mean"]) == 600
 
 
 def test_no_selected_image_is_a_blank_and_a_note(tmp_path, reference):
@@ -155,7 +155,7 @@ def test_no_selected_image_is_a_blank_and_a_note(tmp_path, reference):
         tmp_path / "a.h5", identity(), delta=np.ones((3, 3, 4, 4), np.float32), success=np.zeros(3, bool)
     )
     table = make(table1, [path], reference)
-    row = cells(table, "Fully Connected")
+    row = cells(table, "Fully Connected (linear)")
     assert (row["delta_l1_mean"], row["attacked"], row["images"]) == ("", "3", "0")
     assert notes(table, "No successful attack", "Fully Connected (linear)")
 
@@ -163,7 +163,7 @@ def test_no_selected_image_is_a_blank_and_a_note(tmp_path, reference):
 def test_another_convention_is_not_held_against_the_paper_silently(tmp_path, reference):
     paths = write_run(tmp_path, who=identity(), images=3)
     table = make(table1, paths, reference, convention="rgb")
-    row = cells(table, "Fully Connected")
+    row = cells(table, "Fully Connected (linear)")
     assert row["delta_l1_mean"] and row["delta_l1_difference"] == ""
     assert row["beta_l1_difference"]  # the predictor's are under the paper's convention always
     assert notes(table, "compared under the convention `paper` only")
@@ -176,7 +176,7 @@ def test_accuracy_is_in_percent_over_seeds_beside_the_papers(tmp_path, reference
         write_checkpoints(tmp_path / "c.h5", identity(network="full_width", activation="relu"), 0.5, 0.002),
     ]
     table = make(table4, paths, reference)
-    row = cells(table, "Full Width Convolution (Linear)")
+    row = cells(table, "Full Width Convolution (linear)")
     assert (float(row["test_accuracy_mean"]), float(row["test_accuracy_sd"])) == pytest.approx((42, 2.82843), rel=1e-4)
     assert (row["test_accuracy_paper"], float(row["difference"])) == ("41", pytest.approx(1))
     assert (row["best_epoch"], row["epochs"], row["seeds"]) == ("2", "3", "2")
@@ -241,6 +241,28 @@ def test_what_an_attack_leaves_open_is_foolboxs_default(reference, family, optio
     made = table6.table([], reference=reference, config={**CONFIG, "attacks": [attack]}, convention="paper")
     row = list(csv.DictReader(StringIO(made.to_csv())))[1]
     assert (row["step"], row["steps"]) == (step, steps)
+
+
+def test_columns_of_a_panel_have_a_table_of_their_own_and_misses_are_bold():
+    columns = (
+        Column("model", "Model"),
+        Column("seeds", "seeds"),
+        Column("x", "X", 2, spread=True, panel="X", within="ours"),
+        Column("difference", "X difference", 1, panel="X", within="difference", limit=2, optional=True),
+        Column("y", "Y", 2, panel="Y", within="ours"),
+    )
+    rows = ({"model": "a", "seeds": 3, "x": Spread(497.69, 30.45), "difference": -3.2, "y": 1.0},)
+    rows += ({"model": "b", "x": Spread(1.234, 0.0456), "difference": 2.0},)
+    made = Table("T", columns, rows, ("A note.",))
+    assert made.to_markdown().splitlines()[2:] == [
+        "**X**", "", "| Model | ours | difference |", "| --- | ---: | ---: |",
+        "| a | 498 ± 30 | **-3.2** |", "| b | 1.23 ± 0.05 | 2.0 |", "",
+        # a panel with one column is none
+        f"**{FURTHER}**", "", "| Model | seeds | Y |", "| --- | ---: | ---: |", "| a | 3 | 1.00 |", "| b | – | – |", "",
+        "- A note.",
+    ]  # fmt: skip
+    alone = Table("T", columns, tuple({"model": "a", "x": row["x"]} for row in rows))
+    assert "**X**" not in alone.to_markdown() and "| Model | seeds | X | Y |" in alone.to_markdown()
 
 
 def test_markdown_rounds_and_leaves_out_empty_optional_columns_while_csv_keeps_them():

@@ -1,14 +1,17 @@
 """A table of results: cells are numbers or text, written as CSV (for programs) and as Markdown (for readers)."""
 
 import csv
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from io import StringIO
 
 import numpy as np
 
 from advspectra.statistics.summaries import Estimate, Spread
 
+# the title of the columns that are in no panel, where there are panels
+FURTHER = "Seeds and further columns"
 Cell = str | int | float | Spread | Estimate | None
 
 
@@ -21,6 +24,9 @@ class Column:
     spread : cells are Spreads, two columns `<key>_mean` and `<key>_sd` in CSV.
     interval : cells are Estimates, three columns `<key>`, `<key>_low` and `<key>_high` in CSV.
     optional : left out of Markdown when no row has a value. In CSV every column stands always.
+    panel : in Markdown, columns of one panel have a table of their own, with this title and the table's first column,
+    if at least two of them are shown; `within` names the column there.
+    limit : numbers farther from 0 are misses, bold in Markdown.
     """
 
     key: str
@@ -30,6 +36,9 @@ class Column:
     interval: bool = False
     significant: bool = False
     optional: bool = False
+    panel: str = ""
+    within: str = ""
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,19 +66,35 @@ class Table:
         return text.getvalue()
 
     def to_markdown(self) -> str:
-        """Title, table and notes as Markdown; a missing value is a dash."""
+        """Title, table and notes as Markdown; a missing value is a dash. Panels come first, each with its title; the
+        columns of none of them follow.
+        """
         shown = [
             column
             for column in self.columns
             if not column.optional or any(row.get(column.key) is not None for row in self.rows)
         ]
+        panels: dict[str, list[Column]] = {}
+        for column in shown[1:]:
+            panels.setdefault(column.panel, []).append(column)
+        wide = [panel for panel, columns in panels.items() if panel and len(columns) > 1]
         lines = [f"**{self.title}**", ""]
-        lines.append(_markdown_row(column.title.replace("|", "\\|") for column in shown))
-        lines.append(_markdown_row("---" if index == 0 else "---:" for index in range(len(shown))))
-        lines += [_markdown_row(_markdown_cell(column, row.get(column.key)) for column in shown) for row in self.rows]
-        if self.notes:
-            lines += ["", *(f"- {note}" for note in self.notes)]
-        return "\n".join(lines) + "\n"
+        for panel in wide:
+            columns = [replace(column, title=column.within or column.title) for column in panels[panel]]
+            lines += [f"**{panel}**", "", *self._grid([shown[0], *columns]), ""]
+        further = [column for column in shown[1:] if column.panel not in wide]
+        lines += [f"**{FURTHER}**", ""] if wide and further else []
+        lines += self._grid([shown[0], *further]) if further or not wide else []
+        text = "\n".join(lines).rstrip("\n") + "\n"
+        return text + ("\n" + "".join(f"- {note}\n" for note in self.notes) if self.notes else "")
+
+    def _grid(self, columns: Sequence[Column]) -> list[str]:
+        """The lines of a Markdown table of these columns."""
+        lines = [_markdown_row(column.title.replace("|", "\\|") for column in columns)]
+        lines.append(_markdown_row("---" if index == 0 else "---:" for index in range(len(columns))))
+        return lines + [
+            _markdown_row(_markdown_cell(column, row.get(column.key)) for column in columns) for row in self.rows
+        ]
 
 
 def _csv_names(column: Column) -> list[str]:
@@ -91,6 +116,7 @@ def _markdown_cell(column: Column, cell: Cell) -> str:
     if cell is None:
         return "–"
     if column.spread:
+        column = replace(column, digits=_digits(cell.sd, column))
         sd = "" if cell.sd is None else f" ± {_number(cell.sd, column)}"
         return _number(cell.mean, column) + sd
     if column.interval:
@@ -98,7 +124,15 @@ def _markdown_cell(column: Column, cell: Cell) -> str:
         return _number(cell.value, column) + ends
     if isinstance(cell, str):
         return cell.replace("|", "\\|")
-    return _number(cell, column)
+    missed = column.limit is not None and abs(cell) > column.limit
+    return f"**{_number(cell, column)}**" if missed else _number(cell, column)
+
+
+def _digits(sd: float | None, column: Column) -> int | None:
+    """The decimals that show two digits of a standard deviation, at most those of its column."""
+    if not sd or not math.isfinite(sd) or column.digits is None:
+        return column.digits
+    return min(column.digits, max(0, 1 - math.floor(math.log10(sd))))
 
 
 def _number(value: int | float, column: Column) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+# of the paper's standard deviations: how far from its mean a cell may lie
+CELL_SDS = 2
 HOLDS, FAILS, OPEN, NOT_TESTED = "holds", "fails", "open", "not tested"
 
 

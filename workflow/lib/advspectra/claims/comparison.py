@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from advspectra.claims.cells import CELL_SDS
 from advspectra.files.images import FORMAT
 from advspectra.networks.identity import NetworkIdentity
 from advspectra.results.replicates import Replicates
@@ -36,7 +37,7 @@ def paired_rows(
 
 def missing_note(rows: Sequence[Mapping], groups: Sequence[Replicates]) -> list[str]:
     """The note that names the rows of the paper which the study lacks; empty if it lacks none."""
-    missing = [row["model"] for row, group in paired_rows(rows, groups) if group is None]
+    missing = [NetworkIdentity.of_row(row).label for row, group in paired_rows(rows, groups) if group is None]
     return [f"Not in this study: {', '.join(missing)}."] if missing else []
 
 
@@ -90,9 +91,17 @@ def seeds_note(groups: Sequence[Replicates]) -> str:
 def quantity_columns(key: str, title: str) -> tuple[Column, ...]:
     """The columns of a quantity: ours, the paper's, the difference in the paper's sd, and over seeds."""
     return (
-        Column(key, title, 2, spread=True),
-        Column(f"{key}_paper", f"{title} paper", 2, spread=True, optional=True),
-        Column(f"{key}_difference", f"{title} difference / paper's sd", 1, optional=True),
+        Column(key, title, 2, spread=True, panel=title, within="ours"),
+        Column(f"{key}_paper", f"{title} paper", 2, spread=True, optional=True, panel=title, within="paper"),
+        Column(
+            f"{key}_difference",
+            f"{title} difference / paper's sd",
+            1,
+            optional=True,
+            panel=title,
+            within="Δ in sd",
+            limit=CELL_SDS,
+        ),
         Column(f"{key}_seeds", f"{title} over seeds", 2, spread=True, optional=True),
     )
 
@@ -119,10 +128,10 @@ def quantity_cells(
 def image_cells(row: Mapping | None, group: Replicates | None, *, convention: str) -> dict[str, Cell]:
     """The cells `model`, `seeds`, `attacked` and `images` (attacked, and of these shown, over all seeds)."""
     if group is None:
-        return {"model": row["model"]}
+        return {"model": NetworkIdentity.of_row(row).label}
     spectra = group.spectra(convention)
     return {
-        "model": row["model"] if row else group.first.label,
+        "model": group.first.label,
         "seeds": len(group.runs),
         "attacked": sum(of_seed.attacked for of_seed in spectra) if spectra else None,
         "images": sum(of_seed.selected for of_seed in spectra) if spectra else None,

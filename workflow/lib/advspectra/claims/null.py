@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from advspectra.claims.cells import Cells, cells_in_words, passes
+from advspectra.claims.cells import CELL_SDS, Cells, cells_in_words, passes
 from advspectra.claims.paper import ACCURACY_MARGIN, NORMS
 from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import StatedClaim
@@ -24,6 +24,7 @@ from advspectra.table import Cell, Column, Table
 
 DRAWS = 500  # of each noise; norms scatter by 1.4 % over signs, 6 % over maps; their means by 0.06 and 0.3 %
 SEED = 0
+NOISE = Column("noise", "noise passes", optional=True)
 Tested = TypeVar("Tested", bound=StatedClaim)  # a claim.Claim, of which tables, which use this module, know nothing
 
 
@@ -103,7 +104,7 @@ def table_beside_noise(table: Table, number: int, reference: Mapping, *, convent
         columns.append(column)
         measure = column.key.removesuffix("_paper")
         if column.key.endswith("_paper") and measure in known:
-            columns.append(Column(f"{measure}_noise", "noise passes", optional=True))
+            columns.append(replace(NOISE, key=f"{measure}_noise", panel=column.panel))
     rows, within, passed = [], [], []
     for row in table.rows:
         marks = {}
@@ -130,5 +131,5 @@ def _number(ours: Spread, paper: Cell) -> float:
 def _passes(value: float, paper: Cell) -> bool:
     """Whether a value, of accuracies a fraction, lies within the bounds of a cell as a table shows it."""
     if isinstance(paper, Spread):
-        return passes(value, (paper.mean - 2 * paper.sd, paper.mean + 2 * paper.sd))
+        return passes(value, (paper.mean - CELL_SDS * paper.sd, paper.mean + CELL_SDS * paper.sd))
     return passes(value, (paper / 100 - ACCURACY_MARGIN, paper / 100 + ACCURACY_MARGIN))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from advspectra.claims.cells import CELL_SDS
 from advspectra.claims.terms import Group, Relation, Side, StatedClaim, StatedPart, network
 from advspectra.networks.identity import NetworkIdentity
 from advspectra.statistics.summaries import Spread
@@ -61,7 +62,7 @@ def _cell(row: Mapping, measure: str, predictor: str) -> StatedPart:
         Side(measure, f"{row['network']}-{row['activation']}{depth}", predictor=predictor),
         Relation.NEAR,
         threshold=paper.mean,
-        within=ACCURACY_MARGIN if paper.sd is None else 2 * paper.sd,
+        within=ACCURACY_MARGIN if paper.sd is None else CELL_SDS * paper.sd,
     )
 
 

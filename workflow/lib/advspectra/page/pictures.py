@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +19,7 @@ WIDEST = 1600
 DEVELOPMENT = re.compile(
     r"(?P<network>.+)-(?P<activation>\w+)/depth=(?P<depth>\d+)/alpha=(?P<alpha>[^/]+)/(?P<attack>\w+)"
 )
+NUMBER = re.compile(r"^Figure \d+\. ")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,21 @@ class Picture:
         return ", ".join([title(self.figure), *self._about])
 
     @property
+    def heading(self) -> str:
+        """The first sentence of its caption, without the number of the figure."""
+        return self._sentences[0]
+
+    @property
+    def description(self) -> str:
+        """The rest of its caption (Markdown)."""
+        return self._sentences[1]
+
+    @property
+    def _sentences(self) -> tuple[str, str]:
+        first, end, rest = NUMBER.sub("", self.caption.strip()).partition(". ")
+        return first + end.strip(), rest
+
+    @property
     def of_another_attack(self) -> bool:
         """Whether it shows all networks under another attack than the study's summary does."""
         return "/" in self.path and not DEVELOPMENT.fullmatch(self.path.partition("/")[2])
@@ -60,6 +76,13 @@ class Picture:
             return [about] if about else []
         network, activation, depth, alpha, attack = development.groups()
         return [Run(network, activation, int(depth), float(alpha), 0, {}).label, attack]
+
+    def data(self, tables: Collection[str]) -> str:
+        """Where its numbers stand beside the page: the table of development, if it shows one and the study has
+        that table, otherwise all measures.
+        """
+        developing = DEVELOPMENT.fullmatch(self.path.partition("/")[2])
+        return "tables/development.csv" if developing and "development" in tables else "measures.csv"
 
     @property
     def uri(self) -> str:

@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from advspectra.page import words
+from advspectra.page.names import spoken
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -21,7 +22,10 @@ def _escaped(value: object) -> str:
 
 
 def markdown(template: str, context: Mapping) -> Markdown:
-    """A template of Markdown filled in; all values are escaped but those that are Markdown."""
+    """A template of Markdown filled in; all values are escaped but those that are Markdown.
+
+    context : with `names`, which replaces the names of a configuration in a text.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -30,13 +34,22 @@ def markdown(template: str, context: Mapping) -> Markdown:
         finalize=_escaped,
         autoescape=False,
     )
-    environment.filters |= words.FILTERS | {"markdown": Markdown}
+    environment.filters |= words.FILTERS | {"markdown": Markdown, "spoken": spoken, "named": context["names"]}
     return Markdown(environment.get_template(template).render(context))
 
 
 def html(text: str) -> Markup:
     """Markdown as HTML. HTML, images and links in it are shown as text; wide tables scroll in a box."""
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link", "autolink"])
-    parser.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0" role="region">\n<table>\n')
+    parser = _parser()
+    parser.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0">\n<table>\n')
     parser.add_render_rule("table_close", lambda *_: "</table>\n</div>\n")
     return Markup(parser.render(text))
+
+
+def html_inline(text: str) -> Markup:
+    """The same of a text that is part of a line: without a paragraph around it."""
+    return Markup(_parser().renderInline(text))
+
+
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link", "autolink"])

@@ -10,16 +10,19 @@ from advspectra.claims.claim import NOT_APPLICABLE, NOT_TESTED
 from advspectra.claims.records import ClaimRecord
 from advspectra.drawing.captions import SCALES
 from advspectra.page import words
+from advspectra.page.answer import answer
 from advspectra.page.audit import compared
 from advspectra.page.doubts import doubts
 from advspectra.page.gaps import gaps
+from advspectra.page.names import Names, spoken
 from advspectra.page.pictures import Picture
-from advspectra.page.prose import TEMPLATES, Markdown, html, markdown
-from advspectra.page.verdicts import CLAIMS, summary
-from advspectra.page.views import grouped, views
+from advspectra.page.prose import TEMPLATES, Markdown, html, html_inline, markdown
+from advspectra.page.verdicts import summary
+from advspectra.page.views import shelves, views
+from advspectra.table import FURTHER
 
-# a table of more rows is folded
-LONG = 40
+# a table of more rows or columns is folded
+LONG, WIDE = 25, 12
 # the first tables of a study on other images than the paper's: its own results come before the settings
 RESULTS_FIRST = ("table4", "table1", "table2")
 
@@ -53,9 +56,17 @@ class Sheet:
     notes: Markdown
 
     @property
+    def panels(self) -> list[tuple[str, Markdown]]:
+        """Its tables, each with its title; "" for that of a table without panels."""
+        blocks = self.rows.split("\n\n")
+        if len(blocks) == 1:
+            return [("", self.rows)]
+        return [(title.strip("*"), Markdown(rows)) for title, rows in zip(blocks[::2], blocks[1::2], strict=True)]
+
+    @property
     def long(self) -> bool:
-        """Whether it has more rows than fit on a screen."""
-        return self.rows.count("\n") > LONG
+        """Whether one of its tables has more rows or columns than fit on a screen."""
+        return any(rows.count("\n") > LONG or rows.partition("\n")[0].count(" | ") >= WIDE for _, rows in self.panels)
 
     @property
     def empty(self) -> bool:
@@ -73,7 +84,12 @@ def report(material: Material) -> tuple[str, str]:
         lstrip_blocks=True,
         autoescape=True,
     )
-    environment.filters |= words.FILTERS | {"html": html}
+    environment.filters |= words.FILTERS | {
+        "html": html,
+        "html_inline": html_inline,
+        "named": context["names"],
+        "spoken": spoken,
+    }
     page = environment.get_template("report.html").render(context)
     return page.lstrip(), markdown("report.md", context)
 
@@ -89,11 +105,19 @@ def _context(material: Material) -> dict:
         "own": own,
         "tables": {name: tables[name] for name in sorted(tables, key=order)},
         "pictures": pictures,
+        "further": FURTHER,
+        "names": _names(material),
         **_of_study(material),
-        **_of_claims(claims, material, pictures, with_figures=not own),
+        **_of_claims(claims, material, pictures),
     }
-    texts = ("summary", "conventions", "methods", "statistics", "gaps", "provenance")
+    texts = ("study", "summary", "conventions", "methods", "statistics", "gaps", "provenance")
     return context | {f"{name}_text": markdown(f"{name}.md", context) for name in texts}
+
+
+def _names(material: Material) -> Names:
+    """What replaces the names of the study's configuration in texts."""
+    conventions = [one["name"] for one in material.conventions["conventions"]]
+    return Names(material.config, [*conventions, material.verdicts["dataset"]])
 
 
 def _of_study(material: Material) -> dict:
@@ -116,24 +140,20 @@ def _of_study(material: Material) -> dict:
     }
 
 
-def _of_claims(
-    claims: Sequence[ClaimRecord], material: Material, pictures: Sequence[Picture], *, with_figures: bool
-) -> dict:
+def _of_claims(claims: Sequence[ClaimRecord], material: Material, pictures: Sequence[Picture]) -> dict:
     """The values that say what was found of the claims."""
     attacks = material.verdicts["conventions"]["attacks"]
-    shown, shown_at = views(claims, pictures, attacks, with_figures=with_figures)
+    shown = views(claims, pictures, attacks)
     untested = [view for view in shown if view.claim.verdict == NOT_TESTED]
     conventions = compared(material.conventions["conventions"], claims)
     return {
-        "groups": grouped([view for view in shown if view.claim.parts and view not in untested]),
+        "answer": answer(claims, own=bool(material.verdicts["not_the_papers"])),
+        "shelves": shelves([view for view in shown if view.claim.parts and view not in untested]),
         "untested": untested,
-        "untested_groups": grouped(untested),
         "inapplicable": [view for view in shown if view.claim.verdict == NOT_APPLICABLE],
         "titles": {claim.name: claim.title for claim in claims},
-        "shown_at": shown_at,
         "summary": summary(claims),
         "noise": any(view.noise for view in shown),
-        "verdict_marks": CLAIMS.values(),
         "audit": conventions,
         "doubts": doubts(material.doubts, claims=claims, audit=conventions, tables=list(material.tables)),
         "gaps": gaps(claims, material.verdicts["seeds"], material.conventions["missing"]),
@@ -189,6 +209,14 @@ def _networks(config: Mapping) -> int:
 
 def _warnings(verdicts: Mapping, remarks: Sequence[str]) -> list[str]:
     warnings = [*verdicts["notes"], *remarks]
+    if verdicts["not_the_papers"]:
+        about = f"{verdicts['not_the_papers']} What is found here holds for these images."
+        if band := verdicts["conventions"].get("band"):
+            about += (
+                f" Their classes differ in one band of frequencies, {band['low']:g} to {band['high']:g} cycles/image, "
+                "so that it is known where perturbations should have their energy; of natural images this says nothing."
+            )
+        warnings.append(about)
     if len(verdicts["seeds"]) == 1:
         warnings.append(
             "One seed only: the numbers say in which direction each claim points, and no verdict rests on them."

@@ -13,7 +13,6 @@ from advspectra.claims.claim import (
     UNDECIDED,
 )
 from advspectra.claims.records import ClaimRecord, PartRecord
-from advspectra.claims.terms import Group
 from advspectra.page.words import counted, listed, p_value
 
 
@@ -53,13 +52,6 @@ VERBS = {
 PART_WORDS = VERBS | {
     "points its way": ("points the paper's way", "point the paper's way"),
     "points the other way": ("points the other way", "point the other way"),
-}
-GROUPS = {
-    Group.TRAINING: "How adversarial perturbations come about in training (Sections 3.1 and 3.2)",
-    Group.LINEAR: "Linear networks and implicit Fourier regularisation (Section 3.3.1)",
-    Group.NONLINEAR: "Nonlinear networks (Section 3.3.2)",
-    Group.TABLES: "Tables",
-    Group.FURTHER: "Further claims",
 }
 
 

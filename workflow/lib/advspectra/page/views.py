@@ -1,13 +1,27 @@
-"""Claims as the page shows them, in groups, and the pictures beside each."""
+"""Claims as the page shows them, by their verdicts, and the pictures of each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from advspectra.claims.cells import NOT_TESTED, Cells
+from advspectra.claims.cells import Cells
+from advspectra.claims.claim import CONTRADICTED, ONE_SEED, PARTLY, SUPPORTED, UNDECIDED
 from advspectra.claims.records import ClaimRecord
+from advspectra.claims.terms import Kind
+from advspectra.page.answer import points_its_way
 from advspectra.page.forest import Panel, panels
 from advspectra.page.pictures import Picture, cited
-from advspectra.page.verdicts import GROUPS, Mark, finding, holm, mark, part_mark, tally
+from advspectra.page.verdicts import CLAIMS, Mark, finding, holm, mark, part_mark, tally
+
+# the claims of one verdict stand together: a name in the page -> (its title, how its verdict is shown)
+SHELVES = {
+    CONTRADICTED: ("contradicted", "Contradicted", CLAIMS[CONTRADICTED]),
+    SUPPORTED: ("supported", "Supported", CLAIMS[SUPPORTED]),
+    PARTLY: ("partly", "Supported in part", CLAIMS[PARTLY]),
+    UNDECIDED: ("undecided", "Undecided", CLAIMS[UNDECIDED]),
+    (ONE_SEED, False): ("other-way", "One seed: some parts point the other way", CLAIMS[ONE_SEED]),
+    (ONE_SEED, True): ("its-way", "One seed: all tested parts point the paper's way", CLAIMS[ONE_SEED]),
+    Kind.TABLE: ("cells", "Cells of the paper's tables", Mark("▦", "cells", "none")),
+}
 
 
 @dataclass(frozen=True)
@@ -16,8 +30,7 @@ class ClaimView:
 
     mark, part_marks : how its verdict and each part are shown. tally : its parts in a few words. finding : what was
     found beyond the verdict. holm : the line on Holm's correction. cells : the count of its cells, None for a
-    statement. panels : its forest plots. pictures : those that it cites. opened : paths of those that it shows
-    unfolded: of each figure the most relevant, unless another claim has shown it before.
+    statement. panels : its forest plots. pictures : those that it cites.
     """
 
     claim: ClaimRecord
@@ -29,7 +42,6 @@ class ClaimView:
     cells: Cells | None
     panels: tuple[Panel, ...]
     pictures: tuple[Picture, ...]
-    opened: frozenset[str]
 
     @property
     def noise(self) -> bool:
@@ -37,7 +49,17 @@ class ClaimView:
         return self.cells is not None and self.cells.noise is not None
 
 
-def view(claim: ClaimRecord, pictures: Sequence[Picture], opened: Iterable[str]) -> ClaimView:
+@dataclass(frozen=True)
+class Shelf:
+    """The claims of one verdict: its name in the page, its title, the mark of the verdict, the claims."""
+
+    name: str
+    title: str
+    mark: Mark
+    views: tuple[ClaimView, ...]
+
+
+def view(claim: ClaimRecord, pictures: Sequence[Picture]) -> ClaimView:
     """What the page shows of a claim."""
     return ClaimView(
         claim,
@@ -49,34 +71,21 @@ def view(claim: ClaimRecord, pictures: Sequence[Picture], opened: Iterable[str])
         claim.cells,
         tuple(panels(claim.parts)),
         tuple(pictures),
-        frozenset(opened),
     )
 
 
-def views(
-    claims: Sequence[ClaimRecord], pictures: Sequence[Picture], attacks: Mapping[str, str], *, with_figures: bool
-) -> tuple[list[ClaimView], dict[str, str]]:
-    """The views of the claims, and for each picture that one shows the name of the first claim that does.
+def views(claims: Sequence[ClaimRecord], pictures: Sequence[Picture], attacks: Mapping[str, str]) -> list[ClaimView]:
+    """The views of the claims; attacks : the study's, by their roles in claims."""
+    return [view(claim, cited(claim, pictures, attacks)) for claim in claims]
 
-    attacks : the study's, by their roles in claims. with_figures : whether claims show their figures; otherwise the
-    figures have a section of their own.
+
+def shelves(views: Sequence[ClaimView]) -> list[Shelf]:
+    """The claims by their verdicts, those that decide most first, and in the order given; claims of one seed by whether
+    all their parts point the paper's way; the cells of tables last.
     """
-    cited_by = {claim.name: cited(claim, pictures, attacks) for claim in claims}
-    shown_at: dict[str, str] = {}
-    for claim in claims if with_figures else ():
-        for picture in cited_by[claim.name] if claim.verdict != NOT_TESTED else ():
-            shown_at.setdefault(picture.path, claim.name)
-
-    def opened(name: str) -> list[str]:
-        best = {picture.figure: picture.path for picture in reversed(cited_by[name])}
-        return [path for path in best.values() if shown_at.get(path) == name]
-
-    return [view(claim, cited_by[claim.name], opened(claim.name)) for claim in claims], shown_at
-
-
-def grouped(views: Sequence[ClaimView]) -> list[tuple[str, list[ClaimView]]]:
-    """The claims by what they are about, in the order given, each group with its title."""
-    groups: dict[str, list[ClaimView]] = {}
+    members: dict = {key: [] for key in SHELVES}
     for shown in views:
-        groups.setdefault(GROUPS[shown.claim.group], []).append(shown)
-    return list(groups.items())
+        verdict = shown.claim.verdict
+        key = (ONE_SEED, points_its_way(shown.claim)) if verdict == ONE_SEED else verdict
+        members[key if shown.cells is None else Kind.TABLE].append(shown)
+    return [Shelf(*SHELVES[key], tuple(views)) for key, views in members.items() if views]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the plan of a study imports this module, and records take a second to import
     from advspectra.claims.records import PartRecord
 
+MANY_TIMES = 10
 MINUS = "\N{MINUS SIGN}"
 SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
@@ -27,27 +28,39 @@ def number(value: float | None, *, near: float | None = None) -> str:
 
 
 def estimate(part: "PartRecord") -> str:
-    """A part's value and 95 % interval, "−21.0 % [−24.1, −18.2]"; a dash where it was not tested."""
+    """A part's value and 95 % interval, "−21.0 % [−24.1, −18.2]"; a dash where it was not tested.
+
+    A ratio of MANY_TIMES and more is given as such, "12.2 times [6.6, 24.1]".
+    """
     text = _value(part, part.value)
     if part.low is None or part.high is None:
         return text
-    scale = 100 if part.ratio else 1
-    ends = (number(scale * end, near=_half_width(part)) for end in (part.low, part.high))
+    scale, shift = _scale(part)
+    ends = (number(scale * (end + shift), near=_half_width(part)) for end in (part.low, part.high))
     return f"{text} [{', '.join(ends)}]"
 
 
 def _value(part: "PartRecord", value: float | None) -> str:
     if value is None:
         return "–"
-    near = _half_width(part)
-    return f"{signed(100 * value, near=near or 1)} %" if part.ratio else number(value, near=near)
+    near, (scale, shift) = _half_width(part), _scale(part)
+    if not part.ratio:
+        return number(value, near=near)
+    return f"{number(value + shift, near=near)} times" if shift else f"{signed(scale * value, near=near or 1)} %"
+
+
+def _scale(part: "PartRecord") -> tuple[int, int]:
+    """What a part's number is multiplied by after the second is added, to be shown: ratios are stored less 1."""
+    if part.ratio and part.value is not None and part.value + 1 >= MANY_TIMES:
+        return 1, 1
+    return (100, 0) if part.ratio else (1, 0)
 
 
 def _half_width(part: "PartRecord") -> float | None:
-    """Half the width of a part's interval, in percent for a ratio."""
+    """Half the width of a part's interval, in percent for a ratio that is shown in percent."""
     if part.low is None or part.high is None:
         return None
-    return (100 if part.ratio else 1) * (part.high - part.low) / 2
+    return _scale(part)[0] * (part.high - part.low) / 2
 
 
 def signed(value: float, *, near: float | None = None) -> str:
@@ -78,14 +91,26 @@ def of_seed(part: "PartRecord", seed: int) -> str:
 
 def paper(part: "PartRecord") -> str:
     """The paper's numbers: "1418 / 1598: −11.3 %" of two sides, "505.9 ± 32.2" of a cell; a dash for none."""
+    sides = paper_sides(part)
+    return f"{sides}: {paper_value(part)}" if sides else paper_value(part)
+
+
+def paper_value(part: "PartRecord") -> str:
+    """The paper's number of a part: "−11.3 %", "506 ± 32" of a cell; a dash for none."""
     given = part.paper
     if given is None:
         return "–"
     if part.is_cell:
-        return number(given.value) + (f" ± {number(given.sd)}" if given.sd is not None else "")
-    value = f"{signed(100 * given.value, near=1)} %" if part.ratio else number(given.value)
-    sides = [number(side) for side in (given.left, given.right) if side is not None]
-    return f"{' / '.join(sides)}: {value}" if len(sides) == 2 else value
+        return number(given.value, near=given.sd) + (f" ± {number(given.sd, near=given.sd)}" if given.sd else "")
+    return f"{signed(100 * given.value, near=1)} %" if part.ratio else number(given.value)
+
+
+def paper_sides(part: "PartRecord") -> str:
+    """The paper's numbers of both sides, "1418 / 1598"; "" without them."""
+    given = part.paper
+    if given is None or part.is_cell or None in (given.left, given.right):
+        return ""
+    return f"{number(given.left)} / {number(given.right)}"
 
 
 def noise(part: "PartRecord") -> str:
@@ -145,5 +170,19 @@ def escaped(text: str) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (number, estimate, of_seed, paper, noise, distance, p_value, listed, counted, plain, anchor)
+    for function in (
+        number,
+        estimate,
+        of_seed,
+        paper,
+        paper_value,
+        paper_sides,
+        noise,
+        distance,
+        p_value,
+        listed,
+        counted,
+        plain,
+        anchor,
+    )
 }

@@ -6,6 +6,8 @@ import numpy as np
 
 from advspectra.claims.comparison import missing_note, paired_rows
 from advspectra.claims.null import table_beside_noise
+from advspectra.claims.paper import ACCURACY_MARGIN
+from advspectra.networks.identity import NetworkIdentity
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
 from advspectra.statistics.summaries import Spread
@@ -13,12 +15,21 @@ from advspectra.table import Cell, Column, Table
 
 INPUTS = {"files": ["checkpoints"], "activations": None, "alphas": [1], "config": ["training"], "noise": True}
 
+PANEL = "Test accuracy (%)"
 COLUMNS = (
     Column("model", "Model"),
     Column("seeds", "seeds"),
-    Column("test_accuracy", "Test accuracy (%)", 1, spread=True),
-    Column("test_accuracy_paper", "paper (%)", optional=True),
-    Column("difference", "difference (points)", 1, optional=True),
+    Column("test_accuracy", PANEL, 1, spread=True, panel=PANEL, within="ours"),
+    Column("test_accuracy_paper", "paper (%)", optional=True, panel=PANEL, within="paper"),
+    Column(
+        "difference",
+        "difference (points)",
+        1,
+        optional=True,
+        panel=PANEL,
+        within="Δ points",
+        limit=100 * ACCURACY_MARGIN,
+    ),
     Column("train_accuracy", "Training accuracy (%)", 1, spread=True),
     Column("best_epoch", "Best epoch"),
     Column("epochs", "of epochs"),
@@ -47,9 +58,9 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
 def _cells(row: Mapping | None, group: Replicates | None) -> dict[str, Cell]:
     paper = row and row["test_accuracy"]
     if group is None:
-        return {"model": row["model"], "test_accuracy_paper": paper}
+        return {"model": NetworkIdentity.of_row(row).label, "test_accuracy_paper": paper}
     cells = {
-        "model": row["model"] if row else group.first.label,
+        "model": group.first.label,
         "seeds": len(group.runs),
         "test_accuracy_paper": paper,
     }
