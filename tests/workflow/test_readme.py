@@ -48,7 +48,7 @@ def extended_study(finished_study, tmp_path_factory):
 def test_an_architecture_and_an_attack_run_nothing_but_what_is_theirs(extended_study):
     _, planned = extended_study
     rules = ("settings", "train", "predictor", "attack", "spectra")
-    of_all_runs = ("table_", "figure_", "measures", "claims", "audit", "report")
+    of_all_runs = ("table_", "figure_", "measures", "claims", "audit", "explorer", "report")
     jobs = [job.split(":") for job in planned if not job.startswith(of_all_runs)]
     own = {(rule, run.split("/")[0], *rest) for rule, run, *rest in jobs}
     patches, others = ("patches-linear", "patches-relu"), ("fully_connected-linear", "bounded_width_3-relu")
