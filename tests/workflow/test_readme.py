@@ -1,4 +1,4 @@
-"""The examples of additions in docs/extending.md, taken from the page and run: architecture, data set, attack, claim."""
+"""The examples of additions in docs/extending.md, taken from it and run: architecture, data set, attack, claim."""
 
 import copy
 import csv
