@@ -13,7 +13,7 @@ from test_browser import PHONE, SCREEN, chromium  # noqa: F401  a fixture
 
 from advspectra.explorer import content as explored
 from advspectra.explorer.content import content, level, packed_spectrum, views_of
-from advspectra.explorer.examples import Chosen, example, shown_image
+from advspectra.explorer.examples import Chosen, examples, shown_image
 from advspectra.explorer.page import data, page
 from advspectra.files.images import ImageSet
 from advspectra.fourier import power_spectrum
@@ -154,8 +154,8 @@ def test_an_example_is_the_image_and_its_perturbation(found, folder):
 
 def test_an_image_that_an_attack_did_not_try_has_no_example(folder):
     one = views_of(read_runs(results(folder)))[-1].first[0]
-    assert example(one, Chosen("test", 3)) is not None
-    assert example(one, Chosen("test", 4)) is None and example(one, Chosen("training", 3)) is None
+    found = examples(one, [Chosen("test", 6), Chosen("test", 4), Chosen("training", 3), Chosen("test", 3)])
+    assert [example and example["image"] for example in found] == ["test image 6", None, None, "test image 3"]
 
 
 def test_a_study_without_attacks_has_no_view():

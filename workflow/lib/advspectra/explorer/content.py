@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advspectra.explorer.examples import Chosen, example, most_attacked, shown_image, text_of
+from advspectra.explorer.examples import Chosen, examples, most_attacked, shown_image, text_of
+from advspectra.files.hdf5 import attributes_of, open_foreign
 from advspectra.files.images import ImageSet
-from advspectra.files.perturbations import read_rows
 from advspectra.fourier import frequencies, radial_cells, radius, white_noise_frequency
 from advspectra.results.replicates import Replicates, as_one, by_network
 from advspectra.results.runs import AttackedCheckpoint, Run
@@ -61,10 +61,10 @@ def level(views: Sequence[View], image_shape: Sequence[int], most: int = MOST_BY
     of_example = 150 + 4 / 3 * channels * math.prod(min(size, Chosen.WIDEST) for size in (height, width))
     count = sum(len(view.checkpoints) for view in views)
     of_seeds = sum(len(view.checkpoints) * len(view.runs) for view in views if len(view.runs) > 1)
-    for seeds, examples in LEVELS:
-        if each * (count + of_seeds * seeds) + of_example * count * examples <= most:
+    for seeds, shown in LEVELS:
+        if each * (count + of_seeds * seeds) + of_example * count * shown <= most:
             break
-    return seeds, examples
+    return seeds, shown
 
 
 def content(study: str, runs: Sequence[Run], images: ImageSet, *, convention: str, most: int = MOST_BYTES) -> dict:
@@ -74,13 +74,13 @@ def content(study: str, runs: Sequence[Run], images: ImageSet, *, convention: st
     """
     views = views_of(runs)
     shape = images.test_images.shape[1:]
-    seeds, examples = level(views, shape, most)
-    chosen = most_attacked([view.first for view in views], examples)
+    seeds, count = level(views, shape, most)
+    chosen = most_attacked([view.first for view in views], count)
     cells = radial_cells(*shape[1:])
     return {
         "study": study,
         "classes": list(images.class_names),
-        "limits": {"seeds": seeds, "examples": examples, "block": block(*shape[1:]), "crop": Chosen.WIDEST},
+        "limits": {"seeds": seeds, "examples": count, "block": block(*shape[1:]), "crop": Chosen.WIDEST},
         "edges": [edges(size, block(*shape[1:])) for size in shape[1:]],
         "largest": int(radius(*shape[1:]).max()),
         "white": {"shares": _rounded(cells / cells.sum()), "frequency": _round(white_noise_frequency(*shape[1:]))},
@@ -105,7 +105,7 @@ def _view(view: View, chosen: Sequence[Chosen], *, convention: str, seeds: bool)
                 "best": members[0].best,
                 "mean": state(view.runs, members, convention=convention),
                 **({"each": list(_each(view.runs, members, convention))} if seeds else {}),
-                "examples": [example(members[0], one) for one in chosen],
+                "examples": examples(members[0], chosen),
             }
             for members in view.checkpoints
         ],
@@ -122,7 +122,8 @@ def described(view: View) -> str:
     source = view.group.attacks[view.attack]
     words = [] if source is None else [f"found by {source.attack} on {source.found_on}, tried on each checkpoint"]
     if (attacked := view.checkpoints[0][0].perturbations()) is not None:
-        _, about = read_rows(attacked.path, lambda labels: np.zeros(0, dtype=np.int64))
+        with open_foreign(attacked.path) as file:
+            about = attributes_of(file)
         if math.isfinite(epsilon := about.get("epsilon", math.nan)) and "norm" in about:
             words.append(f"L{NORMS.get(float(about['norm']), about['norm'])} at most {in_pixels(epsilon)}")
         seen = {
@@ -143,8 +144,8 @@ def in_pixels(epsilon: float) -> str:
 def state(runs: Sequence[Run], members: Sequence[AttackedCheckpoint], *, convention: str) -> dict:
     """The numbers of one checkpoint, over the images of the seeds given; None for what they lack.
 
-    accuracy, success : fractions; f, linf : of the images in the spectra, f₀.₅ (mean, cycles/image) and ‖δ‖∞ (median,
-    pixel range); shares : energy of each ring, normalised to sum 1 for each image, mean over images.
+    accuracy : a fraction. Of the n images in the spectra f, the mean f₀.₅ (cycles/image), and shares, the energy of each
+    ring, normalised to sum 1 for each image, mean over images. linf : the median ‖δ‖∞ of successes (pixel range).
     """
     spectra = [found for member in members if (found := member.spectra(convention)) is not None]
     attacked = [found for member in members if (found := member.perturbations()) is not None]

@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -53,29 +53,31 @@ def shown_image(images: ImageSet, chosen: Chosen) -> dict:
     return {"label": int(labels[chosen.image]), "size": list(shown.shape), "pixels": text_of(shown)}
 
 
-def example(checkpoint: AttackedCheckpoint, chosen: Chosen) -> dict | None:
-    """What an attack did to the image, None if it did not attack it.
+def examples(checkpoint: AttackedCheckpoint, chosen: Sequence[Chosen]) -> list[dict | None]:
+    """What an attack did to each of the images, None for those that it did not attack.
 
     pixels : H * W * C bytes b, as of the image, that stand for the perturbation largest * (b - 128) / 127, pixel range;
     largest : ‖δ‖∞; before, after : the predicted classes of x and of x + δ.
     """
     attacked = checkpoint.perturbations()
-    if attacked is None or attacked.images_of != chosen.images_of:
-        return None
-    (rows,) = np.nonzero(attacked.image == chosen.image)
-    if not len(rows):
-        return None
-    found, _ = read_rows(attacked.path, lambda labels: rows[:1])
-    delta = found["perturbation"][0].astype(np.float64)
+    if attacked is None:
+        return [None] * len(chosen)
+    wanted = [one.image for one in chosen if one.images_of == attacked.images_of]
+    arrays, _ = read_rows(attacked.path, lambda labels: np.flatnonzero(np.isin(attacked.image, wanted)))
+    row_of = {Chosen(attacked.images_of, int(image)): row for row, image in enumerate(arrays["image"])}
+    return [_example(one.key, arrays, row_of[one]) if one in row_of else None for one in chosen]
+
+
+def _example(key: str, arrays: Mapping[str, np.ndarray], row: int) -> dict:
+    delta = arrays["perturbation"][row].astype(np.float64)
     largest = float(np.abs(delta).max())
-    bytes_ = np.rint(128 + 127 * delta / (largest or 1))
     return {
-        "image": chosen.key,
+        "image": key,
         "largest": float(f"{largest:.6g}"),
-        "before": int(found["clean_prediction"][0]),
-        "after": int(found["adversarial_prediction"][0]),
-        "success": bool(found["success"][0]),
-        "pixels": text_of(_rows_of_pixels(bytes_)),
+        "before": int(arrays["clean_prediction"][row]),
+        "after": int(arrays["adversarial_prediction"][row]),
+        "success": bool(arrays["success"][row]),
+        "pixels": text_of(_rows_of_pixels(np.rint(128 + 127 * delta / (largest or 1)))),
     }
 
 
