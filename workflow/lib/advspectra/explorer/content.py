@@ -144,8 +144,8 @@ def in_pixels(epsilon: float) -> str:
 def state(runs: Sequence[Run], members: Sequence[AttackedCheckpoint], *, convention: str) -> dict:
     """The numbers of one checkpoint, over the images of the seeds given; None for what they lack.
 
-    accuracy : a fraction. Of the n images in the spectra f, the mean f₀.₅ (cycles/image), and shares, the energy of each
-    ring, normalised to sum 1 for each image, mean over images. linf : the median ‖δ‖∞ of successes (pixel range).
+    accuracy : a fraction. f : the mean f₀.₅ of the n images in the spectra (cycles/image). shares : the energy of each
+    ring, normalised to sum 1 for each of them, mean over them. linf : the median ‖δ‖∞ of successes (pixel range).
     """
     spectra = [found for member in members if (found := member.spectra(convention)) is not None]
     attacked = [found for member in members if (found := member.perturbations()) is not None]
