@@ -34,7 +34,7 @@ LAYERS = (
     ),
     ("results",),
     ("claims", "study"),
-    ("drawing", "figures", "tables", "page"),
+    ("drawing", "figures", "tables", "page", "explorer"),
 )
 
 

@@ -29,7 +29,7 @@ JOBS = [
     (["settings"], [], set()),
     (["power"], [], {"numpy"}),
     (["images", "spectra"], plugins("datasets"), ARRAYS),
-    (["measures"], [], ARRAYS),
+    (["measures", "explorer"], [], ARRAYS),
     (["table", "with_note"], plugins("tables", without=TESTED), ARRAYS),
     (["table"], plugins("tables"), ARRAYS | {"scipy.optimize", "scipy.stats"}),
     (["figure", "with_note"], plugins("figures"), ARRAYS | {"matplotlib"}),

@@ -15,6 +15,7 @@ TARGETS = [
     "results/tiny/figures/fig08.png",
     "results/tiny/claims.csv",
     "results/tiny/audit.csv",
+    "results/tiny/explorer.html",
     "results/tiny/report.html",
 ]
 MODULE = """

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from snakemake.io import get_flag_value
 from snakemake.iocontainers import Wildcards
 from study import CONFIG, ROOT
 
@@ -141,3 +142,41 @@ def test_a_pattern_takes_its_names_and_no_others_and_does_not_grow_with_every_ru
     assert {name for name in tried if pattern.fullmatch(name)} == {*names}
     more = [name.replace("net", other) for name in names for other in ("net", "one", "two", "six")]
     assert len(one_of(more)) < 1.5 * len(one_of(names)) < 0.5 * len("".join(names))
+
+
+def in_snakemakes_report(plan: Plan) -> dict[str, list[dict[str, str]]]:
+    """What Snakemake's report calls results: the labels of each by their category."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for step in plan.steps:
+        for path in step.outputs.values():
+            if isinstance(path, str) and (about := get_flag_value(path, "report")):
+                labels = [
+                    about.labels(Wildcards(fromdict=job)) if callable(about.labels) else about.labels
+                    for job in step.jobs
+                ]
+                found.setdefault(about.category, []).extend(labels)
+    return found
+
+
+def test_snakemakes_report_has_sorted_categories_and_names_that_people_read(plan):
+    found = in_snakemakes_report(plan)
+    assert sorted(found) == ["1. Report and verdicts", "2. Tables", "3. Figures"]
+    assert {labels["name"] for labels in found["1. Report and verdicts"]} == {
+        *("All on one page", "Claims", "Conventions", "Explorer")
+    }
+
+    def as_a_browser_sorts(category: str) -> list[str]:  # a figure space is a space to it, which comes before digits
+        return sorted(labels["name"].replace("\N{FIGURE SPACE}", " ") for labels in found[category])
+
+    tables = as_a_browser_sorts("2. Tables")
+    numbered = [int(name.split()[-1]) for name in tables if name.startswith("Table")]
+    assert numbered == sorted(numbered) == [1, 2, 3, 4, 5, 6]
+    figures = as_a_browser_sorts("3. Figures")
+    numbered = [int(name.split()[-1]) for name in figures if name.startswith("Figure")]
+    assert numbered == sorted(numbered) and {1, 2, 9, 10, 11} <= set(numbered)
+    assert {"Bounded Width Convolution, 3 channels (ReLU), minimal", "all networks", "minimal"} == {
+        labels["of"] for labels in found["3. Figures"]
+    }
+    # no name of a file or folder, and each says what it shows
+    text = [label for labels in itertools.chain(*found.values()) for label in labels.values()]
+    assert all(text) and not [one for one in text if re.search(r"[/=]|fig\d|table\d|\.csv", one)]

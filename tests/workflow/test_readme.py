@@ -1,4 +1,4 @@
-"""The README's examples of additions, taken from its page and run: an architecture, a data set, an attack, a claim."""
+"""The examples of additions in docs/extending.md, taken from it and run: architecture, data set, attack, claim."""
 
 import copy
 import csv
@@ -18,8 +18,8 @@ NETWORK = "results/tiny/bands/patches-linear/depth=1/alpha=1/seed=0"
 
 
 def examples() -> tuple[dict[str, str], dict]:
-    """Return the README's files by their paths, and the lines that it adds to the study mine.yaml."""
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    """Return the page's files by their paths, and the lines that it adds to the study mine.yaml."""
+    page = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(?:python|yaml)\n# (\S+)$(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     files = {path: content for path, content in blocks if path != "mine.yaml"}
     lines = [yaml.safe_load(content) for path, content in blocks if path == "mine.yaml"]
@@ -35,7 +35,7 @@ def add_files(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def extended_study(finished_study, tmp_path_factory):
-    """A finished study with the README's architecture, attack and claim added, and the jobs that it then lacks."""
+    """A finished study with the page's architecture, attack and claim added, and the jobs that it then lacks."""
     study = copied(finished_study, tmp_path_factory.mktemp("readme"))
     config, added = copy.deepcopy(CONFIG), examples()[1]
     add_files(study.folder)
@@ -48,7 +48,7 @@ def extended_study(finished_study, tmp_path_factory):
 def test_an_architecture_and_an_attack_run_nothing_but_what_is_theirs(extended_study):
     _, planned = extended_study
     rules = ("settings", "train", "predictor", "attack", "spectra")
-    of_all_runs = ("table_", "figure_", "measures", "claims", "audit", "report")
+    of_all_runs = ("table_", "figure_", "measures", "claims", "audit", "explorer", "report")
     jobs = [job.split(":") for job in planned if not job.startswith(of_all_runs)]
     own = {(rule, run.split("/")[0], *rest) for rule, run, *rest in jobs}
     patches, others = ("patches-linear", "patches-relu"), ("fully_connected-linear", "bounded_width_3-relu")

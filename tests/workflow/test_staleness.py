@@ -150,6 +150,7 @@ BY_HAND_READS = {
     "table_distances": {"images", *jobs("lines")},
     "table_success_accuracy": {"images", *jobs("attack", "transfer")},
     "measures": set(jobs("train", "predictor", "attack", "transfer", "spectra", "lines")),
+    "explorer": {"images", *jobs("train", "attack", "transfer", "spectra")},
     "audit": {"claims", *jobs("train", "predictor", "attack", "transfer", "spectra", "lines")},
 }
 # and which jobs run the code of some modules themselves
@@ -172,6 +173,7 @@ BY_HAND_RUNS_CODE_OF = {
     "fourier.py": [
         *jobs("spectra", "predictor", "table_table1", "table_table2", "table_table4", "table_development"),
         *MEASURES,
+        "explorer",
         *figures("development", "fig02", "fig04", "fig08", "fig11", "alpha_response", "recalibrated"),
     ],
     "claims/null.py": ["table_table1", "table_table2", "table_table4", "claims", "audit", "report"],
@@ -187,6 +189,7 @@ BY_HAND_RUNS_CODE_OF = {
     "claims/evidence.py": ["claims"],
     "claims/audit.py": ["audit"],
     "page/report.py": ["report"],
+    "explorer/content.py": ["explorer"],
     "tables/table1.py": ["table_table1"],
     "figures/fig04.py": figures("fig04"),
 }
@@ -366,13 +369,13 @@ def test_an_added_alpha_or_seed_runs_its_own_jobs_and_the_aggregates(study):
     # what shows several alpha, or lists the networks, is drawn anew; what shows alpha = 1 alone is not
     reading = ["table_table3", "table_table5", "table_development", "table_success_accuracy"]
     reading += figures("fig11", "alpha_response", "paper_against_ours")
-    assert study.planned() == sorted([*own, *reading, *MEASURES, "report"])
+    assert study.planned() == sorted([*own, *reading, *MEASURES, "explorer", "report"])
 
     own = [job.replace("seed=0", "seed=1") for job in READS if ":" in job and not job.startswith("figure_")]
     reading = ["measures", *(table for table in TABLES if table not in ("table_table3", "table_table6"))]
     study.configure(CONFIG | {"seeds": [0, 1]})
     drawn = [figure for figure in FIGURES if figure not in figures("recalibrated")]  # which shows no network here
-    assert study.planned() == sorted([*own, *reading, *drawn, *CLAIMS, "report"])
+    assert study.planned() == sorted([*own, *reading, *drawn, *CLAIMS, "explorer", "report"])
 
 
 # what follows from a state `step=2` of the ReLU network, which its `checkpoints` or those of the training add
@@ -389,6 +392,7 @@ SHOWING_IT = [
     *figures("alpha_response"),  # whose learning rates and accuracies are of the training
     *MEASURES,
     *figures("paper_against_ours"),
+    "explorer",
     "report",
 ]
 

@@ -40,6 +40,7 @@ FILES = {
     "measures": "results/tiny/measures.csv",
     "claims": "results/tiny/claims.json",
     "audit": "results/tiny/audit.csv",
+    "explorer": "results/tiny/explorer.html",
     "report": "results/tiny/report.html",
 }
 

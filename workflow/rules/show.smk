@@ -1,7 +1,8 @@
-# Tables and figures.
-# Reads the results of all networks; makes tables/ and figures/. Each module in advspectra/tables and
+# Tables, figures and the explorer.
+# Reads the results of all networks; makes tables/, figures/ and explorer.html. Each module in advspectra/tables and
 # advspectra/figures has its own rule, which reads what the module's INPUTS name. Figures of how one attack develops on
-# one network lie in figures/<figure>/. Inputs and params: advspectra_study/plan/shown.py and views.py
+# one network lie in figures/<figure>/. Inputs and params: advspectra_study/plan/shown.py and views.py;
+# of the explorer, advspectra_study/plan/results.py
 
 
 for step in PLAN.tables.values():
@@ -60,3 +61,15 @@ rule figure_with_note:
     conda: ENVIRONMENT
     localrule: True
     script: "../scripts/with_note.py"
+
+
+rule explorer:
+    """Put spectra, radial curves and examples of all checkpoints on one page with choices and a slider."""
+    input: **PLAN.explorer.inputs
+    output: **PLAN.explorer.outputs
+    params: **PLAN.explorer.params
+    log: PLAN.explorer.log
+    benchmark: PLAN.explorer.benchmark
+    conda: ENVIRONMENT
+    localrule: True
+    script: "../scripts/explorer.py"

@@ -16,14 +16,15 @@ class Plan(WholeStudy):
         networks = (self.images, self.settings, *self.trainings, self.predictor, self.attack, self.transfer)
         networks += (self.spectra, self.lines, self.measures)
         shown = (self.table_with_note, self.figure_with_note, *self.tables.values(), *self.figures.values())
-        return (*networks, self.claims, self.audit, *shown, self.report)
+        return (*networks, self.claims, self.audit, *shown, self.explorer, self.report)
 
     @cached_property
     def targets(self) -> list[str]:
         """The files that a whole study has, and from which Snakemake finds all others."""
         made = dict.fromkeys((f"tables/{table}" for table in self.table_names), ("csv", "md", "json"))
         made |= dict.fromkeys((f"figures/{figure}" for figure in self.figures_made), ("pdf", "png", "md", "json"))
-        made |= dict.fromkeys(("measures", "claims", "audit"), ("csv", "json")) | {"report": ("html", "md", "json")}
+        made |= dict.fromkeys(("measures", "claims", "audit"), ("csv", "json"))
+        made |= {"explorer": ("html", "json"), "report": ("html", "md", "json")}
         return [f"{self.results}/{name}.{suffix}" for name, suffixes in made.items() for suffix in suffixes]
 
     def expected(self) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from snakemake.io import report as in_snakemakes_report
 from advspectra_study.plan.conventions import audited_attacks, band_of, conventions_of, largest_magnitudes
 from advspectra_study.plan.prices import prices
 from advspectra_study.plan.shown import REFERENCE, Shown
+from advspectra_study.plan.shown_by_snakemake import VERDICTS
 from advspectra_study.plan.step import Step
 
 CLAIMS_SCHEMA = "workflow/schemas/claims.schema.yaml"
@@ -50,7 +51,7 @@ class WholeStudy(Shown):
         return self._step(
             "claims",
             inputs={"runs": self.shown_of_claims(), "images": self.images_file, **self._stated},
-            outputs=self._verdicts("claims", "claims"),
+            outputs=self._verdicts("claims", "Claims", "A row for each part: number, interval, verdict"),
             params={
                 "study": self.study.name,
                 "config": {section: self.study.config[section] for section in sections},
@@ -77,7 +78,7 @@ class WholeStudy(Shown):
                 "beside": [path for path in beside if Path(path).exists()],  # of studies that have been made
                 **self._stated,
             },
-            outputs=self._verdicts("audit", "conventions"),
+            outputs=self._verdicts("audit", "Conventions", "The verdicts under each that the paper leaves open"),
             params={
                 "conventions": conventions_of(self.study),
                 "spectra": self.study.config["spectra"]["conventions"],
@@ -123,11 +124,13 @@ class WholeStudy(Shown):
             stem="power",
         )
 
-    def _verdicts(self, name: str, label: str) -> dict[str, str]:
-        shown = in_snakemakes_report(
-            f"{self.results}/{name}.csv", caption=self._caption(name), category="Verdicts", labels={"verdicts": label}
-        )
-        return {"csv": shown, "provenance": f"{self.results}/{name}.json"}
+    def _verdicts(self, name: str, title: str, shows: str) -> dict[str, str]:
+        labels = {"name": title, "shows": shows}
+        caption, csv = self._caption(name), f"{self.results}/{name}.csv"
+        return {
+            "csv": in_snakemakes_report(csv, caption=caption, category=VERDICTS, labels=labels),
+            "provenance": f"{self.results}/{name}.json",
+        }
 
     @cached_property
     def report(self) -> Step:
@@ -140,7 +143,7 @@ class WholeStudy(Shown):
         # of a configuration what results depend on: not where a job runs, nor how figures look
         config = {key: value for key, value in self.study.written.items() if key not in ("compute", "figures")}
         html = f"{self.results}/report.html"
-        labels = {"verdicts": "all on one page"}
+        labels = {"name": "All on one page", "shows": "Verdicts, numbers, tables, figures, methods"}
         return self._step(
             "report",
             inputs={
@@ -158,7 +161,7 @@ class WholeStudy(Shown):
                 "templates": self.own_files("workflow/lib", "advspectra/page/templates/*"),
             },
             outputs={
-                "html": in_snakemakes_report(html, caption="../report/report.rst", category="Verdicts", labels=labels),
+                "html": in_snakemakes_report(html, caption="../report/report.rst", category=VERDICTS, labels=labels),
                 "markdown": f"{self.results}/report.md",
                 "provenance": f"{self.results}/report.json",
             },
@@ -169,4 +172,28 @@ class WholeStudy(Shown):
                 "code": self.code("report.py"),
             },
             stem="report",
+        )
+
+    @cached_property
+    def explorer(self) -> Step:
+        """Images, spectra and perturbations of all networks -> explorer.html, explorer.json."""
+        kinds, html = ("checkpoints", "perturbations", "spectra"), f"{self.results}/explorer.html"
+        labels = {"name": "Explorer", "shows": "Spectra and examples over training, with choices and a slider"}
+        return self._step(
+            "explorer",
+            inputs={
+                "runs": [file for kind in kinds for file in self.files(kind, self.study.runs, self.all_attacks)],
+                "images": self.images_file,
+                "templates": self.own_files("workflow/lib", "advspectra/explorer/templates/*"),
+            },
+            outputs={
+                "html": in_snakemakes_report(html, caption=self._caption("explorer"), category=VERDICTS, labels=labels),
+                "provenance": f"{self.results}/explorer.json",
+            },
+            params={
+                "study": self.study.name,
+                "convention": self.study.summary.convention,
+                "code": self.code("explorer.py"),
+            },
+            stem="explorer",
         )

@@ -10,8 +10,8 @@ from typing import Any
 
 from snakemake.io import report as in_snakemakes_report
 
-from advspectra.page.words import title
 from advspectra_study.plan.conventions import band_of, largest_magnitudes
+from advspectra_study.plan.shown_by_snakemake import FIGURES, TABLES, network_and_attack, sortable_title, subject
 from advspectra_study.plan.step import Job, Paths, Step, Wildcards, jobs_by
 from advspectra_study.plan.views import Views
 
@@ -71,7 +71,7 @@ class Shown(Views):
             name,
             inputs={"runs": runs, "images": images, "reference": self.own(REFERENCE)},
             outputs={
-                "csv": in_snakemakes_report(f"{path}.csv", caption=caption, category="Tables", labels=labels),
+                "csv": in_snakemakes_report(f"{path}.csv", caption=caption, category=TABLES, labels=labels),
                 "markdown": f"{path}.md",
                 "provenance": f"{path}.json",
             },
@@ -165,7 +165,7 @@ class Shown(Views):
             inputs={"runs": runs, "style": self.own("workflow/lib/advspectra/drawing/paper.mplstyle"), **also},
             outputs={
                 "pdf": f"{path}.pdf",
-                "png": in_snakemakes_report(f"{path}.png", caption=caption, category="Figures", labels=labels),
+                "png": in_snakemakes_report(f"{path}.png", caption=caption, category=FIGURES, labels=labels),
                 "caption": f"{path}.md",
                 "provenance": f"{path}.json",
             },
@@ -189,11 +189,13 @@ class Shown(Views):
         return f"../report/{name}.rst" if (self.root / f"workflow/report/{name}.rst").exists() else None
 
     def _labels(self, name: str, attack: str = "all networks") -> Callable[[Wildcards], dict[str, str]]:
-        """What Snakemake's report calls a table or figure: its title, and whose development or which attack it
-        shows.
+        """What Snakemake's report calls a table or figure: its title, what it shows, and whose development or which
+        attack.
         """
-        return lambda wildcards: {
-            "name": title(name),
-            "of": wildcards.get("development", attack),
-            "file": name,
-        }
+
+        def of(wildcards: Wildcards) -> str:
+            development = wildcards.get("development")
+            return attack if development is None else network_and_attack(self.study, development)
+
+        shows = subject(self.root, name)
+        return lambda wildcards: {"name": sortable_title(name), "shows": shows, "of": of(wildcards)}
