@@ -22,7 +22,7 @@ from interruption import (
     wait_for_progress,
     wait_until,
 )
-from study import CONFIG, Study
+from study import CONFIG, Study, shared
 from trap import TRAP, add_attack
 
 
@@ -54,9 +54,7 @@ def busy_study(folder, **changes):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    study = busy_study(tmp_path_factory.mktemp("undisturbed"))
-    study.run()
-    return study
+    return shared(tmp_path_factory, "undisturbed", lambda folder: busy_study(folder).run(), *TARGETS)
 
 
 @pytest.mark.parametrize(("whom", "times"), [("all", 2), ("snakemake", 1), ("jobs", 1)])
