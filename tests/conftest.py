@@ -1,6 +1,9 @@
-"""How many processes run the tests."""
+"""How many processes and threads run the tests."""
 
 import os
+
+# before torch is imported: its threads would be more than there are cores, and wait for each other busily
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_xdist_auto_num_workers():
