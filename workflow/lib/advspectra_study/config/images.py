@@ -1,4 +1,7 @@
-"""Checks of a config that need its images: run by the job that makes images.h5, and again before each training."""
+"""Checks of a config that need its images: run by the job that makes images.h5, and again before each training.
+
+A training tries its own network alone: those of a study together may take longer than itself.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -20,15 +23,21 @@ ROOT = Path(__file__).resolve().parents[4]
 LARGE = 2_000_000  # weights
 
 
-def require_fit(raw: Mapping[str, Any], path: str | Path) -> None:
-    """Raise ConfigError with all faults that a config has with the images.h5 at `path`; raw : as Snakemake has it."""
+def require_fit(raw: Mapping[str, Any], path: str | Path, run: Mapping[str, Any] | None = None) -> None:
+    """Raise ConfigError with all faults that a config has with the images.h5 at `path`.
+
+    raw : as Snakemake has it. run : see `image_faults`.
+    """
     config = load_config(raw, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=ROOT / "workflow/lib")
-    if faults := image_faults(config, read_images(path)):
+    if faults := image_faults(config, read_images(path), run):
         raise ConfigError(faults, what=f"with the images of {config['dataset']['name']} the config has")
 
 
-def image_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
-    """What a valid config asks of its images that they cannot give."""
+def image_faults(config: Mapping[str, Any], images: ImageSet, run: Mapping[str, Any] | None = None) -> list[Fault]:
+    """What a valid config asks of its images that they cannot give.
+
+    run : network, activation and depth of the run of which alone the network is tried; None for all.
+    """
     count = _trained_on(config, len(images.train_labels))
     if count is None:
         text = f"found {config['training']['selection']['held_out_fraction']}, which leaves one part of "
@@ -38,7 +47,7 @@ def image_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
     faults += _statistics_faults(config, len(images.train_labels))
     faults += channel_faults(config, images.train_images.shape[1])
     faults += _step_faults(config, count)
-    return faults + list(_network_faults(config, images, count))
+    return faults + list(_network_faults(config, images, count, run))
 
 
 def _trained_on(config: Mapping[str, Any], count: int) -> int | None:
@@ -85,13 +94,16 @@ def _step_faults(config: Mapping[str, Any], count: int) -> Iterator[Fault]:
                 yield Fault((*keys, "steps", index), f"found {step}; allowed: at most {last}, the last step")
 
 
-def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> Iterator[Fault]:
+def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int, run: Mapping | None) -> Iterator[Fault]:
     """Tries the last batch of an epoch, the smallest, in training mode."""
     batch_size = config["training"]["batch_size"]
     last = count % batch_size or min(batch_size, count)
     for index, entry in enumerate(config["networks"]):
         form = {"image_shape": images.train_images.shape[1:], "classes": len(images.class_names)}
         for activation, depth in product(entry["activations"], entry["depths"]):
+            one = {"network": entry["name"], "activation": activation, "depth": depth}
+            if run and one.items() - run.items():
+                continue
             about = {"options": entry["options"], "activation": activation, "depth": depth, **form}
             if not (fault := _forward_fault(entry["architecture"], about, last)):
                 continue
