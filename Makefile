@@ -13,7 +13,7 @@ demo: $(READY)
 	@echo "The demo is done. Open results/demo/report.html in a browser."
 
 test: lint
-	$(RUN) pytest -n auto --maxprocesses 4
+	$(RUN) pytest -n auto --dist worksteal
 
 # tests that take many minutes: the demo killed at 20 moments, 2,000 damaged files
 test-long: $(READY)

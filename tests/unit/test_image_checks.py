@@ -13,6 +13,7 @@ from advspectra_study.config.images import image_faults, require_fit
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.run.machine import lacks
 
+SCHEMA, LIBRARY = ROOT / "workflow/schemas/config.schema.yaml", ROOT / "workflow/lib"
 RESNET = {"name": "resnet18", "architecture": "resnet18", "options": {"width": 1 / 64}, "activations": ["relu"]}
 RESNET |= {"depths": [17], "learning_rate": 0.01}
 
@@ -35,8 +36,7 @@ def config(**changes):
 
 
 def faults(given, **changes):
-    library = ROOT / "workflow" / "lib"
-    loaded = load_config(config(**changes), schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=library)
+    loaded = load_config(config(**changes), schema_path=SCHEMA, library=LIBRARY)
     return [str(fault) for fault in image_faults(loaded, given)]
 
 
@@ -99,6 +99,15 @@ def test_a_network_that_the_images_do_not_allow_is_named():
     wide = RESNET | {"options": {"width": 0.001}}
     found = faults(images(), networks=[*CONFIG["networks"], wide])
     assert len(found) == 1 and found[0].startswith("networks[2]: resnet18") and "without channels" in found[0]
+
+
+def test_a_training_tries_its_own_network_alone():
+    wide = RESNET | {"options": {"width": 0.001}}
+    loaded = load_config(config(networks=[*CONFIG["networks"], wide]), schema_path=SCHEMA, library=LIBRARY)
+    runs = [{"network": "fully_connected", "activation": "linear", "depth": 1}]
+    runs += [{"network": "resnet18", "activation": "relu", "depth": 17}]
+    assert [len(image_faults(loaded, images(), run | {"alpha": 1, "seed": 0})) for run in runs] == [0, 1]
+    assert len(image_faults(loaded, images())) == 1
 
 
 def test_the_luminance_is_that_of_gray_or_colour_images():

@@ -3,15 +3,13 @@
 import copy
 
 import pytest
-from study import CONFIG, Study
+from study import CONFIG, Study, shared
 
 
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory):
     """A study that has run to its end; a test that changes it puts it back."""
-    study = Study(tmp_path_factory.mktemp("study"), CONFIG)
-    study.run()
-    return study
+    return shared(tmp_path_factory, "study", lambda folder: Study(folder, CONFIG).run())
 
 
 @pytest.fixture

@@ -1,19 +1,23 @@
 """A copy of the workflow with a study small enough to run in a test."""
 
+import fcntl
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import yaml
+from forked import Snakemake
 
 ROOT = Path(__file__).parents[2]
 # for Popen: heed an interrupt also where the tests run in the background of a shell, whose processes ignore it
 HEED_INTERRUPTS = {"preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL)}
+SNAKEMAKE = Snakemake()
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs")
 
 CONFIG = {
@@ -117,17 +121,13 @@ class Study:
         (self.folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
     def command(self, *arguments: str, cores: int = 2) -> list[str]:
-        start = [sys.executable, "-m", "snakemake", *self.targets, *arguments]
-        return [*start, "--cores", str(cores), "--configfile", "study.yaml"]
+        return [sys.executable, "-m", "snakemake", *self.arguments(*arguments, cores=cores)]
+
+    def arguments(self, *arguments: str, cores: int = 2) -> list[str]:
+        return [*self.targets, *arguments, "--cores", str(cores), "--configfile", "study.yaml"]
 
     def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            self.command(*arguments, cores=cores),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"NO_COLOR": "1"},
-        )
+        return SNAKEMAKE.run(self.arguments(*arguments, cores=cores), self.folder, NO_COLOR="1")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run snakemake and demand success."""
@@ -155,10 +155,26 @@ def copied(study: Study, folder: Path) -> Study:
     return copy
 
 
-def made_with(folder: Path, config: dict, added: str, *targets: str) -> Study:
-    """Return a finished study, with lines added to the module of its attack."""
+def shared(tmp_path_factory, name: str, make: Callable[[Path], object], *targets: str) -> Study:
+    """A study that the processes of a test run make once; each gets a copy of its own.
+
+    make : makes it in a folder. targets : of its copy.
+    """
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    original, made = Study.__new__(Study), root / f"{name}.made"
+    original.folder, original.targets = root / name, targets
+    with open(root / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            make(original.folder)
+            made.touch()
+    return copied(original, tmp_path_factory.mktemp(name))
+
+
+def made_with(folder: Path, config: dict, added: str, targets: Sequence[str]) -> None:
+    """Make a finished study, with lines added to the module of its attack."""
     study = Study(folder, config, *targets)
     with open(study.folder / "workflow/lib/advspectra/attacks/linf_pgd.py", "a") as file:
         file.write(added)
     study.run()
-    return study

@@ -1,12 +1,10 @@
 """What is found before any job, or with images.h5 before any training; and what reaches SLURM as it was written."""
 
 import copy
-import os
 import re
-import subprocess
 
 import pytest
-from study import CONFIG, Study
+from study import CONFIG, SNAKEMAKE, Study
 
 from advspectra_study.run.machine import lacks
 
@@ -24,9 +22,7 @@ def changed(study, **sections):
 
 
 def snakemake(study, *arguments, **variables):
-    done = subprocess.run(
-        study.command(*arguments), cwd=study.folder, capture_output=True, text=True, env=os.environ | variables
-    )
+    done = SNAKEMAKE.run(study.arguments(*arguments), study.folder, **variables)
     return done.returncode, done.stdout + done.stderr
 
 

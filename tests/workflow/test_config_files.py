@@ -3,7 +3,6 @@
 import copy
 import io
 import re
-import subprocess
 import tarfile
 from itertools import product
 
@@ -11,7 +10,7 @@ import h5py
 import pytest
 import yaml
 from PIL import Image
-from study import CONFIG, ROOT, Study
+from study import CONFIG, ROOT, SNAKEMAKE, Study
 
 from advspectra_study.config.files import options_of_source
 from advspectra_study.config.load import load_config
@@ -71,16 +70,14 @@ def repository(tmp_path_factory):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_recipe_for_own_images_runs_on_every_preset(repository, preset):
     repository.configure(yaml.safe_load((ROOT / preset).read_text(encoding="utf-8")))  # --configfile study.yaml ...
-    command = [*repository.command("--dry-run"), "mine.yaml"]
-    done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True)
+    done = SNAKEMAKE.run([*repository.arguments("--dry-run"), "mine.yaml"], repository.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "results/mine/my_images/images.h5" in done.stdout
 
 
 def test_the_images_of_the_recipe_are_made_as_it_says(repository):
     repository.configure(yaml.safe_load((ROOT / "workflow/presets/demo.yaml").read_text(encoding="utf-8")))
-    command = [*repository.command("results/mine/my_images/images.h5"), "mine.yaml"]
-    done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True)
+    done = SNAKEMAKE.run([*repository.arguments("results/mine/my_images/images.h5"), "mine.yaml"], repository.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     with h5py.File(repository.folder / "results/mine/my_images/images.h5") as images:
         assert images.attrs["source"] == b"image_folder"

@@ -1,9 +1,10 @@
 """Code that is edited while a study runs makes no result that states other code than it was made by."""
 
 import shutil
+from functools import partial
 
 import pytest
-from study import CONFIG, Study
+from study import CONFIG, made_with, shared
 
 RUN = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0"
 SPECTRA = f"{RUN}/pgd/best/spectra.h5"
@@ -22,11 +23,8 @@ if _pathlib.Path("edit").exists():
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    study = Study(tmp_path_factory.mktemp("edited"), CONFIG, SPECTRA)
-    with open(study.folder / "workflow/lib/advspectra/attacks/linf_pgd.py", "a") as file:
-        file.write(EDITING)
-    study.run()
-    return study
+    make = partial(made_with, config=CONFIG, added=EDITING, targets=(SPECTRA,))
+    return shared(tmp_path_factory, "edited", make, SPECTRA)
 
 
 def edit_during_the_attack(study, path, old, new):

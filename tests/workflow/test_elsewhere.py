@@ -1,13 +1,10 @@
 """Studies that do not run in the workflow's own folder: `snakemake -s <Snakefile> -d <folder>`, and as a module."""
 
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 import yaml
-from study import CONFIG, copied
+from study import CONFIG, SNAKEMAKE, copied
 from test_verify import MISSING, OUTDATED
 
 TARGETS = [
@@ -43,14 +40,11 @@ class Elsewhere:
 
     def snakemake(self, *arguments, directory=None):
         """Run snakemake: with `directory` from above it, as `-s <Snakefile> -d <directory>`; else in the folder."""
-        start = [sys.executable, "-m", "snakemake", *arguments]
         if directory:
-            start += ["--snakefile", str(self.workflow / "Snakefile"), "--directory", str(directory)]
+            where = ["--snakefile", str(self.workflow / "Snakefile"), "--directory", str(directory)]
         else:
-            start += ["--workflow-profile", str(self.workflow / "profiles/default")]
-        return subprocess.run(
-            start, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"}
-        )
+            where = ["--workflow-profile", str(self.workflow / "profiles/default")]
+        return SNAKEMAKE.run([*arguments, *where], self.folder, NO_COLOR="1")
 
     def import_as_module(self, section="", name=""):
         text = MODULE.format(snakefile=self.workflow / "Snakefile", section=section, name=name)

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 from interruption import final
-from study import CONFIG, Study
+from study import CONFIG, Study, shared
 
 SPECTRA = "results/tiny/bands/{}/depth=1/alpha=1/seed=0/pgd/best/spectra.h5"
 LINEAR, RELU = (SPECTRA.format(name) for name in ("fully_connected-linear", "bounded_width_3-relu"))
@@ -24,9 +24,7 @@ def build(**options):
 
 @pytest.fixture(scope="module")
 def forked(tmp_path_factory):
-    study = Study(tmp_path_factory.mktemp("forked"), CONFIG, LINEAR, RELU)
-    study.run()
-    return study
+    return shared(tmp_path_factory, "forked", lambda folder: Study(folder, CONFIG, LINEAR, RELU).run(), LINEAR, RELU)
 
 
 def test_forked_jobs_give_the_same_bytes_as_jobs_of_their_own(forked, tmp_path):

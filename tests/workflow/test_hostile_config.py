@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from study import CONFIG, ROOT, Study
+from study import CONFIG, ROOT, SNAKEMAKE, Study, shared
 
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.plugins import available, spec
@@ -225,9 +225,7 @@ def aliases(levels):
 
 def snakemake(study, *arguments):
     """Run snakemake in at most 4 GiB of address space and a minute."""
-    limited = 'ulimit -v 4194304; exec timeout 60 "$@"'
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", *arguments]
-    return subprocess.run(["sh", "-c", limited, "sh", *command], cwd=study.folder, capture_output=True, text=True)
+    return SNAKEMAKE.run(["--dry-run", "--cores", "1", *arguments], study.folder, limited=True)
 
 
 @pytest.fixture(scope="module")
@@ -343,11 +341,14 @@ def finished(tmp_path_factory):
     config = copy.deepcopy(CONFIG) | {"transfers": [], "lines": [], "claims": {}, "networks": CONFIG["networks"][:1]}
     config["dataset"] = {"name": "hostile", "source": "image_folder", "options": {"path": ARCHIVE}}
     config["attacks"] = [CONFIG["attacks"][0] | {"images": 6, "checkpoints": "all"}]
-    study = Study(tmp_path_factory.mktemp("names"), config)
-    hostile_images(study.folder / ARCHIVE)
-    study.run()
-    study.run("--report", "report.html")
-    return study
+
+    def make(folder):
+        study = Study(folder, config)
+        hostile_images(folder / ARCHIVE)
+        study.run()
+        study.run("--report", "report.html")
+
+    return shared(tmp_path_factory, "names", make)
 
 
 def test_hostile_names_of_images_run_nothing_on_the_way_to_the_report(finished):

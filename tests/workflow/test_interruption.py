@@ -22,7 +22,7 @@ from interruption import (
     wait_for_progress,
     wait_until,
 )
-from study import CONFIG, Study
+from study import CONFIG, Study, shared
 from trap import TRAP, add_attack
 
 
@@ -54,18 +54,16 @@ def busy_study(folder, **changes):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    study = busy_study(tmp_path_factory.mktemp("undisturbed"))
-    study.run()
-    return study
+    return shared(tmp_path_factory, "undisturbed", lambda folder: busy_study(folder).run(), *TARGETS)
 
 
-@pytest.mark.parametrize(("whom", "times"), [("all", 2), ("snakemake", 1), ("jobs", 1)])
-def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_path, whom, times):
+# tests/long kills several times in each stage
+@pytest.mark.parametrize("whom", ["all", "snakemake", "jobs"])
+def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_path, whom):
     study = busy_study(tmp_path)
-    moments = [stage for stage in STAGES for _ in range(times)]
     logs = []
-    killed = killed_again_and_again(study, final(undisturbed), moments, seed=0, whom=(whom,), logs=logs)
-    assert len(killed) >= 3 * times and {"train", "attack"} <= stages_of(killed), killed
+    killed = killed_again_and_again(study, final(undisturbed), STAGES, seed=0, whom=(whom,), logs=logs)
+    assert len(killed) >= 3 and {"train", "attack"} <= stages_of(killed), killed
     assert final(study) == final(undisturbed)
     if whom != "snakemake":  # whose jobs finish their trainings themselves
         assert any("resumes after step" in text for text in logs), killed

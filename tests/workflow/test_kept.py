@@ -4,10 +4,11 @@ import copy
 import os
 import signal
 import time
+from functools import partial
 
 import pytest
 from interruption import kill, start, wait_for
-from study import CONFIG, copied, made_with
+from study import CONFIG, copied, made_with, shared
 
 RUN = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0"
 FILES = [f"{RUN}/{name}" for name in ("checkpoints.h5", "pgd/best/perturbations.h5", "pgd/best/spectra.h5")]
@@ -35,7 +36,8 @@ def with_steps(number, **changes):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return made_with(tmp_path_factory.mktemp("made"), with_steps(3), TOUCHY, *FILES)
+    make = partial(made_with, config=with_steps(3), added=TOUCHY, targets=FILES)
+    return shared(tmp_path_factory, "kept", make, *FILES)
 
 
 @pytest.fixture

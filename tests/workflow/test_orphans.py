@@ -2,11 +2,12 @@
 
 import copy
 import time
+from functools import partial
 
 import psutil
 import pytest
 from interruption import scripts, start, wait_for
-from study import CONFIG, copied, made_with
+from study import CONFIG, copied, made_with, shared
 
 RESULT = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0/pgd/best/perturbations.h5"
 # attacks of 13 and 14 steps wait for a file
@@ -27,7 +28,8 @@ def build(**options):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return made_with(tmp_path_factory.mktemp("made"), with_steps(3), WAITING, RESULT)
+    make = partial(made_with, config=with_steps(3), added=WAITING, targets=(RESULT,))
+    return shared(tmp_path_factory, "orphans", make, RESULT)
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """`snakemake verify` names what is damaged, foreign or out of date, and needs nothing but results and configuration."""
 
 import json
-import os
 import pickle
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -15,7 +13,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from PIL import Image
-from study import CONFIG, Study, copied
+from study import CONFIG, SNAKEMAKE, Study, copied
 
 from advspectra_study.verify.verification import IN_WORDS, verify
 
@@ -102,10 +100,7 @@ def repaired(study, lists):
     (command,) = lists[REPAIR]
     program, *arguments = shlex.split(command)
     assert program == "snakemake"
-    environment = os.environ | {"NO_COLOR": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", program, *arguments], cwd=study.folder, capture_output=True, text=True, env=environment
-    )
+    done = SNAKEMAKE.run(arguments, study.folder, NO_COLOR="1")
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from study import CONFIG, ROOT, Study
+from study import CONFIG, ROOT, Study, shared
 
 from advspectra.attacking.seen import attacked_network
 from advspectra.files.images import read_images
@@ -45,9 +45,8 @@ def study(tmp_path_factory):
     config["lines"] = [{"attack": "moved", "images": 4, "exact_images": 2}]
     del config["claims"]
     files = ("pgd/step=0/spectra.h5", "moved/step=0/perturbations.h5", "moved/step=0/lines.h5")
-    study = Study(tmp_path_factory.mktemp("seen"), config, *(f"{RUN}/{name}" for name in files))
-    study.run()
-    return study
+    targets = [f"{RUN}/{name}" for name in files]
+    return shared(tmp_path_factory, "seen", lambda folder: Study(folder, config, *targets).run(), *targets)
 
 
 def test_attack_transfer_and_lines_see_the_same_images_classes_and_network(study):

@@ -10,18 +10,12 @@ import sys
 
 import h5py
 import pytest
-from study import CONFIG, ROOT, Study, copied
-
-
-def snakemake(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+from study import CONFIG, ROOT, SNAKEMAKE, Study, copied
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "workflow/presets").glob("*.yaml")))
 def test_each_preset_plans_a_study_of_its_own_with_every_table_and_figure(name):
-    done = snakemake(ROOT, "--dry-run", "--forceall", "--configfile", f"workflow/presets/{name}.yaml")
+    done = SNAKEMAKE.run(["--dry-run", "--forceall", "--configfile", f"workflow/presets/{name}.yaml"], ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     outputs = re.findall(r"^    output: (.*)$", done.stdout, flags=re.MULTILINE)
     paths = [path for line in outputs for path in line.split(", ")]
@@ -39,8 +33,8 @@ def test_each_preset_plans_a_study_of_its_own_with_every_table_and_figure(name):
 
 
 def test_the_default_study_is_the_paper_and_needs_no_flags():
-    done = snakemake(ROOT, "--dry-run", "--quiet", "rules", "--forceall")
-    assert done.returncode == 0 and "results/paper" in snakemake(ROOT, "--dry-run", "--forceall").stdout
+    done = SNAKEMAKE.run(["--dry-run", "--forceall"], ROOT)
+    assert done.returncode == 0 and "results/paper" in done.stdout
 
 
 def test_a_preset_carries_nothing_over_from_the_default_study(tmp_path):
@@ -275,5 +269,5 @@ def test_a_further_state_leaves_the_files_of_the_others_as_they_are(finished_stu
 
 
 def test_lint_finds_nothing():
-    done = snakemake(ROOT, "--lint")
+    done = SNAKEMAKE.run(["--lint"], ROOT)
     assert done.returncode == 0 and "Congratulations" in done.stdout + done.stderr

@@ -1,12 +1,17 @@
-"""Checks of a config that need its images: run by the job that makes images.h5, and again before each training."""
+"""Checks of a config that need its images: run by the job that makes images.h5, and again before each training.
+
+A training tries its own network alone: those of a study together may take longer than itself.
+"""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from advspectra.files.images import ImageSet, read_images
 from advspectra.networks.build import build_network
@@ -16,17 +21,24 @@ from advspectra_study.config.study import channel_faults
 from advspectra_study.study import recipe
 
 ROOT = Path(__file__).resolve().parents[4]
+LARGE = 2_000_000  # weights
 
 
-def require_fit(raw: Mapping[str, Any], path: str | Path) -> None:
-    """Raise ConfigError with all faults that a config has with the images.h5 at `path`; raw : as Snakemake has it."""
+def require_fit(raw: Mapping[str, Any], path: str | Path, run: Mapping[str, Any] | None = None) -> None:
+    """Raise ConfigError with all faults that a config has with the images.h5 at `path`.
+
+    raw : as Snakemake has it. run : see `image_faults`.
+    """
     config = load_config(raw, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=ROOT / "workflow/lib")
-    if faults := image_faults(config, read_images(path)):
+    if faults := image_faults(config, read_images(path), run):
         raise ConfigError(faults, what=f"with the images of {config['dataset']['name']} the config has")
 
 
-def image_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
-    """What a valid config asks of its images that they cannot give."""
+def image_faults(config: Mapping[str, Any], images: ImageSet, run: Mapping[str, Any] | None = None) -> list[Fault]:
+    """What a valid config asks of its images that they cannot give.
+
+    run : network, activation and depth of the run of which alone the network is tried; None for all.
+    """
     count = _trained_on(config, len(images.train_labels))
     if count is None:
         text = f"found {config['training']['selection']['held_out_fraction']}, which leaves one part of "
@@ -36,7 +48,7 @@ def image_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
     faults += _statistics_faults(config, len(images.train_labels))
     faults += channel_faults(config, images.train_images.shape[1])
     faults += _recipe_faults(config, images, count)
-    return faults + list(_network_faults(config, images, count))
+    return faults + list(_network_faults(config, images, count, run))
 
 
 def _trained_on(config: Mapping[str, Any], count: int) -> int | None:
@@ -74,10 +86,8 @@ def _statistics_faults(config: Mapping[str, Any], count: int) -> Iterator[Fault]
 def _recipe_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> Iterator[Fault]:
     """Checks the steps of checkpoints, and the crops, of each way to train: the study's and the networks'."""
     usual, side = config["training"], min(images.train_images.shape[2:])
-    for index, entry in [
-        (None, {"training": usual, "checkpoints": usual["checkpoints"]}),
-        *enumerate(config["networks"]),
-    ]:
+    whole = {"training": usual, "checkpoints": usual["checkpoints"]}
+    for index, entry in [(None, whole), *enumerate(config["networks"])]:
         keys, training = () if index is None else ("networks", index), recipe(config, entry)
         kept = ("training", "checkpoints") if index is None else (*keys, "checkpoints")
         last = training["epochs"] * -(-count // training["batch_size"])
@@ -90,13 +100,16 @@ def _recipe_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> I
             yield Fault((*keys, "training", "augmentation", "crop"), text)
 
 
-def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> Iterator[Fault]:
-    """Tries the last batch of an epoch, the smallest, in training mode: on PyTorch's device meta, without numbers."""
+def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int, run: Mapping | None) -> Iterator[Fault]:
+    """Tries the last batch of an epoch, the smallest, in training mode."""
     for index, entry in enumerate(config["networks"]):
         batch_size = recipe(config, entry)["batch_size"]
         last = count % batch_size or min(batch_size, count)
         form = {"image_shape": images.train_images.shape[1:], "classes": len(images.class_names)}
         for activation, depth in product(entry["activations"], entry["depths"]):
+            one = {"network": entry["name"], "activation": activation, "depth": depth}
+            if run and one.items() - run.items():
+                continue
             about = {"options": entry["options"], "activation": activation, "depth": depth, **form}
             if not (fault := _forward_fault(entry["architecture"], about, last)):
                 continue
@@ -113,20 +126,25 @@ def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> 
 
 
 def _forward_fault(architecture: str, about: dict[str, Any], count: int) -> str:
-    """Why a network cannot be trained on batches of `count` images; empty if it can."""
+    """Why a network cannot be trained on batches of `count` images; empty if it can.
+
+    Large networks are tried without numbers, on PyTorch's device meta, if that can do what they do. Its imports take a
+    second, in which a small network is long through.
+    """
+
+    def built() -> nn.Module:
+        return build_network(architecture, alpha=1, alpha_scaling="plain", seed=0, **about)
 
     def forward() -> None:
-        network = build_network(architecture, alpha=1, alpha_scaling="plain", seed=0, **about)
         with torch.no_grad():
-            network.train()(torch.zeros(count, *about["image_shape"]))
+            built().train()(torch.zeros(min(count, 2), *about["image_shape"]))  # more are as good as two
 
+    with suppress(ValueError, RuntimeError), torch.device("meta"):
+        if sum(weights.numel() for weights in built().parameters()) > LARGE:
+            forward()
+            return ""
     try:
-        with torch.device("meta"):
-            forward()
-    except (ValueError, RuntimeError):
-        # also what meta cannot do
-        try:
-            forward()
-        except (ValueError, RuntimeError) as error:
-            return str(error)
+        forward()
+    except (ValueError, RuntimeError) as error:
+        return str(error)
     return ""

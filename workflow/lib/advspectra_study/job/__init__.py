@@ -93,7 +93,7 @@ def _prepare(snakemake, log: _Log) -> None:
         importlib.import_module(name)
     _as_planned(snakemake.params.code)
     if snakemake.output.get("checkpoints"):
-        _hold_against_images(snakemake, snakemake.input.images)
+        _hold_against_images(snakemake, snakemake.input.images, snakemake.params.identity)
 
 
 def _as_planned(code: Mapping[str, str]) -> None:
@@ -107,11 +107,14 @@ def _as_planned(code: Mapping[str, str]) -> None:
         )
 
 
-def _hold_against_images(snakemake, images: str) -> None:
-    """ValueError for what the study asks of its images that they cannot give: before anything is trained."""
+def _hold_against_images(snakemake, images: str, run: Mapping | None = None) -> None:
+    """ValueError for what the study asks of its images that they cannot give: before anything is trained.
+
+    run : the identity of that of which alone the network is tried, None for all networks.
+    """
     from advspectra_study.config.images import require_fit  # here, as it imports torch
 
-    require_fit(snakemake.config, images)
+    require_fit(snakemake.config, images, run)
 
 
 def _not_from_the_future(paths: Iterable[str], log: _Log) -> None:
