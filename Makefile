@@ -10,7 +10,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 demo: $(READY)
 	$(RUN) snakemake --configfile workflow/presets/demo.yaml
-	@echo "The demo is done. Open results/demo/report.html in a browser."
+	@echo "The demo is done. Open results/demo/report.html in a browser, then results/demo/explorer.html."
 
 test: lint
 	$(RUN) pytest -n auto --dist worksteal

@@ -29,7 +29,7 @@ HOSTILE = (
 )
 
 # the addresses to which the page may link: files of the study beside it, and the sources
-BESIDE = ("figures/", "tables/", "measures.csv")
+BESIDE = ("figures/", "tables/", "measures.csv", "explorer.html")
 OUTWARD = ("https://arxiv.org/abs/2006.11440", "https://www.cs.toronto.edu/~kriz/cifar.html")
 
 
