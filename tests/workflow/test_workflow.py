@@ -153,6 +153,14 @@ def test_the_overhead_table_accounts_for_every_job_and_core_second(finished_stud
     assert all(0 <= computing < seconds for _, jobs, seconds, computing, _ in parts if jobs) and whole[3] > 0
 
 
+def test_snakemake_does_the_same_forked_as_these_tests_start_it_and_in_a_process_of_its_own(tmp_path):
+    study = Study(tmp_path, CONFIG)
+    for arguments in (["--summary"], ["--list-rules"], ["--no-such-option"]):
+        alone = subprocess.run(study.command(*arguments), cwd=study.folder, capture_output=True, text=True)
+        forked = study.snakemake(*arguments)
+        assert (forked.returncode, forked.stdout) == (alone.returncode, alone.stdout), arguments
+
+
 def test_nonlinear_networks_are_trained_and_attacked_before_linear_ones(finished_study):
     plan = finished_study.run("--dry-run", "--forceall").stdout
     found = re.findall(
