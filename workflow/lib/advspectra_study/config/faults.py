@@ -133,8 +133,8 @@ def resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
     """The value with every absent key that has a default in the schema filled in, at every level.
 
-    But for a key that a misspelt one means. An `if` of the schema, in allOf, asks for constant values of keys; in anyOf
-    those alternatives count whose required keys are all there.
+    But for a key that a misspelt one means. An `if` of the schema, in allOf, asks for constant values of keys; of
+    anyOf those alternatives count that require keys, all of which are there.
     """
     schema = resolve(schema, root)
     if isinstance(value, dict):
@@ -143,8 +143,8 @@ def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> A
             if all(value.get(key) == only["const"] for key, only in choice["if"]["properties"].items()):
                 properties |= choice["then"]["properties"]
         for branch in schema.get("anyOf", ()):
-            if {*branch.get("required", ())} <= {*value}:
-                properties |= branch.get("properties", {})
+            if "required" in branch and {*branch["required"]} <= {*value}:
+                properties |= branch["properties"]
         filled = {key: fill_defaults(item, properties.get(key, {}), root) for key, item in value.items()}
         misspelt = [] if schema.get("additionalProperties", True) else _unknown_keys(value, schema).values()
         for key, sub in properties.items():
