@@ -77,6 +77,7 @@ def with_plugin(kind, name):
     recalibrated = {"name": "recalibrated", "batch_norm": {"batches": 2, "batch_size": 4}}
     config["attacks"].append(config["attacks"][1] | recalibrated)
     config["claims"]["recalibrated_minimal"] = "recalibrated"
+    config["networks"][0] |= {"training": {"schedule": {"peak": 1}}, "precision": "float32"}
     return load(config)  # with all defaults
 
 

@@ -424,6 +424,6 @@ def test_with_an_added_state_everything_else_that_changed_is_seen_too(study):
 def test_a_removed_state_leaves_the_rest_as_it_is(study):
     study.configure(changed(networks=lambda networks: networks[1].update(checkpoints={"steps": [], "epochs": []})))
     gone = figures("development", "fig01", "fig02", "fig03", "fig06", "fig07", "filmstrip")  # of a single state now
-    of_training = ["table_table4", "table_table5", *figures("alpha_response")]
+    of_training = ["table_table4", *figures("alpha_response")]
     showing = [job for job in SHOWING_IT if job not in gone + of_training]
     assert study.planned() == sorted([*showing, "table_table3"])
