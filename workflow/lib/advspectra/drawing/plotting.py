@@ -83,6 +83,11 @@ def line_look(network: NetworkIdentity) -> dict:
     return {"color": colour(network.network), "linestyle": DASHES.get(network.network, "solid")} | marked | width
 
 
+def short_name(network: NetworkIdentity) -> str:
+    """A network's short label on one line."""
+    return network.short_label.replace("\n", " ")
+
+
 def new_figure(height: float) -> Figure:
     """An empty figure of the page's width whose parts are arranged without overlaps; height in inches."""
     return Figure(figsize=(WIDTH, height), layout=SettledLayout())
@@ -114,7 +119,7 @@ def message_panel(axes: Axes, message: str) -> None:
 def legend(parent, groups: Sequence[Replicates], further: Sequence[Line2D] = (), **where) -> None:
     """Draw a legend of the networks' colours and line styles, and of `further` lines, on `parent`."""
     lines = [Line2D([], [], **line_look(group.first)) for group in groups]
-    names = [group.first.short_label.replace("\n", " ") for group in groups]
+    names = [short_name(group.first) for group in groups]
     names += [line.get_label() for line in further]
     parent.legend([*lines, *further], names, handlelength=2.6, **where)
 

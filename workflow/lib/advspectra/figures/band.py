@@ -72,4 +72,4 @@ def _draw_shares(axes: Axes, groups: Sequence[Replicates], convention: str, band
 
 def _name(group: Replicates) -> str:
     activation = ACTIVATIONS.get(group.first.activation, group.first.activation)
-    return group.first.short_label.replace("\n", " ") + (f", {activation}" if group.first.depth == 1 else "")
+    return plotting.short_name(group.first) + (f", {activation}" if group.first.depth == 1 else "")

@@ -67,7 +67,7 @@ def draw(
             else:
                 axes.set_xlim(left=0)
             axes.tick_params(axis="y", length=0, labelleft=False)
-        names = [members[0].first.short_label.replace("\n", " ") for members in order]
+        names = [plotting.short_name(members[0].first) for members in order]
         panels[0].set_yticklabels(names)
         panels[0].tick_params(labelleft=True)
         handles = [

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from advspectra.claims.cells import HOLDS
+from advspectra.claims.cells import CELL_SDS, HOLDS
 from advspectra.claims.records import ClaimRecord, PartRecord
 from advspectra.claims.terms import network
 from advspectra.drawing import captions, plotting
@@ -26,7 +26,6 @@ PANELS = {
     4: {"test_accuracy": "test accuracy"},
 }  # fmt: skip
 REACH = 7  # of the axis to each side, in the paper's standard deviations; what lies beyond stands there as a number
-WITHIN = 2  # of them: the bounds of a cell
 HIT, MISS = {"color": "#0072B2", "marker": "o"}, {"color": plotting.ROLES["adversarial"], "marker": "X"}
 NOISE = {"color": "0.6", "marker": "|", "markersize": 9, "markeredgewidth": 1.2, "linestyle": "none"}
 BAND = {"color": "0.9", "linewidth": 0}
@@ -55,7 +54,7 @@ def draw(runs: Sequence[Run], *, convention: str, claims: str | Path) -> tuple[F
     caption = captions.joined(
         title,
         "Ours minus the paper's cell, in the paper's standard deviations; Table 4 states none: percentage points.",
-        f"Band: within {WITHIN}; bars: 95 % intervals over seeds and images; numbers: cells beyond {REACH}.",
+        f"Band: within {CELL_SDS}; bars: 95 % intervals over seeds and images; numbers: cells beyond {REACH}.",
         *counts,
         "Noise without a network (random signs times ε; Gaussian maps; a guess) is drawn where it lies on the axis.",
     )
@@ -75,13 +74,13 @@ def _draw_table(figure: SubFigure, claim: ClaimRecord) -> None:
 
 
 def _draw_cells(axes: Axes, parts: Sequence[PartRecord]) -> None:
-    axes.axvspan(-WITHIN, WITHIN, zorder=0, **BAND)
+    axes.axvspan(-CELL_SDS, CELL_SDS, zorder=0, **BAND)
     axes.axvline(0, color="0.4", linewidth=0.8, zorder=1)
     axes.set(xlim=(-REACH - 0.6, REACH + 0.6), ylim=(len(parts) - 0.4, -0.6), xticks=(-6, -2, 2, 6))
     axes.tick_params(axis="y", length=0)
     axes.hlines(range(len(parts)), -REACH, REACH, color="0.85", linewidth=0.5, zorder=0.5)
     for place, part in enumerate(parts):
-        unit = part.within / WITHIN
+        unit = part.within / CELL_SDS
         if part.noise is not None and abs(noise := (part.noise - part.threshold) / unit) <= REACH:
             axes.plot(noise, place, **NOISE)
         if part.value is None:
@@ -109,7 +108,7 @@ def _inside(value: float) -> float:
 
 def _name(part: PartRecord, *, activation: bool) -> str:
     of = network(part.left.network)
-    name = of.short_label.replace("\n", " ")
+    name = plotting.short_name(of)
     shown = activation and (of.linear or of.network not in ("vgg19", "resnet18", "shallow_resnet"))
     return f"{name}, {ACTIVATIONS.get(of.activation, of.activation)}" if shown else name
 
@@ -125,7 +124,7 @@ def _handles() -> list:
     dot = {"linestyle": "none", "markersize": 4.5, "markeredgewidth": 0}
     return [
         Line2D([], [], color="0.4", linewidth=0.8, label="the paper"),
-        Patch(label=f"within {WITHIN} sd", **BAND),
+        Patch(label=f"within {CELL_SDS} sd", **BAND),
         Line2D([], [], label="ours", **HIT, **dot),
         Line2D([], [], label="ours, a miss", **MISS, **dot),
         Line2D([], [], label="noise", **NOISE),

@@ -59,7 +59,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 
 
 def _draw(axes: Axes, group: Replicates, convention: str) -> PathCollection | None:
-    axes.set_title(group.first.short_label.replace("\n", " "))
+    axes.set_title(plotting.short_name(group.first))
     axes.plot(DECADES, DECADES, color="0.6", linewidth=0.8, zorder=1)
     parts = [
         both
