@@ -103,7 +103,7 @@ def _view(view: View, chosen: Sequence[Chosen], *, convention: str, seeds: bool)
             {
                 "label": as_one(members).label,
                 "best": members[0].best,
-                "mean": state(view.runs, members, convention=convention),
+                "mean": numbers(view.runs, members, convention=convention),
                 **({"each": list(_each(view.runs, members, convention))} if seeds else {}),
                 "examples": examples(members[0], chosen),
             }
@@ -114,7 +114,7 @@ def _view(view: View, chosen: Sequence[Chosen], *, convention: str, seeds: bool)
 
 def _each(runs: Sequence[Run], members: Sequence[AttackedCheckpoint], convention: str) -> Iterator[dict]:
     for run, member in zip(runs, members, strict=True):
-        yield state([run], [member], convention=convention)
+        yield numbers([run], [member], convention=convention)
 
 
 def described(view: View) -> str:
@@ -141,7 +141,7 @@ def in_pixels(epsilon: float) -> str:
     return f"{round(parts)}/255" if abs(parts - round(parts)) < 1e-6 else f"{epsilon:.3g}"
 
 
-def state(runs: Sequence[Run], members: Sequence[AttackedCheckpoint], *, convention: str) -> dict:
+def numbers(runs: Sequence[Run], members: Sequence[AttackedCheckpoint], *, convention: str) -> dict:
     """The numbers of one checkpoint, over the images of the seeds given; None for what they lack.
 
     accuracy : a fraction. f : the mean f₀.₅ of the n images in the spectra (cycles/image). shares : the energy of each

@@ -55,27 +55,27 @@ function update() {
   const checkpoint = view.checkpoints[at.checkpoint.value];
   offer(at.image, checkpoint.examples.flatMap((one, number) => one ? [[String(number), one.image]] : []));
   const place = view.seeds.indexOf(Number(at.seed.value));
-  const states = view.checkpoints.map(one => at.seed.value === "mean" ? one.mean : one.each[place]);
-  const state = states[at.checkpoint.value];
+  const series = view.checkpoints.map(one => at.seed.value === "mean" ? one.mean : one.each[place]);
+  const numbers = series[at.checkpoint.value];
   const when = `${checkpoint.label}${checkpoint.best && !checkpoint.label.startsWith("best") ? ", the best" : ""}`;
   at.when.textContent = `${when} (${Number(at.checkpoint.value) + 1} of ${last + 1})`;
   at.checkpoint.setAttribute("aria-valuetext", when);
   at.about.textContent = last ? "" : "This network was attacked at one checkpoint alone, so the slider has nothing to move over.";
-  showNumbers(state);
-  showSpectrum(state);
-  showCurve(states, state);
+  showNumbers(numbers);
+  showSpectrum(numbers);
+  showCurve(series, numbers);
   showExample(view, checkpoint.examples[at.image.value]);
   remember();
 }
 
-function showNumbers(state) {
+function showNumbers(numbers) {
   const found = {
-    "f₀.₅": `${digits(state.f)} cycles/image`,
+    "f₀.₅": `${digits(numbers.f)} cycles/image`,
     "f₀.₅ of white noise": `${digits(data.white.frequency)} cycles/image`,
-    "test accuracy": percent(state.accuracy),
-    "attack succeeds": `${state.successes} of ${state.attacked} images`,
-    "median ‖δ‖∞ of successes": state.linf === null ? "–" : `${digits(255 * state.linf)}/255`,
-    "images in the spectrum": String(state.n),
+    "test accuracy": percent(numbers.accuracy),
+    "attack succeeds": `${numbers.successes} of ${numbers.attacked} images`,
+    "median ‖δ‖∞ of successes": numbers.linf === null ? "–" : `${digits(255 * numbers.linf)}/255`,
+    "images in the spectrum": String(numbers.n),
   };
   at.numbers.replaceChildren(...Object.entries(found).map(
     ([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
@@ -98,55 +98,55 @@ function missing(place, text) {
   place.replaceChildren(element("p", {}, text));
 }
 
-function showSpectrum(state) {
+function showSpectrum(numbers) {
   const side = data.limits.block;
   at.coarse.textContent = side > 1 ? `Each pixel is a mean of ${side} × ${side} frequencies.` : "";
-  if (!state.spectrum) return missing(at.spectrum, "No attacked image has a spectrum here.");
-  const {low, high, size: [rows, columns]} = state.spectrum, codes = bytes(state.spectrum.codes);
+  if (!numbers.spectrum) return missing(at.spectrum, "No attacked image has a spectrum here.");
+  const {low, high, size: [rows, columns]} = numbers.spectrum, codes = bytes(numbers.spectrum.codes);
   const decades = code => code ? low + (high - low) * (code - 1) / 254 : -Infinity;
   const image = canvas(rows, columns, pixel => colour(decades(codes[pixel])));
   const [[top, bottom], [left, right]] = data.edges, wide = 320, unit = wide / (right - left);
   const high_ = unit * (bottom - top), x = k => 44 + unit * (k - left), y = k => 6 + unit * (k - top);
   const step = [1, 2, 5, 10, 20, 50, 100, 200].find(one => one >= (right - left) / 4);
   const ticks = (start, end) => [-1, 0, 1].map(one => one * step).filter(k => k > start && k < end);
-  const label = `Mean spectrum, f₀.₅ = ${digits(state.f)} cycles/image`;
+  const label = `Mean spectrum, f₀.₅ = ${digits(numbers.f)} cycles/image`;
   at.spectrum.replaceChildren(drawn("svg", {viewBox: `0 0 ${wide + 50} ${high_ + 44}`, role: "img", "aria-label": label},
     drawn("image", {x: x(left), y: y(top), width: wide, height: high_, href: image.toDataURL(), preserveAspectRatio: "none"}),
     drawn("rect", {x: x(left), y: y(top), width: wide, height: high_, fill: "none", stroke: "#888"}),
-    drawn("circle", {cx: x(0), cy: y(0), r: unit * state.f, fill: "none", stroke: "#000", "stroke-dasharray": "4 3"}),
+    drawn("circle", {cx: x(0), cy: y(0), r: unit * numbers.f, fill: "none", stroke: "#000", "stroke-dasharray": "4 3"}),
     ...ticks(left, right).map(k => drawn("text", {x: x(k), y: y(bottom) + 15, "text-anchor": "middle"}, String(k))),
     ...ticks(top, bottom).map(k => drawn("text", {x: 40, y: y(k) + 4, "text-anchor": "end"}, String(k))),
     drawn("text", {x: x(0), y: y(bottom) + 32, "text-anchor": "middle"}, "kx (cycles/image)"),
     drawn("text", {x: 12, y: y(0), "text-anchor": "middle", transform: `rotate(-90 12 ${y(0)})`}, "ky")));
 }
 
-function showCurve(states, state) {
+function showCurve(series, numbers) {
   const white = data.white.shares, last = white.length - 1;
-  const top = 1.05 * Math.max(...white, ...states.flatMap(one => one.shares || []));
+  const top = 1.05 * Math.max(...white, ...series.flatMap(one => one.shares || []));
   const x = k => 46 + 304 * k / last, y = share => 270 - 258 * share / top;
   const line = (shares, about) => drawn("polyline",
     {points: shares.map((share, k) => `${x(k).toFixed(1)},${y(share).toFixed(1)}`).join(" "), fill: "none", ...about});
   const upright = (k, text, about, left, height) => [
     drawn("line", {x1: x(k), x2: x(k), y1: y(0), y2: 12, ...about}),
     drawn("text", {x: x(k) + (left ? -4 : 4), y: height, "text-anchor": left ? "end" : "start"}, text)];
-  const above = state.f > data.white.frequency;
+  const above = numbers.f > data.white.frequency;
   const step = [1, 2, 5, 10, 20, 50, 100].find(one => last / one <= 7);
   const share = [.005, .01, .02, .05, .1, .2, .5].find(one => top / one <= 5.5) ?? 1;
   const grid = [1, 2, 3, 4, 5].map(times => times * share).filter(one => one < top);
-  const label = `Radial curve, f₀.₅ = ${digits(state.f)} cycles/image, white noise ${digits(data.white.frequency)}`;
+  const label = `Radial curve, f₀.₅ = ${digits(numbers.f)} cycles/image, white noise ${digits(data.white.frequency)}`;
   at.curve.replaceChildren(drawn("svg", {viewBox: "0 0 360 316", role: "img", "aria-label": label},
     ...grid.flatMap(share => [drawn("line", {x1: x(0), x2: x(last), y1: y(share), y2: y(share), stroke: "#e6e6e6"}),
       drawn("text", {x: 41, y: y(share) + 4, "text-anchor": "end"}, percent(share))]),
     drawn("line", {x1: x(0), x2: x(last), y1: y(0), y2: y(0), stroke: "#888"}),
     ...white.flatMap((_, k) => k % step ? [] : [drawn("text", {x: x(k), y: 286, "text-anchor": "middle"}, String(k))]),
     drawn("text", {x: x(last / 2), y: 304, "text-anchor": "middle"}, "radial frequency (cycles/image)"),
-    ...states.flatMap(one => one.shares && one !== state ? [line(one.shares, {stroke: "#c9c9c9"})] : []),
+    ...series.flatMap(one => one.shares && one !== numbers ? [line(one.shares, {stroke: "#c9c9c9"})] : []),
     line(white, {stroke: WHITE, "stroke-width": 2, "stroke-dasharray": "2 3"}),
     ...upright(data.white.frequency, `white noise ${digits(data.white.frequency)}`, {stroke: WHITE, "stroke-dasharray": "2 3"}, above, 36),
-    ...(state.shares ? [line(state.shares, {stroke: DELTA, "stroke-width": 2.5, id: "of-delta"}),
-      ...upright(state.f, `δ ${digits(state.f)}`, {stroke: DELTA}, !above && state.f > last / 6, 20)] : [])));
+    ...(numbers.shares ? [line(numbers.shares, {stroke: DELTA, "stroke-width": 2.5, id: "of-delta"}),
+      ...upright(numbers.f, `δ ${digits(numbers.f)}`, {stroke: DELTA}, !above && numbers.f > last / 6, 20)] : [])));
   at.rows.replaceChildren(...white.map((share, k) => element("tr", {}, element("th", {scope: "row"}, String(k)),
-    element("td", {}, state.shares ? state.shares[k].toFixed(4) : "–"), element("td", {}, share.toFixed(4)))));
+    element("td", {}, numbers.shares ? numbers.shares[k].toFixed(4) : "–"), element("td", {}, share.toFixed(4)))));
 }
 
 function showExample(view, example) {
