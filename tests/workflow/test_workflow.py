@@ -79,8 +79,8 @@ def test_a_target_that_the_study_lacks_is_an_error_that_names_it(finished_study,
     assert done.returncode != 0 and f"No rule to produce {target}" in done.stdout + done.stderr
 
 
-def test_a_single_target_runs_nothing_else(finished_study):
-    study = finished_study
+def test_a_single_target_runs_nothing_else(finished_study, tmp_path):
+    study = copied(finished_study, tmp_path)
     (study.folder / "results/tiny/figures/fig08.pdf").unlink()
     assert study.planned("results/tiny/figures/fig08.pdf") == ["figure_fig08"]
     study.run("results/tiny/figures/fig08.pdf")
