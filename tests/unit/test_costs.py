@@ -116,7 +116,7 @@ def test_memory_grows_with_the_images_of_an_attack_and_spectra_take_a_part_of_th
 
 
 def test_each_attempt_may_take_twice_as_much():
-    job = study("demo"), "train", "vgg19-relu/depth=16/alpha=1/seed=0"
+    job = study("demo"), "train", "resnet18-relu/depth=17/alpha=1/seed=0"
     first, second, third = (limits(*job, attempt=attempt) for attempt in (1, 2, 3))
     assert second == tuple(2 * limit for limit in first) and third == tuple(2 * limit for limit in second)
 
@@ -152,7 +152,7 @@ def test_an_architecture_without_a_cost_has_limits():
     config = copy.deepcopy(study("demo"))
     for network in config["networks"]:
         network["architecture"] = "of_next_month"
-    minutes, memory = limits(config, "train", "vgg19-relu/depth=16/alpha=1/seed=0")
+    minutes, memory = limits(config, "train", "resnet18-relu/depth=17/alpha=1/seed=0")
     assert minutes > 1 and memory > 1000
 
 
@@ -167,7 +167,7 @@ def test_runs_of_the_demo_study_are_light_and_those_of_full_size_are_not():
 
 
 def test_a_run_stays_light_when_its_images_are_made(tmp_path):
-    config, run = study("demo"), "vgg19-relu/depth=16/alpha=1/seed=0"
+    config, run = study("demo"), "resnet18-relu/depth=17/alpha=1/seed=0"
     costs = costs_of(config, tmp_path / "images.h5")
     before = costs.is_light(run)
     with open(tmp_path / "images.h5", "wb") as file:

@@ -28,5 +28,6 @@ with job(snakemake):
         with replacing(snakemake.output[kind]) as temporary:
             metadata = {field: about, **options}
             drawing.savefig(temporary, format=kind, dpi=snakemake.params.figures["dpi"], metadata=metadata)
+        drawing.set_layout_engine("none")  # the second file has the first one's places
     write_whole(snakemake.output.caption, caption + "\n")
     write_provenance(snakemake, facts)

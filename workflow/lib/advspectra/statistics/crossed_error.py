@@ -66,6 +66,8 @@ def _beyond(distance: float, seeds: float, images: float, k: float, freedom: flo
     )
     # over the points of the narrower part: the other's distribution is smooth between them
     (narrow, points, _), (wide, _, beyond) = sorted(parts, key=lambda part: part[0])
+    if not narrow:
+        return float(beyond(distance / wide))
     return float(WEIGHTS @ beyond((distance - narrow * points) / wide))
 
 
