@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from advspectra.drawing import captions, energy, plotting
+from advspectra.drawing.drawn import stands_for
 from advspectra.files.spectra import Spectra
 from advspectra.fourier import CONVENTIONS, white_noise_flatness, white_noise_frequency
 from advspectra.networks.identity import ACTIVATIONS, NetworkIdentity
@@ -47,8 +48,10 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         panels = figure.subplots(len(networks), len(TITLES), squeeze=False, sharex=True)
         for row, (network, groups) in zip(panels, networks.items(), strict=True):
             _draw_row(row, network, groups, convention)
-        for axes, name in zip(panels[0], TITLES, strict=True):
-            axes.set_title(name)
+        for column, name in zip(panels.T, TITLES, strict=True):
+            column[0].set_title(name)
+            for axes in column:
+                stands_for(axes, y_axis=name)
         alphas = sorted({group.first.alpha for groups in networks.values() for group in groups})
         panels[0, 0].set(xscale="log", xlim=(alphas[0] / 1.5, alphas[-1] * 1.5))
         panels[0, 0].set_xticks(alphas, [f"{alpha:g}" for alpha in alphas])
@@ -76,10 +79,10 @@ def _draw_row(row: Sequence[Axes], network: NetworkIdentity, groups: Sequence[Re
     for grey, name in _conventions(groups, convention):
         for axes, of in zip(row, (_frequency, _flatness), strict=False):
             values = [(group.first.alpha, [of(seed) for seed in group.spectra(name)]) for group in groups]
-            _draw_response(axes, values, color=colour, **LOOKS[grey])
+            _draw_response(axes, values, color=colour, label=f"{network.label}, {COLOUR[grey]}", **LOOKS[grey])
     for axes, name in zip(row[2:], ("test_accuracy", "learning_rate"), strict=True):
         values = [(group.first.alpha, [getattr(seed, name) for seed in group.checkpoints]) for group in groups]
-        _draw_response(axes, values, color=colour)
+        _draw_response(axes, values, color=colour, label=network.label)
     size = next((spectra.image_size for group in groups for spectra in group.spectra(convention)), None)
     for axes, white in zip(row, (white_noise_frequency, white_noise_flatness), strict=False):
         if size is not None:
@@ -103,7 +106,8 @@ def _draw_response(axes: Axes, values: Sequence[tuple[float, Sequence[float]]], 
     """Draw a dot for each seed and a line through the means; values : α and a number of each seed, NaN for none."""
     known = [(alpha, [value for value in seeds if np.isfinite(value)]) for alpha, seeds in values]
     known = [(alpha, seeds) for alpha, seeds in known if seeds]
-    dots = {"color": look["color"], "markerfacecolor": look.pop("markerfacecolor", look["color"])}
+    dots = {key: look[key] for key in ("color", "label")}
+    dots["markerfacecolor"] = look.pop("markerfacecolor", look["color"])
     axes.plot([alpha for alpha, _ in known], [np.mean(seeds) for _, seeds in known], **look)
     for alpha, seeds in known:
         axes.plot([alpha] * len(seeds), seeds, marker="o", markersize=3, linestyle="none", **dots)
