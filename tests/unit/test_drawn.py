@@ -172,6 +172,8 @@ def test_what_an_artist_stands_for_replaces_what_is_drawn():
     assert (first["red"], first["green"], first["blue"]) == (-0.03, 0, 0.02)
     assert (second["x"], second["red"], second["green"], second["value_is"]) == (1, 0.03, 0.01, "pixel range")
     assert (point["x"], point["y"], point["y_axis"]) == (12, 2, "α")
+    stands_for(*axes.plot([1, 2], [5, 5], marker="o", label="seeds"), series=["seed 0", "seed 4"])
+    assert [(row["x"], row["series"]) for row in rows(figure) if row.get("y") == 5] == [(1, "seed 0"), (2, "seed 4")]
     grey = one_panel()
     plotting.show_image(grey[1], np.array([[[0.25, -0.5]]]), limit=0.5)
     assert [row["value"] for row in rows(grey[0])] == [0.25, -0.5]

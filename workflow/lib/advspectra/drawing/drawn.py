@@ -45,7 +45,7 @@ UNNAMED = re.compile(r"_(child|container)\d+|_nolegend_")
 def stands_for(artist: Artist, **columns: Any) -> None:
     """Say what an artist, or all in a panel, stands for, where this is not what is drawn: values of COLUMNS.
 
-    A text, or an array with a number for each row that the artist has; of an image (H, W).
+    A text, or for each row of the artist a text of a list or a number of an array; of an image (H, W).
     """
     artist.stands_for = _meant(artist) | columns
 
@@ -85,6 +85,8 @@ def _rows(block: Block) -> Iterator[Sequence[str]]:
         values = block.get(name, "")
         if isinstance(values, str | int):
             columns.append([str(values)] * length)
+        elif isinstance(values, list) and isinstance(values[0], str):
+            columns.append(values)
         else:
             numbers = np.broadcast_to(np.ravel(np.asarray(values, dtype=float)), length) + 0.0  # and no -0
             digits = 5 if name in COLOURS else 7
