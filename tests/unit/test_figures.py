@@ -21,6 +21,7 @@ from synthetic_results import (
     write_run,
     write_spectra,
 )
+from test_drawn import require_named
 
 from advspectra import fourier
 from advspectra.drawing import captions, energy, learning_curves, plotting, power_spectra
@@ -131,11 +132,31 @@ def whole_study():
         yield {"all": read_runs(shallow), "attack": read_runs(of_attack), "lines": read_runs(lines)}
 
 
+@pytest.fixture(scope="module")
+def drawn(whole_study):
+    """The figure of a whole study, and its caption, by its name."""
+    return cache(
+        lambda name: draw(name, whole_study["attack" if name in OF_ATTACK else "lines" if name in OF_LINES else "all"])
+    )
+
+
 @pytest.mark.parametrize("name", (*FIGURES, *FURTHER, *OF_ATTACK, *OF_LINES))
-def test_a_caption_of_a_whole_study_has_fewer_than_80_words(whole_study, name):
-    runs = whole_study["attack" if name in OF_ATTACK else "lines" if name in OF_LINES else "all"]
-    _, caption = draw(name, runs)
+def test_a_caption_of_a_whole_study_has_fewer_than_80_words(drawn, name):
+    _, caption = drawn(name)
     assert len(caption.split()) < 80, caption
+
+
+@pytest.mark.parametrize("name", (*FIGURES, *FURTHER, *OF_ATTACK, *OF_LINES))
+def test_every_series_of_a_figure_has_a_name_in_its_table(drawn, name):
+    require_named(drawn(name)[0])
+
+
+def test_these_are_all_figures():
+    # a new one belongs into one of the lists above, so that the tests of all figures draw it
+    folder = Path(module("fig01").__file__).parent
+    elsewhere = {"paper_against_ours", "recalibrated"}  # test_further_figures.py, test_recalibrated_figure.py
+    found = {path.stem for path in folder.glob("[!_]*.py")}
+    assert found == {*FIGURES, *FURTHER, *OF_ATTACK, *OF_LINES} | elsewhere
 
 
 @pytest.mark.parametrize(("name", "count"), [("fig04", 4), ("fig08", 7), ("fig09", 3), ("fig10", 3), ("fig11", 3)])

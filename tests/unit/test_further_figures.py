@@ -17,6 +17,7 @@ from synthetic_results import (
     write_run,
     write_spectra,
 )
+from test_drawn import require_named, rows
 from test_figures import REFERENCE, draw, module, require_readable, spectra_panels, texts
 
 from advspectra.claims.measures import MEASURES
@@ -88,6 +89,9 @@ def test_each_cell_lies_at_its_distance_in_the_papers_deviations_and_a_miss_is_m
     ]
     figure, caption = against(tmp_path, table(1, *cells))
     require_readable(figure)
+    require_named(figure)
+    found = {row["series"]: row for row in rows(figure) if row["panel_title"] == "‖δ̂‖₂"}
+    assert found["Bounded Width Convolution (linear), ours"]["x"] == 20  # not the end of the axis, at which it stands
     axes = panel(figure, r"$\|\hat{\delta}\|_2$")
     assert marks(axes) == [(HIT, 0.5, 0), (MISS, -3, 1), (MISS, 7, 2)]
     assert {"+20", "not tested"} <= {text.get_text() for text in axes.texts}

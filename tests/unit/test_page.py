@@ -125,18 +125,20 @@ def test_every_claim_has_its_anchor_and_every_link_its_end(page):
 def test_each_figure_is_in_the_page_once_and_linked_from_each_claim_that_cites_it(page):
     for one in material().pictures:
         assert page.count(one.uri) == 1
-        assert f'href="figures/{one.path}.pdf"'.replace("=", "%3D").replace("href%3D", "href=") in page
+        for kind in ("pdf", "png", "csv"):
+            assert f'href="figures/{one.path}.{kind}"'.replace("=", "%3D").replace("href%3D", "href=") in page
     links = Page(page).all("href")
     citing = [name for one in CLAIMS for name in one.figures]
     assert links.count("#figure-fig05") == citing.count("fig05") + 1 > 2  # one enlarges it
     assert links.count("#figure-fig09") == 1  # cited by none
 
 
-def test_data_of_figures_are_linked():
-    tables = {"table1": synthetic_report.TABLE, "development": synthetic_report.TABLE}
-    whole = Page(report(material(tables=tables))[0]).all("href")
-    assert whole.count("tables/development.csv") == 2 and whole.count("measures.csv") == 3  # beside the table, Figure 1
-    assert "tables/development.csv" not in Page(report(material())[0]).all("href")
+def test_each_figure_and_no_other_links_its_own_data():
+    html, markdown = report(material())
+    expected = [f"figures/{one.path.replace('=', '%3D')}.csv" for one in material().pictures]
+    links = [address for address in Page(html).all("href") if address.startswith("figures/") and ".csv" in address]
+    in_markdown = [link.replace("\\", "") for link in re.findall(r"\[Data \(CSV\)\]\((.*?)\)", markdown)]
+    assert sorted(links) == sorted(in_markdown) == sorted(expected)
 
 
 def test_the_same_material_makes_the_same_bytes():

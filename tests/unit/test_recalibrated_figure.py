@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from synthetic_results import identity, write_development
+from test_drawn import require_named
 from test_figures import require_readable, texts
 
 from advspectra import fourier
@@ -41,12 +42,14 @@ def runs(tmp_path_factory):
 
 def curves(axes, look):
     """The curves of a panel with the colour of `look`: values by step, those off the scale left out."""
-    lines = [line for line in axes.lines if line.get_color() == look["color"] and line.get_label() == look["label"]]
+    named = [line for line in axes.lines if line.get_label().startswith(f"{look['label']}, seed ")]
+    lines = [line for line in named if line.get_color() == look["color"]]
     return [dict(zip(*map(np.ndarray.tolist, map(np.asarray, line.get_data())), strict=True)) for line in lines]
 
 
 def test_each_seed_is_a_line_of_what_its_attacks_left(runs):
     figure, caption = draw(runs, convention="paper", roles=ROLES)
+    require_named(figure)
     of_resnet = [run for run in runs if run.network == "resnet18"]
     success, smallest, frequency, relu_changes = np.reshape(figure.axes, (-1, 4))[1]
     for look, prefix in ((AS_IS, ""), (RECALIBRATED, "recalibrated_")):

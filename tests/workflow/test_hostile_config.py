@@ -355,7 +355,7 @@ def finished(tmp_path_factory):
 def test_hostile_names_of_images_run_nothing_on_the_way_to_the_report(finished):
     assert [path.name for path in finished.folder.rglob("*PWNED*")] == [ARCHIVE]
     figures = finished.folder / "results/tiny/figures"
-    assert {path.suffix for path in figures.iterdir() if path.is_file()} == {".pdf", ".png", ".md", ".json"}
+    assert {path.suffix for path in figures.iterdir() if path.is_file()} == {".pdf", ".png", ".csv", ".md", ".json"}
 
 
 def test_hostile_names_of_images_stand_in_no_page(finished):

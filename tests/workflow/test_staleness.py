@@ -180,6 +180,7 @@ BY_HAND_RUNS_CODE_OF = {
     "spectra.py": jobs("spectra", "predictor"),
     "lines/follow.py": jobs("lines"),
     "drawing/captions.py": FIGURES,
+    "drawing/artists.py": FIGURES,
     "drawing/mean_spectra.py": figures("fig09", "fig10"),
     "drawing/attack_note.py": jobs("figure_with_note"),
     # Figure 5 has the paper's numbers if the images are the paper's

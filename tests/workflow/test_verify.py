@@ -33,6 +33,7 @@ FILES = {
     "table in Markdown": "results/tiny/tables/table2.md",
     "figure": "results/tiny/figures/fig08.pdf",
     "figure as PNG": "results/tiny/figures/fig10.png",
+    "numbers of a figure": "results/tiny/figures/fig05.csv",
     "caption": "results/tiny/figures/fig11.md",
     "provenance": "results/tiny/tables/table3.json",
     "measures": "results/tiny/measures.csv",

@@ -128,9 +128,9 @@ def test_the_same_study_twice_gives_the_same_bytes(finished_study, tmp_path):
     made = {path.relative_to(tmp_path): path for path in (tmp_path / "results").rglob("*") if path.is_file()}
     kinds = (".h5", ".csv", ".md", ".png", ".pdf", ".json", ".html")
     results = {name: path for name, path in made.items() if path.suffix in kinds}
-    # 20 HDF5 files and histories, 2 of settings, 27 of tables, 96 of figures, 11 of measures, claims, audit, explorer
+    # 20 HDF5 files and histories, 2 of settings, 27 of tables, 120 of figures, 11 of measures, claims, audit, explorer
     # and report
-    assert len(results) == 156
+    assert len(results) == 180
     different = [
         name.as_posix()
         for name, path in results.items()

@@ -24,7 +24,7 @@ for step in PLAN.tables.values():
 for step in PLAN.figures.values():
 
     rule:
-        """Draw one figure as PDF and PNG, with its caption."""
+        """Draw one figure as PDF and PNG, with its numbers as CSV and its caption."""
         name: step.name
         input: **step.inputs
         output: **step.outputs

@@ -1,4 +1,4 @@
-"""Draw one figure of the study as PDF and PNG, with its caption and what made it."""
+"""Draw one figure of the study as PDF and PNG, with its numbers, its caption and what made it."""
 
 import hashlib
 import importlib
@@ -7,6 +7,7 @@ import json
 import matplotlib
 
 from advspectra_study.job import job, made_by, write_provenance
+from advspectra.drawing.drawn import table
 from advspectra.files.atomic import replacing, write_whole
 from advspectra.results.runs import read_runs
 
@@ -29,5 +30,6 @@ with job(snakemake):
             metadata = {field: about, **options}
             drawing.savefig(temporary, format=kind, dpi=snakemake.params.figures["dpi"], metadata=metadata)
         drawing.set_layout_engine("none")  # the second file has the first one's places
+    write_whole(snakemake.output.csv, table(drawing))
     write_whole(snakemake.output.caption, caption + "\n")
     write_provenance(snakemake, facts)

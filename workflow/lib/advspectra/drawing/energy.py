@@ -86,7 +86,8 @@ def plot(sums: Axes, densities: Axes, energy: Energy, *, band: bool = True, **li
             continue
         if band:
             low, high = np.quantile(rows, [0.25, 0.75], axis=0)
-            axes.fill_between(energy.x, low, high, color=line["color"], alpha=0.15, linewidth=0)
+            label = f"_{line.get('label', '')}"
+            axes.fill_between(energy.x, low, high, color=line["color"], alpha=0.15, linewidth=0, label=label)
         axes.plot(energy.x, rows.mean(axis=0), **line)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from advspectra.drawing import plotting, power_spectra
+from advspectra.drawing.drawn import stands_for
 from advspectra.files.images import read_images
 from advspectra.fourier import power_spectrum
 from advspectra.results.replicates import Replicates
@@ -67,13 +68,15 @@ def draw_image(panels: Sequence[Axes], images: str | Path, image: int, images_of
     power = image_power(pixels, convention=convention)
     for axes in panels:
         axes.set_axis_on()
-    plotting.show_image(panels[0], pixels - 0.5, limit=0.5)
+    label = f"{images_of} image {image}"
+    plotting.show_image(panels[0], pixels, limit=0.5, grey=0.5, label=label)
     panels[0].set_title("$x$")
-    show_power_of(panels[1], power, power_spectra.power_norm([power]))
+    shown = show_power_of(panels[1], power, power_spectra.power_norm([power]), label=label)
+    stands_for(shown, value_is="power of x")
     panels[1].set(xticks=[], yticks=[])
 
 
-def show_power_of(axes: Axes, power: np.ndarray, norm):
-    """Draw the power (H, W) that image_power returns, and return its image."""
+def show_power_of(axes: Axes, power: np.ndarray, norm, *, label: str):
+    """Draw the power (H, W) that image_power returns, and return its image; label : of it."""
     vertical, horizontal = (np.arange(size) - size // 2 for size in power.shape)
-    return power_spectra.show_power(axes, power, vertical, horizontal, norm)
+    return power_spectra.show_power(axes, power, vertical, horizontal, norm, label=label)

@@ -10,6 +10,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, NullFormatter
 
 from advspectra.drawing import captions, plotting
+from advspectra.drawing.drawn import DECORATION
 from advspectra.files.perturbations import AttackedImages
 from advspectra.results.replicates import Replicates, as_one
 from advspectra.results.runs import AttackedCheckpoint
@@ -126,15 +127,16 @@ def step_axis(axes: Axes, steps: Sequence[int], *, epoch: float | None = None, l
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     if epoch is not None and positive and positive[0] < epoch < positive[-1]:
-        axes.axvline(epoch, color="0.85", linewidth=0.8, zorder=0)
-        axes.text(epoch, 1, "epoch 1", color="0.5", ha="center", va="bottom", transform=axes.get_xaxis_transform())
+        axes.axvline(epoch, color="0.85", linewidth=0.8, zorder=0, label="_end of epoch 1")
+        above = {"ha": "center", "va": "bottom", "transform": axes.get_xaxis_transform(), "label": DECORATION}
+        axes.text(epoch, 1, "epoch 1", color="0.5", **above)
     if label:
         axes.set_xlabel("training step")
 
 
 def _break(axes: Axes, place: float) -> None:
     """Mark the x axis as broken at `place`: a gap in its line between two slashes."""
-    on_axis = {"transform": axes.get_xaxis_transform(), "clip_on": False, "zorder": 5}
+    on_axis = {"transform": axes.get_xaxis_transform(), "clip_on": False, "zorder": 5, "label": DECORATION}
     for shift, mark, size, colour in ((0, "s", 3.5, "white"), (-0.12, SLASH, 5, "black"), (0.12, SLASH, 5, "black")):
         axes.plot(place * (1 + shift), 0, marker=mark, markersize=size, color=colour, linestyle="none", **on_axis)
 
@@ -146,13 +148,13 @@ def plot_over_steps(axes: Axes, steps: Sequence[int], middle: Sequence[float], b
     """
     steps, middle = np.asarray(steps), np.asarray(middle, dtype=float)
     line = {"marker": "o", "markersize": 2.5} | line
-    later = steps > 0
+    later, unlisted = steps > 0, f"_{line.get('label', '')}"
     if band is not None:
-        axes.fill_between(steps, *band, color=line["color"], alpha=0.15, linewidth=0)
+        axes.fill_between(steps, *band, color=line["color"], alpha=0.15, linewidth=0, label=unlisted)
     axes.plot(steps[later], middle[later], **line)
     if not later.all():
-        axes.plot(steps[:1], middle[:1], **{**line, "linestyle": "none", "label": None})
-        axes.plot(steps[:2], middle[:2], **{**line, "linestyle": (0, (1, 1.5)), "marker": "", "label": None})
+        axes.plot(steps[:1], middle[:1], **{**line, "linestyle": "none", "label": unlisted})
+        axes.plot(steps[:2], middle[:2], **{**line, "linestyle": (0, (1, 1.5)), "marker": "", "label": DECORATION})
 
 
 def plot_samples(axes: Axes, steps: Sequence[int], samples: Sequence[np.ndarray], **line) -> None:
@@ -163,12 +165,15 @@ def plot_samples(axes: Axes, steps: Sequence[int], samples: Sequence[np.ndarray]
 
 
 def draw_samples(
-    axes: Axes, steps: Sequence[int], samples: Sequence[np.ndarray], *, empty: str = plotting.UNSUCCESSFUL
+    axes: Axes, steps: Sequence[int], samples: Sequence[np.ndarray], *, label: str, empty: str = plotting.UNSUCCESSFUL
 ) -> bool:
-    """Draw an attack's samples on an axis from 0, or `empty` if all are; return whether there is one."""
+    """Draw an attack's samples on an axis from 0, or `empty` if all are; return whether there is one.
+
+    label : of the attack.
+    """
     there = any(len(sample) for sample in samples)
     if there:
-        plot_samples(axes, steps, samples, color=plotting.ROLES["adversarial"])
+        plot_samples(axes, steps, samples, color=plotting.ROLES["adversarial"], label=f"_{label}")
         axes.set_ylim(0, 1.08 * axes.dataLim.ymax)
     else:
         plotting.message_panel(axes, empty)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from advspectra.drawing import captions, plotting
+from advspectra.drawing.drawn import DECORATION
 from advspectra.drawing.learning_curves import collected, nearest
 from advspectra.files.lines import Lines
 from advspectra.lines.comparison import ADVERSARIAL, CONTROLS, ENDS, line, pairs, values
@@ -124,10 +125,10 @@ def _draw_sample(axes: Axes, sample: np.ndarray, edges: np.ndarray, end: str) ->
     first, last = filled[0], filled[-1] + 1
     outline = {"values": shares[first:last], "edges": edges[first : last + 1], "color": plotting.ROLES[end]}
     if end == "boundary":
-        axes.stairs(**outline, linewidth=1, linestyle=DASHES)
+        axes.stairs(**outline, linewidth=1, linestyle=DASHES, label=END_NAMES[end])
     else:
-        axes.stairs(**outline, fill=True, alpha=0.35)
-        axes.stairs(**outline, linewidth=1)
+        axes.stairs(**outline, fill=True, alpha=0.35, label=DECORATION)
+        axes.stairs(**outline, linewidth=1, label=END_NAMES[end])
 
 
 def legend(figure) -> None:

@@ -51,7 +51,7 @@ def _panels(groups: Sequence[Replicates], *, convention: str) -> Figure:
             plotting.message_panel(axes, plotting.UNSUCCESSFUL if group.spectra(convention) else "no spectra")
             continue
         one = group.spectra(convention)[0]
-        shown = power_spectra.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
+        shown = power_spectra.show_power(axes, power, one.frequency_y, one.frequency_x, norm, label=group.first.label)
     power_spectra.outer_labels(panels, every=True)
     if shown is not None:
         power_spectra.colour_bar(figure, shown, panels[:, : len(groups)], r"mean $|\hat{\delta}|^2$")

@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from advspectra.drawing.drawn import COLOURS as CHANNELS
+from advspectra.drawing.drawn import ROW, stands_for
 from advspectra.drawing.settled_layout import SettledLayout
 from advspectra.networks.identity import NetworkIdentity
 from advspectra.results.replicates import Replicates
@@ -77,10 +79,11 @@ def colour(network: str) -> str | tuple[float, float, float]:
 
 
 def line_look(network: NetworkIdentity) -> dict:
-    """Colour, style and marker of a network's lines."""
+    """Colour, style and marker of a network's lines, and the network as their label."""
     marked = {"marker": "o", "markersize": 2.5} if network.deep_variant else {}
     width = {"linewidth": 2} if network.network == "resnet18" else {}
-    return {"color": colour(network.network), "linestyle": DASHES.get(network.network, "solid")} | marked | width
+    look = {"color": colour(network.network), "linestyle": DASHES.get(network.network, "solid")}
+    return look | marked | width | {"label": network.label}
 
 
 def short_name(network: NetworkIdentity) -> str:
@@ -133,16 +136,23 @@ def plain_ticks(axis: Axis) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def show_image(axes: Axes, values: np.ndarray, *, limit: float) -> None:
-    """Draw signed pixel values (C, H, W): grey is zero, +limit and -limit are the ends of each channel.
+def show_image(
+    axes: Axes, values: np.ndarray, *, limit: float, grey: float = 0, label: str = "", value_is: str = "pixel range"
+) -> None:
+    """Draw pixel values (C, H, W): `grey` is grey, `limit` above and below it are the ends of each channel.
 
-    Three channels are shown as RGB, any other number as the mean over channels.
+    Three channels are shown as RGB, any other number as the mean over channels. label and value_is : of the image, as
+    in drawn.py.
     """
-    scaled = 0.5 + np.asarray(values, dtype=np.float64) / (2 * limit if limit > 0 else 1)
+    values = np.asarray(values, dtype=np.float64)
+    scaled = 0.5 + (values - grey) / (2 * limit if limit > 0 else 1)
     if len(scaled) == 3:
-        axes.imshow(np.clip(scaled.transpose(1, 2, 0), 0, 1), rasterized=True)
+        shown = axes.imshow(np.clip(scaled.transpose(1, 2, 0), 0, 1), label=label, rasterized=True)
+        stands_for(shown, **dict(zip(CHANNELS, values, strict=True)))
     else:
-        axes.imshow(scaled.mean(axis=0), cmap="gray", vmin=0, vmax=1, rasterized=True)
+        shown = axes.imshow(scaled.mean(axis=0), cmap="gray", vmin=0, vmax=1, label=label, rasterized=True)
+        stands_for(shown, value=values.mean(axis=0))
+    stands_for(shown, x_axis="pixel column", y_axis="pixel row", value_is=value_is)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(True)
 
@@ -158,4 +168,5 @@ def row_label(axes: Axes, text: str, *, distance: float = 34) -> None:
         ha="right",
         va="center",
         annotation_clip=False,
+        label=ROW,
     )

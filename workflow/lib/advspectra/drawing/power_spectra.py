@@ -8,8 +8,11 @@ from matplotlib.colors import LogNorm
 from matplotlib.image import AxesImage
 from matplotlib.ticker import LogLocator
 
+from advspectra.drawing.drawn import stands_for
 from advspectra.files.spectra import Spectra
 from advspectra.results.replicates import Replicates
+
+K_X, K_Y = "$k_x$ (cycles/image)", "$k_y$ (cycles/image)"
 
 
 def mean_power(group: Replicates, convention: str) -> np.ndarray | None:
@@ -38,13 +41,17 @@ def power_norm(powers: Sequence[np.ndarray]) -> LogNorm:
     return LogNorm(min(max(np.quantile(positive, 0.02), top * 1e-4), top / 2), top)
 
 
-def show_power(axes: Axes, power: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray, norm: LogNorm) -> AxesImage:
+def show_power(
+    axes: Axes, power: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray, norm: LogNorm, *, label: str = ""
+) -> AxesImage:
     """Draw a shifted power spectrum (H, W), zero frequency in the centre, axes in cycles/image, and return its image.
 
-    Zero power takes the lowest colour. The vertical frequency grows downwards, as the rows of an image do.
+    Zero power takes the lowest colour. The vertical frequency grows downwards, as the rows of an image do. label : of
+    the image, as in drawn.py.
     """
     extent = (horizontal[0] - 0.5, horizontal[-1] + 0.5, vertical[-1] + 0.5, vertical[0] - 0.5)
-    shown = axes.imshow(np.maximum(power, norm.vmin), norm=norm, extent=extent, rasterized=True)
+    shown = axes.imshow(np.maximum(power, norm.vmin), norm=norm, extent=extent, label=label, rasterized=True)
+    stands_for(shown, value=power, x_axis=K_X, y_axis=K_Y)
     axes.set(xticks=_ticks(horizontal), yticks=_ticks(vertical))
     axes.spines[:].set_visible(True)
     return shown
@@ -70,12 +77,12 @@ def outer_labels(panels: np.ndarray, *, every: bool = False) -> None:
         if below:
             axes.tick_params(labelbottom=False)
         elif every or not named:
-            axes.set_xlabel("$k_x$ (cycles/image)", labelpad=1)
+            axes.set_xlabel(K_X, labelpad=1)
             named = True
         if column and panels[row, column - 1].axison:
             axes.tick_params(labelleft=False)
         else:
-            axes.set_ylabel("$k_y$ (cycles/image)" if every else "$k_y$", labelpad=0)
+            axes.set_ylabel(K_Y if every else "$k_y$", labelpad=0)
 
 
 def colour_bar(figure, image: AxesImage, panels, label: str, **where) -> None:

@@ -1,7 +1,9 @@
 """How the perturbations respond to the initial weight scale: f₀.₅ and flatness against α, accuracy and rate beside."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter, methodcaller
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from advspectra.drawing import captions, energy, plotting
+from advspectra.drawing.drawn import stands_for
 from advspectra.files.spectra import Spectra
 from advspectra.fourier import CONVENTIONS, white_noise_flatness, white_noise_frequency
 from advspectra.networks.identity import ACTIVATIONS, NetworkIdentity
@@ -47,8 +50,10 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         panels = figure.subplots(len(networks), len(TITLES), squeeze=False, sharex=True)
         for row, (network, groups) in zip(panels, networks.items(), strict=True):
             _draw_row(row, network, groups, convention)
-        for axes, name in zip(panels[0], TITLES, strict=True):
-            axes.set_title(name)
+        for column, name in zip(panels.T, TITLES, strict=True):
+            column[0].set_title(name)
+            for axes in column:
+                stands_for(axes, y_axis=name)
         alphas = sorted({group.first.alpha for groups in networks.values() for group in groups})
         panels[0, 0].set(xscale="log", xlim=(alphas[0] / 1.5, alphas[-1] * 1.5))
         panels[0, 0].set_xticks(alphas, [f"{alpha:g}" for alpha in alphas])
@@ -75,11 +80,14 @@ def _draw_row(row: Sequence[Axes], network: NetworkIdentity, groups: Sequence[Re
     colour = plotting.colour(network.network)
     for grey, name in _conventions(groups, convention):
         for axes, of in zip(row, (_frequency, _flatness), strict=False):
-            values = [(group.first.alpha, [of(seed) for seed in group.spectra(name)]) for group in groups]
-            _draw_response(axes, values, color=colour, **LOOKS[grey])
+            read = methodcaller("spectra", name)
+            values = [(group.first.alpha, _of_seeds(group, read, of)) for group in groups]
+            _draw_response(axes, values, color=colour, label=f"{network.label}, {COLOUR[grey]}", **LOOKS[grey])
     for axes, name in zip(row[2:], ("test_accuracy", "learning_rate"), strict=True):
-        values = [(group.first.alpha, [getattr(seed, name) for seed in group.checkpoints]) for group in groups]
-        _draw_response(axes, values, color=colour)
+        values = [
+            (group.first.alpha, _of_seeds(group, methodcaller("checkpoints"), attrgetter(name))) for group in groups
+        ]
+        _draw_response(axes, values, color=colour, label=network.label)
     size = next((spectra.image_size for group in groups for spectra in group.spectra(convention)), None)
     for axes, white in zip(row, (white_noise_frequency, white_noise_flatness), strict=False):
         if size is not None:
@@ -99,14 +107,21 @@ def _conventions(groups: Sequence[Replicates], convention: str) -> Iterator[tupl
         yield from [(grey, name) for name in common if CONVENTIONS[name][0] is grey][:1]
 
 
-def _draw_response(axes: Axes, values: Sequence[tuple[float, Sequence[float]]], **look) -> None:
+def _of_seeds(group: Replicates, read: Callable[[Run], Any], of: Callable[[Any], float]) -> dict[int, float]:
+    """A number of what `read` finds of each seed, where it finds something."""
+    return {run.seed: of(found) for run in group.runs if (found := read(run)) is not None}
+
+
+def _draw_response(axes: Axes, values: Sequence[tuple[float, Mapping[int, float]]], **look) -> None:
     """Draw a dot for each seed and a line through the means; values : α and a number of each seed, NaN for none."""
-    known = [(alpha, [value for value in seeds if np.isfinite(value)]) for alpha, seeds in values]
+    known = [(alpha, {seed: value for seed, value in seeds.items() if np.isfinite(value)}) for alpha, seeds in values]
     known = [(alpha, seeds) for alpha, seeds in known if seeds]
-    dots = {"color": look["color"], "markerfacecolor": look.pop("markerfacecolor", look["color"])}
-    axes.plot([alpha for alpha, _ in known], [np.mean(seeds) for _, seeds in known], **look)
+    dots = {key: look[key] for key in ("color", "label")}
+    dots["markerfacecolor"] = look.pop("markerfacecolor", look["color"])
+    axes.plot([alpha for alpha, _ in known], [np.mean([*seeds.values()]) for _, seeds in known], **look)
     for alpha, seeds in known:
-        axes.plot([alpha] * len(seeds), seeds, marker="o", markersize=3, linestyle="none", **dots)
+        shown = axes.plot([alpha] * len(seeds), [*seeds.values()], marker="o", markersize=3, linestyle="none", **dots)
+        stands_for(*shown, series=[f"{look['label']}, seed {seed}" for seed in seeds])
 
 
 def _mean_of(name: str) -> Callable[[Spectra], float]:

@@ -7,13 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, energy, plotting
+from advspectra.drawing.drawn import stands_for
 from advspectra.networks.identity import ACTIVATIONS
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
 
 INPUTS = {"files": ["spectra"], "activations": None, "alphas": [1], "also": ["band"]}
 
-BAND = {"color": "#DDCC77", "alpha": 0.35, "linewidth": 0, "zorder": 0}
+BAND = {"color": "#DDCC77", "alpha": 0.35, "linewidth": 0, "zorder": 0, "label": "where the classes differ"}
 
 
 def draw(runs: Sequence[Run], *, convention: str, band: Mapping[str, float]) -> tuple[Figure, str]:
@@ -59,11 +60,19 @@ def _draw_densities(axes: Axes, groups: Sequence[Replicates], convention: str, b
 def _draw_shares(axes: Axes, groups: Sequence[Replicates], convention: str, band: tuple[int, int]) -> None:
     inside = slice(band[0], band[1] + 1)
     for place, group in enumerate(groups):
-        look, seeds = plotting.line_look(group.first), group.spectra(convention)
-        shares = [energy.radial([one]).shares[:, inside].sum(axis=1).mean() for one in seeds if one.selected]
+        look = plotting.line_look(group.first)
+        of_seeds = {
+            run.seed: energy.radial([one]).shares[:, inside].sum(axis=1).mean()
+            for run in group.runs
+            if (one := run.spectra(convention)) is not None and one.selected
+        }
+        shares = [*of_seeds.values()]
         axes.plot([0, np.mean(shares)], [place, place], **look)
-        axes.plot(shares, [place] * len(shares), marker="o", markersize=4, linestyle="none", color=look["color"])
-        axes.text(1.02, place, f"{100 * np.mean(shares):.0f} %", va="center", ha="left", clip_on=False)
+        dots = {"marker": "o", "markersize": 4, "linestyle": "none"} | {key: look[key] for key in ("color", "label")}
+        shown = axes.plot(shares, [place] * len(shares), **dots)
+        stands_for(*shown, series=[f"{look['label']}, seed {seed}" for seed in of_seeds])
+        text = f"{100 * np.mean(shares):.0f} %"
+        axes.text(1.02, place, text, va="center", ha="left", clip_on=False, label=look["label"])
     axes.axvline(energy.radial(groups[0].spectra(convention)).white[inside].sum(), **energy.WHITE)
     axes.set(xlim=(0, 1), ylim=(len(groups) - 0.4, -0.6), xlabel="share of energy in the band")
     axes.set_yticks(range(len(groups)), [_name(group) for group in groups])

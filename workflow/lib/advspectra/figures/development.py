@@ -115,8 +115,10 @@ def _draw_accuracy(axes: Axes, group: Replicates) -> None:
     if not group.checkpoints:
         plotting.message_panel(axes, "no checkpoints\nin this study")
         return
-    plot_over_steps(axes, *accuracy(group, "train_accuracy"), color=DARK, linestyle=TRAINING, marker="")
-    plot_over_steps(axes, *accuracy(group, "test_accuracy"), color=DARK)
+    plot_over_steps(
+        axes, *accuracy(group, "train_accuracy"), color=DARK, linestyle=TRAINING, marker="", label="training accuracy"
+    )
+    plot_over_steps(axes, *accuracy(group, "test_accuracy"), color=DARK, label="test accuracy")
     axes.set_ylim(0, 1)
 
 
@@ -126,17 +128,19 @@ def _draw_success(axes: Axes, group: Replicates) -> None:
         checkpoints, seeds = attacked(group, name)
         steps = [checkpoint.step for checkpoint in checkpoints]
         look = {"color": RED} if source is None else {"color": BROWN, "linestyle": next(transfers)}
+        look["label"] = f"success of {name}"
         plot_over_steps(axes, steps, [pooled(images, "success").mean() for images in seeds], **look)
         if source is None:
             rate = [success_among_correct(images) for images in seeds]
-            plot_over_steps(axes, steps, rate, color=RED, linestyle=AMONG, marker="")
+            among = {"color": RED, "linestyle": AMONG, "marker": "", "label": "the same among images right before"}
+            plot_over_steps(axes, steps, rate, **among)
     axes.set_ylim(0, 1.02)
 
 
 def _draw_norm(axes: Axes, group: Replicates, norm: str) -> None:
     checkpoints, seeds = attacked(group, group.attack)
     samples = [pooled(images, norm, successful=True) for images in seeds]
-    draw_samples(axes, [checkpoint.step for checkpoint in checkpoints], samples)
+    draw_samples(axes, [checkpoint.step for checkpoint in checkpoints], samples, label=group.attack)
 
 
 def _draw_frequency(axes: Axes, group: Replicates, convention: str) -> None:
@@ -144,7 +148,7 @@ def _draw_frequency(axes: Axes, group: Replicates, convention: str) -> None:
     samples = [np.concatenate([spectra.half_power_frequency for spectra in of_seeds]) for of_seeds in seeds]
     samples = [sample[np.isfinite(sample)] for sample in samples]  # without any power there is no such frequency
     empty = plotting.UNSUCCESSFUL if checkpoints else NO_SPECTRA
-    if draw_samples(axes, [checkpoint.step for checkpoint in checkpoints], samples, empty=empty):
+    if draw_samples(axes, [checkpoint.step for checkpoint in checkpoints], samples, label=group.attack, empty=empty):
         white = energy.white_noise(seeds[0][0])
         axes.axhline(white, **energy.WHITE)
         axes.set_ylim(0, max(axes.get_ylim()[1], 1.05 * white))
@@ -155,11 +159,12 @@ def _draw_lines(axes: Axes, sources: dict[str, tuple], quantity: str) -> None:
         plotting.message_panel(axes, NO_LINES)
         return
     lowest = []
-    for (checkpoints, seeds), dashes in zip(sources.values(), TRANSFER_LINES * len(sources), strict=False):
+    for (name, (checkpoints, seeds)), dashes in zip(sources.items(), TRANSFER_LINES * len(sources), strict=False):
         for end in ENDS:
             samples = [values(lines, quantity, end) for lines in seeds]
             steps = [checkpoint.step for checkpoint in checkpoints]
-            plot_samples(axes, steps, samples, color=plotting.ROLES[end], linestyle=dashes)
+            look = {"color": plotting.ROLES[end], "linestyle": dashes, "label": f"{END_NAMES[end]}, {name}"}
+            plot_samples(axes, steps, samples, **look)
             lowest += [sample.mean() for sample in samples]
     if min(lowest) > 0:
         axes.set_yscale("log")

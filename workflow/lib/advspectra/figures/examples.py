@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from advspectra.drawing import captions, plotting
+from advspectra.drawing.drawn import COLOURS, DECORATION, stands_for
 from advspectra.files.images import ImageSet, read_images
 from advspectra.networks.identity import ACTIVATIONS
 from advspectra.results.replicates import Replicates, by_network
@@ -87,28 +90,29 @@ def _draw(axes, groups: Sequence[Replicates], shown: Sequence[int], source: Imag
     for column, image in enumerate(shown):
         x = _as_picture(pictures[image] / 255)
         label = (source.train_labels if split == "training" else source.test_labels)[image]
-        axes.text(column * PITCH + 1, TEXT * 0.8, source.class_names[label], ha="center", va="bottom")
+        named = f"x, image {image}"
+        _write(axes, (column * PITCH + 1, TEXT * 0.8), label, source, label=named)
         left = column * PITCH + (2 - LARGE) / 2
-        axes.imshow(x, extent=(left, left + LARGE, top, TEXT), rasterized=True)
+        _show(axes, x, (left, left + LARGE, top, TEXT), label=named)
     for group in groups:
         top += PAIR
-        found = group.first.perturbations()
+        found, name = group.first.perturbations(), group.first.label
         for column, image in enumerate(shown):
             if image not in found.image:
-                axes.text(
-                    column * PITCH + 1, top + TEXT + tall / 2, "not attacked", ha="center", va="center", color="0.5"
-                )
+                where = {"ha": "center", "va": "center", "label": f"image {image}, {name}"}
+                axes.text(column * PITCH + 1, top + TEXT + tall / 2, "not attacked", color="0.5", **where)
                 continue
             row, left = int(np.flatnonzero(found.image == image)[0]), column * PITCH
             delta, x = found.perturbation(image), pictures[image] / 255
-            for place, picture in ((left, 0.5 + factor * delta), (left + 1 + GAP, x + delta)):
-                at = (place, place + 1, top + TEXT + tall, top + TEXT)
-                axes.imshow(_as_picture(picture), extent=at, rasterized=True)
-            succeeded = bool(found.success[row])
-            axes.text(
-                left + 1, top + TEXT * 0.8, source.class_names[found.adversarial_prediction[row]],
-                ha="center", va="bottom", color=plotting.ROLES["adversarial"] if succeeded else "0.5",
-            )  # fmt: skip
+            at = (left, left + 1, top + TEXT + tall, top + TEXT)
+            drawn = _show(axes, _as_picture(0.5 + factor * delta), at, label=f"δ, image {image}, {name}")
+            stands_for(drawn, **dict(zip(COLOURS, _channels(delta), strict=True)))
+            at = (left + 1 + GAP, left + 2 + GAP, *at[2:])
+            _show(axes, _as_picture(x + delta), at, label=DECORATION)  # of two that drawn.py has
+            succeeded, predicted = bool(found.success[row]), found.adversarial_prediction[row]
+            colour = plotting.ROLES["adversarial"] if succeeded else "0.5"
+            named = f"x + δ, image {image}, {name}, {'success' if succeeded else 'no success'}"
+            _write(axes, (left + 1, top + TEXT * 0.8), predicted, source, color=colour, label=named)
         names.append(f"{group.first.short_label}\n{ACTIVATIONS.get(group.first.activation, group.first.activation)}")
         centres.append(top + TEXT + tall / 2)
         top += TEXT + tall
@@ -118,7 +122,23 @@ def _draw(axes, groups: Sequence[Replicates], shown: Sequence[int], source: Imag
     axes.spines[:].set_visible(False)
 
 
+def _show(axes: Axes, picture: np.ndarray, at: tuple[float, ...], *, label: str) -> AxesImage:
+    shown = axes.imshow(picture, extent=at, rasterized=True, label=label)
+    stands_for(shown, value_is="pixel range")
+    return shown
+
+
+def _write(axes: Axes, at: tuple[float, float], label_of: int, source: ImageSet, **look) -> None:
+    """Write the name of a class above a picture; for drawn.py its number, as a stranger may have named it."""
+    written = axes.text(*at, source.class_names[label_of], ha="center", va="bottom", **look)
+    stands_for(written, text=f"class {label_of}")
+
+
+def _channels(values: np.ndarray) -> np.ndarray:
+    """(C, H, W) -> (3, H, W): three channels as they are, others as their mean."""
+    return values if len(values) == 3 else np.repeat(values.mean(axis=0, keepdims=True), 3, axis=0)
+
+
 def _as_picture(values: np.ndarray) -> np.ndarray:
-    """(C, H, W) in [0, 1] -> (H, W, 3): three channels as RGB, others as their mean; clipped."""
-    values = values if len(values) == 3 else np.repeat(values.mean(axis=0, keepdims=True), 3, axis=0)
-    return np.clip(values.transpose(1, 2, 0), 0, 1)
+    """(C, H, W) in [0, 1] -> (H, W, 3), clipped."""
+    return np.clip(_channels(values).transpose(1, 2, 0), 0, 1)

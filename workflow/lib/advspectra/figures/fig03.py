@@ -63,7 +63,7 @@ def _draw_norms(figure, group: Replicates) -> None:
     *panels, counts = figure.subplots(1, len(NORMS) + 1)
     for axes, (norm, title) in zip(panels, NORMS.items(), strict=True):
         samples = [pooled(images, norm, successful=True) for images in seeds]
-        if draw_samples(axes, steps, samples):
+        if draw_samples(axes, steps, samples, label=group.attack):
             axes.set_ylabel(f"{title} (pixel range)")
             step_axis(axes, steps)
     failed = [int((~pooled(images, "success")).sum()) for images in seeds]
@@ -87,11 +87,13 @@ def _draw_spectra(figure, group: Replicates, convention: str) -> None:
     panels = figure.subplots(1, SPECTRA, squeeze=False)
     for axes in panels[0, len(chosen) :]:
         axes.set_axis_off()
+    norm = LogNorm(*RANGE)
     for axes, place in zip(panels[0], chosen, strict=False):
         axes.set_title(checkpoints[place].label)
         first, power = seeds[place][0], power_spectra.mean_of_powers(seeds[place])
         density = power / power.mean()
-        shown = power_spectra.show_power(axes, density, first.frequency_y, first.frequency_x, LogNorm(*RANGE))
+        frequencies, label = (first.frequency_y, first.frequency_x), checkpoints[place].label
+        shown = power_spectra.show_power(axes, density, *frequencies, norm, label=label)
     power_spectra.outer_labels(panels)
     power_spectra.colour_bar(figure, shown, panels, r"density of $|\hat{\delta}|^2$")
 

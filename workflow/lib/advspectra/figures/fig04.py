@@ -70,14 +70,14 @@ def _draw_examples(figure, groups: Sequence[Replicates], examples: Sequence[Exam
     limit = max((float(np.abs(one.perturbation).max()) for one in found), default=1.0)
     norm = power_spectra.power_norm(powers) if powers else None
     shown = None
-    for column, one in enumerate(examples):
+    for column, (group, one) in enumerate(zip(groups, examples, strict=True)):
         if one is None:
             for axes in panels[:, column]:
                 plotting.message_panel(axes, "not\nattacked")
             continue
-        plotting.show_image(panels[0, column], one.perturbation, limit=limit)
+        plotting.show_image(panels[0, column], one.perturbation, limit=limit, label=group.first.label)
         power = image_power(one.perturbation, convention=convention)
-        shown = show_power_of(panels[1, column], power, norm)
+        shown = show_power_of(panels[1, column], power, norm, label=group.first.label)
     power_spectra.outer_labels(panels[1:])
     plotting.row_label(beside[0], r"$\delta$", distance=5)
     plotting.row_label(beside[1], r"$\hat{\delta}$", distance=5)

@@ -119,10 +119,14 @@ def _draw_one(
 ) -> None:
     """Draw what a network has, as a bar or, on a logarithmic axis, a dot, and the paper's number."""
     colour, error = plotting.colour(group.first.network), {"elinewidth": 0.8, "capsize": 1.5, "ecolor": "0.5"}
+    label = group.first.label
     if found is not None and bar:
-        look = {"color": colour, "linewidth": 0, "edgecolor": "white", "error_kw": error} | LOOKS[group.first.linear]
+        look = {"color": colour, "linewidth": 0, "edgecolor": "white", "error_kw": error, "label": label} | LOOKS[
+            group.first.linear
+        ]
         axes.barh(y, found.values.mean, xerr=found.values.sd, height=height, **look)
     elif found is not None:
-        axes.errorbar(found.values.mean, y, xerr=found.values.sd, color=colour, marker="o", markersize=4, **error)
+        dot = {"color": colour, "marker": "o", "markersize": 4, "label": label}
+        axes.errorbar(found.values.mean, y, xerr=found.values.sd, **dot, **error)
     for spread in theirs:
-        axes.errorbar(spread.mean, y, xerr=spread.sd, elinewidth=0.9, capsize=2, **PAPER)
+        axes.errorbar(spread.mean, y, xerr=spread.sd, elinewidth=0.9, capsize=2, label=f"{label}, the paper", **PAPER)

@@ -77,6 +77,7 @@ def _draw_examples(
     betas = [group.predictors[0].maps(label or 0) if group.predictors else None for group in groups]
     deltas = [None if one is None else one.perturbation for one in examples]
     beside, panels = plotting.network_panels(figure, groups, rows=4)
+    betas, deltas = (list(zip(groups, images, strict=True)) for images in (betas, deltas))
     _draw_pair(figure, panels[:2], betas, "paper", "no\npredictor", shared=False, symbol=ROWS[1])
     _draw_pair(figure, panels[2:], deltas, convention, "not\nattacked", shared=True, symbol=ROWS[3])
     for axes, text in zip(beside, ROWS, strict=True):
@@ -84,20 +85,23 @@ def _draw_examples(
     return beside[2:]
 
 
-def _draw_pair(figure, panels: np.ndarray, images: list, convention: str, absent: str, *, shared: bool, symbol: str):
-    """Draw images (C, H, W) in the first row of panels and their spectra in the second, None as the text `absent`."""
+def _draw_pair(figure, panels: np.ndarray, of: list, convention: str, absent: str, *, shared: bool, symbol: str):
+    """Draw images (C, H, W) of groups in the first row of panels, their spectra in the second, None as `absent`."""
+    images = [image for _, image in of]
     powers = [None if image is None else image_power(image, convention=convention) for image in images]
     present = [power for power in powers if power is not None]
     norm = power_spectra.power_norm(present) if present else None
     limit = max((float(np.abs(image).max()) for image in images if image is not None), default=1.0)
     shown = None
-    for (above, below), image, power in zip(panels.T, images, powers, strict=True):
+    for (above, below), (group, image), power in zip(panels.T, of, powers, strict=True):
         if image is None:
             plotting.message_panel(above, absent)
             plotting.message_panel(below, absent)
             continue
-        plotting.show_image(above, image, limit=limit if shared else float(np.abs(image).max()))
-        shown = show_power_of(below, power, norm)
+        label = group.first.label
+        own, what = (limit, "pixel range") if shared else (float(np.abs(image).max()), "logit")
+        plotting.show_image(above, image, limit=own, label=label, value_is=what)
+        shown = show_power_of(below, power, norm, label=label)
     power_spectra.outer_labels(panels[1:])
     if shown is not None:
         power_spectra.colour_bar(figure, shown, panels[1], rf"$|${symbol}$|^2$")

@@ -69,7 +69,8 @@ def _draw_rows(figure: Figure, rows: dict, alphas: Sequence[float], convention: 
                 plotting.message_panel(axes, plotting.UNSUCCESSFUL if group else plotting.ABSENT)
             else:
                 one = group.spectra(convention)[0]
-                shown = power_spectra.show_power(axes, power, one.frequency_y, one.frequency_x, norm)
+                frequencies = one.frequency_y, one.frequency_x
+                shown = power_spectra.show_power(axes, power, *frequencies, norm, label=group.first.label)
         activation = ACTIVATIONS.get(network.activation, network.activation)
         plotting.row_label(row[0], f"{network.short_label}\n{activation}")
         _draw_curves(row[-2:], members, alphas, convention)
@@ -90,7 +91,8 @@ def _draw_curves(row: Sequence[Axes], members: Sequence[Replicates], alphas: Seq
         if not spectra:
             continue
         energies.append(energy.radial(spectra))
-        energy.plot(*row, energies[-1], **_look(group.first.alpha, alphas, plotting.colour(group.first.network)))
+        look = _look(group.first.alpha, alphas, plotting.colour(group.first.network))
+        energy.plot(*row, energies[-1], label=group.first.label, **look)
     energy.finish(*row, energies)
     for axes in row:
         axes.set_xlabel("$k_r$ (cycles/image)")

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from advspectra.drawing import captions, energy, plotting, power_spectra
+from advspectra.drawing.drawn import stands_for
 from advspectra.drawing.learning_curves import NO_ATTACK, attacked, counts_sentence, pooled, spread
 from advspectra.files.perturbations import AttackedImages
 from advspectra.files.spectra import Spectra
@@ -90,14 +91,18 @@ def _draw_frame(column: Sequence[Axes], frame: Frame, image: int):
     success = pooled(images, "success").mean()
     perturbation.set_title(f"{checkpoint.label}\n{100 * success:.0f} %")
     delta = images[0].perturbation(image) if image in images[0].image else np.zeros((1, 1, 1))
-    plotting.show_image(perturbation, delta, limit=float(np.abs(delta).max()))
+    label = checkpoint.label
+    plotting.show_image(perturbation, delta, limit=float(np.abs(delta).max()), label=label)
     mean = power_spectra.mean_of_powers(spectra)
     first = spectra[0]
-    shown = power_spectra.show_power(power, mean / mean.mean(), first.frequency_y, first.frequency_x, LogNorm(*RANGE))
+    frequencies = first.frequency_y, first.frequency_x
+    shown = power_spectra.show_power(power, mean / mean.mean(), *frequencies, LogNorm(*RANGE), label=label)
+    stands_for(shown, value_is="density")
     measured = energy.radial(spectra)
-    radial.plot(measured.x, measured.density.mean(axis=0), color=plotting.ROLES["adversarial"])
+    radial.plot(measured.x, measured.density.mean(axis=0), color=plotting.ROLES["adversarial"], label=label)
     radial.axhline(1, **energy.WHITE)
     radial.set(yscale="log", ylim=RANGE, xlim=(0, measured.x[-1]))
+    stands_for(radial, x_axis=energy.RADIAL, y_axis="density")
     return shown
 
 

@@ -13,6 +13,7 @@ from advspectra.claims.cells import CELL_SDS, HOLDS
 from advspectra.claims.records import ClaimRecord, PartRecord
 from advspectra.claims.terms import network
 from advspectra.drawing import captions, plotting
+from advspectra.drawing.drawn import DECORATION, stands_for
 from advspectra.networks.identity import ACTIVATIONS
 from advspectra.results.runs import Run
 
@@ -74,31 +75,33 @@ def _draw_table(figure: SubFigure, claim: ClaimRecord) -> None:
 
 
 def _draw_cells(axes: Axes, parts: Sequence[PartRecord]) -> None:
-    axes.axvspan(-CELL_SDS, CELL_SDS, zorder=0, **BAND)
-    axes.axvline(0, color="0.4", linewidth=0.8, zorder=1)
+    axes.axvspan(-CELL_SDS, CELL_SDS, zorder=0, label=f"within {CELL_SDS} sd", **BAND)
+    axes.axvline(0, color="0.4", linewidth=0.8, zorder=1, label="the paper")
     axes.set(xlim=(-REACH - 0.6, REACH + 0.6), ylim=(len(parts) - 0.4, -0.6), xticks=(-6, -2, 2, 6))
     axes.tick_params(axis="y", length=0)
-    axes.hlines(range(len(parts)), -REACH, REACH, color="0.85", linewidth=0.5, zorder=0.5)
+    axes.hlines(range(len(parts)), -REACH, REACH, color="0.85", linewidth=0.5, zorder=0.5, label=DECORATION)
     for place, part in enumerate(parts):
-        unit = part.within / CELL_SDS
+        unit, label = part.within / CELL_SDS, network(part.left.network).label
         if part.noise is not None and abs(noise := (part.noise - part.threshold) / unit) <= REACH:
-            axes.plot(noise, place, **NOISE)
+            axes.plot(noise, place, label=f"{label}, noise", **NOISE)
         if part.value is None:
-            axes.text(REACH, place, "not tested", ha="right", va="center", color="0.5", bbox=CLEAR)
+            axes.text(REACH, place, "not tested", ha="right", va="center", color="0.5", bbox=CLEAR, label=label)
             continue
         ours, low, high = (
             None if end is None else (end - part.threshold) / unit for end in (part.value, part.low, part.high)
         )
         look = HIT if part.direction == HOLDS else MISS
         if low is not None and high is not None and abs(ours) <= REACH:
-            axes.plot([_inside(low), _inside(high)], [place, place], color=look["color"], linewidth=1.3)
-        axes.plot(_inside(ours), place, markersize=4.5, markeredgewidth=0, **look)
+            bar = {"color": look["color"], "linewidth": 1.3, "label": f"{label}, 95 % interval"}
+            stands_for(*axes.plot([_inside(low), _inside(high)], [place, place], **bar), x=[low, high])
+        shown = axes.plot(_inside(ours), place, markersize=4.5, markeredgewidth=0, label=f"{label}, ours", **look)
+        stands_for(*shown, x=ours)
         if abs(ours) > REACH:
             side = -1 if ours > 0 else 1
             text = f"{ours:+.0f}".replace("-", "\N{MINUS SIGN}")
             axes.annotate(
                 text, (_inside(ours), place), (5 * side, 0), textcoords="offset points", color=look["color"],
-                ha="left" if side > 0 else "right", va="center", bbox=CLEAR,
+                ha="left" if side > 0 else "right", va="center", bbox=CLEAR, label=DECORATION,
             )  # fmt: skip
 
 

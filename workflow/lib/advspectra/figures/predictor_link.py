@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from advspectra.claims.measures import correlation
 from advspectra.claims.readers import linked_magnitudes
 from advspectra.drawing import captions, plotting
+from advspectra.drawing.drawn import stands_for
 from advspectra.fourier import frequencies
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
@@ -17,6 +18,7 @@ from advspectra.results.runs import Run
 INPUTS = {"files": ["spectra", "perturbations", "predictor"], "activations": ["linear"], "alphas": [1]}
 
 COLUMNS = 4
+RADIAL = "$k_r$ (cycles/image)"
 DECADES = (0.05, 20)  # of both axes at the most; 1 is the mean over frequencies
 
 
@@ -47,7 +49,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         )
         figure.supylabel(r"$|\hat{\delta}|$ / mean over frequencies", fontsize=7.5)
         if drawn:
-            figure.colorbar(drawn[0], ax=panels, label="$k_r$ (cycles/image)", aspect=30, fraction=0.03, pad=0.01)
+            figure.colorbar(drawn[0], ax=panels, label=RADIAL, aspect=30, fraction=0.03, pad=0.01)
     caption = captions.joined(
         title,
         "Dots: frequencies, mean over images with success. β of the class before the attack less β of the class after "
@@ -60,7 +62,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 
 def _draw(axes: Axes, group: Replicates, convention: str) -> PathCollection | None:
     axes.set_title(plotting.short_name(group.first))
-    axes.plot(DECADES, DECADES, color="0.6", linewidth=0.8, zorder=1)
+    axes.plot(DECADES, DECADES, color="0.6", linewidth=0.8, zorder=1, label="in proportion")
     parts = [
         both
         for run in group.runs
@@ -75,6 +77,8 @@ def _draw(axes: Axes, group: Replicates, convention: str) -> PathCollection | No
     radius = np.hypot(frequencies(sides[0])[:, None], frequencies(sides[1])[None, :]).ravel()
     x, y = ((each / each.mean(axis=1, keepdims=True)).mean(axis=0) for each in (beta, delta))
     colours = np.tile(radius, len(x) // len(radius))  # for each channel
-    shown = axes.scatter(x, y, c=colours, s=3, linewidths=0, rasterized=True)
-    axes.text(0.96, 0.05, f"$r$ = {np.nanmean(correlation(beta, delta)):.2f}", ha="right", transform=axes.transAxes)
+    shown = axes.scatter(x, y, c=colours, s=3, linewidths=0, rasterized=True, label=group.first.label)
+    stands_for(shown, value_is=RADIAL)
+    text = f"$r$ = {np.nanmean(correlation(beta, delta)):.2f}"
+    axes.text(0.96, 0.05, text, ha="right", transform=axes.transAxes, label=group.first.label)
     return shown

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from advspectra.drawing import captions, energy, plotting
+from advspectra.drawing.drawn import stands_for
 from advspectra.drawing.learning_curves import plot_over_steps, step_axis, success_among_correct
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import AttackedCheckpoint, Run
@@ -47,8 +48,10 @@ def draw(runs: Sequence[Run], *, convention: str, roles: Mapping[str, str]) -> t
         panels = figure.subplots(len(rows), len(COLUMNS), squeeze=False)
         for row, group in zip(panels, rows, strict=True):
             white = _draw_row(row, group, roles, convention)
-        for axes, (name, _, _) in zip(panels[0], COLUMNS, strict=True):
-            axes.set_title(name)
+        for column, (name, _, _) in zip(panels.T, COLUMNS, strict=True):
+            column[0].set_title(name)
+            for axes in column:
+                stands_for(axes, y_axis=name)
         for axes in panels[:-1].flat:
             axes.set_xlabel("")
         handles = [Line2D([], [], marker="o", markersize=2.5, **look) for look in (AS_IS, RECALIBRATED)]
@@ -109,9 +112,9 @@ def _draw_row(row: Sequence[Axes], group: Replicates, roles: Mapping[str, str], 
         pairs = (_curves(group, roles, role, read, convention) for role in choices if _both(group, roles, role))
         curves = next((pair for pair in pairs if all(pair)), ())
         for look, of_seeds in zip((AS_IS, RECALIBRATED), curves, strict=False):
-            for steps, values in of_seeds:
-                plot_over_steps(axes, steps, values, **look)
-        _finish(axes, read, [curve for of_seeds in curves for curve in of_seeds])
+            for seed, steps, values in of_seeds:
+                plot_over_steps(axes, steps, values, **look | {"label": f"{look['label']}, seed {seed}"})
+        _finish(axes, read, [curve for of_seeds in curves for _, *curve in of_seeds])
     plotting.row_label(row[0], group.first.short_label)
     white = _white(group, roles, convention)
     if white and row[2].axison:
@@ -121,7 +124,7 @@ def _draw_row(row: Sequence[Axes], group: Replicates, roles: Mapping[str, str], 
 
 
 def _curves(group: Replicates, roles: Mapping[str, str], role: str, read: Read, convention: str) -> tuple[list, list]:
-    """For the two attacks of a role, the steps and values of each seed that has any."""
+    """For the two attacks of a role, seed, steps and values of each seed that has any."""
     both = []
     for name in (role, f"recalibrated_{role}"):
         seeds = []
@@ -132,7 +135,7 @@ def _curves(group: Replicates, roles: Mapping[str, str], role: str, read: Read, 
                 if (value := read(checkpoint, convention)) is not None
             }
             if values:
-                seeds.append((list(values), list(values.values())))
+                seeds.append((run.seed, list(values), list(values.values())))
         both.append(seeds)
     return tuple(both)
 

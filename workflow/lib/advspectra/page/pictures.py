@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -76,13 +76,6 @@ class Picture:
             return [about] if about else []
         network, activation, depth, alpha, attack = development.groups()
         return [Run(network, activation, int(depth), float(alpha), 0, {}).label, attack]
-
-    def data(self, tables: Collection[str]) -> str:
-        """Where its numbers stand beside the page: the table of development, if it shows one and the study has
-        that table, otherwise all measures.
-        """
-        developing = DEVELOPMENT.fullmatch(self.path.partition("/")[2])
-        return "tables/development.csv" if developing and "development" in tables else "measures.csv"
 
     @property
     def uri(self) -> str:

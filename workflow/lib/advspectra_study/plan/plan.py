@@ -22,7 +22,8 @@ class Plan(WholeStudy):
     def targets(self) -> list[str]:
         """The files that a whole study has, and from which Snakemake finds all others."""
         made = dict.fromkeys((f"tables/{table}" for table in self.table_names), ("csv", "md", "json"))
-        made |= dict.fromkeys((f"figures/{figure}" for figure in self.figures_made), ("pdf", "png", "md", "json"))
+        of_figure = ("pdf", "png", "csv", "md", "json")
+        made |= dict.fromkeys((f"figures/{figure}" for figure in self.figures_made), of_figure)
         made |= dict.fromkeys(("measures", "claims", "audit"), ("csv", "json"))
         made |= {"explorer": ("html", "json"), "report": ("html", "md", "json")}
         return [f"{self.results}/{name}.{suffix}" for name, suffixes in made.items() for suffix in suffixes]

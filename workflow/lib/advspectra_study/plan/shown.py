@@ -99,8 +99,8 @@ class Shown(Views):
 
     @cached_property
     def figures(self) -> dict[str, Step]:
-        """Files of the runs -> figures/<figure>.{pdf,png,md,json}, and of figures that show how an attack on a network
-        develops, figures/<figure>/<network>-<activation>/depth=<d>/alpha=<a>/<attack>.{...}: a rule for each figure.
+        """Files of the runs -> figures/<figure>.{pdf,png,csv,md,json}, and of figures that show how an attack on a
+        network develops, figures/<figure>/<network>-<activation>/depth=<d>/alpha=<a>/<attack>.{...}: a rule for each.
         """
         return {
             figure: self._figure_rule(figure) for figure in self.figure_names if figure not in self.noted["figures"]
@@ -166,6 +166,7 @@ class Shown(Views):
             outputs={
                 "pdf": f"{path}.pdf",
                 "png": in_snakemakes_report(f"{path}.png", caption=caption, category=FIGURES, labels=labels),
+                "csv": f"{path}.csv",
                 "caption": f"{path}.md",
                 "provenance": f"{path}.json",
             },
