@@ -478,6 +478,8 @@ def test_every_shipped_study_of_the_whole_paper_holds_all_its_networks(study):
     }
     resnet_depth = 3 if study.stem == "demo" else 2  # as run, its block has one convolution
     deep = {("shallow_resnet", "relu", resnet_depth, 1), ("vgg19", "relu", 16, 1), ("resnet18", "relu", 17, 1)}
+    if study.stem == "demo":  # its images are too few for VGG19
+        deep.remove(("vgg19", "relu", 16, 1))
     figure_5_9 = {("locally_connected", "linear", 1, 1), ("bounded_width_3", "linear", 1, 1)}
     figure_11 = {
         (name, activation, 1, alpha)

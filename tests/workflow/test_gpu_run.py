@@ -32,7 +32,7 @@ def out(tmp_path_factory):
     """What the command of docs/gpu.md leaves, without a GPU."""
     folder = tmp_path_factory.mktemp("gpu") / "out"
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHON": sys.executable}
-    command = ["bash", str(ROOT / "benchmarks/gpu/run.sh"), str(folder), "180"]
+    command = ["bash", str(ROOT / "benchmarks/gpu/run.sh"), str(folder), "600"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder.parent)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder / "table.md").read_text() in done.stdout
@@ -111,7 +111,7 @@ def test_a_part_that_fails_or_runs_over_leaves_the_others(tmp_path, monkeypatch,
     parts = {"nothing": Part("Fails", 1, 1), "right": Part("Runs over", 1, 1), "study": Part("Ends", 30, 30)}
     monkeypatch.setattr(run, "PARTS", parts)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    monkeypatch.setattr(sys, "argv", ["run.sh", str(tmp_path / "out"), "45", "--device", "cpu"])
+    monkeypatch.setattr(sys, "argv", ["run.sh", str(tmp_path / "out"), "150", "--device", "cpu"])
     with pytest.raises(SystemExit) as ended:
         run.main()
     assert ended.value.code == 1
