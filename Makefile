@@ -13,7 +13,7 @@ demo: $(READY)
 	@echo "The demo is done. Open results/demo/report.html in a browser, then results/demo/explorer.html."
 
 test: lint
-	$(RUN) pytest -n auto --dist worksteal
+	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # tests that take many minutes: the demo killed at 20 moments, 2,000 damaged files
 test-long: $(READY)
