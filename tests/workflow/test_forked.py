@@ -1,6 +1,8 @@
 """The executor `forked`: each job is a process of its own, and its results are those of Snakemake's own executor."""
 
 import copy
+import os
+import subprocess
 
 import pytest
 from interruption import final
@@ -45,6 +47,19 @@ def test_a_job_that_crashes_takes_no_other_with_it(tmp_path):
     assert done.returncode == 1
     assert "rule attack: its process was ended by SIGABRT" in done.stdout + done.stderr
     assert (study.folder / LINEAR).exists() and (study.folder / RELU).exists()
+
+
+def test_a_job_that_ends_before_snakemake_watches_it_succeeds(tmp_path):
+    study = Study(tmp_path, CONFIG, "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0/training.json")
+    library = study.folder / "workflow/lib"
+    plugin = library / "snakemake_executor_plugin_forked/__init__.py"
+    text, watched = plugin.read_text(), "with benchmarked("
+    assert watched in text
+    plugin.write_text(text.replace(watched, "with __import__('time').sleep(3) or benchmarked("))
+    done = subprocess.run(
+        study.command(), cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(library)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_jobs_of_several_threads_start_as_snakemake_starts_them(tmp_path):

@@ -60,13 +60,16 @@ class Executor(LocalExecutor):
         path = file.get_path_or_uri(secret_free=True)
         given = (inputs, output, params, wildcards, threads, resources, log, self.workflow.globals["config"], rule)
         job = Snakemake(*given, iteration, str(Path(path).parent))
-        process = self._context.Process(target=run, args=(path, source, job))
-        with self._starting:
-            process.start()
-        with benchmarked(process.pid, record):
-            wait([process.sentinel])
-        with self._starting:
-            process.join()
+        begins, begin = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=run, args=(path, source, job, begins))
+        with begins, begin:
+            with self._starting:
+                process.start()
+            with benchmarked(process.pid, record):  # an error if the process has ended by now: it waits
+                begin.send(None)
+                wait([process.sentinel])
+            with self._starting:
+                process.join()
         if process.exitcode < 0:
             raise WorkflowError(f"rule {rule}: its process was ended by {signal.Signals(-process.exitcode).name}")
         if process.exitcode:

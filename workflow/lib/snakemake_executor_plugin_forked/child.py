@@ -3,13 +3,18 @@
 import os
 import signal
 import tempfile
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 
-def run(script: str, source: str, snakemake) -> None:
-    """Run a script with its object `snakemake`, as a process of its own would. source : of the script."""
+def run(script: str, source: str, snakemake, begins: Connection) -> None:
+    """Run a script with its object `snakemake`, as a process of its own would, once `begins` has something to receive.
+
+    source : of the script.
+    """
     from advspectra_study.imported import run_script  # here, as it watches all imports of its process
 
+    begins.recv()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if folder := snakemake.resources.get("tmpdir"):
         os.environ |= dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), folder)
