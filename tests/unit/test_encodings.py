@@ -24,7 +24,8 @@ def without_encoding(source: str) -> list[int]:
             continue
         words = [one.value for one in [*node.args, *(k.value for k in node.keywords)] if isinstance(one, ast.Constant)]
         binary = any(isinstance(word, str) and "b" in word and len(word) <= 3 for word in words)
-        text = {"text", "universal_newlines"} & given
+        flags = {keyword.arg for keyword in node.keywords if not isinstance(keyword.value, ast.JoinedStr)}
+        text = {"text", "universal_newlines"} & flags  # an f-string is a text, not subprocess's switch
         if (name in TEXTS or (name in FILES and not binary) or text) and "encoding" not in given:
             found.append(node.lineno)
     return found

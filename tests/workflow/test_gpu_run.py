@@ -108,7 +108,7 @@ def test_the_demo_has_the_tables_of_a_cpu(out):
 
 def test_a_part_that_fails_or_runs_over_leaves_the_others(tmp_path, monkeypatch, capsys):
     """`nothing` is no module; `right` has a second."""
-    parts = {"nothing": Part("Fails", 1, 1), "right": Part("Runs over", 1, 1), "study": Part("Ends", 30, 30)}
+    parts = {"nothing": Part("Fails", 1, 1), "right": Part("Runs over", 1, 1), "study": Part("Ends", 300, 300)}
     monkeypatch.setattr(run, "PARTS", parts)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr(sys, "argv", ["run.sh", str(tmp_path / "out"), "150", "--device", "cpu"])
