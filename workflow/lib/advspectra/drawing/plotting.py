@@ -6,7 +6,7 @@ Figures are made without pyplot, so that nothing is left open and nothing depend
 """
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from zlib import crc32
@@ -155,6 +155,12 @@ def show_image(
     stands_for(shown, x_axis="pixel column", y_axis="pixel row", value_is=value_is)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(True)
+
+
+def seed_dots(axes: Axes, x: Sequence[float], y: Sequence[float], seeds: Iterable[int], *, label: str, **look) -> None:
+    """Draw a dot for each of the seeds; label : of them all, to which drawn.py adds the seed."""
+    shown = axes.plot(x, y, marker="o", linestyle="none", label=label, **look)
+    stands_for(*shown, series=[f"{label}, seed {seed}" for seed in seeds])
 
 
 def row_label(axes: Axes, text: str, *, distance: float = 34) -> None:

@@ -120,8 +120,7 @@ def _draw_response(axes: Axes, values: Sequence[tuple[float, Mapping[int, float]
     dots["markerfacecolor"] = look.pop("markerfacecolor", look["color"])
     axes.plot([alpha for alpha, _ in known], [np.mean([*seeds.values()]) for _, seeds in known], **look)
     for alpha, seeds in known:
-        shown = axes.plot([alpha] * len(seeds), [*seeds.values()], marker="o", markersize=3, linestyle="none", **dots)
-        stands_for(*shown, series=[f"{look['label']}, seed {seed}" for seed in seeds])
+        plotting.seed_dots(axes, [alpha] * len(seeds), [*seeds.values()], seeds, markersize=3, **dots)
 
 
 def _mean_of(name: str) -> Callable[[Spectra], float]:

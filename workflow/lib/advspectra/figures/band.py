@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advspectra.drawing import captions, energy, plotting
-from advspectra.drawing.drawn import stands_for
 from advspectra.networks.identity import ACTIVATIONS
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
@@ -68,9 +67,8 @@ def _draw_shares(axes: Axes, groups: Sequence[Replicates], convention: str, band
         }
         shares = [*of_seeds.values()]
         axes.plot([0, np.mean(shares)], [place, place], **look)
-        dots = {"marker": "o", "markersize": 4, "linestyle": "none"} | {key: look[key] for key in ("color", "label")}
-        shown = axes.plot(shares, [place] * len(shares), **dots)
-        stands_for(*shown, series=[f"{look['label']}, seed {seed}" for seed in of_seeds])
+        dots = {"markersize": 4, "color": look["color"], "label": look["label"]}
+        plotting.seed_dots(axes, shares, [place] * len(shares), of_seeds, **dots)
         text = f"{100 * np.mean(shares):.0f} %"
         axes.text(1.02, place, text, va="center", ha="left", clip_on=False, label=look["label"])
     axes.axvline(energy.radial(groups[0].spectra(convention)).white[inside].sum(), **energy.WHITE)
