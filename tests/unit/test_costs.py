@@ -21,7 +21,7 @@ NOWHERE = Path("images.h5")
 
 # Measured on one core of an AMD EPYC with AVX-512, on CIFAR-10 (JPEG): seconds, MB. From the benchmark files of runs of
 # workflow/presets/workstation.yaml, with 20 epochs, 1000 images attacked, deep nonlinear fully connected networks and
-# the shallow ResNet with batch normalisation, and of dynamics.yaml.
+# the shallow ResNet with batch normalisation, and of dynamics.yaml, with 200 images and lines of bounded width.
 MEASURED = [
     ("workstation", "train", "fully_connected-relu/depth=1", None, 761, 6126),
     ("workstation", "train", "fully_connected-relu/depth=3", None, 2787, 3332),
@@ -39,11 +39,10 @@ MEASURED = [
     ("dynamics", "train", "resnet18-relu/depth=17", None, 3475, 1732),
     ("dynamics", "attack", "resnet18-relu/depth=17", "pgd", 886, 898),
     # with cross-entropy 69 s; the logit difference took 68 s where cross-entropy took 16, at an eighth of the width
-    ("dynamics", "attack", "resnet18-relu/depth=17", "minimal_pgd", 293, 1021),
-    ("dynamics", "attack", "resnet18-relu/depth=17", "ddn", 70, 905),
-    ("dynamics", "transfer", "resnet18-relu/depth=17", "pgd_transfer", 9, 872),
-    ("dynamics", "lines", "resnet18-relu/depth=17", "pgd_transfer", 127, 994),
-    ("dynamics", "lines", "bounded_width_32-relu/depth=1", "pgd_transfer", 224, 3556),
+    ("dynamics", "attack", "resnet18-relu/depth=17", "minimal_snapshots", 293, 1021),
+    ("dynamics", "transfer", "resnet18-relu/depth=17", "final_pgd", 9, 872),
+    ("dynamics", "lines", "resnet18-relu/depth=17", "final_pgd", 127, 994),
+    ("dynamics", "lines", "bounded_width_32-relu/depth=1", "final_pgd", 224, 3556),
 ]
 
 
@@ -73,6 +72,13 @@ def test_limits_are_above_what_was_measured_but_of_its_order(preset, rule, netwo
         network_config["depths"] = [1, 3]
         (network_config,) = (one for one in config["networks"] if one["name"] == "shallow_resnet")
         network_config |= {"architecture": "shallow_resnet", "depths": [3]}
+    if preset == "dynamics":
+        for entry in (*config["attacks"], config["lines"][0]):
+            entry["images"] = 200
+        (snapshots,) = (entry for entry in config["attacks"] if entry["name"] == "pgd_snapshots")
+        lines = config["lines"][0] | {"networks": ["bounded_width_32"], "samples": 51, "exact_images": 50}
+        snapshots["networks"] = ["resnet18", "bounded_width_32"]
+        config["lines"].append(lines | {"checkpoints": ["best"]})
     minutes, memory = limits(config, rule, f"{network}/alpha=1/seed=0", attack)
     assert 1.5 * seconds < 60 * minutes < 12 * seconds + 600
     assert 1.1 * megabytes < memory < 8000
@@ -122,7 +128,7 @@ def test_each_attempt_may_take_twice_as_much():
 
 
 def test_limits_grow_with_epochs_steps_and_width_and_shrink_with_threads_and_a_gpu():
-    config = study("workstation")
+    config = study("dynamics")
     train = "train", "resnet18-relu/depth=17/alpha=1/seed=0"
     attack = "attack", train[1], "pgd"
     larger = copy.deepcopy(config)
