@@ -53,12 +53,13 @@ START = 60  # seconds of a job that are not computing: mostly importing PyTorch,
 GPU_CORES = 4
 LIGHT = 600  # seconds of one core: a run all of whose jobs together are estimated below it is light
 
-# MB, for images of 3 x 32 x 32; all but BASE grows with their size. Of training per MB of images too, which it holds as
-# floats, in batches and in PyTorch's caches of freed memory
+# MB, for images of 3 x 32 x 32; all but BASE grows with their size, and less in narrow networks and small batches. Of
+# training per MB of images too, which it holds as floats, in batches and in PyTorch's caches of freed memory
 MEMORY = {"train": 1500, "attack": 2500, "transfer": 2000, "predictor": 1500, "spectra": 1000, "lines": 5000}
 BASE = 700  # Python, PyTorch and the package
 MEMORY_PER_MB_OF_IMAGES = 30
 USUAL_MEMORY = 2000  # MB of a rule that is not in MEMORY
+BATCH = 128  # images that MEMORY is for
 # MB for each MB of the arrays that a job reads or makes for all images, or classes, at once
 MEMORY_PER_MB_OF_ARRAYS = {"attack": 3, "transfer": 3, "lines": 6, "predictor": 4}
 # bytes of an attacked image beside pixels and logits, and of a line
@@ -84,7 +85,7 @@ class Costs:
 
     def megabytes(self, rule: str, run: str | None = None, attack: str | None = None, *, attempt: int) -> int:
         """The memory limit of a job of a rule; without its run what jobs take for few images."""
-        larger = 1 if rule == "spectra" else max(1.0, self._image_bytes / 3072)  # spectra: a part of the images at once
+        larger = 1 if rule == "spectra" else max(1.0, self._larger(rule, run, attack))  # spectra: some images at once
         needed = BASE + (MEMORY.get(rule, USUAL_MEMORY) - BASE) * larger
         if rule == "train":
             needed += MEMORY_PER_MB_OF_IMAGES * self._images_bytes(measured=True) / 1e6
@@ -92,6 +93,17 @@ class Costs:
             arrays = self._rows(rule, run, attack) * self._image_bytes * (8 if rule == "predictor" else 4)
             needed += MEMORY_PER_MB_OF_ARRAYS[rule] * arrays / 1e6
         return ceil(needed) * 2 ** (attempt - 1)
+
+    def _larger(self, rule: str, run: str | None, attack: str | None) -> float:
+        """How much larger the activations of a batch are than at 3 x 32 x 32 in a network of full width."""
+        size = self._image_bytes / 3072
+        if run is None:
+            return size
+        network = self._study.runs[run].entry
+        batches = {"train": network.training["batch_size"]}
+        if rule in ("attack", "transfer"):
+            batches[rule] = self._study.attack_named[attack].batch_size
+        return size * min(1, _width(network)) * min(1, batches.get(rule, BATCH) / BATCH)
 
     def result_bytes(self, rule: str, run: str | None, attack: str | None = None) -> float:
         """The size of what a job makes, before compression; 0 of checkpoints, whose networks are not known here, and of
@@ -166,8 +178,7 @@ class Costs:
         key = self._study.runs[run]
         network = key.entry
         layer = LAYERS.get(network.architecture, UNKNOWN)
-        width = network.options.get(layer.width, layer.reference) / layer.reference
-        one_layer = SMALLEST_LAYER + layer.seconds * width**layer.power
+        one_layer = SMALLEST_LAYER + layer.seconds * _width(network) ** layer.power
         one_pass = key.depth * one_layer * self._image_bytes / 3072  # forward and backward, of one image
         if rule == "train":
             return self._epochs(network) * self._images_bytes(measured=measured) / self._image_bytes * one_pass
@@ -197,6 +208,12 @@ class Costs:
         tries = search if network.learning_rate == "search" else {"divisors": [], "patience": 0}
         # a try that fails does so in epoch `patience`, hardly ever later
         return network.training["epochs"] + len(tries["divisors"]) * tries["patience"]
+
+
+def _width(network: Network) -> float:
+    """Its width, in widths of the network that LAYERS was measured with."""
+    layer = LAYERS.get(network.architecture, UNKNOWN)
+    return network.options.get(layer.width, layer.reference) / layer.reference
 
 
 def _steps(attack: Attack) -> int:
