@@ -118,7 +118,7 @@ def test_every_measure_attack_state_and_end_of_lines_has_its_row(tmp_path):
     assert {row["measure"] for row in found} == expected
     states = [row["checkpoint"] for row in found if (row["attack"], row["measure"]) == ("pgd", "delta_l1")]
     assert states[0] == "best" and states[1:] == sorted(STATES, key=lambda name: (STATES[name], name))
-    whole = {row["measure"] for row in found if row["checkpoint"] == "all states"}
+    whole = {row["measure"] for row in found if row["checkpoint"] == "all checkpoints"}
     assert whole == {"success_accuracy_correlation", "success_among_correct_accuracy_correlation"}
     # without a band the data set has no measure of it
     assert {row["measure"] for row in rows(paths, convention="rgb")} == expected - {"band_enrichment"}

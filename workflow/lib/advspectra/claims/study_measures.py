@@ -5,8 +5,8 @@ advspectra.statistics.crossed: 95 %, over seeds and images; with one seed over i
 
     network, activation, depth, alpha   the network; seeds with the same weights count as one, as in claims
     attack, transfer_of, found_on       blank where no attack is measured; of a transfer: whose perturbations it tries
-    checkpoint, step                    the checkpoint, or `all states` where checkpoints are compared; its step if all
-                                        seeds have the same
+    checkpoint, step                    the checkpoint, or `all checkpoints` where checkpoints are compared; its step if
+                                        all seeds have the same
     measure, title                      its name in claims, and in words with its unit
     variant                             of δ̂ the convention; of β̂ raw or rescaled; of lines their end
     mean, mean_low, mean_high           the mean over seeds and its interval; blank where there is none
@@ -31,7 +31,7 @@ from advspectra.results.runs import STATE_KINDS, Run
 from advspectra.statistics.crossed import Sample, infer
 from advspectra.table import Cell, Column, Table
 
-ALL_CHECKPOINTS = "all states"
+ALL_CHECKPOINTS = "all checkpoints"
 FORMS = ("raw", "rescaled")
 
 COLUMNS = tuple(

@@ -66,7 +66,7 @@ def _draw_shares(axes: Axes, groups: Sequence[Replicates], convention: str, band
             if (one := run.spectra(convention)) is not None and one.selected
         }
         shares = [*of_seeds.values()]
-        axes.plot([0, np.mean(shares)], [place, place], **look)
+        axes.plot([0, np.mean(shares)], [place, place], **look | {"markevery": [1]})
         dots = {"markersize": 4, "color": look["color"], "label": look["label"]}
         plotting.seed_dots(axes, shares, [place] * len(shares), of_seeds, **dots)
         text = f"{100 * np.mean(shares):.0f} %"
