@@ -101,7 +101,12 @@ def test_limits_are_above_what_was_measured_but_of_its_order(preset, rule, netwo
 )
 def test_limits_of_large_images_are_above_what_was_measured_and_at_most_four_times_as_much(rule, network, megabytes):
     config = study("demo")
-    config["dataset"]["options"] |= {"image_size": [224, 224], "classes": 1000, "train_per_class": 1, "test_per_class": 1}
+    config["dataset"]["options"] |= {
+        "image_size": [224, 224],
+        "classes": 1000,
+        "train_per_class": 1,
+        "test_per_class": 1,
+    }
     config["training"]["batch_size"] = 32
     for entry in config["networks"]:
         if entry["architecture"] in ("bounded_width_convolution", "resnet18"):
