@@ -11,8 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +18,7 @@ from advspectra.machine.devices import prepare
 from benchmarks import report
 from benchmarks.gpu import pack
 from benchmarks.gpu.rows import DEADLINE
+from benchmarks.gpu.study import ORDER
 from benchmarks.timing import ROOT
 
 
@@ -34,10 +33,10 @@ class Part(NamedTuple):
 PARTS = {
     "right": Part("Right on this device: the library against the CPU in float64, and against itself", 60, 30),
     "rates": Part("Rates: images per second, and the share of the device's own matrix product", 85, 25),
-    "study": Part("ResNet18 as the authors ran it, five seeds", 320, 20),
+    "study": Part("A study through Snakemake: workflow/presets/dynamics.yaml", 320, 40),
     "demo": Part("Through Snakemake: the demo on this device, its tables against those of a CPU", 120, 45),
 }
-PACKING = 12  # seconds, to pack the study's files
+PACKING = 20  # seconds, to pack the study's files
 
 
 def main() -> None:
@@ -45,7 +44,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bash benchmarks/gpu/run.sh", description=__doc__)
     parser.add_argument("out", type=Path, help="folder for the results, at most 8 files of 16 MiB")
     parser.add_argument("seconds", type=float, help="the time for everything; 585 are what the shares are made for")
-    parser.add_argument("--seed", type=int, default=0, help="the first seed of the study")
     parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all if none is given")
     parser.add_argument("--device", default="auto", help="cuda or cpu; default: what is there")
     parser.add_argument("--toy", action="store_true", help="at toy size, as always on a CPU: whether it works")
@@ -60,28 +58,17 @@ def main() -> None:
     parts = [name for name in PARTS if name in chosen.parts or not chosen.parts]
     shares = {name: getattr(PARTS[name], size) for name in parts}
     outcomes, used = {}, 0
-    with tempfile.TemporaryDirectory(prefix="advspectra-gpu-") as work, _images(Path(work), size):
+    with tempfile.TemporaryDirectory(prefix="advspectra-gpu-") as work:
         for name in parts:
             used += shares[name]
             deadline = began + (chosen.seconds - PACKING) * used / sum(shares.values())
-            arguments = [str(chosen.out), work, device.type, size, str(chosen.seed)]
+            arguments = [str(chosen.out), work, device.type, size]
             outcomes[name] = _run(name, arguments, chosen.out / "log.txt", deadline)
             if name == "study":
-                pack.pack(Path(work) / "study", chosen.out)
+                pack.pack(Path(work) / ORDER, chosen.out)
             (chosen.out / "table.md").write_text(_table(chosen.out, outcomes, conditions))
     print((chosen.out / "table.md").read_text())
     sys.exit(any(not outcome.startswith("ended") for outcome in outcomes.values()))
-
-
-@contextmanager
-def _images(work: Path, size: str) -> Iterator[None]:
-    """Read the study's images meanwhile, on the processor."""
-    command = [sys.executable, "-m", "benchmarks.gpu.images", str(work / "images.h5"), size]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-    try:
-        yield
-    finally:
-        _end(process)
 
 
 def _run(name: str, arguments: list[str], log_path: Path, deadline: float) -> str:

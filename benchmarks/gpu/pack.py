@@ -7,8 +7,7 @@ import lzma
 import tarfile
 from pathlib import Path
 
-PIECE, PIECES = 15 * 2**20, 2  # bytes; the rest of the archive would not come back. 590 s of the study fill 22 MiB
-ORDER = "order.txt"  # in the study's folder: its files, a line each, the most valuable first
+PIECE, PIECES = 15 * 2**20, 4  # bytes; the rest of the archive would not come back
 # transfers repeat the perturbations that they try: within the window they cost nothing
 FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 1, "dict_size": 2**27}]
 
@@ -37,14 +36,18 @@ class _Pieces:
         return max(0, self._written - PIECE * PIECES)
 
 
-def pack(folder: Path, out: Path) -> None:
-    """Write the files of `folder`, in their order of value, to OUT/study.tar.xz.<n>; nothing where there is none."""
-    if not (folder / ORDER).exists():
+def pack(order: Path, out: Path) -> None:
+    """Write the files that `order` lists to OUT/study.tar.xz.<n>; nothing where there is no list.
+
+    order : of each file a line, its path, a tab and its name in the archive, the most valuable first.
+    """
+    if not order.exists():
         return
     pieces = _Pieces(out / "study.tar.xz")
     with lzma.LZMAFile(pieces, "w", filters=FILTERS) as compressed:
         with tarfile.open(fileobj=compressed, mode="w|") as archive:
-            for name in (folder / ORDER).read_text().splitlines():
-                archive.add(folder / name, arcname=f"study/{name}")
+            for line in order.read_text().splitlines():
+                path, name = line.split("\t")
+                archive.add(path, arcname=f"study/{name}")
     if pieces.dropped:
         print(f"study.tar.xz: the last {pieces.dropped} bytes had no room", flush=True)

@@ -12,4 +12,5 @@ if [ -d .gpu/wheels ] && ! "$python" -c 'import foolbox, snakemake' 2>/dev/null;
   "$python" -m pip install --quiet --no-index --no-deps --no-compile --target "$site" .gpu/wheels/*.whl
   export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH} PATH=$site/bin:$PATH
 fi
+export PYTHONPATH=$PWD/workflow/lib${PYTHONPATH:+:$PYTHONPATH} # where Snakemake finds the executor of profiles/default
 exec "$python" -m benchmarks.gpu "$out" "$((seconds - $(date +%s) + start))" "${@:3}"

@@ -1,111 +1,117 @@
-"""ResNet18 at full size as the authors ran it, five seeds: files of a study, by the study's own writers.
+"""A study through Snakemake on this device, many jobs at once on one card: workflow/presets/dynamics.yaml.
 
-First all seeds are trained and their main checkpoints attacked; then, task by task, each for all seeds: the attack on
-the class that the network predicts, with batch normalisation as it is and with its running statistics estimated again;
-lines; the other checkpoints; the smallest epsilon. The files join a study's tables and figures. Weights are left out: a
-checkpoint of ResNet18 has 45 MB.
+Its results lie in results/dynamics, so that a second run on the same machine resumes. What comes back is everything but
+images and weights; perturbations, which are large, come last.
 """
 
+import csv
+import statistics
+import subprocess
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections import defaultdict
 from pathlib import Path
 
-from advspectra.machine import cuda_graph
-from advspectra.machine.devices import prepare
-from advspectra_study.study import Attack
-from benchmarks.gpu.recipe import EARLY, MAIN, study_of
-from benchmarks.gpu.rows import seconds_left
-from benchmarks.gpu.study_folder import StudyFolder
-from benchmarks.gpu.trained_run import TrainedRun
+import yaml
 
-Task = tuple[str, Callable[[], None]]
+from advspectra.table import Column
+from benchmarks.gpu.rows import Rows, seconds_left
+from benchmarks.networks import EMBEDDED
+from benchmarks.timing import ROOT
 
-
-def main_work(run: TrainedRun) -> Iterator[Task]:
-    """Yield the tasks that matter most of a run, each with its kind."""
-    study = run.study.described
-    (item,), attacks = study.transfers, {attack.name: attack for attack in study.attacks}
-    yield "training", run.train
-    for name in (name for name in run.checkpoints if name in MAIN):
-        yield "pgd", partial(run.attack, attacks["pgd"], name)
-        yield "transfer", partial(run.transfer, item, attacks["pgd"], name)
-
-
-def other_work(run: TrainedRun) -> Iterator[Task]:
-    """Yield the other tasks, the one that tells most first."""
-    study = run.study.described
-    (item,), (entry,), attacks = study.transfers, study.lines, {attack.name: attack for attack in study.attacks}
-    pgd, minimal = attacks["pgd"], attacks["minimal_pgd"]
-    early = [name for name in EARLY if name in run.checkpoints]
-    main = [name for name in run.checkpoints if name in MAIN]
-    rest = [name for name in run.checkpoints if name not in MAIN]
-    for name in early[:3]:
-        yield from _on_predicted(run, "pgd", pgd, name)
-    for name in main[:2]:
-        yield "lines", partial(run.lines, entry, item.name, name)
-    for name in early[:1]:
-        yield "lines", partial(run.lines, entry, "pgd_predicted", name)
-        yield "lines", partial(run.lines, entry, "pgd_predicted_recalibrated", name, recalibrated=True)
-    for name in rest:
-        yield "pgd", partial(run.attack, pgd, name)
-        yield "transfer", partial(run.transfer, item, pgd, name)
-    for name in early[:1]:
-        yield from _on_predicted(run, "minimal", minimal, name)
-    for name in main:
-        yield "minimal", partial(run.attack, minimal, name)
-    for name in early[3:]:
-        yield from _on_predicted(run, "pgd", pgd, name)
-    for name in main[2:] + rest:
-        yield "lines", partial(run.lines, entry, item.name, name)
-    for arithmetic in ("float32", "bfloat16"):
-        yield arithmetic, partial(run.attack, pgd, "best", arithmetic=arithmetic)
+ARCHIVE = ROOT / ".gpu/images.tar.xz"
+TOY = EMBEDDED | {"train_per_class": 30, "test_per_class": 10}
+PRESET = ROOT / "workflow/presets/dynamics.yaml"
+COLUMNS = (
+    Column("kind", "jobs"),
+    Column("jobs", "finished"),
+    Column("median", "median, s"),
+    Column("largest", "longest, s"),
+    Column("note", "note"),
+)
+GPU_JOBS = 12  # at once on one card
+STOPPING = 10  # seconds that are left to write down what there is
+ORDER = "order.txt"  # what comes back, a line each, the most valuable first
+FIRST = ("report.html", "claims.csv", "claims.json", "measures.csv", "tables", "figures", "logs", "benchmarks")
+LAST = "perturbations.h5"
+LEFT_OUT = {"images.h5", "checkpoints.h5", "explorer.html"}
+NETWORKS_AT_TOY_SIZE = {"resnet18": {"width": 1 / 16}, "bounded_width_32": {"channels": 2}}
+TARGETS_AT_TOY_SIZE = ("claims.csv", "tables/table2.csv")
 
 
-def _on_predicted(run: TrainedRun, kind: str, attack: Attack, name: str) -> Iterator[Task]:
-    for recalibrated in (False, True):
-        yield kind, partial(run.attack_predicted, attack, name, recalibrated=recalibrated)
+def overlay(device: str, *, toy: bool) -> dict:
+    """What changes the preset: the device and the images; at toy size two small networks, too, of one seed."""
+    images = {"name": "cifar10_jpeg", "source": "image_folder", "options": {"path": str(ARCHIVE)}}
+    if not toy:
+        return {"compute": {"device": device}, "dataset": images}
+    preset = yaml.safe_load(PRESET.read_text(encoding="utf-8"))
+    networks = [entry for entry in preset["networks"] if entry["name"] in NETWORKS_AT_TOY_SIZE]
+    for entry in networks:
+        entry["options"] |= NETWORKS_AT_TOY_SIZE[entry["name"]]
+        entry |= {"seeds": [0], "training": {"epochs": 1}, "precision": "float32"}
+        if "checkpoints" in entry:
+            entry["checkpoints"] = {"steps": [0], "epochs": []}
+    attacks = [attack for attack in preset["attacks"] if attack["name"] in ("pgd", "pgd_snapshots")]
+    for attack in attacks:
+        attack |= {"images": 10, "batch_size": 10}
+        attack["options"]["parameters"]["steps"] = 5
+    parts = ("minimal", "recalibrated_snapshots", "recalibrated_transfer", "recalibrated_minimal")
+    return {
+        "compute": {"device": device},
+        "dataset": {"name": "bands", "source": "band_features", "options": TOY},
+        "networks": networks,
+        "attacks": attacks,
+        "transfers": preset["transfers"][:1],
+        "lines": [preset["lines"][0] | {"images": 10, "samples": 5}],
+        "claims": dict.fromkeys(parts),
+    }
 
 
-def in_turns(runs: list[TrainedRun]) -> Iterator[tuple[TrainedRun, Task]]:
-    """Yield the work: the main work run after run, then task by task of the rest, each for all runs."""
-    for run in runs:
-        for task in main_work(run):
-            yield run, task
-    for tasks in zip(*(other_work(run) for run in runs), strict=True):
-        yield from zip(runs, tasks, strict=True)
+def command(folder: Path, changes: dict, targets: list[str]) -> list[str]:
+    """The command that makes `targets`, or all, with results in `folder`/results."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = folder / "overlay.yaml"
+    changed.write_text(yaml.safe_dump(changes, sort_keys=False), encoding="utf-8")
+    options = ["--directory", str(folder), "--resources", f"gpu={GPU_JOBS}", "--keep-going", "--quiet", "rules"]
+    return [sys.executable, "-m", "snakemake", *targets, *options, "--configfile", str(PRESET), str(changed)]
+
+
+def listed(results: Path) -> list[str]:
+    """The files of a study that come back, by their paths in its folder: FIRST, then others, LAST at the end."""
+
+    def place(path: Path) -> tuple[int, str]:
+        first = path.relative_to(results).parts[0]
+        whole = FIRST.index(first) if first in FIRST else len(FIRST)
+        return whole + (path.name == LAST), str(path)
+
+    files = [path for path in results.rglob("*") if path.is_file() and "checkpoints.kept" not in path.parts]
+    kept = [path for path in files if path.name not in LEFT_OUT and path.suffix != ".pdf" and path.name[0] != "."]
+    return [str(path.relative_to(results)) for path in sorted(kept, key=place)]
 
 
 def main() -> None:
-    """Train and attack; tasks that the time does not suffice for are left out, each with a row that says so."""
-    out, work, device_type = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-    start = time.perf_counter()
-    device = prepare(device_type, threads=1)
-    study = StudyFolder(study_of(device, toy=sys.argv[4] == "toy", seed=int(sys.argv[5])), out, work, device)
-    study.rows.add(work="images", seconds=time.perf_counter() - start, images=len(study.images.train_labels))
-    longest: dict[str, float] = {}  # of each kind of work
-    left_out = set()
-    for run, (kind, task) in in_turns([TrainedRun(study, run) for run in study.described.runs.values()]):
-        where = {"network": run.entry.name, "seed": run.run.seed, "work": kind}
-        if kind != "training" and run.training is None:
-            continue
-        if seconds_left() < 1.1 * longest.get(kind, 0) + 2:
-            if (run, kind) not in left_out:
-                study.rows.add(**where, note="no time was left for it")
-            left_out.add((run, kind))
-            continue
-        start = time.perf_counter()
-        try:
-            task()
-        except Exception:  # whatever it is, the other work is still to be done
-            traceback.print_exc()
-            study.rows.add(**where, note="failed, see log.txt")
-            if kind == "training":  # once more, without graphs
-                cuda_graph.GRAPHED = set()
-                task()
-        longest[kind] = max(longest.get(kind, 0), time.perf_counter() - start)
+    """Run the study until it is done or the time is over; write rows of its jobs, and what comes back."""
+    out, work, device, toy = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4] == "toy"
+    rows, began = Rows(out, "study", COLUMNS), time.time()
+    folder = work / "study" if toy else ROOT
+    results = folder / "results" / yaml.safe_load(PRESET.read_text(encoding="utf-8"))["study"]
+    targets = [str(results.relative_to(folder) / name) for name in TARGETS_AT_TOY_SIZE] if toy else []
+    process = subprocess.Popen(command(folder, overlay(device, toy=toy), targets), cwd=ROOT)
+    try:
+        code = process.wait(timeout=max(1, seconds_left() - STOPPING))
+        ended = f"exit code {code}"
+    except subprocess.TimeoutExpired:
+        process.kill()
+        ended = "not finished in time"
+    rows.add(kind="all", largest=time.time() - began, note=ended)
+    seconds = defaultdict(list)
+    for benchmark in sorted((results / "benchmarks").rglob("*.tsv")):
+        with open(benchmark, newline="") as file:
+            kind = benchmark.relative_to(results / "benchmarks").with_suffix("").parts[0]
+            seconds[kind].append(float(next(csv.DictReader(file, delimiter="\t"))["s"]))
+    for kind, each in seconds.items():
+        rows.add(kind=kind, jobs=len(each), median=statistics.median(each), largest=max(each))
+    (work / ORDER).write_text("".join(f"{results / name}\t{name}\n" for name in listed(results)))
 
 
 if __name__ == "__main__":

@@ -7,17 +7,13 @@ import sys
 import tarfile
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 from study import ROOT
 
-from advspectra.perturb import balanced_subset
 from advspectra.results.runs import read_runs
 from benchmarks.gpu import __main__ as run
 from benchmarks.gpu import pack
 from benchmarks.gpu.__main__ import Part
-from benchmarks.gpu.trained_run import images_of_lines
 
 FILES = {"right.csv", "rates.csv", "study.csv", "demo.csv", "table.md", "log.txt", "study.tar.xz.1"}
 
@@ -60,44 +56,21 @@ def test_rates_are_of_ours_and_of_foolbox(out):
     assert 0 < float(found["training resnet18-relu", "float32", "library"]["of_peak"]) < 1.5
 
 
-def test_the_study_s_files_join_the_runs_of_a_study(out, tmp_path):
+def test_the_study_ends_and_comes_back_without_its_weights(out, tmp_path):
     archive = b"".join(path.read_bytes() for path in sorted(out.glob("study.tar.xz.*")))
     (tmp_path / "study.tar.xz").write_bytes(archive)
     with tarfile.open(tmp_path / "study.tar.xz") as file:
+        names = file.getnames()
         file.extractall(tmp_path, filter="data")
+    assert names[0] == "study/claims.csv" and names[-1].endswith("perturbations.h5")
+    assert not [name for name in names if name.endswith(("checkpoints.h5", "images.h5", ".pdf"))]
     runs = read_runs((tmp_path / "study").rglob("*.h5"))
-    assert [(run.network, run.seed) for run in runs] == [("resnet18", 0), ("resnet18", 1)]
-    on_predicted = {f"{attack}_predicted{how}" for attack in ("pgd", "minimal_pgd") for how in ("", "_recalibrated")}
-    for trained in runs:
-        assert set(trained.attacks) == {"pgd", "minimal_pgd", "pgd_transfer", *on_predicted}
-        transfers = trained.attacked("pgd_transfer")
-        assert [attacked.step for attacked in transfers] == [0, 3]
-        early = [trained.attacked(f"pgd_predicted{how}")[0] for how in ("", "_recalibrated")]
-        for attacked in (*transfers, *early):
-            assert attacked.lines() is not None and attacked.spectra("paper") is not None
-        for attack in on_predicted:
-            (attacked,) = trained.attacked(attack)
-            seen = attacked.perturbations()
-            assert attacked.step == 0 and seen.against == "prediction" and not seen.correct.all()
-            assert seen.batch_norm.startswith("16 batches of") == attack.endswith("_recalibrated")
-        assert len(trained.checkpoints().history["epoch"]) == 1
-    with h5py.File(tmp_path / "study" / "resnet18-relu/depth=17/alpha=1/seed=0/checkpoints.h5") as file:
-        assert not list(file["states/best"])  # its weights are left out
-
-
-def test_no_task_of_the_study_fails_or_lacks_time(out):
-    assert not [row for row in rows(out / "study.csv") if "failed" in row["note"] or "no time" in row["note"]]
-
-
-def test_images_of_lines_are_balanced_by_true_class_where_predicted_classes_are_not():
-    """The network predicts class 3 for most images and class 1 for one, as early ones do."""
-    test_labels = np.arange(100) % 5
-    attacked = np.arange(50)
-    predicted = np.where(attacked == 7, 1, 3)
-    with pytest.raises(ValueError, match="10 test images need 5 of class 1, which has 1"):
-        balanced_subset(predicted, 10)
-    places = images_of_lines(test_labels, attacked, 10)
-    assert np.bincount(test_labels[attacked[places]]).tolist() == [2, 2, 2, 2, 2]
+    assert [(run.network, run.seed) for run in runs] == [("bounded_width_32", 0), ("resnet18", 0)]
+    assert set(runs[1].attacks) == {"pgd", "pgd_snapshots", "final_pgd"}
+    assert [attacked.step for attacked in runs[1].attacked("final_pgd")] == [0, 3]
+    first, *kinds = rows(out / "study.csv")
+    assert first["note"] == "exit code 0"
+    assert {"train", "pgd", "spectra", "lines"} <= {row["kind"] for row in kinds if int(row["jobs"])}
 
 
 def test_the_demo_has_the_tables_of_a_cpu(out):
@@ -123,18 +96,17 @@ def test_a_part_that_fails_or_runs_over_leaves_the_others(tmp_path, monkeypatch,
 
 def test_an_archive_that_is_too_large_loses_its_end_alone(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(pack, "PIECE", 40_000)
-    folder = tmp_path / "study"
-    folder.mkdir()
+    monkeypatch.setattr(pack, "PIECES", 2)
     for name in ("first", "second"):
-        (folder / name).write_bytes(os.urandom(60_000))
-    (folder / pack.ORDER).write_text("first\nsecond\n")
-    pack.pack(folder, tmp_path)
+        (tmp_path / name).write_bytes(os.urandom(60_000))
+    (tmp_path / "order.txt").write_text("".join(f"{tmp_path / name}\t{name}\n" for name in ("first", "second")))
+    pack.pack(tmp_path / "order.txt", tmp_path)
     pieces = sorted(tmp_path.glob("study.tar.xz.*"))
     assert [path.stat().st_size for path in pieces] == [40_000, 40_000]
     whole = tmp_path / "cut.tar.xz"
     whole.write_bytes(b"".join(path.read_bytes() for path in pieces))
     with tarfile.open(whole) as file:
-        assert file.extractfile(file.next()).read() == (folder / "first").read_bytes()
+        assert file.extractfile(file.next()).read() == (tmp_path / "first").read_bytes()
     assert "had no room" in capsys.readouterr().out
 
 
