@@ -146,7 +146,10 @@ def prepared(
     path = found or cache / f"{label}.h5"
     if not path.exists():
         train(path, form, rate=NETWORKS[label].learning_rate, images=images, device=device)
-    network, _ = load_network(path, name="best", expected=form)
+    options = form.pop("options")
+    network, stored = load_network(path, name="best", expected=form)
+    if stored["options"] | options != stored["options"]:  # of a study it may have others besides, such as biases
+        raise ValueError(f"{path}: expected a network with options {options!r}, found {stored['options']!r}")
     _, accuracy = evaluate(network.to(device), on_device(images.test_images, images.test_labels, device))
     if not accuracy > 1.5 / form["classes"]:
         raise ValueError(f"{path}: expected a trained network, found one with a test accuracy of {accuracy:.3f}")

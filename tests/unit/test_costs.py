@@ -20,7 +20,7 @@ LIBRARY = ROOT / "workflow/lib"
 NOWHERE = Path("images.h5")
 
 # Measured on one core of an AMD EPYC with AVX-512, on CIFAR-10 (JPEG): seconds, MB. From the benchmark files of runs of
-# workflow/presets/workstation.yaml, with 20 epochs, 1000 images attacked, deep nonlinear fully connected networks and
+# earlier forms of workflow/presets/workstation.yaml, which the test restores, with 20 epochs, 1000 images attacked, deep nonlinear fully connected networks and
 # the shallow ResNet with batch normalisation, and of dynamics.yaml, with 200 images and lines of bounded width.
 MEASURED = [
     ("workstation", "train", "fully_connected-relu/depth=1", None, 761, 6126),
