@@ -72,7 +72,8 @@ def command(folder: Path, changes: dict, targets: list[str]) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     changed = folder / "overlay.yaml"
     changed.write_text(yaml.safe_dump(changes, sort_keys=False), encoding="utf-8")
-    options = ["--directory", str(folder), "--resources", f"gpu={GPU_JOBS}", "--keep-going", "--quiet", "rules", "--nolock"]
+    options = ["--directory", str(folder), "--resources", f"gpu={GPU_JOBS}", "--keep-going", "--quiet", "rules"]
+    options.append("--nolock")  # a run that its deadline ended has left a lock
     return [sys.executable, "-m", "snakemake", *targets, *options, "--configfile", str(PRESET), str(changed)]
 
 

@@ -20,8 +20,9 @@ LIBRARY = ROOT / "workflow/lib"
 NOWHERE = Path("images.h5")
 
 # Measured on one core of an AMD EPYC with AVX-512, on CIFAR-10 (JPEG): seconds, MB. From the benchmark files of runs of
-# earlier forms of workflow/presets/workstation.yaml, which the test restores, with 20 epochs, 1000 images attacked, deep nonlinear fully connected networks and
-# the shallow ResNet with batch normalisation, and of dynamics.yaml, with 200 images and lines of bounded width.
+# earlier forms of workflow/presets/workstation.yaml and dynamics.yaml, which the test restores: 20 epochs, 1000 images
+# attacked, deep nonlinear fully connected networks and the shallow ResNet with batch normalisation; 200 images and
+# lines of bounded width.
 MEASURED = [
     ("workstation", "train", "fully_connected-relu/depth=1", None, 761, 6126),
     ("workstation", "train", "fully_connected-relu/depth=3", None, 2787, 3332),

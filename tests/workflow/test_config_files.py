@@ -54,8 +54,8 @@ def repository(tmp_path_factory):
     """A copy of the workflow with the files that the page's recipe for own images needs."""
     study = Study(tmp_path_factory.mktemp("recipe"), CONFIG)
     page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    (recipe,) = re.findall(r"^```yaml\n# mine.yaml: [^\n]*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    (study.folder / "mine.yaml").write_text(recipe, encoding="utf-8")
+    (recipe,) = re.findall(r"^```yaml\n# my_images.yaml: [^\n]*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (study.folder / "my_images.yaml").write_text(recipe, encoding="utf-8")
     image = io.BytesIO()
     Image.new("RGB", (8, 8)).save(image, "PNG")
     with tarfile.open(study.folder / "my_images.tar", "w") as archive:
@@ -70,14 +70,14 @@ def repository(tmp_path_factory):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_recipe_for_own_images_runs_on_every_preset(repository, preset):
     repository.configure(yaml.safe_load((ROOT / preset).read_text(encoding="utf-8")))  # --configfile study.yaml ...
-    done = SNAKEMAKE.run([*repository.arguments("--dry-run"), "mine.yaml"], repository.folder)
+    done = SNAKEMAKE.run([*repository.arguments("--dry-run"), "my_images.yaml"], repository.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "results/mine/my_images/images.h5" in done.stdout
 
 
 def test_the_images_of_the_recipe_are_made_as_it_says(repository):
     repository.configure(yaml.safe_load((ROOT / "workflow/presets/demo.yaml").read_text(encoding="utf-8")))
-    done = SNAKEMAKE.run([*repository.arguments("results/mine/my_images/images.h5"), "mine.yaml"], repository.folder)
+    done = SNAKEMAKE.run([*repository.arguments("results/mine/my_images/images.h5"), "my_images.yaml"], repository.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     with h5py.File(repository.folder / "results/mine/my_images/images.h5") as images:
         assert images.attrs["source"] == b"image_folder"
