@@ -128,10 +128,12 @@ def legend(parent, groups: Sequence[Replicates], further: Sequence[Line2D] = (),
 
 
 def plain_ticks(axis: Axis) -> None:
-    """Give a logarithmic axis plain numbers at 1, 2 and 5 times the powers of ten, where those alone are too few."""
+    """Give a logarithmic axis plain numbers at 1, 2 and 5 times the powers of ten, or at 1 and 3 times where more would
+    touch, if the powers alone are too few.
+    """
     low, high = axis.get_view_interval()
     if high < 300 * low:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 50 * low else (1, 3)))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
 
