@@ -100,7 +100,8 @@ def test_one_seed_decides_nothing_and_the_sentence_counts_its_directions():
 
 def test_claims_of_ones_own_stand_in_where_those_of_the_abstract_are_missing():
     mine = [claim(f"MINE-{place}", group=Group.NONLINEAR) for place in range(4)]
-    sentence = answer(mine, own=False)[2]
+    sentence, *others = answer(mine, own=False)
+    assert [other.said for other in others] == [(), ()]  # topics without a tested claim come last
     assert [one.name for one in sentence.said] == ["MINE-0", "MINE-1"]
     assert sentence.others == "of 2 other claims: 2 supported"
 

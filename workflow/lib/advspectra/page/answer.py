@@ -110,12 +110,13 @@ class Sentence:
 
 def answer(claims: Sequence[ClaimRecord], *, own: bool) -> list[Sentence]:
     """The sentences of all topics. Those about what the data make come first where the images are not the paper's
-    (`own`) and a claim knows where their classes differ.
+    (`own`) and a claim knows where their classes differ, those without a tested claim last.
     """
     of = {claim.name: claim for claim in claims}
     known = "FEAT-1" in of and of["FEAT-1"].verdict not in (NOT_TESTED, NOT_APPLICABLE)
     topics = sorted(TOPICS, key=lambda topic: topic is not FEATURES) if own and known else TOPICS
-    return [_sentence(topic, claims, with_paper=not own) for topic in topics]
+    sentences = [_sentence(topic, claims, with_paper=not own) for topic in topics]
+    return sorted(sentences, key=lambda sentence: not sentence.said)
 
 
 def _sentence(topic: Topic, claims: Sequence[ClaimRecord], *, with_paper: bool) -> Sentence:
