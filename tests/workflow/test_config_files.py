@@ -77,7 +77,9 @@ def test_the_recipe_for_own_images_runs_on_every_preset(repository, preset):
 
 def test_the_images_of_the_recipe_are_made_as_it_says(repository):
     repository.configure(yaml.safe_load((ROOT / "workflow/presets/demo.yaml").read_text(encoding="utf-8")))
-    done = SNAKEMAKE.run([*repository.arguments("results/mine/my_images/images.h5"), "my_images.yaml"], repository.folder)
+    done = SNAKEMAKE.run(
+        [*repository.arguments("results/mine/my_images/images.h5"), "my_images.yaml"], repository.folder
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     with h5py.File(repository.folder / "results/mine/my_images/images.h5") as images:
         assert images.attrs["source"] == b"image_folder"
