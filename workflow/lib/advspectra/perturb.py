@@ -143,7 +143,7 @@ def perturb(
                     finished.save({"adversarial": adversarial})
             bound = math.inf if attack.epsilon is None else attack.epsilon
             limits = {"norm": attack.norm, "epsilon": bound, "against": against}
-            zero = {"zero_gradient": zero_gradient(network, inputs, classes, attack.loss)}
+            zero = {"zero_gradient": zero_gradient(attacked, inputs, classes, attack.loss)}
             measured = _measure(network, inputs, labels, adversarial - inputs, **limits) | zero
             _fill(arrays, measured, start=number * batch_size, count=len(image))
             countdown.reach(number * batch_size + len(index))
