@@ -4,7 +4,6 @@ Its results lie in results/dynamics, so that a second run on the same machine re
 images and weights; perturbations, which are large, come last.
 """
 
-import csv
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import yaml
 from advspectra.table import Column
 from benchmarks.gpu.rows import Rows, seconds_left
 from benchmarks.networks import EMBEDDED
+from benchmarks.overhead import finished_jobs
 from benchmarks.timing import ROOT
 
 ARCHIVE = ROOT / ".gpu/images.tar.xz"
@@ -67,11 +67,8 @@ def overlay(device: str, *, toy: bool) -> dict:
     }
 
 
-def command(folder: Path, changes: dict, targets: list[str]) -> list[str]:
-    """The command that makes `targets`, or all, with results in `folder`/results."""
-    folder.mkdir(parents=True, exist_ok=True)
-    changed = folder / "overlay.yaml"
-    changed.write_text(yaml.safe_dump(changes, sort_keys=False), encoding="utf-8")
+def command(folder: Path, changed: Path, targets: list[str]) -> list[str]:
+    """The command that makes `targets`, or all, of the preset with the overlay `changed`, in `folder`/results."""
     options = ["--directory", str(folder), "--resources", f"gpu={GPU_JOBS}", "--keep-going", "--quiet", "rules"]
     options.append("--nolock")  # a run that its deadline ended has left a lock
     return [sys.executable, "-m", "snakemake", *targets, *options, "--configfile", str(PRESET), str(changed)]
@@ -97,7 +94,10 @@ def main() -> None:
     folder = work / "study" if toy else ROOT
     results = folder / "results" / yaml.safe_load(PRESET.read_text(encoding="utf-8"))["study"]
     targets = [str(results.relative_to(folder) / name) for name in TARGETS_AT_TOY_SIZE] if toy else []
-    process = subprocess.Popen(command(folder, overlay(device, toy=toy), targets), cwd=ROOT)
+    folder.mkdir(exist_ok=True)
+    changed = work / "overlay.yaml"
+    changed.write_text(yaml.safe_dump(overlay(device, toy=toy), sort_keys=False), encoding="utf-8")
+    process = subprocess.Popen(command(folder, changed, targets), cwd=ROOT)
     try:
         code = process.wait(timeout=max(1, seconds_left() - STOPPING))
         ended = f"exit code {code}"
@@ -106,10 +106,8 @@ def main() -> None:
         ended = "not finished in time"
     rows.add(kind="all", largest=time.time() - began, note=ended)
     seconds = defaultdict(list)
-    for benchmark in sorted((results / "benchmarks").rglob("*.tsv")):
-        with open(benchmark, newline="") as file:
-            kind = benchmark.relative_to(results / "benchmarks").with_suffix("").parts[0]
-            seconds[kind].append(float(next(csv.DictReader(file, delimiter="\t"))["s"]))
+    for job in finished_jobs(results, threads=1):
+        seconds[job.kind].append(job.seconds)
     for kind, each in seconds.items():
         rows.add(kind=kind, jobs=len(each), median=statistics.median(each), largest=max(each))
     (work / ORDER).write_text("".join(f"{results / name}\t{name}\n" for name in listed(results)))

@@ -95,15 +95,17 @@ class Costs:
         return ceil(needed) * 2 ** (attempt - 1)
 
     def _larger(self, rule: str, run: str | None, attack: str | None) -> float:
-        """How much larger the activations of a batch are than at 3 x 32 x 32 in a network of full width."""
+        """How much larger the activations of a batch are than those of BATCH images of 3 x 32 x 32 at width 1."""
         size = self._image_bytes / 3072
         if run is None:
             return size
         network = self._study.runs[run].entry
-        batches = {"train": network.training["batch_size"]}
-        if rule in ("attack", "transfer"):
-            batches[rule] = self._study.attack_named[attack].batch_size
-        return size * min(1, _width(network)) * min(1, batches.get(rule, BATCH) / BATCH)
+        batch = BATCH
+        if rule == "train":
+            batch = network.training["batch_size"]
+        elif rule in ("attack", "transfer"):
+            batch = self._study.attack_named[attack].batch_size
+        return size * min(1, _width(network)) * min(1, batch / BATCH)
 
     def result_bytes(self, rule: str, run: str | None, attack: str | None = None) -> float:
         """The size of what a job makes, before compression; 0 of checkpoints, whose networks are not known here, and of
