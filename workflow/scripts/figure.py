@@ -5,6 +5,7 @@ import importlib
 import json
 
 import matplotlib
+from matplotlib.backends import backend_agg, backend_pdf  # noqa: F401  (here, forked jobs share them)
 
 from advspectra_study.job import job, made_by, write_provenance
 from advspectra.drawing.drawn import table

@@ -56,9 +56,15 @@ def _runs(path: Path) -> bool:
     return any(not (isinstance(node, ast.FunctionDef) and node.name == "__getattr__") for node in body)
 
 
+@cache
 def source_digest(source: bytes, name: str) -> str:
     """The digest of Python source; `name` is the file's, for a SyntaxError."""
     return _digest(ast.parse(source, filename=name))
+
+
+def imports_of(path: Path) -> tuple[str, ...]:
+    """The dotted names that a file imports, wherever in it; of `from a import b` a.b, be it a module or not."""
+    return _parsed(path, path.stat().st_mtime_ns)[1]
 
 
 @cache

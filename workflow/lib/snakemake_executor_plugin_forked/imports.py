@@ -4,7 +4,9 @@ import gc
 import importlib
 import os
 import signal
+import sys
 from contextlib import suppress
+from pathlib import Path
 
 # Ctrl-C is for the jobs; see child.run
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -16,10 +18,19 @@ for name in ("OMP", "GOTO", "OPENBLAS", "MKL", "VECLIB", "NUMEXPR"):
 import snakemake.cli  # noqa: E402, F401  (each process imports again what __main__ imports)
 
 import advspectra_study.job  # noqa: E402, F401  (notes the code that is imported from here on)
-from advspectra_study.imported import modules  # noqa: E402
+from advspectra_study.imported import digest_all, modules  # noqa: E402
+from advspectra_study.fingerprint import imports_of  # noqa: E402
 
-for name in modules(os.environ["ADVSPECTRA_CODE"].split()):
-    with suppress(Exception):  # the job that imports it says what is wrong
+code = os.environ["ADVSPECTRA_CODE"].split()
+scripts = [Path(__file__).parents[2] / file for file in code if file.startswith("scripts/")]
+names = [*modules(code), *(name for script in scripts if script.is_file() for name in imports_of(script))]
+for name in dict.fromkeys(names):
+    with suppress(Exception):  # the job that imports it says what is wrong; and some names are of no module
         importlib.import_module(name)
+if (
+    "torch" in sys.modules
+):  # it imports this, and SymPy with it, when it is first asked for the gradients of several logits
+    import torch.fx.experimental.symbolic_shapes  # noqa: F401
 
+digest_all()
 gc.freeze()  # a job's garbage collection would otherwise visit all that is imported, and so copy its memory
