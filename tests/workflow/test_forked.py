@@ -2,6 +2,8 @@
 
 import copy
 import os
+import re
+import shutil
 import subprocess
 
 import pytest
@@ -60,6 +62,20 @@ def test_a_job_that_ends_before_snakemake_watches_it_succeeds(tmp_path):
         study.command(), cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(library)}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_snakemake_looks_for_jobs_to_start_only_when_one_has_ended(tmp_path):
+    """With a limit on how many start a second it looks every second, once more a second for each that has ended."""
+
+    def looks(*arguments):
+        shutil.rmtree(study.folder / "results", ignore_errors=True)
+        output = study.run("--verbose", *arguments).stderr
+        return output.count("Ready jobs: "), int(re.search(r"^total +(\d+)$", output, re.MULTILINE)[1])
+
+    study = Study(tmp_path, CONFIG, LINEAR, RELU)
+    found, jobs = looks()
+    assert 0 < found <= jobs + 1
+    assert looks("--max-jobs-per-timespan", "99/1s")[0] > found  # the user's own limit stays
 
 
 def test_jobs_of_several_threads_start_as_snakemake_starts_them(tmp_path):

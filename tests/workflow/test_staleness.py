@@ -249,7 +249,11 @@ def test_a_finished_study_has_nothing_to_do(study):
     assert study.planned() == []
 
 
-@pytest.mark.parametrize("module", RUNS_CODE_OF)
+# of the modules that the same jobs run, one: Snakemake compares digests, whose modules the tests above are about
+ONE_OF_EACH = {frozenset(found): module for module, found in RUNS_CODE_OF.items()}.values()
+
+
+@pytest.mark.parametrize("module", ONE_OF_EACH)
 def test_a_change_of_one_module_reruns_exactly_what_depends_on_it(study, module):
     with open(study.folder / LIBRARY / module, "a") as file:
         file.write("\nprint\n")

@@ -45,18 +45,23 @@ FILES = {
 
 
 def verified(study):
-    """Return the exit status and the lines that verify prints, those of each list under its title."""
+    """Return the exit status of `snakemake verify` and what it prints, listed and as it is."""
     done = study.snakemake("verify")
     assert "Traceback" not in done.stderr, done.stderr
     assert "Finished" in done.stderr or "Error in rule verify" in done.stderr, done.stderr
+    return done.returncode, listed(done.stdout), done.stdout
+
+
+def listed(output):
+    """The lines that verify prints, those of each list under its title."""
     lists, title = {}, ""
-    for line in done.stdout.splitlines():
+    for line in output.splitlines():
         if line.startswith("  "):
             lists[title].append(re.sub(r" \([\d.]+ \w+\)$", "", line.strip()))  # without the size of the file
         else:
             title = re.sub(r"^\d+ ", "", line).split(":")[0].split(";")[0]
             lists[title] = []
-    return done.returncode, lists, done.stdout
+    return lists
 
 
 DAMAGED = "damaged, or missing although results made from them exist"
@@ -148,6 +153,22 @@ def expected(finished_study, tmp_path_factory):
     return pickle.loads((study.folder / "expected").read_bytes())
 
 
+REPAIRS = "snakemake repair --cores 2 --configfile study.yaml"
+
+
+@pytest.fixture
+def judged(expected, monkeypatch):
+    """`verified` for a study configured as the finished one, in this process: seconds sooner."""
+
+    def judge(study):
+        monkeypatch.chdir(study.folder)
+        report = verify("results/tiny", expected)
+        output = "\n".join(report.lines("results/tiny", REPAIRS, waiting=3))
+        return int(not report.whole), listed(output), output
+
+    return judge
+
+
 def truncate(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -180,34 +201,24 @@ def test_one_damaged_file_of_each_kind_is_named_and_no_other(finished_study, exp
     assert verify("results/tiny", expected).whole
 
 
-@pytest.mark.parametrize("how", ["deleted", "truncated"])
-def test_a_damaged_intermediate_is_made_anew_without_anything_else_being_lost(finished_study, tmp_path, how):
+def test_a_deleted_intermediate_and_a_lost_mark_are_made_anew_without_a_training_or_anything_else_being_lost(
+    finished_study, judged, tmp_path
+):
     """Of a finished study `snakemake` alone would do nothing about it."""
     study = copied(finished_study, tmp_path)
     before = bytes_of(study)
-    DAMAGES[how](study.folder / FILES["checkpoints"])
-    if how == "deleted":
-        assert "Nothing to be done" in study.run("--dry-run").stdout
-    _, lists, output = verified(study)
-    assert paths(lists[DAMAGED]) == {FILES["checkpoints"]} and OUTDATED not in lists, output
-    # what was made from it is as it was: attacks and lines take it back
-    repaired(study, lists)
-    assert verified(study)[0] == 0 and bytes_of(study) == before
-    log = study.folder / "results/tiny/logs/pgd/bounded_width_3-relu/depth=1/alpha=1/seed=0/best.log"
-    if how == "deleted":  # else the attack does not even start
-        assert "it was kept from before" in log.read_text()
-
-
-def test_a_lost_mark_does_not_cost_a_training(finished_study, tmp_path):
-    study = copied(finished_study, tmp_path)
-    before = bytes_of(study)
+    (study.folder / FILES["checkpoints"]).unlink()
     (study.folder / FILES["mark"]).unlink()
+    assert "Nothing to be done" in study.run("--dry-run").stdout
     _, lists, output = verified(study)
-    assert lists[DAMAGED] == [f"{FILES['mark']}: missing, though {LINEAR}/checkpoints.h5 is there"], output
+    assert paths(lists[DAMAGED]) == {FILES["checkpoints"], FILES["mark"]} and OUTDATED not in lists, output
+    assert f"{FILES['mark']}: missing, though {LINEAR}/checkpoints.h5 is there" in lists[DAMAGED]
+    # what was made from the checkpoints is as it was, and so is the other training: they are taken back
     repaired(study, lists)
-    assert verified(study)[0] == 0 and bytes_of(study) == before
-    log = (study.folder / f"results/tiny/logs/train/{LINEAR.removeprefix('results/tiny/bands/')}.log").read_text()
-    assert "it was kept from before" in log
+    assert judged(study)[0] == 0 and bytes_of(study) == before
+    attack, training = f"pgd/{RELU}/best".replace("results/tiny/bands/", ""), LINEAR.removeprefix("results/tiny/bands/")
+    for log in (attack, f"train/{training}"):
+        assert "it was kept from before" in (study.folder / f"results/tiny/logs/{log}.log").read_text()
 
 
 def test_a_repair_that_fails_leaves_all_that_there_was(finished_study, tmp_path):
@@ -223,23 +234,23 @@ def test_a_repair_that_fails_leaves_all_that_there_was(finished_study, tmp_path)
     assert bytes_of(study) == before
 
 
-def test_an_edited_verdict_is_named_and_not_what_was_made_from_it(finished_study, tmp_path):
+def test_an_edited_verdict_is_named_and_not_what_was_made_from_it(finished_study, judged, tmp_path):
     study = copied(finished_study, tmp_path)
     claims = study.folder / "results/tiny/claims.json"
     claims.write_text(claims.read_text().replace('"verdict": "', '"verdict": "not ', 1))
-    _, lists, output = verified(study)
+    _, lists, output = judged(study)
     assert paths(lists[DAMAGED]) == {"results/tiny/claims.json"} and OUTDATED not in lists, output
 
 
-def test_an_edited_learning_rate_is_named_and_not_what_was_made_from_it(finished_study, tmp_path):
+def test_an_edited_learning_rate_is_named_and_not_what_was_made_from_it(finished_study, judged, tmp_path):
     study = copied(finished_study, tmp_path)
     settings = study.folder / FILES["settings"]
     settings.write_text(settings.read_text().replace('"learning_rate": 0.01', '"learning_rate": 0.02'))
-    _, lists, output = verified(study)
+    _, lists, output = judged(study)
     assert paths(lists[DAMAGED]) == {FILES["settings"]} and OUTDATED not in lists, output
 
 
-def test_files_of_other_runs_states_and_images_are_named(finished_study, tmp_path):
+def test_files_of_other_runs_states_and_images_are_named(finished_study, judged, tmp_path):
     study = copied(finished_study, tmp_path)
     swaps = {
         f"{RELU}/pgd/best/perturbations.h5": f"{LINEAR}/pgd/best/perturbations.h5",  # of another network
@@ -248,14 +259,14 @@ def test_files_of_other_runs_states_and_images_are_named(finished_study, tmp_pat
     }
     for place, source in swaps.items():
         shutil.copy(finished_study.folder / source, study.folder / place)
-    status, lists, output = verified(study)
+    status, lists, output = judged(study)
     text = "\n".join(lists[DAMAGED] + lists.get(OUTDATED, []))
     assert status == 1
     for place in swaps:
         assert place in text, output
 
 
-def test_numbers_that_no_computation_gives_and_shapes_that_do_not_fit_are_named(finished_study, tmp_path):
+def test_numbers_that_no_computation_gives_and_shapes_that_do_not_fit_are_named(finished_study, judged, tmp_path):
     from advspectra.files.hdf5 import DIGEST, content_sha256
 
     study = copied(finished_study, tmp_path)
@@ -275,7 +286,7 @@ def test_numbers_that_no_computation_gives_and_shapes_that_do_not_fit_are_named(
     change(f"{RELU}/minimal/best/lines.h5", lambda file: file.create_dataset("extra", data=[1]))
     change(f"{RELU}/moved/best/spectra.h5", lambda file: file.attrs.modify("seed", 1))
     change(f"{LINEAR}/pgd/best/spectra.h5", lambda file: file.__delitem__("rgb/flatness"))
-    _, lists, output = verified(study)
+    _, lists, output = judged(study)
     text = "\n".join(lists[DAMAGED])
     for expected in (
         r"pgd/best/perturbations.h5: linf: expected the shape \(8\), found \(7,\)",
@@ -285,8 +296,6 @@ def test_numbers_that_no_computation_gives_and_shapes_that_do_not_fit_are_named(
         r"pgd/best/spectra.h5: expected the array rgb/flatness, found none",
     ):
         assert re.search(expected, text), output
-    repaired(study, lists)
-    assert verified(study)[0] == 0 and bytes_of(study) == bytes_of(finished_study)
 
 
 def rewritten(path, change):
@@ -300,7 +309,7 @@ def rewritten(path, change):
         file.attrs[DIGEST] = content_sha256(file)
 
 
-def test_what_was_made_of_another_state_is_named(finished_study, tmp_path):
+def test_what_was_made_of_another_state_is_named(finished_study, judged, tmp_path):
     study = copied(finished_study, tmp_path)
 
     def train_on(file):
@@ -308,24 +317,24 @@ def test_what_was_made_of_another_state_is_named(finished_study, tmp_path):
             weights[...] = weights[()] * 2
 
     rewritten(study.folder / f"{RELU}/checkpoints.h5", train_on)
-    status, lists, output = verified(study)
+    status, lists, output = judged(study)
     named = "\n".join(lists[OUTDATED])
     assert status == 1 and DAMAGED not in lists and f"{RELU}/checkpoints.h5:" not in named, output
     for path in (f"{RELU}/pgd/best/perturbations.h5", f"{RELU}/minimal/best/lines.h5"):
         assert f"{path}: made from another checkpoint 'best'" in named, output
     assert "minimal/step=0" not in named
     repaired(study, lists)
-    assert verified(study)[0] == 0
+    assert judged(study)[0] == 0
 
 
-def test_what_was_made_from_other_images_is_named(finished_study, tmp_path):
+def test_what_was_made_from_other_images_is_named(finished_study, judged, tmp_path):
     study = copied(finished_study, tmp_path)
 
     def brighten(file):
         file["test/images"][0] = 255 - file["test/images"][0]
 
     rewritten(study.folder / FILES["images"], brighten)
-    status, lists, output = verified(study)
+    status, lists, output = judged(study)
     named = "\n".join(lists[OUTDATED])
     assert status == 1 and DAMAGED not in lists, output
     for path in (FILES["settings"], f"{RELU}/checkpoints.h5", f"{LINEAR}/pgd/best/perturbations.h5"):
@@ -349,7 +358,7 @@ def test_without_snakemakes_memory_what_the_configuration_would_make_otherwise_i
     shutil.rmtree(study.folder / ".snakemake")
     assert verified(study)[0] == 0
     tiny_config["attacks"][0]["options"]["parameters"]["steps"] = 4
-    tiny_config["seeds"] = [1, 0]
+    tiny_config["networks"][0]["seeds"] = [1, 0]
     study.configure(tiny_config)
     status, lists, output = verified(study)
     attacked = {f"{run}/pgd/best/perturbations.h5: other parameters: options" for run in (RELU, LINEAR)}
@@ -382,26 +391,28 @@ def test_what_is_no_part_of_the_study_is_listed_apart(finished_study, tmp_path, 
     assert {str(path.relative_to(study.folder)) for path in gone} == {*lists[LEFT], *lists[FOREIGN]}
 
 
-def test_work_from_which_a_job_goes_on_is_not_called_a_leftover(finished_study, tmp_path):
+def test_work_from_which_a_job_goes_on_is_not_called_a_leftover(finished_study, judged, tmp_path):
     study = copied(finished_study, tmp_path)
     (study.folder / f"{RELU}/pgd/best/perturbations.h5").unlink()
     (study.folder / f"{RELU}/pgd/best/perturbations.unfinished").mkdir()
     (study.folder / f"{RELU}/pgd/best/perturbations.unfinished/batch.h5").write_bytes(b"half")
-    _, lists, output = verified(study)
+    _, lists, output = judged(study)
     assert lists[UNFINISHED] == [f"{RELU}/pgd/best/perturbations.unfinished/batch.h5"], output
     assert LEFT not in lists and not any(title.startswith("to remove") for title in lists)
 
 
-def test_a_file_that_another_program_has_open_is_not_called_damaged_nor_what_is_made_of_it(finished_study, tmp_path):
+def test_a_file_that_another_program_has_open_is_not_called_damaged_nor_what_is_made_of_it(
+    finished_study, judged, tmp_path
+):
     study = copied(finished_study, tmp_path)
     path = f"{RELU}/pgd/best/perturbations.h5"
     with h5py.File(study.folder / path, "r+"):  # a notebook that forgot to close it
-        status, lists, output = verified(study)
+        status, lists, output = judged(study)
     assert status == 1 and f"{path}: cannot be read now, as another program has it open for writing" in output
     assert {path, f"{RELU}/pgd/best/spectra.h5"} <= {line.split(":")[0] for line in lists[UNREAD]}, output
     assert all(path in line for line in lists[UNREAD]), output  # or made of it
     assert DAMAGED not in lists and OUTDATED not in lists
-    assert verified(study)[0] == 0
+    assert judged(study)[0] == 0
 
 
 def test_a_code_change_is_named_with_its_module(finished_study, tmp_path):
