@@ -3,12 +3,14 @@
 import copy
 import os
 import re
-import shutil
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from interruption import final
 from study import CONFIG, Study, shared
+
+from advspectra_study.run.machine import lift_rate_limit
 
 SPECTRA = "results/tiny/bands/{}/depth=1/alpha=1/seed=0/pgd/best/spectra.h5"
 LINEAR, RELU = (SPECTRA.format(name) for name in ("fully_connected-linear", "bounded_width_3-relu"))
@@ -66,16 +68,20 @@ def test_a_job_that_ends_before_snakemake_watches_it_succeeds(tmp_path):
 
 def test_snakemake_looks_for_jobs_to_start_only_when_one_has_ended(tmp_path):
     """With a limit on how many start a second it looks every second, once more a second for each that has ended."""
+    study = Study(tmp_path, CONFIG, *(f"results/tiny/tables/table{number}.csv" for number in (1, 2, 4, 5, 6)))
+    output = study.snakemake("--verbose", cores=1).stderr
+    jobs = int(re.search(r"^total +(\d+)$", output, re.MULTILINE)[1])
+    assert 0 < output.count("Ready jobs: ") <= jobs + 1
 
-    def looks(*arguments):
-        shutil.rmtree(study.folder / "results", ignore_errors=True)
-        output = study.run("--verbose", *arguments).stderr
-        return output.count("Ready jobs: "), int(re.search(r"^total +(\d+)$", output, re.MULTILINE)[1])
 
-    study = Study(tmp_path, CONFIG, LINEAR, RELU)
-    found, jobs = looks()
-    assert 0 < found <= jobs + 1
-    assert looks("--max-jobs-per-timespan", "99/1s")[0] > found  # the user's own limit stays
+@pytest.mark.parametrize(
+    ("jobs", "seconds", "local", "stays"), [(100, 1, True, False), (99, 1, True, True), (100, 1, False, True)]
+)
+def test_a_limit_of_the_user_and_on_a_cluster_stays(jobs, seconds, local, stays):
+    limit = SimpleNamespace(max_jobs=jobs, timespan=seconds)
+    workflow = SimpleNamespace(local_exec=local, scheduler=SimpleNamespace(job_rate_limiter=limit))
+    lift_rate_limit(workflow)
+    assert (workflow.scheduler.job_rate_limiter is limit) == stays
 
 
 def test_jobs_of_several_threads_start_as_snakemake_starts_them(tmp_path):

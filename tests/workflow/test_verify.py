@@ -1,6 +1,7 @@
 """`snakemake verify` names what is damaged, foreign or out of date, and needs nothing but results and configuration."""
 
 import json
+import os
 import pickle
 import re
 import shlex
@@ -15,6 +16,8 @@ from matplotlib.image import imread
 from PIL import Image
 from study import CONFIG, SNAKEMAKE, Study, copied
 
+from advspectra_study.job.reader import Reader
+from advspectra_study.verify import verification
 from advspectra_study.verify.verification import IN_WORDS, verify
 
 RELU = "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0"
@@ -184,9 +187,23 @@ def zero_a_sector(path):
 DAMAGES = {"deleted": Path.unlink, "truncated": truncate, "a bit flipped": flip, "a sector zeroed": zero_a_sector}
 
 
+class Remembering(Reader):
+    """Reads a file again only where it has changed."""
+
+    answers: dict[tuple, tuple] = {}
+
+    def __call__(self, function, path):
+        status = os.stat(path)
+        asked = path, status.st_mtime_ns, status.st_size
+        if asked not in self.answers:
+            self.answers[asked] = super().__call__(function, path)
+        return self.answers[asked]
+
+
 def test_one_damaged_file_of_each_kind_is_named_and_no_other(finished_study, expected, tmp_path, monkeypatch):
     study = copied(finished_study, tmp_path)
     monkeypatch.chdir(study.folder)
+    monkeypatch.setattr(verification, "Reader", Remembering)
     named = {}
     for kind, path in FILES.items():
         content = Path(path).read_bytes()
@@ -401,18 +418,16 @@ def test_work_from_which_a_job_goes_on_is_not_called_a_leftover(finished_study, 
     assert LEFT not in lists and not any(title.startswith("to remove") for title in lists)
 
 
-def test_a_file_that_another_program_has_open_is_not_called_damaged_nor_what_is_made_of_it(
-    finished_study, judged, tmp_path
-):
+def test_a_file_that_another_program_has_open_is_not_called_damaged_nor_what_is_made_of_it(finished_study, tmp_path):
     study = copied(finished_study, tmp_path)
     path = f"{RELU}/pgd/best/perturbations.h5"
     with h5py.File(study.folder / path, "r+"):  # a notebook that forgot to close it
-        status, lists, output = judged(study)
+        status, lists, output = verified(study)
     assert status == 1 and f"{path}: cannot be read now, as another program has it open for writing" in output
     assert {path, f"{RELU}/pgd/best/spectra.h5"} <= {line.split(":")[0] for line in lists[UNREAD]}, output
     assert all(path in line for line in lists[UNREAD]), output  # or made of it
     assert DAMAGED not in lists and OUTDATED not in lists
-    assert judged(study)[0] == 0
+    assert verified(study)[0] == 0
 
 
 def test_a_code_change_is_named_with_its_module(finished_study, tmp_path):
