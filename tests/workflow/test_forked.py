@@ -74,12 +74,10 @@ def test_snakemake_looks_for_jobs_to_start_only_when_one_has_ended(tmp_path):
     assert 0 < output.count("Ready jobs: ") <= jobs + 1
 
 
-@pytest.mark.parametrize(
-    ("jobs", "seconds", "local", "stays"), [(100, 1, True, False), (99, 1, True, True), (100, 1, False, True)]
-)
-def test_a_limit_of_the_user_and_on_a_cluster_stays(jobs, seconds, local, stays):
+@pytest.mark.parametrize(("jobs", "seconds", "stays"), [(100, 1, False), (99, 1, True), (100, 2, True)])
+def test_a_limit_of_the_user_stays(jobs, seconds, stays):
     limit = SimpleNamespace(max_jobs=jobs, timespan=seconds)
-    workflow = SimpleNamespace(local_exec=local, scheduler=SimpleNamespace(job_rate_limiter=limit))
+    workflow = SimpleNamespace(scheduler=SimpleNamespace(job_rate_limiter=limit))
     lift_rate_limit(workflow)
     assert (workflow.scheduler.job_rate_limiter is limit) == stays
 

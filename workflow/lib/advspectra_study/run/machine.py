@@ -25,14 +25,14 @@ def quote_python() -> None:
 
 
 def lift_rate_limit(workflow) -> None:
-    """Let jobs start here at any rate, if the user sets no limit; Snakemake's own is 100 a second. workflow : its.
+    """Let jobs start at any rate, if the user sets no limit; Snakemake's own is 100 a second. workflow : its.
 
     With a limit, Snakemake (9.27) looks at all jobs that are ready, and at their inputs, again a second after each
     look. Each job that ends adds one more such look a second, for as long as others are ready: after 90 jobs of a
-    study of 937, Snakemake took a third of a processor.
+    study of 937, Snakemake took a third of a processor. No cluster takes 100 jobs a second either.
     """
     limit = workflow.scheduler.job_rate_limiter
-    if workflow.local_exec and limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
+    if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
 
 
