@@ -156,7 +156,7 @@ def expected(finished_study, tmp_path_factory):
     return pickle.loads((study.folder / "expected").read_bytes())
 
 
-REPAIRS = "snakemake repair --cores 2 --configfile study.yaml"
+REPAIR_COMMAND = "snakemake repair --cores 2 --configfile study.yaml"
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def judged(expected, monkeypatch):
     def judge(study):
         monkeypatch.chdir(study.folder)
         report = verify("results/tiny", expected)
-        output = "\n".join(report.lines("results/tiny", REPAIRS, waiting=3))
+        output = "\n".join(report.lines("results/tiny", REPAIR_COMMAND, waiting=3))
         return int(not report.whole), listed(output), output
 
     return judge

@@ -4,9 +4,11 @@ import gc
 import importlib
 import os
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
+
+# the scripts whose jobs may ask for them
+GRADIENTS = {"scripts/attack.py", "scripts/lines.py", "scripts/predictor.py"}
 
 # Ctrl-C is for the jobs; see child.run
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -27,9 +29,8 @@ names = [*modules(code), *(name for script in scripts if script.is_file() for na
 for name in dict.fromkeys(names):
     with suppress(Exception):  # the job that imports it says what is wrong; and some names are of no module
         importlib.import_module(name)
-if (
-    "torch" in sys.modules
-):  # it imports this, and SymPy with it, when it is first asked for the gradients of several logits
+# what PyTorch imports, and SymPy with it, for half a second, when it is first asked for gradients of several logits
+if not GRADIENTS.isdisjoint(code):
     import torch.fx.experimental.symbolic_shapes  # noqa: F401
 
 digest_all()
