@@ -57,6 +57,11 @@ def undisturbed(tmp_path_factory):
     return shared(tmp_path_factory, "undisturbed", lambda folder: busy_study(folder).run(), *TARGETS)
 
 
+@pytest.fixture(scope="module")
+def undisturbed_brief(tmp_path_factory):
+    return shared(tmp_path_factory, "undisturbed-brief", lambda folder: Study(folder, CONFIG, *TARGETS).run(), *TARGETS)
+
+
 # tests/long kills several times in each stage
 @pytest.mark.parametrize("whom", ["all", "snakemake", "jobs"])
 def test_a_study_killed_again_and_again_ends_as_one_left_alone(undisturbed, tmp_path, whom):
@@ -127,17 +132,17 @@ def fill(folder, leaving):
 # what still fits, in bytes: the images do not, a training's, an attack's, a figure's output does not
 @pytest.mark.parametrize("leaving", [30_000, 200_000, 400_000, 800_000])
 def test_a_full_disk_is_one_clear_error_and_with_room_again_the_study_completes(
-    undisturbed, tmp_path, small_disk, leaving
+    undisturbed_brief, tmp_path, small_disk, leaving
 ):
-    study = busy_study(tmp_path)
+    study = Study(tmp_path, CONFIG, *TARGETS)
     fill(tmp_path / "results", leaving)
     done = study.snakemake()
     output = done.stdout + done.stderr
     assert done.returncode != 0 and "No space left on device" in output, output
-    assert final_is_part_of(study, undisturbed)
+    assert final_is_part_of(study, undisturbed_brief)
     (tmp_path / "results/ballast").unlink()
     study.run()
-    assert final(study) == final(undisturbed)
+    assert final(study) == final(undisturbed_brief)
 
 
 def final_is_part_of(study, undisturbed):
@@ -159,8 +164,8 @@ def test_a_limit_on_the_size_of_files_is_one_clear_error(tmp_path):
     study.run()
 
 
-def test_a_read_only_results_folder_is_one_clear_error(undisturbed, tmp_path, small_disk):
-    study = busy_study(tmp_path)
+def test_a_read_only_results_folder_is_one_clear_error(undisturbed_brief, tmp_path, small_disk):
+    study = Study(tmp_path, CONFIG, *TARGETS)
     study.targets = ("results/tiny/bands/images.h5",)
     study.run()
     study.targets = TARGETS
@@ -170,7 +175,7 @@ def test_a_read_only_results_folder_is_one_clear_error(undisturbed, tmp_path, sm
     assert done.returncode != 0 and "Read-only file system" in output and "results/tiny" in output, output
     small_disk("rw")
     study.run()
-    assert final(study) == final(undisturbed)
+    assert final(study) == final(undisturbed_brief)
 
 
 def test_a_config_changed_half_way_makes_what_the_new_one_says(tmp_path):

@@ -3,9 +3,13 @@
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+from advspectra_study.entries import Network
 
 
 def share_library(library: Path) -> None:
@@ -65,3 +69,31 @@ def lacks(device: str) -> bool:
     if device == "cuda":
         return sys.platform == "darwin" or (sys.platform == "linux" and not any(Path(one).exists() for one in drivers))
     return device == "mps" and sys.platform != "darwin"
+
+
+def warn_of_bfloat16(networks: Iterable[Network], device: str, workflow) -> None:
+    """Warn, before the first job, where jobs here would compute in bfloat16 on a processor without its instructions.
+
+    PyTorch then imitates them: training of ResNet18 took 11 times as long as in float32. On a cluster the head node's
+    processor says nothing of its nodes'. device : auto, cuda, mps or cpu. workflow : of Snakemake.
+    """
+    if device not in ("auto", "cpu") or gpus(device) or workflow.remote_exec or not lacks_bfloat16():
+        return
+    to_run = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    for part, rule in (("training", "train"), ("attack", "attack")):
+        slow = sorted({network.name for network in networks if getattr(network.precision, part) == "bfloat16"})
+        if slow and any(name.startswith(rule) for name in to_run):
+            logger.warning(
+                f"precision.{part}: bfloat16 for {', '.join(slow)}, but this processor has no instructions for it and "
+                "takes about ten times as long as with float32, which is another setting with other results"
+            )
+
+
+def lacks_bfloat16() -> bool:
+    """Whether this machine's processor certainly has no instructions for bfloat16: an x86 that says so."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:  # not Linux
+        return False
+    # oneDNN also computes it with plain AVX-512, at about the speed of float32
+    return "sse2" in flags and flags.isdisjoint({"avx512f", "amx_bf16", "avx_ne_convert"})

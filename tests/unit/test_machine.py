@@ -1,0 +1,57 @@
+"""What the workflow says of the machine that it runs on."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from advspectra_study.entries import Precision
+from advspectra_study.run import machine
+
+BOTH, NONE = Precision("bfloat16", "bfloat16"), Precision("float32", "float32")
+APART = Precision("bfloat16", "float32")
+
+
+def processor(monkeypatch, *flags):
+    monkeypatch.setattr("pathlib.Path.read_text", lambda path, encoding: f"flags : fpu {' '.join(flags)} x")
+
+
+@pytest.mark.parametrize(
+    "flags, lacks",
+    [
+        (["sse2", "avx2"], True),
+        (["sse2", "avx2", "avx_ne_convert"], False),
+        (["sse2", "avx2", "avx512f"], False),
+        (["sse2", "amx_bf16"], False),
+        (["asimd"], False),  # not an x86
+    ],
+)
+def test_a_processor_lacks_bfloat16_only_where_it_says_so(monkeypatch, flags, lacks):
+    processor(monkeypatch, *flags)
+    assert machine.lacks_bfloat16() == lacks
+
+
+def warnings(monkeypatch, precision, rules, device="cpu", remote=False, flags=("sse2", "avx2")):
+    processor(monkeypatch, *flags)
+    monkeypatch.setattr(machine, "gpus", lambda device: 0)
+    said = []
+    monkeypatch.setattr(machine.logger, "warning", said.append)
+    networks = [SimpleNamespace(name="vgg19", precision=precision), SimpleNamespace(name="resnet18", precision=NONE)]
+    jobs = [SimpleNamespace(rule=SimpleNamespace(name=rule)) for rule in rules]
+    dag = SimpleNamespace(needrun_jobs=lambda: jobs)
+    machine.warn_of_bfloat16(networks, device, SimpleNamespace(remote_exec=remote, dag=dag))
+    return said
+
+
+def test_bfloat16_is_warned_of_where_the_processor_lacks_it(monkeypatch):
+    (said,) = warnings(monkeypatch, APART, ["train_resnet18", "attack"])
+    assert said.startswith("precision.training: bfloat16 for vgg19, but this processor has no instructions for it")
+    assert len(warnings(monkeypatch, BOTH, ["train", "attack"])) == 2
+    assert len(warnings(monkeypatch, BOTH, ["attack"], device="auto")) == 1
+
+
+def test_bfloat16_is_not_warned_of_elsewhere(monkeypatch):
+    assert warnings(monkeypatch, NONE, ["train", "attack"]) == []
+    assert warnings(monkeypatch, BOTH, ["spectra"]) == []
+    assert warnings(monkeypatch, BOTH, ["train"], device="cuda") == []
+    assert warnings(monkeypatch, BOTH, ["train"], remote=True) == []
+    assert warnings(monkeypatch, BOTH, ["train"], flags=("sse2", "avx512f")) == []
