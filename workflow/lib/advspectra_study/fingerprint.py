@@ -6,10 +6,13 @@ script reaches makes exactly the rules stale whose code changed in meaning.
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+# where a statement has others
+BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
@@ -72,7 +75,7 @@ def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
     """The digest of a file's syntax tree and the dotted names that it imports."""
     tree = ast.parse(path.read_bytes(), filename=str(path))
     imported = []
-    for node in ast.walk(tree):
+    for node in _statements(tree.body):
         if isinstance(node, ast.Import):
             imported += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -82,19 +85,44 @@ def _parsed(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
     return _digest(tree), tuple(imported)
 
 
+def _statements(body: list) -> Iterator[ast.AST]:
+    """The statements of a body and those inside them, with `except` clauses and cases: no expression has an import."""
+    for statement in body:
+        yield statement
+        for name in BODIES:
+            yield from _statements(getattr(statement, name, ()))
+
+
 def _digest(tree: ast.Module) -> str:
     return hashlib.sha256(_text(tree).encode()).hexdigest()[:12]
 
 
-def _text(node: object) -> str:
-    """A syntax tree as text, as ast.dump does, without docstrings and empty fields: Python's versions differ."""
-    if isinstance(node, list):
-        return f"[{', '.join(map(_text, node))}]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-        node.body = node.body[1:]
-    if isinstance(node, ast.JoinedStr):  # 3.12 has empty texts in f-strings
-        node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
-    fields = [(name, value) for name in node._fields if (value := getattr(node, name, None)) is not None]
-    return f"{type(node).__name__}({', '.join([f'{name}={_text(value)}' for name, value in fields if value != []])})"
+def _text(node: ast.AST) -> str:
+    """A syntax tree as text, as ast.dump does, without docstrings and empty fields: Python's versions differ.
+
+    Each run of Snakemake does this for the whole library, so that it is written for speed.
+    """
+    kind, texts = type(node), []
+    for name in kind._fields:
+        value = getattr(node, name, None)
+        if value is None:
+            continue
+        if isinstance(value, list):
+            if name == "body" and kind in DOCUMENTED and _is_text(value[0] if value else None):
+                value = value[1:]
+            elif kind is ast.JoinedStr:  # 3.12 has empty texts in f-strings
+                value = [part for part in value if not (isinstance(part, ast.Constant) and part.value == "")]
+            if value:
+                parts = [_text(one) if isinstance(one, ast.AST) else repr(one) for one in value]
+                texts.append(f"{name}=[{', '.join(parts)}]")
+        else:
+            texts.append(f"{name}={_text(value) if isinstance(value, ast.AST) else repr(value)}")
+    return f"{kind.__name__}({', '.join(texts)})"
+
+
+def _is_text(statement: ast.stmt | None) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
