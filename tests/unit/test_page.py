@@ -291,6 +291,10 @@ def test_remarks_of_the_configuration_stand_at_the_head():
     assert "> **Note.** Seeds 3 &amp; 4 were added after a look at" in head_markdown
 
 
+def test_code_in_a_note_is_shown_as_code_and_the_rest_as_it_is():
+    assert prose.with_code("`snakemake <b>` asks; *a* ` b") == "<code>snakemake &lt;b&gt;</code> asks; *a* ` b"
+
+
 def test_undecided_claims_say_with_which_seeds_they_would_be_decided():
     undecided = [claim(f"A-{count}", verdict="undecided", seeds_needed=count) for count in (4, 93, 4)]
     few, many = gaps(undecided, [0, 1, 2], [])
