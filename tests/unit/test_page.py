@@ -353,10 +353,6 @@ def test_claims_of_a_verdict_stand_together_contradicted_first_and_each_verdict_
         assert f"#claims:has(#{name}:checked)" in page and f'id="{name.replace("show", "shelf")}"' in page
 
 
-def test_counts_come_last_among_the_claims_with_the_null_beside_them(page):
-    assert page.index('id="shelf-undecided"') < page.index('class="counts"') < page.index("Of 9 parts of claims")
-    assert page.index('class="counts"') < page.rindex("noise without any network passes 2 of the same 2")
-
 def test_a_table_stands_last_among_the_claims_of_its_verdict_and_is_counted_with_them():
     table = claim("TABLE-1", cell(20.2), verdict="supported", table=1, group=Group.TABLES)
     page = report(material([table, claim("IFR-1"), claim("NL-1", verdict="contradicted")]))[0]
@@ -366,6 +362,10 @@ def test_a_table_stands_last_among_the_claims_of_its_verdict_and_is_counted_with
     assert re.findall(r"(\d+)</label>", choices) == ["3", "1", "2"]
     assert "Of 3 claims, this study finds <strong>2 supported</strong> and <strong>1 contradicted</strong>." in page
 
+
+def test_counts_come_last_among_the_claims_with_the_null_beside_them(page):
+    assert page.index('id="shelf-undecided"') < page.index('class="counts"') < page.index("Of 9 parts of claims")
+    assert page.index('class="counts"') < page.rindex("noise without any network passes 2 of the same 2")
 
 
 def test_the_papers_number_stands_in_the_row_of_its_part(page):
@@ -499,6 +499,8 @@ def test_a_figure_of_another_attack_is_named_after_it_and_no_evidence_of_a_claim
     about = claim("FIG-5", part(statement="norms, pgd_l2"), figures=("fig05",))
     assert [one.title for one in found] == ["Figure 5", "Figure 5, pgd_l2"]
     assert pictures.cited(about, found, {"final": "pgd"}) == found[:1]
+    page = report(material(pictures=found))[0]
+    assert re.findall('<figure class="(.*?)"', page) == ["figure", "figure variant"]  # printed small
 
 
 def test_provenance_tells_all_versions_and_uncommitted_changes_of_all_results():
