@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from browser import Browser
 from PIL import Image
-from synthetic_report import material
+from synthetic_report import CLAIMS, convention, material
 
 from advspectra.page.report import report
 
@@ -153,6 +153,21 @@ def test_in_print_nothing_is_cut_and_no_text_is_small(browser, address):
         hanging = "[...document.querySelectorAll('.claim .cites')].filter(one => one.getBoundingClientRect().bottom > \
             one.closest('.claim').getBoundingClientRect().bottom).map(one => one.closest('.claim').id)"
         assert browser.evaluate(hanging) == []
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_in_print_a_wide_table_whose_fold_is_open_is_as_wide_as_the_paper(browser, tmp_path):
+    many = {"conventions": [convention(f"another_convention_{place}", CLAIMS) for place in range(11)], "missing": []}
+    path = tmp_path / "report.html"
+    path.write_text(report(material(conventions=many))[0].replace("<details", "<details open"))
+    assert browser.open(path.as_uri(), width=PAPER)["scroll"] == PAPER
+    wide = "[...document.querySelectorAll('#audit table')].map(one => one.scrollWidth)"
+    assert max(browser.evaluate(wide)) > PAPER  # on a screen
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert browser.open(path.as_uri(), width=PAPER)["scroll"] == PAPER
+        assert max(browser.evaluate(wide)) <= PAPER
     finally:
         browser.call("Emulation.setEmulatedMedia", media="")
 
