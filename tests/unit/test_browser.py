@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from browser import Browser
 from PIL import Image
-from synthetic_report import material
+from synthetic_report import CLAIMS, convention, material
 
 from advspectra.page.report import report
 
 SCREEN, PHONE = 1280, 400  # CSS pixels
+WIDTHS = (1280, 1024, 830, 768, 640, 480, PHONE, 360, 320)
 PAPER = 688  # of A4, between margins of 14 mm
 
 
@@ -53,7 +54,7 @@ def address(tmp_path_factory):
     return path.as_uri()
 
 
-@pytest.mark.parametrize("width", [SCREEN, 830, PHONE, 320])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_is_quiet_asks_for_nothing_and_fits(browser, address, width, tmp_path):
     seen = browser.open(address, width=width)
     (tmp_path / f"{width}.png").write_bytes(browser.screenshot())
@@ -66,6 +67,17 @@ def test_the_page_is_quiet_asks_for_nothing_and_fits(browser, address, width, tm
     assert browser.evaluate(beyond) == []
     with Image.open(tmp_path / f"{width}.png") as image:
         assert image.size == (width, seen["height"]) and len(image.convert("L").getcolors()) > 50
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_with_all_folds_open_only_boxes_that_the_keyboard_reaches_scroll_sideways(browser, address, width):
+    browser.open(address, width=width)
+    browser.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert browser.evaluate("document.documentElement.scrollWidth") == width
+    boxes = "[...document.querySelectorAll('body *')].filter(one => one.scrollWidth > one.clientWidth && \
+        ['auto', 'scroll'].includes(getComputedStyle(one).overflowX))"
+    assert width > 830 or browser.evaluate(f"{boxes}.length") > 0
+    assert browser.evaluate(f"{boxes}.filter(one => one.tabIndex < 0).map(one => one.outerHTML.slice(0, 80))") == []
 
 
 def test_a_browser_that_is_asked_to_would_notice(browser, tmp_path):
@@ -136,6 +148,26 @@ def test_in_print_nothing_is_cut_and_no_text_is_small(browser, address):
         # what a reader cannot press open is open or away
         assert browser.evaluate("document.querySelector('#statistics li').getBoundingClientRect().height") > 0
         assert not browser.evaluate("document.querySelector('.filter').checkVisibility()")
+        assert browser.evaluate("document.querySelector('#shelf-untested summary').getBoundingClientRect().height") > 0
+        # and no figure that a claim cites hangs into the next claim
+        hanging = "[...document.querySelectorAll('.claim .cites')].filter(one => one.getBoundingClientRect().bottom > \
+            one.closest('.claim').getBoundingClientRect().bottom).map(one => one.closest('.claim').id)"
+        assert browser.evaluate(hanging) == []
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_in_print_a_wide_table_whose_fold_is_open_is_as_wide_as_the_paper(browser, tmp_path):
+    many = {"conventions": [convention(f"another_convention_{place}", CLAIMS) for place in range(11)], "missing": []}
+    path = tmp_path / "report.html"
+    path.write_text(report(material(conventions=many))[0].replace("<details", "<details open"))
+    assert browser.open(path.as_uri(), width=PAPER)["scroll"] == PAPER
+    wide = "[...document.querySelectorAll('#audit table')].map(one => one.scrollWidth)"
+    assert max(browser.evaluate(wide)) > PAPER  # on a screen
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert browser.open(path.as_uri(), width=PAPER)["scroll"] == PAPER
+        assert max(browser.evaluate(wide)) <= PAPER
     finally:
         browser.call("Emulation.setEmulatedMedia", media="")
 

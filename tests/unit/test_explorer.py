@@ -225,9 +225,13 @@ def shown(browser):
     )
 
 
-@pytest.mark.parametrize("width", [SCREEN, PHONE])
+@pytest.mark.parametrize("width", [SCREEN, 1024, 830, 768, 640, 480, PHONE, 360, 320])
 def test_the_explorer_is_quiet_asks_for_nothing_and_fits(browser, address, width):
     seen = browser.open(address, width=width)
+    network, attack = (
+        browser.evaluate(f"document.getElementById('{name}').clientWidth") for name in ("network", "attack")
+    )
+    assert min(network, attack) > 230  # the longest name of a network, and the arrow beside it
     assert seen["inner"] == width and seen["console"] == [] and seen["scroll"] == width
     assert [url for url in seen["requests"] if not url.startswith("data:")] == [address]
 

@@ -287,9 +287,31 @@ def test_the_same_results_give_the_same_bytes(study, tmp_path, name):
     assert written[0] == written[1]
 
 
-@pytest.mark.parametrize("name", ["fig05", "fig08", "fig09", "fig11"])
+@pytest.mark.parametrize("name", ["fig05", "fig08", "fig09", "fig10", "fig11"])
 def test_no_text_is_smaller_than_seven_points_and_none_lies_outside(study, name):
     require_readable(draw(name, study)[0])
+
+
+@pytest.mark.parametrize(
+    ("count", "grid"), [(1, (1, 4)), (2, (1, 4)), (5, (1, 5)), (6, (2, 3)), (7, (2, 4)), (10, (2, 5))]
+)
+def test_mean_spectra_leave_few_places_empty_and_their_titles_inside(tmp_path, count, grid):
+    names = [*NAMES, "toy_net", "other_net"][:count]
+    paths = [
+        path
+        for name in names
+        for path in write_run(tmp_path, who=identity(name, "relu", 3), images=2, size=8, kinds=["spectra"])
+    ]
+    figure, _ = draw("fig10", read_runs(paths))
+    panels = spectra_panels(figure)
+    assert len(panels) == count and panels[0].get_subplotspec().get_gridspec().get_geometry() == grid
+    require_readable(figure)
+    for one in panels:
+        title = one.title.get_window_extent()
+        assert title.y1 < figure.bbox.y1 - 1
+        above = [other for other in panels if other is not one and other.get_position().y0 > one.get_position().y1]
+        assert all(other.get_tightbbox().y0 > title.y1 for other in above)
+        assert one.get_position().width == pytest.approx(panels[0].get_position().width, rel=0.01)
 
 
 def require_readable(figure):

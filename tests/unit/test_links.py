@@ -40,6 +40,12 @@ def test_every_link_leads_to_a_file_and_its_heading(page):
     assert broken(page) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_each_column_of_a_table_has_a_name(page):
+    heads = re.findall(r"^(\|.*)\n\| *:?---", FENCES.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    assert [head for head in heads if re.search(r"\| *\|", head)] == []
+
+
 def test_a_link_to_no_file_or_heading_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(

@@ -204,11 +204,11 @@ def test_numbers_show_two_digits_of_their_interval():
     assert words.estimate(part(value=11.2, low=5.5, high=23.1)) == "12.2 times [6.5, 24.1]"
 
 
-def test_the_summary_counts_claims_and_cells_apart():
+def test_the_summary_counts_claims_tables_among_them_and_parts_and_cells_apart():
     found = summary(CLAIMS)
     counts = {mark.word: count for mark, count in found.verdicts}
-    assert counts == {"supported": 1, "partly": 1, "contradicted": 1, "undecided": 1, "not tested": 1}
-    assert found.claims == 5 and found.cells == Cells(within=1, tested=2, of=3, noise=2)
+    assert counts == {"supported": 1, "partly": 1, "contradicted": 1, "undecided": 1, "not tested": 2}
+    assert found.claims == 6 and found.cells == Cells(within=1, tested=2, of=3, noise=2)
     assert found.parts == (("hold", 4), ("fail", 2), ("are open", 2), ("was not tested", 1))
 
 
@@ -291,6 +291,10 @@ def test_remarks_of_the_configuration_stand_at_the_head():
     assert "> **Note.** Seeds 3 &amp; 4 were added after a look at" in head_markdown
 
 
+def test_code_in_a_note_is_shown_as_code_and_the_rest_as_it_is():
+    assert prose.with_code("`snakemake <b>` asks; *a* ` b") == "<code>snakemake &lt;b&gt;</code> asks; *a* ` b"
+
+
 def test_undecided_claims_say_with_which_seeds_they_would_be_decided():
     undecided = [claim(f"A-{count}", verdict="undecided", seeds_needed=count) for count in (4, 93, 4)]
     few, many = gaps(undecided, [0, 1, 2], [])
@@ -343,9 +347,20 @@ def test_claims_of_a_verdict_stand_together_contradicted_first_and_each_verdict_
     places = [shown.index(f'id="{name}"') for name in order]
     assert places == sorted(places)
     filters = [name for name in Page(page).all("id") if name.startswith("show-")]
-    assert filters[0] == "show-all" and len(filters) == 1 + page.count('class="shelf"')
+    assert filters[0] == "show-all" and filters[-1] == "show-untested"
+    assert len(filters) == 2 + page.count('class="shelf"')
     for name in filters[1:]:
         assert f"#claims:has(#{name}:checked)" in page and f'id="{name.replace("show", "shelf")}"' in page
+
+
+def test_a_table_stands_last_among_the_claims_of_its_verdict_and_is_counted_with_them():
+    table = claim("TABLE-1", cell(20.2), verdict="supported", table=1, group=Group.TABLES)
+    page = report(material([table, claim("IFR-1"), claim("NL-1", verdict="contradicted")]))[0]
+    shelf = page[page.index('id="shelf-supported"') :].partition("</section>")[0]
+    assert re.findall('class="claim" id="(.*?)"', shelf) == ["IFR-1", "TABLE-1"]
+    choices = re.search("<fieldset.*?</fieldset>", page, re.DOTALL)[0]
+    assert re.findall(r"(\d+)</label>", choices) == ["3", "1", "2"]
+    assert "Of 3 claims, this study finds <strong>2 supported</strong> and <strong>1 contradicted</strong>." in page
 
 
 def test_counts_come_last_among_the_claims_with_the_null_beside_them(page):
@@ -484,6 +499,8 @@ def test_a_figure_of_another_attack_is_named_after_it_and_no_evidence_of_a_claim
     about = claim("FIG-5", part(statement="norms, pgd_l2"), figures=("fig05",))
     assert [one.title for one in found] == ["Figure 5", "Figure 5, pgd_l2"]
     assert pictures.cited(about, found, {"final": "pgd"}) == found[:1]
+    page = report(material(pictures=found))[0]
+    assert re.findall('<figure class="(.*?)"', page) == ["figure", "figure variant"]  # printed small
 
 
 def test_provenance_tells_all_versions_and_uncommitted_changes_of_all_results():

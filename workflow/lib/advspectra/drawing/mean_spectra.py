@@ -8,7 +8,11 @@ from advspectra.drawing import captions, plotting, power_spectra
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run
 
-COLUMNS = 4
+# columns of a figure with few networks, so that their panels stay as small; and of one with more, the best first
+FEW, COLUMNS = 4, (4, 5, 3)
+# inches: the width that panels share, and that of the colour scale beside them; between two panels; the title of a
+# panel; the axis below it; the figure's edges
+SHARED, BAR, BETWEEN, TITLE, AXIS, EDGES = 5.94, 0.7, 0.1, 0.46, 0.33, 0.25
 
 
 def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, linear: bool) -> tuple[Figure, str]:
@@ -36,9 +40,12 @@ def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, li
 
 def _panels(groups: Sequence[Replicates], *, convention: str) -> Figure:
     """A figure with the mean spectrum of each network in a panel, on one scale."""
-    rows = -(-len(groups) // COLUMNS)
-    figure = plotting.new_figure(0.8 + 1.55 * rows)
-    panels = figure.subplots(rows, COLUMNS, squeeze=False)
+    rows, columns = _grid(len(groups))
+    gap = rows > 1 and rows * columns > len(groups)  # the panels above it have the axis that those below would have
+    shared = SHARED + BAR * (len(groups) < columns)  # the colour scale then stands where a panel would
+    height = rows * (shared / columns - BETWEEN + TITLE) + AXIS * gap + EDGES
+    figure = plotting.new_figure(height)
+    panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat[len(groups) :]:
         axes.set_axis_off()
     powers = [power_spectra.mean_power(group, convention) for group in groups]
@@ -56,3 +63,9 @@ def _panels(groups: Sequence[Replicates], *, convention: str) -> Figure:
     if shown is not None:
         power_spectra.colour_bar(figure, shown, panels[:, : len(groups)], r"mean $|\hat{\delta}|^2$")
     return figure
+
+
+def _grid(count: int) -> tuple[int, int]:
+    """The rows and columns of `count` panels: of COLUMNS those that leave the fewest places empty."""
+    columns = FEW if count <= FEW else min(COLUMNS, key=lambda wide: -count % wide)
+    return -(-count // columns), columns

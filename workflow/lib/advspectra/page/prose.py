@@ -1,16 +1,18 @@
 """Markdown of the page's texts, of tables and captions, and HTML made of it."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from advspectra.page import words
 from advspectra.page.names import spoken
 
 TEMPLATES = Path(__file__).parent / "templates"
+CODE = re.compile("`([^`]+)`")
 
 
 class Markdown(str):
@@ -49,6 +51,11 @@ def html(text: str) -> Markup:
 def html_inline(text: str) -> Markup:
     """The same of a text that is part of a line: without a paragraph around it."""
     return Markup(_parser().renderInline(text))
+
+
+def with_code(text: str) -> Markup:
+    """A text as HTML, shown as it is but for `what stands between these marks`, which is code."""
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def _parser() -> MarkdownIt:

@@ -16,7 +16,7 @@ from advspectra.page.doubts import doubts
 from advspectra.page.gaps import gaps
 from advspectra.page.names import Names, spoken
 from advspectra.page.pictures import Picture
-from advspectra.page.prose import TEMPLATES, Markdown, html, html_inline, markdown
+from advspectra.page.prose import TEMPLATES, Markdown, html, html_inline, markdown, with_code
 from advspectra.page.verdicts import summary
 from advspectra.page.views import shelves, views
 from advspectra.table import FURTHER
@@ -87,6 +87,7 @@ def report(material: Material) -> tuple[str, str]:
     environment.filters |= words.FILTERS | {
         "html": html,
         "html_inline": html_inline,
+        "with_code": with_code,
         "named": context["names"],
         "spoken": spoken,
     }

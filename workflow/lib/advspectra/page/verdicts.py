@@ -155,11 +155,10 @@ def _needed(claim: ClaimRecord) -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """How many claims have each verdict, and how many of their parts, tables apart; and the cells of tables that apply
-    here, by table.
+    """How many claims have each verdict, and how many of their parts; and the cells of tables that apply here.
 
-    parts : in words ("hold") and their number. directions : how many of the claims with one seed only point the paper's
-    way in all of their parts.
+    parts : in words ("hold") and their number, without those of tables, which are cells. directions : how many of the
+    claims with one seed only point the paper's way in all of their parts. tables : cells by table.
     """
 
     claims: int
@@ -180,15 +179,15 @@ class Summary:
 def summary(claims: Sequence[ClaimRecord]) -> Summary:
     """The Summary of all claims."""
     tables = tuple((claim.table, claim.cells) for claim in claims if claim.cells is not None)
-    stated = [claim for claim in claims if claim.cells is None and claim.verdict != NOT_APPLICABLE]
-    verdicts = ((shown, sum(claim.verdict == verdict for claim in stated)) for verdict, shown in CLAIMS.items())
+    applicable = [claim for claim in claims if claim.verdict != NOT_APPLICABLE]
+    verdicts = ((shown, sum(claim.verdict == verdict for claim in applicable)) for verdict, shown in CLAIMS.items())
     directions = sum(
-        claim.verdict == ONE_SEED and all(part.direction == HOLDS for part in claim.parts) for claim in stated
+        claim.verdict == ONE_SEED and all(part.direction == HOLDS for part in claim.parts) for claim in applicable
     )
-    words = [part_mark(part).word for claim in stated for part in claim.parts]
+    words = [part_mark(part).word for claim in applicable if claim.cells is None for part in claim.parts]
     parts = {word: words.count(word) for word in PART_WORDS if word in words}
     return Summary(
-        len(stated),
+        len(applicable),
         tuple((shown, count) for shown, count in verdicts if count),
         directions,
         tables,

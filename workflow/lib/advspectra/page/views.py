@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from advspectra.claims.cells import Cells
 from advspectra.claims.claim import CONTRADICTED, ONE_SEED, PARTLY, SUPPORTED, UNDECIDED
 from advspectra.claims.records import ClaimRecord
-from advspectra.claims.terms import Kind
 from advspectra.page.answer import points_its_way
 from advspectra.page.forest import Panel, panels
 from advspectra.page.pictures import Picture, cited
@@ -20,7 +19,6 @@ SHELVES = {
     UNDECIDED: ("undecided", "Undecided", CLAIMS[UNDECIDED]),
     (ONE_SEED, False): ("other-way", "One seed: some parts point the other way", CLAIMS[ONE_SEED]),
     (ONE_SEED, True): ("its-way", "One seed: all tested parts point the paper's way", CLAIMS[ONE_SEED]),
-    Kind.TABLE: ("cells", "Cells of the paper's tables", Mark("▦", "cells", "none")),
 }
 
 
@@ -80,12 +78,12 @@ def views(claims: Sequence[ClaimRecord], pictures: Sequence[Picture], attacks: M
 
 
 def shelves(views: Sequence[ClaimView]) -> list[Shelf]:
-    """The claims by their verdicts, those that decide most first, and in the order given; claims of one seed by whether
-    all their parts point the paper's way; the cells of tables last.
+    """The claims by their verdicts, those that decide most first, and in the order given, tables last; claims of one
+    seed by whether all their parts point the paper's way.
     """
     members: dict = {key: [] for key in SHELVES}
-    for shown in views:
+    for shown in sorted(views, key=lambda view: view.cells is not None):
         verdict = shown.claim.verdict
         key = (ONE_SEED, points_its_way(shown.claim)) if verdict == ONE_SEED else verdict
-        members[key if shown.cells is None else Kind.TABLE].append(shown)
+        members[key].append(shown)
     return [Shelf(*SHELVES[key], tuple(views)) for key, views in members.items() if views]
