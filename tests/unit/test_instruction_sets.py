@@ -11,7 +11,8 @@ from test_models import DEEP, build
 from torch import nn
 
 LIBRARY = Path(__file__).parents[2] / "workflow/lib"
-SIZES, WIDTHS = (32, 46, 48, 56, 64), (1 / 16, 1 / 8, 1 / 4, 1)
+# the fault was where there are few channels; a full width takes long
+FORMS = [(width, size) for width in (1 / 16, 1 / 8, 1 / 4) for size in (32, 46, 48, 56, 64)] + [(1, 32)]
 # A step of training and two of attacks, as a study makes them. A line for each width and size that it gets through.
 PROGRAM = f"""
 import numpy as np
@@ -26,16 +27,15 @@ torch.set_num_threads(1)
 attack = build_attack("linf_pgd", epsilon=8 / 255, parameters={{"steps": 1, "rel_stepsize": 0.5}})
 form = {{"classes": 2, "activation": "relu", "depth": 17, "alpha": 1, "alpha_scaling": "plain", "seed": 0}}
 settings = {{"batch_size": 2, "precision": "float32", "seed": 0}}
-for width in {WIDTHS}:
-    for size in {SIZES}:
-        network = build_network("resnet18", options={{"width": width}}, image_shape=(3, size, size), **form)
-        split = Split(torch.randint(0, 256, (2, 3, size, size), dtype=torch.uint8), torch.arange(2))
-        inputs, labels = split.batch(slice(None))
-        functional.cross_entropy(network(inputs), labels).backward()
-        assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
-        for simplify in (False, True):
-            perturb(network, split, np.arange(2), attack, simplify=simplify, **settings)
-        print(width, size)
+for width, size in {FORMS}:
+    network = build_network("resnet18", options={{"width": width}}, image_shape=(3, size, size), **form)
+    split = Split(torch.randint(0, 256, (2, 3, size, size), dtype=torch.uint8), torch.arange(2))
+    inputs, labels = split.batch(slice(None))
+    functional.cross_entropy(network(inputs), labels).backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
+    for simplify in (False, True):
+        perturb(network, split, np.arange(2), attack, simplify=simplify, **settings)
+    print(width, size)
 """
 
 
@@ -45,7 +45,7 @@ def test_resnet18_trains_and_is_attacked_with_the_instructions_of_any_processor(
     environment = os.environ | {"ONEDNN_MAX_CPU_ISA": instructions, "PYTHONPATH": str(LIBRARY)}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.returncode}\n{done.stdout}{done.stderr}"
-    assert len(done.stdout.splitlines()) == len(WIDTHS) * len(SIZES)
+    assert len(done.stdout.splitlines()) == len(FORMS)
 
 
 @pytest.mark.parametrize("architecture", DEEP)

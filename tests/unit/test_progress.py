@@ -89,7 +89,7 @@ def assert_same(found, expected):
 TRAININGS = {
     "one layer": (toy_network, {}),
     "batch normalisation and dropout": (Normalised, {}),
-    "dropout of VGG19": (vgg19_with_dropout, {}),
+    "dropout of VGG19": (vgg19_with_dropout, {"epochs": 1, "checkpoints": {"steps": [0, 2], "epochs": [1]}}),
     "end-to-end map": (through_its_map, {"learning_rate": 0.01}),
     "without momentum": (toy_network, {"momentum": 0.0}),
     "held-out images": (toy_network, {"selection": {"by": "held_out", "held_out_fraction": 0.2}}),

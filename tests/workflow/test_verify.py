@@ -1,5 +1,6 @@
 """`snakemake verify` names what is damaged, foreign or out of date, and needs nothing but results and configuration."""
 
+import copy
 import json
 import os
 import pickle
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from PIL import Image
-from study import CONFIG, SNAKEMAKE, Study, copied
+from study import CONFIG, SNAKEMAKE, Study, copied, shared
 
 from advspectra_study.job.reader import Reader
 from advspectra_study.verify import verification
@@ -146,6 +147,15 @@ def test_a_changed_bit_in_a_file_of_each_kind_is_named_and_the_printed_command_m
     assert "Nothing to be done" in study.run("--dry-run").stdout
 
 
+# a study with a third of the figures, for repairs
+SMALL = CONFIG | {"attacks": CONFIG["attacks"][:1], "transfers": [], "lines": [], "claims": {}}
+
+
+@pytest.fixture(scope="module")
+def small_study(tmp_path_factory):
+    return shared(tmp_path_factory, "small", lambda folder: Study(folder, SMALL).run())
+
+
 @pytest.fixture(scope="module")
 def expected(finished_study, tmp_path_factory):
     """What `verify` gets from the configuration of the finished study."""
@@ -219,10 +229,10 @@ def test_one_damaged_file_of_each_kind_is_named_and_no_other(finished_study, exp
 
 
 def test_a_deleted_intermediate_and_a_lost_mark_are_made_anew_without_a_training_or_anything_else_being_lost(
-    finished_study, judged, tmp_path
+    small_study, tmp_path
 ):
     """Of a finished study `snakemake` alone would do nothing about it."""
-    study = copied(finished_study, tmp_path)
+    study = copied(small_study, tmp_path)
     before = bytes_of(study)
     (study.folder / FILES["checkpoints"]).unlink()
     (study.folder / FILES["mark"]).unlink()
@@ -232,7 +242,7 @@ def test_a_deleted_intermediate_and_a_lost_mark_are_made_anew_without_a_training
     assert f"{FILES['mark']}: missing, though {LINEAR}/checkpoints.h5 is there" in lists[DAMAGED]
     # what was made from the checkpoints is as it was, and so is the other training: they are taken back
     repaired(study, lists)
-    assert judged(study)[0] == 0 and bytes_of(study) == before
+    assert verified(study)[0] == 0 and bytes_of(study) == before
     attack, training = f"pgd/{RELU}/best".replace("results/tiny/bands/", ""), LINEAR.removeprefix("results/tiny/bands/")
     for log in (attack, f"train/{training}"):
         assert "it was kept from before" in (study.folder / f"results/tiny/logs/{log}.log").read_text()
@@ -340,8 +350,6 @@ def test_what_was_made_of_another_state_is_named(finished_study, judged, tmp_pat
     for path in (f"{RELU}/pgd/best/perturbations.h5", f"{RELU}/minimal/best/lines.h5"):
         assert f"{path}: made from another checkpoint 'best'" in named, output
     assert "minimal/step=0" not in named
-    repaired(study, lists)
-    assert judged(study)[0] == 0
 
 
 def test_what_was_made_from_other_images_is_named(finished_study, judged, tmp_path):
@@ -368,10 +376,8 @@ def test_other_settings_of_the_training_are_named(finished_study, tmp_path, tiny
     assert any(line.startswith(f"{FILES['settings']}: other settings: training") for line in lists[OUTDATED]), output
 
 
-def test_without_snakemakes_memory_what_the_configuration_would_make_otherwise_is_named(
-    finished_study, tmp_path, tiny_config
-):
-    study = copied(finished_study, tmp_path)
+def test_without_snakemakes_memory_what_the_configuration_would_make_otherwise_is_named(small_study, tmp_path):
+    study, tiny_config = copied(small_study, tmp_path), copy.deepcopy(SMALL)
     shutil.rmtree(study.folder / ".snakemake")
     assert verified(study)[0] == 0
     tiny_config["attacks"][0]["options"]["parameters"]["steps"] = 4

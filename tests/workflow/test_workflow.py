@@ -241,6 +241,9 @@ def test_a_diverged_training_says_at_which_step_and_what_rate_to_try(tmp_path, t
     assert not (tmp_path / target).exists()
 
 
+KINDS = (("minimal", "lines"), ("minimal", "spectra"), ("moved", "spectra"))
+
+
 def test_a_further_state_leaves_the_files_of_the_others_as_they_are(finished_study, tmp_path, tiny_config):
     study = copied(finished_study, tmp_path)
     run = tmp_path / f"results/tiny/bands/{RUN}"
@@ -250,11 +253,13 @@ def test_a_further_state_leaves_the_files_of_the_others_as_they_are(finished_stu
     keeping = copy.deepcopy(tiny_config)
     keeping["networks"][1]["checkpoints"] = {"steps": [0, 3], "epochs": [1]}
     study.configure(keeping)
-    study.run()
-    assert study.planned() == []
+    states = {"best", "step=0", "step=3", "epoch=1"}
+    kinds = ("pgd/best/spectra", *(f"{kind}/{state}/{name}" for state in states for kind, name in KINDS))
+    targets = [f"results/tiny/bands/{RUN}/{kind}.h5" for kind in kinds]
+    study.run(*targets)
+    assert study.planned(*targets) == []
     for path, (written, content) in before.items():
         assert path.stat().st_mtime_ns == written and path.read_bytes() == content
-    states = {"best", "step=0", "step=3", "epoch=1"}
     for made in ("minimal/*/lines.h5", "moved/*/spectra.h5"):
         assert {path.parent.name for path in run.glob(made)} == states
     with h5py.File(run / "checkpoints.h5") as kept, h5py.File(run / "minimal/step=3/perturbations.h5") as attacked:
