@@ -142,7 +142,7 @@ def test_the_report_begins_with_the_study_its_tables_and_its_figures():
 def test_claims_that_were_not_tested_and_those_that_do_not_apply_are_folded_away():
     page, markdown = own_report()
     claims = page[page.index('id="claims"') : page.index('id="audit"')]
-    shown, folded = claims.split('<details class="untested">')
+    shown, folded = claims.split('<details class="untested" id="shelf-untested">')
     assert "1 claim not tested: FNB-1</summary>" in folded and 'href="#FNB-1"' in folded
     assert "FNB-1" not in shown and 'href="#IFR-1"' in shown
     assert "Not applicable here: TABLE-1 and TABLE-2. The data set is leaves" in folded
