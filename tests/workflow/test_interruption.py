@@ -51,6 +51,10 @@ def busy_study(folder, **changes):
     return Study(folder, busy(**changes), *TARGETS)
 
 
+def brief_study(folder):
+    return Study(folder, CONFIG, *TARGETS)
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     return shared(tmp_path_factory, "undisturbed", lambda folder: busy_study(folder).run(), *TARGETS)
@@ -58,7 +62,7 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def undisturbed_brief(tmp_path_factory):
-    return shared(tmp_path_factory, "undisturbed-brief", lambda folder: Study(folder, CONFIG, *TARGETS).run(), *TARGETS)
+    return shared(tmp_path_factory, "undisturbed-brief", lambda folder: brief_study(folder).run(), *TARGETS)
 
 
 # tests/long kills all, snakemake and jobs several times in each stage
@@ -135,7 +139,7 @@ def fill(folder, leaving):
 def test_a_full_disk_is_one_clear_error_and_with_room_again_the_study_completes(
     undisturbed_brief, tmp_path, small_disk, leaving
 ):
-    study = Study(tmp_path, CONFIG, *TARGETS)
+    study = brief_study(tmp_path)
     fill(tmp_path / "results", leaving)
     done = study.snakemake()
     output = done.stdout + done.stderr
@@ -152,7 +156,7 @@ def final_is_part_of(study, undisturbed):
 
 
 def test_a_limit_on_the_size_of_files_is_one_clear_error(tmp_path):
-    study = Study(tmp_path, CONFIG, *TARGETS)
+    study = brief_study(tmp_path)
     limit = 40_000  # bytes; the images take more
 
     def limited():
@@ -166,7 +170,7 @@ def test_a_limit_on_the_size_of_files_is_one_clear_error(tmp_path):
 
 
 def test_a_read_only_results_folder_is_one_clear_error(undisturbed_brief, tmp_path, small_disk):
-    study = Study(tmp_path, CONFIG, *TARGETS)
+    study = brief_study(tmp_path)
     study.targets = ("results/tiny/bands/images.h5",)
     study.run()
     study.targets = TARGETS
@@ -224,7 +228,7 @@ def test_a_second_snakemake_on_a_study_is_refused_and_disturbs_nothing(undisturb
 
 
 def test_two_snakemakes_that_ignore_the_lock_leave_whole_files(undisturbed_brief, tmp_path):
-    study = Study(tmp_path, CONFIG, *TARGETS)
+    study = brief_study(tmp_path)
     processes = [start(study, "--nolock"), start(study, "--nolock")]
     for process in processes:
         process.wait(400)

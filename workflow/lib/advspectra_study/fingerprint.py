@@ -108,7 +108,7 @@ def _text(node: ast.AST) -> str:
         if value is None:
             continue
         if isinstance(value, list):
-            if name == "body" and kind in DOCUMENTED and _is_text(value[0] if value else None):
+            if name == "body" and kind in DOCUMENTED and value and _is_text(value[0]):
                 value = value[1:]
             elif kind is ast.JoinedStr:  # 3.12 has empty texts in f-strings
                 value = [part for part in value if not (isinstance(part, ast.Constant) and part.value == "")]
@@ -120,7 +120,7 @@ def _text(node: ast.AST) -> str:
     return f"{kind.__name__}({', '.join(texts)})"
 
 
-def _is_text(statement: ast.stmt | None) -> bool:
+def _is_text(statement: ast.stmt) -> bool:
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)

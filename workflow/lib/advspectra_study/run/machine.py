@@ -85,7 +85,7 @@ def warn_of_bfloat16(networks: Iterable[Network], device: str, workflow) -> None
         if slow and any(name.startswith(rule) for name in to_run):
             logger.warning(
                 f"precision.{part}: bfloat16 for {', '.join(slow)}, but this processor has no instructions for it and "
-                "takes about ten times as long as with float32, which is another setting with other results"
+                "takes about ten times as long as in float32 (with which the results are others)"
             )
 
 
