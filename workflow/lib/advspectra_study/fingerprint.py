@@ -23,29 +23,30 @@ def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = 
     Comments, docstrings and formatting do not count. Raises ValueError for a relative import, which is not followed.
     """
     digests = {}
-    pending = [script, *(file for name in plugins for file in _files(name, package))]
+    # a script may have the name of a module: its folder tells them apart
+    pending = {script.relative_to(script.parents[1]).as_posix(): script}
+    for plugin in plugins:
+        pending |= _files(plugin, package)
     while pending:
-        path = pending.pop()
-        # a script may have the name of a module: the folder tells them apart
-        name = path.relative_to(package if path.is_relative_to(package) else script.parents[1]).as_posix()
-        if name not in digests:
-            digests[name], imported = _parsed(path, path.stat().st_mtime_ns)
-            pending += [file for module in imported for file in _files(module, package)]
+        name, path = pending.popitem()
+        digests[name], imported = _parsed(path, path.stat().st_mtime_ns)
+        for module in imported:
+            pending |= {name: file for name, file in _files(module, package).items() if name not in digests}
     return dict(sorted(digests.items()))
 
 
 @cache
-def _files(module: str, package: Path) -> list[Path]:
-    """The files of the package that importing `module` runs: its own and those of the packages around it.
+def _files(module: str, package: Path) -> dict[str, Path]:
+    """The files of the package that importing `module` runs, by name: its own and those of the packages around it.
 
     A process looks for them once: the scripts of a study import the same modules some ten thousand times.
     """
     first, *parts = module.split(".")
     if first != package.name:
-        return []
+        return {}
     stems = [package.joinpath(*parts[:length]) for length in range(len(parts) + 1)]
     files = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()]
-    return [file for file in files if file.name != "__init__.py" or _runs(file)]
+    return {file.relative_to(package).as_posix(): file for file in files if file.name != "__init__.py" or _runs(file)}
 
 
 @cache
