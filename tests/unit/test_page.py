@@ -207,7 +207,7 @@ def test_numbers_show_two_digits_of_their_interval():
 def test_the_summary_counts_claims_tables_among_them_and_parts_and_cells_apart():
     found = summary(CLAIMS)
     counts = {mark.word: count for mark, count in found.verdicts}
-    assert counts == {"supported": 1, "partly": 1, "contradicted": 1, "undecided": 1, "not tested": 2}
+    assert counts == {"supported": 1, "supported in part": 1, "contradicted": 1, "undecided": 1, "not tested": 2}
     assert found.claims == 6 and found.cells == Cells(within=1, tested=2, of=3, noise=2)
     assert found.parts == (("hold", 4), ("fail", 2), ("are open", 2), ("was not tested", 1))
 
@@ -288,6 +288,7 @@ def test_remarks_of_the_configuration_stand_at_the_head():
     text, markdown = report(dataclasses.replace(given, config={**given.config, "claims": said}))
     head, head_markdown = text.partition('id="claims"')[0], markdown.partition("## Claims")[0]
     assert "Seeds 3 &amp; 4 were added after a look at &lt;3&gt;." in head
+    assert '<details class="warning opens"><summary><b>How this study came about</b>, in 1 note<' in head
     assert "> **Note.** Seeds 3 &amp; 4 were added after a look at" in head_markdown
 
 
@@ -359,7 +360,7 @@ def test_a_table_stands_last_among_the_claims_of_its_verdict_and_is_counted_with
     shelf = page[page.index('id="shelf-supported"') :].partition("</section>")[0]
     assert re.findall('class="claim" id="(.*?)"', shelf) == ["IFR-1", "TABLE-1"]
     choices = re.search("<fieldset.*?</fieldset>", page, re.DOTALL)[0]
-    assert re.findall(r"(\d+)</label>", choices) == ["3", "1", "2"]
+    assert re.findall(r"(\d+(?: \(.*\))?)</label>", choices) == ["3 (1 table)", "1", "2"]
     assert "Of 3 claims, this study finds <strong>2 supported</strong> and <strong>1 contradicted</strong>." in page
 
 

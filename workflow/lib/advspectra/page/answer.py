@@ -101,9 +101,12 @@ class Said:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A topic, what the study says of the claims that it names, and how many others have which verdict."""
+    """A topic, how many claims it has, what the study says of those that it names, and how many others have which
+    verdict.
+    """
 
     topic: str
+    claims: int
     said: tuple[Said, ...]
     others: str
 
@@ -133,9 +136,8 @@ def _sentence(topic: Topic, claims: Sequence[ClaimRecord], *, with_paper: bool) 
         if before.verdict == after.verdict:
             place = named.index(after)
             said[place] = replace(said[place], verb="")
-    return Sentence(
-        topic.title, tuple(said), _others([claim for claim in about if claim not in named]) if named else ""
-    )
+    others = [claim for claim in about if claim not in named]
+    return Sentence(topic.title, len(about), tuple(said), _others(others) if named else "")
 
 
 def _others(claims: Sequence[ClaimRecord]) -> str:

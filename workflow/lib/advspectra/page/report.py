@@ -130,7 +130,8 @@ def _of_study(material: Material) -> dict:
         "form": verdicts["images"],
         "seeds": verdicts["seeds"],
         "networks": _networks(config),
-        "warnings": _warnings(verdicts, config["claims"]["remarks"]),
+        "warnings": _warnings(verdicts),
+        "remarks": config["claims"]["remarks"],
         "conventions": verdicts["conventions"],
         "scale": SCALES.get(verdicts["conventions"]["spectra"]),
         "config": config,
@@ -208,8 +209,8 @@ def _networks(config: Mapping) -> int:
     )
 
 
-def _warnings(verdicts: Mapping, remarks: Sequence[str]) -> list[str]:
-    warnings = [*verdicts["notes"], *remarks]
+def _warnings(verdicts: Mapping) -> list[str]:
+    warnings = list(verdicts["notes"])
     if verdicts["not_the_papers"]:
         about = f"{verdicts['not_the_papers']} What is found here holds for these images."
         if band := verdicts["conventions"].get("band"):

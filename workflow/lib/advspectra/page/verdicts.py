@@ -28,7 +28,7 @@ class Mark:
 # verdicts of claims, in the order in which the summary counts them, and of their parts
 CLAIMS = {
     SUPPORTED: Mark("✓", "supported", "yes"),
-    PARTLY: Mark("◐", "partly", "partly"),
+    PARTLY: Mark("◐", "supported in part", "partly"),
     CONTRADICTED: Mark("✗", "contradicted", "no"),
     UNDECIDED: Mark("?", "undecided", "open"),
     ONE_SEED: Mark("→", "one seed", "seed"),
