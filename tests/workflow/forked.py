@@ -1,9 +1,10 @@
 """Runs snakemake as `python -m snakemake` does, seconds sooner: forked from a process that has imported it.
 
-That process has also imported the packages of others that jobs need, and forks another one beside each snakemake: the
-one that the executor `forked` would start to fork jobs from. So no run imports PyTorch.
+For a run with jobs, that process has also imported the packages of others that jobs need, and forks another one beside
+snakemake: the one that the executor `forked` would start to fork jobs from. So no run imports PyTorch.
 
-As a script, given the number of a socket: that process. Each message asks for one run; its answer is the exit status.
+As a script, given "plans" or "jobs" and the number of a socket: that process. Each message asks for one run; its answer
+is the exit status.
 """
 
 import fcntl
@@ -55,8 +56,8 @@ class Snakemake:
         if at_start(environment) != self._environment and not limited:
             return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-            request = json.dumps([arguments, str(folder), environment]).encode()
-            forking = self._forking("limited" if limited else "with jobs")
+            request = json.dumps([arguments, str(folder), environment, limited]).encode()
+            forking = self._forking("plans" if limited or "--dry-run" in arguments else "jobs")
             socket.send_fds(forking, [request], [output.fileno(), errors.fileno()])
             status = int(forking.recv(MESSAGE))
             texts = [(file.seek(0), file.read())[1] for file in (output, errors)]
@@ -74,7 +75,7 @@ class Snakemake:
 def main(kind: str, number: int) -> None:
     # as in the process that jobs are forked from; a thread would not live on in what is forked
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    for name in PLANNING if kind == "limited" else PLANNING + JOBS:
+    for name in PLANNING + JOBS * (kind == "jobs"):
         importlib.import_module(name)
     gc.freeze()
     with socket.socket(fileno=number) as asked:
@@ -87,14 +88,14 @@ def main(kind: str, number: int) -> None:
             for file in files:
                 os.close(file)
             asked.send(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
-    arguments, folder, environment = json.loads(message)
+    arguments, folder, environment, limited = json.loads(message)
     for place, file in enumerate(files, start=1):
         os.dup2(file, place)
         os.close(file)
-    if kind == "limited":
+    if limited:
         resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
         signal.alarm(60)
-    elif not fork_for_jobs():
+    if kind == "jobs" and not fork_for_jobs():
         return
     become(environment, folder)
     sys.path[0] = folder
