@@ -80,8 +80,8 @@ def test_the_demo_has_the_tables_of_a_cpu(out):
 
 
 def test_a_part_that_fails_or_runs_over_leaves_the_others(tmp_path, monkeypatch, capsys):
-    """`nothing` is no module; `right` has a second."""
-    parts = {"nothing": Part("Fails", 1, 1), "right": Part("Runs over", 1, 1), "study": Part("Ends", 300, 300)}
+    """`nothing` is no module; `rates` has a second."""
+    parts = {"nothing": Part("Fails", 1, 1), "rates": Part("Runs over", 1, 1), "right": Part("Ends", 300, 300)}
     monkeypatch.setattr(run, "PARTS", parts)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr(sys, "argv", ["run.sh", str(tmp_path / "out"), "150", "--device", "cpu"])
@@ -90,7 +90,7 @@ def test_a_part_that_fails_or_runs_over_leaves_the_others(tmp_path, monkeypatch,
     assert ended.value.code == 1
     table = (tmp_path / "out" / "table.md").read_text()
     assert "It failed (exit code 1, see log.txt)" in table and "It was stopped at its deadline" in table
-    assert "It ended after" in table and (tmp_path / "out/study.tar.xz.1").exists()
+    assert "It ended after" in table and rows(tmp_path / "out/right.csv")
     assert "No module named" in (tmp_path / "out/log.txt").read_text()
 
 
