@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from advspectra.fourier import rescaled
+from advspectra.layers import ShallowNetwork
 from advspectra.networks.build import build_network
 from advspectra.networks.end_to_end import ThroughMap, end_to_end_map, through_map
 
@@ -195,6 +196,18 @@ def test_in_inference_mode_the_map_is_that_of_the_weights_when_the_mode_was_ente
 
 
 def test_only_linear_networks_are_computed_through_a_map():
-    assert isinstance(through_map(build("fully_connected", depth=1), image_shape=(3, 12, 11)), ThroughMap)
+    for architecture in LINEAR:
+        assert isinstance(through_map(build(architecture, depth=1), image_shape=(3, 12, 11)), ThroughMap)
     for network in (build("fully_connected", depth=1, activation="relu"), torch.nn.Sequential(torch.nn.Flatten())):
         assert through_map(network, image_shape=(3, 12, 11)) is network
+
+
+@pytest.mark.parametrize(
+    "options", [{"stride": 2}, {"padding": 1}, {"dilation": 2}, {"groups": 3}, {"padding": "valid"}]
+)
+def test_a_linear_network_with_another_convolution_trains_as_it_is(options):
+    hidden = nn.Conv2d(3, 6, 3, **options)
+    units = hidden(torch.zeros(1, 3, 12, 12)).numel()
+    shape = {"readout_features": units, "classes": 10, "layout": "channels_first"}
+    network = ShallowNetwork([hidden], activation="linear", **shape)
+    assert through_map(network, image_shape=(3, 12, 12)) is network

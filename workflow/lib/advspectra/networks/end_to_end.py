@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from advspectra.layers import ShallowNetwork, adjoint
+from advspectra.layers import ShallowNetwork, adjoint, has_adjoint
 
 # Relative. Rounding in a sum of thousands of float64 products is near 1e-13, a nonlinearity far above this.
 AFFINE_TOLERANCE = 1e-9
@@ -56,7 +56,7 @@ class ThroughMap(nn.Module):
     The map is the readout's rows passed back through the hidden layers, so that `classes` rows go through them in place
     of a batch. In training mode it is computed for each batch, in inference mode once, when that mode is entered.
 
-    network : linear ShallowNetwork; its parameters are shared, not copied.
+    network : linear ShallowNetwork, whose hidden layers have adjoints; its parameters are shared, not copied.
     inputs : (N, C, H, W) -> logits (N, classes), differentiable in the network's parameters.
     """
 
@@ -93,6 +93,7 @@ def _through(rows: Tensor, bias: Tensor) -> Tensor:
 
 
 def through_map(network: nn.Module, *, image_shape: tuple[int, int, int]) -> nn.Module:
-    """A ThroughMap of a linear network; any other network itself."""
+    """A ThroughMap of a linear network whose layers have adjoints; any other network itself."""
     linear = isinstance(network, ShallowNetwork) and isinstance(network.activation, nn.Identity)
-    return ThroughMap(network, image_shape=image_shape) if linear else network
+    known = linear and all(map(has_adjoint, network.hidden))
+    return ThroughMap(network, image_shape=image_shape) if known else network
