@@ -134,10 +134,11 @@ def fork_for_jobs() -> bool:
 
 
 def take(child: int, waiting: socket.socket, spawn, path, arguments: list[str], files) -> int:
-    """multiprocessing.util.spawnv_passfds, of which the child that waits takes the place if it can."""
+    """multiprocessing.util.spawnv_passfds, of which the child that waits takes the place once."""
     code = arguments[-1]
     if "multiprocessing.forkserver" not in code:
         return spawn(path, arguments, files)
+    multiprocessing.util.spawnv_passfds = spawn
     request = json.dumps([code, list(files), dict(os.environ), os.getcwd()]).encode()
     socket.send_fds(waiting, [request], files)
     return child
