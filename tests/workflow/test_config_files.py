@@ -49,6 +49,18 @@ def test_options_of_another_source_do_not_stay(layers, expected):
     assert layers == given
 
 
+def test_the_study_of_the_page_is_a_whole_one():
+    page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```yaml\n# mine.yaml: [^\n]*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    library = ROOT / "workflow/lib"
+    schema = ROOT / "workflow/schemas/config.schema.yaml"
+    study = StudyOf.of(load_config(yaml.safe_load(text), schema_path=schema, library=library), library)
+    assert {(run.identity["activation"], run.identity["alpha"]) for run in study.runs.values()} == {
+        (activation, alpha) for activation in ("linear", "relu") for alpha in (0.1, 1)
+    }
+    assert len(study.runs) == 12
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """A copy of the workflow with the files that the page's recipe for own images needs."""
