@@ -84,16 +84,16 @@ def test_the_recipe_for_own_images_runs_on_every_preset(repository, preset):
     repository.configure(yaml.safe_load((ROOT / preset).read_text(encoding="utf-8")))  # --configfile study.yaml ...
     done = SNAKEMAKE.run([*repository.arguments("--dry-run"), "my_images.yaml"], repository.folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "results/mine/my_images/images.h5" in done.stdout
+    assert "results/my_images/my_images/images.h5" in done.stdout
 
 
 def test_the_images_of_the_recipe_are_made_as_it_says(repository):
     repository.configure(yaml.safe_load((ROOT / "workflow/presets/demo.yaml").read_text(encoding="utf-8")))
     done = SNAKEMAKE.run(
-        [*repository.arguments("results/mine/my_images/images.h5"), "my_images.yaml"], repository.folder
+        [*repository.arguments("results/my_images/my_images/images.h5"), "my_images.yaml"], repository.folder
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    with h5py.File(repository.folder / "results/mine/my_images/images.h5") as images:
+    with h5py.File(repository.folder / "results/my_images/my_images/images.h5") as images:
         assert images.attrs["source"] == b"image_folder"
         assert images["train/images"].shape == (120, 3, 32, 32)  # three channels: not those of the preset's data set
 
