@@ -211,3 +211,38 @@ def test_a_linear_network_with_another_convolution_trains_as_it_is(options):
     shape = {"readout_features": units, "classes": 10, "layout": "channels_first"}
     network = ShallowNetwork([hidden], activation="linear", **shape)
     assert through_map(network, image_shape=(3, 12, 12)) is network
+
+
+class Centred(nn.Conv2d):
+    """A convolution that computes otherwise than its parent."""
+
+    def forward(self, inputs):
+        return self._conv_forward(inputs, self.weight - self.weight.mean(), self.bias)
+
+
+class Halves(nn.Module):
+    """A layer with an adjoint and without a bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, inputs):
+        return self.weight * inputs
+
+    adjoint = forward
+
+
+def test_a_layer_that_computes_otherwise_than_its_parent_has_no_adjoint():
+    shape = {"readout_features": 6 * 100, "classes": 10, "layout": "channels_first"}
+    network = ShallowNetwork([Centred(3, 6, 3)], activation="linear", **shape)
+    assert through_map(network, image_shape=(3, 12, 12)) is network
+
+
+@pytest.mark.parametrize("layer", [Halves(), nn.Linear(3, 3)])
+def test_a_layer_without_a_bias_or_with_one_for_each_column_goes_through_the_map(layer):
+    shape = {"readout_features": 27, "classes": 10, "layout": "channels_first"}
+    network = ShallowNetwork([layer], activation="linear", **shape).double()
+    model, images = through_map(network, image_shape=(3, 3, 3)), torch.rand(5, 3, 3, 3, dtype=torch.float64)
+    assert isinstance(model, ThroughMap)
+    torch.testing.assert_close(model.train()(images), network(images), rtol=0, atol=1e-13)

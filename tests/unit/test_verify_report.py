@@ -64,9 +64,9 @@ def test_each_list_has_its_title_and_the_command_follows_what_it_mends(folder):
         "  results/s/l (1 B)",
         "1 not part of the study as configured:",
         "  results/s/f (1 kB)",
-        "1 left by killed jobs, or in use by a snakemake that runs now:",
+        "1 left by killed jobs, or in use by jobs that run now:",
         "  results/s/l (1 B)",
-        "to remove those, 1 kB in all, while no other snakemake runs:",
+        "to remove those, 1 kB in all, while no job runs:",
         "  rm -r -- results/s/f 'results/s/a b'",
     ]
     assert report.to_repair == ["a", "b"]

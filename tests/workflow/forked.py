@@ -74,6 +74,7 @@ class Snakemake:
 
 def main(kind: str, number: int) -> None:
     # as in the process that jobs are forked from; a thread would not live on in what is forked
+    os.environ["MPLBACKEND"] = "Agg"
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     for name in PLANNING + JOBS * (kind == "jobs"):
         importlib.import_module(name)
@@ -117,7 +118,7 @@ def fork_for_jobs() -> bool:
         multiprocessing.util.spawnv_passfds = partial(take, child, ours, multiprocessing.util.spawnv_passfds)
         return True
     ours.close()
-    message, files, *_ = socket.recv_fds(theirs, MESSAGE, 2)
+    message, files, *_ = socket.recv_fds(theirs, MESSAGE, 8)
     theirs.close()
     if message:
         code, numbers, environment, folder = json.loads(message)
@@ -128,6 +129,9 @@ def fork_for_jobs() -> bool:
         become(environment, folder)
         sys.path[0:1] = ["", *environment.get("PYTHONPATH", "").split(os.pathsep)]
         sys.argv = ["-c"]
+        # Snakemake has found the executor of this checkout; the study has its own
+        for name in [name for name in sys.modules if name.startswith("snakemake_executor_plugin_forked")]:
+            del sys.modules[name]
         sys.modules["__main__"] = ModuleType("__main__")
         exec(code, vars(sys.modules["__main__"]))
     return False

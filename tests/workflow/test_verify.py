@@ -71,7 +71,7 @@ def listed(output):
 DAMAGED = "damaged, or missing although results made from them exist"
 OUTDATED, WAITING = "out of date", "made from such files"
 MISSING, FOREIGN = "not made yet", "not part of the study as configured"
-LEFT = "left by killed jobs, or in use by a snakemake that runs now"
+LEFT = "left by killed jobs, or in use by jobs that run now"
 REPAIR = "to make them again, with the results made from them"
 UNREAD, UNFINISHED = "cannot be read now", "unfinished, or kept from before"
 

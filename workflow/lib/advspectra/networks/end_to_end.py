@@ -71,8 +71,8 @@ class ThroughMap(nn.Module):
         rows = self.network.readout_rows(self.unit_shape)
         intercept = self.network.readout.bias
         for layer in reversed(self.network.hidden):
-            if layer.bias is not None:
-                intercept = intercept + _through(rows, layer.bias)
+            if getattr(layer, "bias", None) is not None:
+                intercept = intercept + _through(rows, layer)
             rows = adjoint(layer, rows)
         return rows.flatten(1), intercept
 
@@ -85,11 +85,11 @@ class ThroughMap(nn.Module):
         return functional.linear(inputs.flatten(1), *(self.affine() if self.training else self.fixed))
 
 
-def _through(rows: Tensor, bias: Tensor) -> Tensor:
+def _through(rows: Tensor, layer: nn.Module) -> Tensor:
     """What biases of a hidden layer add to the logits; rows : (classes, units) or (classes, C, H, W)."""
-    if bias.ndim == 1 and rows.ndim == 4:  # one for each channel
-        rows = rows.sum(dim=(2, 3))
-    return rows.flatten(1) @ bias.flatten()
+    if rows.ndim == 4 and layer.bias.ndim == 1:  # one for each channel, of a nn.Linear one for each column
+        rows = rows.sum(dim=(1, 2) if isinstance(layer, nn.Linear) else (2, 3))
+    return rows.flatten(1) @ layer.bias.flatten()
 
 
 def through_map(network: nn.Module, *, image_shape: tuple[int, int, int]) -> nn.Module:

@@ -74,13 +74,13 @@ class Report:
         for title, paths in (
             ("unfinished, or kept from before; snakemake resumes from them:", self.unfinished),
             ("not part of the study as configured:", self.foreign),
-            ("left by killed jobs, or in use by a snakemake that runs now:", self.leftovers),
+            ("left by killed jobs, or in use by jobs that run now:", self.leftovers),
         ):
             if paths:
                 yield f"{len(paths)} {title}"
                 yield from (f"  {path} ({_size(path)})" for path in paths)
         if self.removable:
-            yield f"to remove those, {_size(*self.foreign, *self.leftovers)} in all, while no other snakemake runs:"
+            yield f"to remove those, {_size(*self.foreign, *self.leftovers)} in all, while no job runs:"
             yield f"  {shlex.join(['rm', '-r', '--', *self.removable])}"
 
     def add_others(self, folder: str, known: set[str]) -> None:
