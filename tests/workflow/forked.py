@@ -76,7 +76,7 @@ def main(kind: str, number: int) -> None:
     # as in the process that jobs are forked from; a thread would not live on in what is forked
     os.environ["MPLBACKEND"] = "Agg"
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    for name in PLANNING + JOBS * (kind == "jobs"):
+    for name in PLANNING + JOBS if kind == "jobs" else PLANNING:
         importlib.import_module(name)
     gc.freeze()
     with socket.socket(fileno=number) as asked:

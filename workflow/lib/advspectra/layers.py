@@ -150,9 +150,9 @@ def has_adjoint(layer: nn.Module) -> bool:
     """Whether `adjoint` knows the layer: one with a method `adjoint` of its own, a nn.Linear, or a nn.Conv2d that moves
     by one pixel, without padding or with a circular one that keeps the size of the image; not what computes otherwise.
     """
-    kind = type(layer)
     if hasattr(layer, "adjoint"):
         return True
+    kind = type(layer)
     if isinstance(layer, nn.Conv2d):
         usual = (kind.forward, kind._conv_forward) == (nn.Conv2d.forward, nn.Conv2d._conv_forward)
         plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1

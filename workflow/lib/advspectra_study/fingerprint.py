@@ -31,7 +31,7 @@ def code_fingerprint(script: Path, *, package: Path, plugins: tuple[str, ...] = 
         name, path = pending.popitem()
         digests[name], imported = _parsed(path, path.stat().st_mtime_ns)
         for module in imported:
-            pending |= {name: file for name, file in _files(module, package).items() if name not in digests}
+            pending |= {found: file for found, file in _files(module, package).items() if found not in digests}
     return dict(sorted(digests.items()))
 
 

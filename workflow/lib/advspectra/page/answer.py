@@ -101,14 +101,15 @@ class Said:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A topic, how many claims it has, what the study says of those that it names, and how many others have which
-    verdict.
+    """A topic, what the study says of the claims that it names, and how many others have which verdict.
+
+    nothing : what it says where it names none, "tests none of the 11 claims".
     """
 
     topic: str
-    claims: int
     said: tuple[Said, ...]
     others: str
+    nothing: str
 
 
 def answer(claims: Sequence[ClaimRecord], *, own: bool) -> list[Sentence]:
@@ -137,7 +138,8 @@ def _sentence(topic: Topic, claims: Sequence[ClaimRecord], *, with_paper: bool) 
             place = named.index(after)
             said[place] = replace(said[place], verb="")
     others = [claim for claim in about if claim not in named]
-    return Sentence(topic.title, len(about), tuple(said), _others(others) if named else "")
+    nothing = f"tests none of the {len(about)} claims" if len(about) > 1 else "tests no claim"
+    return Sentence(topic.title, tuple(said), _others(others) if named else "", nothing)
 
 
 def _others(claims: Sequence[ClaimRecord]) -> str:

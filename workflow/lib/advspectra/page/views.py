@@ -42,6 +42,11 @@ class ClaimView:
     pictures: tuple[Picture, ...]
 
     @property
+    def verdict(self) -> str:
+        """The verdict in words, of one seed and of other images more of them than its mark has."""
+        return self.mark.word if self.claim.verdict == PARTLY else self.claim.verdict
+
+    @property
     def noise(self) -> bool:
         """Whether noise has numbers for its cells."""
         return self.cells is not None and self.cells.noise is not None
