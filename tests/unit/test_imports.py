@@ -64,3 +64,31 @@ def test_a_job_imports_no_large_package_that_it_does_not_need(scripts, modules, 
 def test_every_script_is_among_them():
     found = {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")}
     assert found == {script for scripts, _, _ in JOBS for script in scripts}
+
+
+SHAPES = """
+import json, sys
+from advspectra.networks.build import build_network
+from advspectra.networks.shapes import shapes_only
+with shapes_only():
+    network = build_network(**json.loads(sys.argv[1]), alpha=1, alpha_scaling="plain", seed=0)
+assert all(weights.is_meta for weights in network.parameters())
+print(json.dumps([name for name in ("torchvision", "torch._dynamo", "sympy") if name in sys.modules]))
+"""
+
+
+@pytest.mark.parametrize(
+    "architecture, options, depth",
+    [
+        ("resnet18", {"width": 1}, 17),
+        ("vgg19", {"width": 1, "head": "dropout"}, 16),
+        ("locally_connected", {"channels": 8, "kernel_size": 3, "bias": True, "initial_sd": 0.1}, 1),
+    ],
+)
+def test_the_shapes_of_a_network_need_no_compiler(architecture, options, depth):
+    """These draw normal numbers, for which PyTorch's device meta imports it: three seconds for each attack."""
+    form = {"architecture": architecture, "options": options, "activation": "relu", "depth": depth}
+    form |= {"image_shape": (3, 32, 32), "classes": 10}
+    command = [sys.executable, "-c", SHAPES, json.dumps(form)]
+    done = subprocess.run(command, cwd=ROOT / "workflow/lib", capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []

@@ -11,6 +11,7 @@ from advspectra.files.checkpoints import FORMAT, checkpoint_group
 from advspectra.files.hdf5 import attributes_of
 from advspectra.machine.memory import naming
 from advspectra.networks.build import build_network
+from advspectra.networks.shapes import shapes_only
 
 # the initial weights do not matter, as those of a checkpoint replace them
 UNSCALED = {"alpha": 1.0, "alpha_scaling": "plain", "seed": 0}
@@ -67,7 +68,7 @@ def _shapes(path: str | Path, form: Mapping, *, entries: int) -> dict[str, tuple
     if form["depth"] > entries:
         raise ValueError(f"{path}: depth {form['depth']}: expected at most the {entries} entries that are stored")
     try:
-        with torch.device("meta"):
+        with shapes_only():
             network = build_network(**form, **UNSCALED)
     except (RuntimeError, TypeError, OverflowError) as error:  # of sizes that no tensor can have
         raise ValueError(f"{path}: no network can be built as its attributes say: {error}") from error

@@ -15,6 +15,7 @@ from torch import nn
 
 from advspectra.files.images import ImageSet, read_images
 from advspectra.networks.build import build_network
+from advspectra.networks.shapes import shapes_only
 from advspectra_study.config.faults import Fault
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.config.study import channel_faults
@@ -128,8 +129,8 @@ def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int, run
 def _forward_fault(architecture: str, about: dict[str, Any], count: int) -> str:
     """Why a network cannot be trained on batches of `count` images; empty if it can.
 
-    Large networks are tried without numbers, on PyTorch's device meta, if that can do what they do. Its imports take a
-    second, in which a small network is long through.
+    Large networks are tried without numbers, if PyTorch can do so what they do. Its imports for that take two seconds,
+    in which a small network is long through.
     """
 
     def built() -> nn.Module:
@@ -139,7 +140,7 @@ def _forward_fault(architecture: str, about: dict[str, Any], count: int) -> str:
         with torch.no_grad():
             built().train()(torch.zeros(min(count, 2), *about["image_shape"]))  # more are as good as two
 
-    with suppress(ValueError, RuntimeError), torch.device("meta"):
+    with suppress(ValueError, RuntimeError), shapes_only():
         if sum(weights.numel() for weights in built().parameters()) > LARGE:
             forward()
             return ""
