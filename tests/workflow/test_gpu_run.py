@@ -80,17 +80,23 @@ def test_the_demo_has_the_tables_of_a_cpu(out):
 
 
 def test_a_part_that_fails_or_runs_over_leaves_the_others(tmp_path, monkeypatch, capsys):
-    """`nothing` is no module; `rates` has a second."""
-    parts = {"nothing": Part("Fails", 1, 1), "rates": Part("Runs over", 1, 1), "right": Part("Ends", 300, 300)}
+    """`nothing` is no module; `slow` would take a minute and has a second."""
+    package = tmp_path / "benchmarks/gpu"
+    package.mkdir(parents=True)
+    (package / "slow.py").write_text("import time; time.sleep(60)")
+    (package / "quick.py").write_text(
+        "import sys; open(sys.argv[1] + '/quick.csv', 'w').write('what,number\\nright,1\\n')"
+    )
+    parts = {"nothing": Part("Fails", 1, 1), "slow": Part("Runs over", 1, 1), "quick": Part("Ends", 8, 8)}
     monkeypatch.setattr(run, "PARTS", parts)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    monkeypatch.setattr(sys, "argv", ["run.sh", str(tmp_path / "out"), "150", "--device", "cpu"])
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["run.sh", str(tmp_path / "out"), str(run.PACKING + 10), "--device", "cpu"])
     with pytest.raises(SystemExit) as ended:
         run.main()
     assert ended.value.code == 1
     table = (tmp_path / "out" / "table.md").read_text()
     assert "It failed (exit code 1, see log.txt)" in table and "It was stopped at its deadline" in table
-    assert "It ended after" in table and rows(tmp_path / "out/right.csv")
+    assert "It ended after" in table and "| right | 1 |" in table
     assert "No module named" in (tmp_path / "out/log.txt").read_text()
 
 
