@@ -130,6 +130,31 @@ def test_other_attacks_of_foolbox_by_name(attack, norm):
     assert 0 < size <= 1.0 + 1e-6
 
 
+@pytest.mark.parametrize(
+    ("attack", "norm", "epsilon"),
+    [("L1PGD", 1, 10.0), ("L1PGD", 1, 100.0), ("L2FastGradientAttack", 2, 0.5), ("L2FastGradientAttack", 2, 5.0)],
+)
+def test_an_attack_that_uses_up_its_bound_is_within_it(attack, norm, epsilon):
+    """Images of 3,072 numbers, each of which rounds: the norms of some are a little above epsilon."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 2))
+    with torch.no_grad():
+        network[1].weight *= 100  # every image can be moved over the boundary
+    images = torch.randint(100, 150, (40, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    data = Split(images, network(images / 255).argmax(dim=1))
+    found = perturbed(
+        network,
+        data,
+        np.arange(40),
+        build_attack("foolbox", attack=attack, epsilon=epsilon, parameters={}),
+        batch_size=40,
+    )
+    changed = found.adversarial_prediction != found.label
+    assert changed.any() and (found.success == changed).all()
+    sizes = np.linalg.norm(found.perturbation.reshape(40, -1).astype(float), norm, axis=1)
+    assert (sizes > epsilon).any() and sizes.max() < epsilon * (1 + 1e-4)
+
+
 def test_a_minimal_norm_attack_without_a_bound_finds_the_distance_to_the_boundary():
     network, data = linear_two_class(), images_away_from_the_bounds()
     attack = build_attack("foolbox", attack="L2DeepFoolAttack", epsilon=None, parameters={"overshoot": 0.0001})

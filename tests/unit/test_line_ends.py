@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from advspectra.files.lines import LINE, write_lines
+from advspectra.lines import ends
 from advspectra.lines.ends import measure_lines, random_directions, stretched_to_boundary
 from advspectra.lines.follow import PiecewiseLinear, roughness
 
@@ -125,6 +126,16 @@ def test_exact_and_sampled_images_are_told_apart():
             names = ("true_change", "true_deviation", "true_curvature")
             assert tuple(found["adversarial"][name][number] for name in names) == pytest.approx(expected)
     assert found["adversarial"]["converged"][[0, 3]].all()
+
+
+def test_all_images_are_followed_exactly_if_there_are_no_more(monkeypatch):
+    exactly = []
+    monkeypatch.setattr(ends, "_rows", lambda *arguments: exactly.append(arguments[-1]) or iter(()))
+    network = relu_network()
+    inputs, labels = torch.rand(5, *SHAPE), torch.zeros(5, dtype=torch.int64)
+    for count in (5, 6, 1000):
+        measure_lines(network, inputs, labels, inputs / 8, np.arange(5), **SETTINGS | {"exact_images": count})
+    assert exactly == [None] * 15
 
 
 def test_the_other_logit_is_the_highest_but_the_true_one_at_the_adversarial_image():

@@ -187,6 +187,15 @@ def test_until_converged_stops_early_and_measures_its_error():
     assert loose.tuning["error_wrong"] == pytest.approx(abs(wrong[0] - wrong[1]))
 
 
+def test_until_converged_on_images_that_no_gradient_moves():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(split().images[0].numel(), 5))
+    nn.init.zeros_(network[1].weight)
+    attack = until_converged(0.05, random_start=False)
+    found = perturb(network, split(), np.arange(9), attack, batch_size=9, simplify=False, precision="float32", seed=0)
+    assert not found.perturbation.any() and found.zero_gradient.all()
+    assert {value for name, value in found.tuning.items() if name.startswith("error_")} == {0.0}
+
+
 def test_until_converged_with_no_tolerance_makes_every_step():
     network = Counting(relu=True)
     attack = until_converged(1e-12, abs_stepsize=1e-5)  # 300 steps do not leave the ball: nothing settles

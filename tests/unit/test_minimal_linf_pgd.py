@@ -189,7 +189,8 @@ def test_iterates_are_the_numbers_that_are_stored_and_judged(epsilon):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tolerance": LARGEST}, "tolerance above 0 and below epsilon, 0.0627451"),
+        ({"tolerance": 1e-8}, "tolerance of at least 1.2e-07 and below epsilon, 0.0627451; got 1e-08"),
+        ({"tolerance": LARGEST}, "tolerance of at least 1.2e-07 and below epsilon, 0.0627451"),
         ({"parameters": {"step": 3}}, "LinfPGD refuses the parameters.*step"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from advspectra.networks.build import build_network, scale_initial_weights
 
@@ -80,6 +81,17 @@ def test_alpha_is_refused_for_a_network_that_is_not_shallow(architecture, option
     build(architecture, options=options, depth=depth, alpha=1)
     with pytest.raises(ValueError, match="alpha 0.1: expected 1"):
         build(architecture, options=options, depth=depth, alpha=0.1)
+
+
+def test_alpha_is_refused_where_weights_are_computed_or_overflow():
+    deep = build("fully_connected", options=SHALLOW["fully_connected"], depth=7)
+    with pytest.raises(ValueError, match="alpha 1e-06: too far from 1 for 7 hidden layers"):
+        scale_initial_weights(deep, alpha=1e-6, alpha_scaling="function_preserving")
+    normed = build("fully_connected", options=SHALLOW["fully_connected"], depth=1)
+    nn.utils.parametrizations.weight_norm(normed.hidden[0])
+    scale_initial_weights(normed, alpha=1, alpha_scaling="plain")
+    with pytest.raises(ValueError, match="alpha 10: expected 1 .* weights are computed"):
+        scale_initial_weights(normed, alpha=10, alpha_scaling="plain")
 
 
 def test_alpha_out_of_range_or_of_unknown_kind_is_refused():

@@ -4,6 +4,7 @@ Only what a device can do differently is tested here. `bash benchmarks/gpu/run.s
 """
 
 import copy
+import dataclasses
 import os
 from functools import partial
 
@@ -245,6 +246,26 @@ def test_pgd_is_foolboxs_bit_by_bit_step_by_step_and_as_a_graph(device, graphs, 
     assert torch.equal(found, expected)
 
 
+def test_pgd_resumed_on_graphs_goes_on_in_batches_of_the_same_size(device, graphs, monkeypatch):
+    """A matrix product may round otherwise in a batch of another size."""
+    monkeypatch.setitem(resuming.CHUNK, device.type, 20)
+    graphs(True)
+    inputs, labels = (part.to(device) for part in counted_images(60))
+    model = foolbox.PyTorchModel(Placed(relu=True).to(device).eval(), bounds=(0, 1), device=device)
+    attack, kept = linf_pgd.CycleDetectingLinfPGD(steps=300, rel_stepsize=0.1), []
+    for stage in attack.stages(model, inputs, labels, EPSILON):
+        copies = {name: tensor.clone() for name, tensor in stage.tensors.items()}
+        kept.append(dataclasses.replace(stage, images=stage.images.clone(), tensors=copies))
+    sizes = [stage.facts["size"] for stage in kept]
+    assert sizes[0] == 20 > sizes[-1]  # filled up on the way where the number of moving images falls
+    for place, stage in enumerate(kept):
+        copies = {name: tensor.clone() for name, tensor in stage.tensors.items()}
+        resumed = dataclasses.replace(stage, images=stage.images.clone(), tensors=copies)
+        following = [one.facts["size"] for one in attack.stages(model, inputs, labels, EPSILON, stage=resumed)]
+        assert following == sizes[place + 1 :]
+        assert torch.equal(resumed.images, kept[-1].images)
+
+
 def test_the_graph_of_a_network_makes_the_same_steps_as_the_loop(device, graphs):
     """ResNet18 over steps in which no image goes round, so that the batches are the same: the same bits."""
     network = simplified(network_of("resnet18").to(device), SHAPE)
@@ -351,11 +372,14 @@ def test_a_training_is_that_in_float64_and_the_same_twice(device, architecture):
 
 def test_a_network_that_draws_random_numbers_is_trained_step_by_step(device, graphs):
     graphs(True)
-    network = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(3072, CLASSES)).to(device)
     settings = {"batch_size": 4, "momentum": 0.9, "weight_decay": 0.0, "seed": 0}
     split = on_device(*pixels(20), device)
-    assert not Steps(network, network, split, [None, None], **settings)._graphed
-    assert Steps(network[2], network, split, [None, None], **settings)._graphed
+    for layer, rate in ((nn.Dropout(0.5), None), (nn.ReLU(), 0.1)):
+        network = nn.Sequential(nn.Flatten(), layer, nn.Linear(3072, CLASSES)).to(device)
+        steps = Steps(network, network, split, [None, None], **settings)
+        for step in range(3):
+            steps.make(torch.arange(4, device=device), 0.1, step=step)
+        assert steps._rate == rate  # of the graph
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])

@@ -239,6 +239,29 @@ def test_a_layer_that_computes_otherwise_than_its_parent_has_no_adjoint():
     assert through_map(network, image_shape=(3, 12, 12)) is network
 
 
+class Quarters(Halves):
+    """An adjoint of its parent's `forward`, not of its own."""
+
+    def forward(self, inputs):
+        return super().forward(inputs) / 2
+
+
+class Skips(ShallowNetwork):
+    def forward(self, inputs):
+        return super().forward(inputs) + inputs.flatten(1)[:, :10]
+
+
+class Shifts(ShallowNetwork):
+    def units(self, inputs):
+        return super().units(inputs - 0.5)
+
+
+@pytest.mark.parametrize("kind, layer", [(ShallowNetwork, Quarters()), (Skips, Halves()), (Shifts, Halves())])
+def test_a_class_that_computes_otherwise_than_its_parent_trains_as_it_is(kind, layer):
+    network = kind([layer], activation="linear", readout_features=27, classes=10, layout="channels_first")
+    assert through_map(network, image_shape=(3, 3, 3)) is network
+
+
 @pytest.mark.parametrize("layer", [Halves(), nn.Linear(3, 3)])
 def test_a_layer_without_a_bias_or_with_one_for_each_column_goes_through_the_map(layer):
     shape = {"readout_features": 27, "classes": 10, "layout": "channels_first"}

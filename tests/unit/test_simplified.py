@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from advspectra.layers import ShallowNetwork
+from advspectra.layers import LocallyConnected2d, ShallowNetwork
 from advspectra.networks.build import build_network
 from advspectra.networks.simplified import simplified
 
@@ -78,6 +78,42 @@ def test_no_normalisation_is_left_and_nothing_wants_a_gradient(architecture, opt
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in found.modules())
     assert not any(parameter.requires_grad for parameter in found.parameters())
     assert not any(layer.training for layer in found.modules())
+
+
+class Twice(nn.Module):
+    """One convolution with two normalisations."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 3, 3, padding=1)
+        self.first, self.second, self.readout = nn.BatchNorm2d(3), nn.BatchNorm2d(3), nn.Linear(3 * 11 * 14, 7)
+
+    def forward(self, inputs):
+        units = self.second(self.convolution(self.first(self.convolution(inputs)).relu()))
+        return self.readout(units.flatten(1))
+
+
+class Decides(Twice):
+    """What it computes depends on the numbers, which no tracing can follow."""
+
+    def forward(self, inputs):
+        units = self.first(self.convolution(inputs))
+        return self.readout((units if units.sum() > 0 else -units).flatten(1))
+
+
+def locally_connected_with_normalisation():
+    layer = LocallyConnected2d(3, 4, SHAPE[1:], 3)
+    return nn.Sequential(layer, nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 9 * 12, 7))
+
+
+@pytest.mark.parametrize("build", [Twice, Decides, locally_connected_with_normalisation])
+def test_networks_that_a_user_may_write_keep_their_logits(build):
+    torch.manual_seed(0)
+    network = build().double()
+    with torch.no_grad():
+        network(images())  # statistics that are neither 0 nor 1
+    expected = network.eval()(images())
+    torch.testing.assert_close(simplified(network, SHAPE)(images()), expected, rtol=1e-10, atol=1e-12)
 
 
 def test_a_network_with_relu_alone_is_left_as_it_is():

@@ -159,6 +159,52 @@ def test_each_step_drops_other_units():
     assert 0.4 < torch.stack(seen).float().mean() < 0.6
 
 
+class Draws(nn.Module):
+    """It draws numbers in training without a module that says so."""
+
+    def __init__(self):
+        super().__init__()
+        self.readout = nn.Linear(16, 2)
+
+    def forward(self, inputs):
+        return self.readout(functional.dropout(inputs.flatten(1), 0.5, self.training))
+
+
+def test_numbers_drawn_by_a_function_are_drawn_from_the_seed():
+    settings = SETTINGS | {"batch_size": 50, "checkpoints": {"steps": [], "epochs": []}}  # all images at once
+
+    def trained(seed, before):
+        torch.manual_seed(0)
+        network = Draws()
+        torch.manual_seed(before)
+        train(network, toy_split(), toy_split(20, 1), learning_rate=0.1, **settings | {"seed": seed})
+        return network.readout.weight
+
+    one, again, other = trained(1, before=5), trained(1, before=6), trained(2, before=5)
+    assert torch.equal(one, again)
+    assert (one - other).abs().max() > 1e-3
+
+
+class Partly(nn.Module):
+    """Fixed filters, a layer that is never used, and a readout."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.filters, self.unused, self.readout = nn.Linear(16, 16), nn.Linear(4, 4), nn.Linear(16, 2)
+        self.filters.requires_grad_(False)
+
+    def forward(self, inputs):
+        return self.readout(self.filters(inputs.flatten(1)))
+
+
+def test_parameters_without_a_gradient_stay_as_they_are():
+    network, start = Partly(), Partly().state_dict()
+    train(network, toy_split(), toy_split(20, 1), learning_rate=0.1, **SETTINGS)
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, start[name])}
+    assert changed == {"readout.weight", "readout.bias"}
+
+
 def test_no_epoch_is_evaluated_twice(monkeypatch):
     sizes = []
     monkeypatch.setattr("advspectra.training.train.evaluate", lambda *arguments: sizes.append(0) or (0.5, 0.5))

@@ -18,7 +18,7 @@ with job(snakemake) as report:
     expected = {**params.architecture, **form}
     network, _ = load_network(snakemake.input.checkpoints, name=checkpoint, expected=expected)
     attacked = {"checkpoint": checkpoint, **read_origin(snakemake.input.checkpoints, name=checkpoint)}
-    bound = {"norm": attack.norm, "epsilon": attack.epsilon or float("inf")}
+    bound = {"norm": attack.norm, "epsilon": float("inf") if attack.epsilon is None else attack.epsilon}
     about = {**params.identity, "attack": snakemake.wildcards.attack, **attacked, **bound, **provenance(snakemake)}
     seen = {"images_of": params.images_of, "against": params.against}
     about |= described(**seen, batch_norm=params.batch_norm) | place(device)

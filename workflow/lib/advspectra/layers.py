@@ -146,18 +146,27 @@ class ShallowNetwork(nn.Module):
         return self.readout.weight.reshape(-1, *unit_shape)
 
 
+def computes_otherwise(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether a module has methods of its own in place of those of `kind`, a class that it is of, that say what it
+    computes.
+    """
+    methods = ("forward", "_conv_forward", "units", "readout_rows", "adjoint")
+    return any(getattr(type(module), name, None) is not getattr(kind, name, None) for name in methods)
+
+
 def has_adjoint(layer: nn.Module) -> bool:
-    """Whether `adjoint` knows the layer: one with a method `adjoint` of its own, a nn.Linear, or a nn.Conv2d that moves
-    by one pixel, without padding or with a circular one that keeps the size of the image; not what computes otherwise.
+    """Whether `adjoint` knows the layer: one of a class that defines both `forward` and `adjoint`, a nn.Linear, or a
+    nn.Conv2d that moves by one pixel, without padding or with a circular one that keeps the size of the image; not what
+    computes otherwise than these.
     """
     if hasattr(layer, "adjoint"):
-        return True
-    kind = type(layer)
+        own = next(kind for kind in type(layer).__mro__ if {"forward", "adjoint"} & vars(kind).keys())
+        return {"forward", "adjoint"} <= vars(own).keys() and not computes_otherwise(layer, own)
     if isinstance(layer, nn.Conv2d):
-        usual = (kind.forward, kind._conv_forward) == (nn.Conv2d.forward, nn.Conv2d._conv_forward)
         plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1
-        return usual and plain and (layer.padding_mode, layer.padding) in (("zeros", (0, 0)), ("circular", "same"))
-    return isinstance(layer, nn.Linear) and kind.forward is nn.Linear.forward
+        kept = (layer.padding_mode, layer.padding) in (("zeros", (0, 0)), ("circular", "same"))
+        return plain and kept and not computes_otherwise(layer, nn.Conv2d)
+    return isinstance(layer, nn.Linear) and not computes_otherwise(layer, nn.Linear)
 
 
 def adjoint(layer: nn.Module, outputs: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from advspectra.attacking.bound import within
 from advspectra.attacking.seen import given_classes, zero_gradient
 from advspectra.files.progress import NO_PROGRESS, Part, Progress
 from advspectra.machine.countdown import Countdown
@@ -22,9 +23,6 @@ from advspectra.machine.devices import precision as arithmetic
 from advspectra.networks.simplified import simplified
 from advspectra.split import Split
 from advspectra.streams import stream
-
-# x_a - x and x + delta each round once, by at most half the float32 spacing below 1
-ROUNDING = 2.0**-23
 
 
 @dataclass(frozen=True)
@@ -235,7 +233,7 @@ def _measure(
     clean, adversarial = network(inputs), network(inputs + perturbation)
     flat = perturbation.flatten(1)
     norms = {"l1": flat.norm(1, dim=1), "l2": flat.norm(2, dim=1), "linf": flat.norm(math.inf, dim=1)}
-    bounded = flat.norm(norm, dim=1) <= epsilon + ROUNDING
+    bounded = within(flat, norm=norm, epsilon=epsilon)
     predictions = clean.argmax(dim=1), adversarial.argmax(dim=1)
     left = predictions[0] if against == "prediction" else labels
     return {

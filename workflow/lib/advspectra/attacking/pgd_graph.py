@@ -1,7 +1,5 @@
 """A step of L-infinity PGD as one CUDA graph."""
 
-from collections.abc import Callable
-
 import foolbox
 import torch
 
@@ -12,25 +10,23 @@ from advspectra.machine import cuda_graph
 FILLED = 0.75
 
 
-def graphed(attack, model: foolbox.Model, epsilon: float) -> Callable[..., None]:
-    """The function `_advance` of a CycleDetectingLinfPGD, with each step one graph that also finds cycles.
+class Graphs:
+    """Called as the method `_advance` of a CycleDetectingLinfPGD, with each step one graph that also finds cycles.
 
     Images whose end is known stay in the batch, going round, until the anchors move on: no step waits for the CPU.
+    size : of its last batches; given to the Graphs of a resumed attack, it goes on in batches of the same size.
     """
-    return _Graphs(attack, model, epsilon).advance
 
+    def __init__(self, attack, model: foolbox.Model, epsilon: float, *, size: int = 0):
+        self._attack, self._model, self._epsilon, self.size = attack, model, epsilon, size
+        self._replay = None
 
-class _Graphs:
-    def __init__(self, attack, model: foolbox.Model, epsilon: float):
-        self._attack, self._model, self._epsilon = attack, model, epsilon
-        self._size = 0
-
-    def advance(self, images, clean, labels, end, index, steps) -> None:
-        """As CycleDetectingLinfPGD._advance."""
-        if not FILLED * self._size <= len(index) <= self._size:
-            self._capture(clean[index], labels[index])
-        count = len(index)
-        batch = index[torch.arange(self._size, device=index.device) % count]  # filled up with the first ones
+    def __call__(self, images, clean, labels, end, index, steps) -> None:
+        count, fits = len(index), FILLED * self.size <= len(index) <= self.size
+        self.size = self.size if fits else count
+        batch = index[torch.arange(self.size, device=index.device) % count]  # filled up with the first ones
+        if not (fits and self._replay):
+            self._capture(clean[batch], labels[batch])
         for held, given in ((self._x, images), (self._x0, clean), (self._labels, labels), (self._end, end)):
             held.copy_(given[batch])
         self._anchor.copy_(self._x)
@@ -45,7 +41,6 @@ class _Graphs:
 
     def _capture(self, clean: torch.Tensor, labels: torch.Tensor) -> None:
         self._replay = None  # frees its memory for the new one
-        self._size = len(labels)
         self._x0, self._labels = clean.clone(), labels.clone()
         self._x, self._anchor, self._finished = clean.clone(), clean.clone(), clean.clone()
         self._end = torch.full_like(labels, self._attack.steps)

@@ -16,7 +16,7 @@ from foolbox.attacks.base import get_criterion, raise_if_kwargs, verify_input_bo
 from foolbox.criteria import Misclassification
 
 from advspectra.attacking.cycles import anchors, close_cycles
-from advspectra.attacking.pgd_graph import graphed
+from advspectra.attacking.pgd_graph import Graphs
 from advspectra.attacking.resuming import Stage, chunk_count, resumed
 from advspectra.attacks.foolbox import instance_of
 from advspectra.files.progress import NOTHING_KEPT, Part
@@ -99,28 +99,34 @@ class CycleDetectingLinfPGD(foolbox.attacks.LinfProjectedGradientDescentAttack):
         """Yield the stages after the one given, or all.
 
         facts : all images have made the steps to the anchor `first`, or to their ends, and `done` chunks those to the
-        next anchor. end : (N,), the step after which an image is what it will be after the last step; moving : the
-        indices of the images that are not there yet.
+        next anchor; `size` is that of Graphs. end : (N,), the step after which an image is what it will be after the
+        last step; moving : the indices of the images that are not there yet.
         """
         if stage:
             images, end, moving = stage.images, stage.tensors["end"], stage.tensors["moving"]
             begun, done = stage.facts["first"], stage.facts["done"]
+            size = stage.facts.get("size", 0)
         else:
             images = self._start(model, inputs, epsilon)
             end = torch.full_like(labels, self.steps)
             moving = torch.arange(len(labels), device=labels.device)
-            begun, done = 0, 0
-        on_graphs = cuda_graph.possible(images.device)
-        advance = graphed(self, model, epsilon) if on_graphs else partial(self._advance, model, epsilon)
+            begun, done, size = 0, 0, 0
+        graphs = Graphs(self, model, epsilon, size=size) if cuda_graph.possible(images.device) else None
+        advance = graphs or partial(self._advance, model, epsilon)
+
+        def now(first: int, done: int, share: float) -> Stage:
+            facts = {"first": first, "done": done} | ({"size": graphs.size} if graphs else {})
+            return Stage(images, {"end": end, "moving": moving}, facts, share)
+
         for first, last in pairwise(step for step in anchors(self.steps) if step >= begun):
             chunks = moving.tensor_split(chunk_count(len(moving), images.device)) if len(moving) else ()
             for number, index in list(enumerate(chunks, start=1))[done:]:
                 advance(images, inputs, labels, end, index, range(first + 1, last + 1))
                 if number < len(chunks):
                     share = (first + (last - first) * number / len(chunks)) / self.steps
-                    yield Stage(images, {"end": end, "moving": moving}, {"first": first, "done": number}, share)
+                    yield now(first, number, share)
             moving, done = moving[end[moving] > last], 0
-            yield Stage(images, {"end": end, "moving": moving}, {"first": last, "done": 0}, last / self.steps)
+            yield now(last, 0, last / self.steps)
 
     def _start(self, model, inputs, epsilon) -> torch.Tensor:
         if not self.random_start:

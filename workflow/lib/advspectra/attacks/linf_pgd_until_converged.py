@@ -59,13 +59,13 @@ def build(*, epsilon: float, parameters: dict, tolerance: float, control_images:
         count = min(control_images, len(inputs))
         control = torch.arange(count, device=labels.device) * len(labels) // count
         inputs, labels = inputs[control], labels[control]
-        generator = torch.get_rng_state()
         full = linf_pgd.CycleDetectingLinfPGD(**parameters)
         model = foolbox.PyTorchModel(network, bounds=(0, 1), device=inputs.device)
-        seen = [
-            (steps, _statistics(network, inputs, labels, images))
-            for steps, images in full.iterates(model, *map(eagerpy.astensor, (inputs, labels)), epsilon)
-        ]
+        with torch.random.fork_rng():  # the same random start below: the steps are the only difference
+            seen = [
+                (steps, _statistics(network, inputs, labels, images))
+                for steps, images in full.iterates(model, *map(eagerpy.astensor, (inputs, labels)), epsilon)
+            ]
         last = seen[-1][1]
         settled = full.steps
         for steps, statistics in reversed(seen):
@@ -73,7 +73,6 @@ def build(*, epsilon: float, parameters: dict, tolerance: float, control_images:
                 break
             settled = steps
         tuned = linf_pgd.build(epsilon=epsilon, parameters={**parameters, "steps": settled})
-        torch.set_rng_state(generator)  # the same random start: the steps are the only difference
         statistics = _statistics(network, inputs, labels, tuned.run(network, inputs, labels))
         errors = {f"error_{name}": error for name, error in _errors(statistics, last).items()}
         return tuned, {"steps": settled, "control_images": count, **errors}
@@ -88,15 +87,15 @@ def _statistics(network, inputs, labels, images) -> dict[str, np.ndarray]:
     return {
         "l1": perturbation.flatten(1).norm(1, dim=1).mean().item(),
         "l2": perturbation.flatten(1).norm(2, dim=1).mean().item(),
-        "radial_energy": energy / energy.sum(),
+        "radial_energy": energy / (energy.sum() or 1),
         "wrong": (network(images).argmax(dim=1) != labels).float().mean().item(),
     }
 
 
 def _errors(statistics: dict, last: dict) -> dict[str, float]:
+    # where no gradient moves an image, norms and energy are 0 after any number of steps
     return {
-        "l1": abs(statistics["l1"] / last["l1"] - 1),
-        "l2": abs(statistics["l2"] / last["l2"] - 1),
+        **{name: abs(statistics[name] - last[name]) / (last[name] or 1) for name in ("l1", "l2")},
         "radial_energy": float(np.abs(statistics["radial_energy"] - last["radial_energy"]).sum()),
         "wrong": abs(statistics["wrong"] - last["wrong"]),
     }

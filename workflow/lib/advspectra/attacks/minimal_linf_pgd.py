@@ -23,6 +23,8 @@ from advspectra.attacks.linf_pgd import CycleDetectingLinfPGD
 from advspectra.files.progress import Part
 from advspectra.perturb import Attack
 
+FINEST = 2.0**-23  # smallest tolerance: float32 numbers below 1 that lie as far apart have others between them
+
 SPEC = {
     "options": {
         "epsilon": {
@@ -63,10 +65,13 @@ def build(*, epsilon: float, tolerance: float, loss: str, parameters: dict) -> A
 
     Its result is the adversarial image at the smallest epsilon of success. An image that is misclassified already stays
     as it is. One without success is what it is after the last step at the largest epsilon, and counts as a failure.
-    Raises ValueError for a tolerance that is not below epsilon, and for parameters that Foolbox's class refuses.
+    Raises ValueError for a tolerance that is not below epsilon or too fine for float32, and for parameters that
+    Foolbox's class refuses.
     """
-    if not 0 < tolerance < epsilon:
-        raise ValueError(f"expected a tolerance above 0 and below epsilon, {epsilon:g}; got {tolerance:g}")
+    if not FINEST <= tolerance < epsilon:
+        raise ValueError(
+            f"expected a tolerance of at least {FINEST:.2g} and below epsilon, {epsilon:g}; got {tolerance:g}"
+        )
     search = Bisection(instance_of(CycleDetectingLinfPGD, parameters, name="LinfPGD"), epsilon, tolerance, loss)
 
     def run(network: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, part: Part) -> torch.Tensor:

@@ -5,7 +5,7 @@ random       x_r = x + r, r a random direction (normal in each pixel and channel
              Ortega Caro et al. (2020), Section 3.1. Near x no decision boundary need lie in that direction.
 boundary     x_b = x + s r, stretched to the first boundary, or to a limit if there is none before it: a control that
              changes the prediction, as an adversarial image does. s is sought among factors that grow by 2^(1/4) from
-             1/8, then by bisection, to a relative precision of 1e-3.
+             1/8, then by bisection, to a relative precision of 1e-3 (below 1/8: to 0.0005).
 Neither control is clipped to [0, 1]: clipping would change the direction from x.
 """
 
@@ -91,14 +91,16 @@ def measure_lines(
     network : in inference mode. inputs, perturbation : (N, C, H, W) float32; labels : (N,), the class of the true
         logit; image : (N,) index in the images of `images_of`, which fixes the random direction together with `seed`.
     final : (N,) the class whose logit is the final one; None for none.
-    exact_images : how many of the images, evenly spaced, are followed exactly, the others with `samples` points.
+    exact_images : how many of the images, evenly spaced, are followed exactly, the others with `samples` points; all if
+        there are no more.
     stretch_limit : largest s. part : where the lines of finished images are saved; a killed job resumes from there.
     """
     length = perturbation.flatten(1).norm(dim=1)[:, None, None, None]
     random = random_directions(image, shape=tuple(inputs.shape[1:]), seed=seed).to(inputs).mul_(length)
     stretch = stretched_to_boundary(network, inputs, random, limit=stretch_limit)
     follower = PiecewiseLinear(network, image_shape=tuple(inputs.shape[1:]))
-    exactly = set(np.arange(min(exact_images, len(inputs))) * len(inputs) // max(exact_images, 1))
+    count = min(exact_images, len(inputs))
+    exactly = set(np.arange(count) * len(inputs) // max(count, 1))
     saved = part.load()
     rows = saved[1]["rows"] if saved else {end: [] for end in FORMAT.groups}
     done = len(rows["adversarial"])

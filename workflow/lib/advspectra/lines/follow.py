@@ -25,7 +25,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from advspectra.lines.bends import CHUNK, between, parts, switches, windows, zero_crossings
-from advspectra.networks.simplified import simplified
+from advspectra.networks.simplified import Tracer, simplified
 
 # Relative. Rounding of float64 is near 1e-13, a nonlinearity far above this.
 AFFINE_TOLERANCE = 1e-9
@@ -63,7 +63,7 @@ class PiecewiseLinear:
 
     def __init__(self, network: nn.Module, *, image_shape: tuple[int, int, int]):
         network = simplified(copy.deepcopy(network).double(), image_shape)
-        module = fx.GraphModule(network, _Tracer().trace(network))
+        module = fx.GraphModule(network, Tracer().trace(network))
         self._interpreter = fx.Interpreter(module)
         self._nodes = list(module.graph.nodes)
         self._last_use = {used: index for index, node in enumerate(self._nodes) for used in node.all_input_nodes}
@@ -190,13 +190,6 @@ class PiecewiseLinear:
                     name = self._layers.get(node, node.target)
                     raise ValueError(f"{node.name}: expected an affine operation, ReLU or MaxPool2d, found {name}")
             self._compute(place, values)
-
-
-class _Tracer(fx.Tracer):
-    """Traces every module without children as one operation: its inside may depend on the number of images."""
-
-    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
-        return next(module.children(), None) is None
 
 
 def roughness(positions: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:

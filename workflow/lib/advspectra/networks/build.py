@@ -66,7 +66,8 @@ def scale_initial_weights(network: nn.Module, *, alpha: float, alpha_scaling: st
     alpha_scaling : "function_preserving" also divides the readout's weights (not its bias) by
         alpha ** (hidden layers), so that the logits at initialisation stay the same;
         "plain" leaves the readout as it is.
-    ValueError if alpha is not a positive number, or is not 1 and the network is not a ShallowNetwork.
+    ValueError if alpha is not a positive number, or is not 1 and the network is not a ShallowNetwork, a layer computes
+    its weights from others, or a scaled number is too large for float32.
     """
     if alpha_scaling not in ALPHA_SCALINGS:
         raise ValueError(f"alpha_scaling {alpha_scaling!r}: expected one of {', '.join(ALPHA_SCALINGS)}")
@@ -76,6 +77,11 @@ def scale_initial_weights(network: nn.Module, *, alpha: float, alpha_scaling: st
         return
     if not isinstance(network, ShallowNetwork):
         raise ValueError(f"alpha {alpha}: expected 1 for a network that is not hidden layers and a readout")
+    layers = [*network.hidden, network.readout]
+    if computed := [type(layer).__name__ for layer in layers if not isinstance(layer.weight, nn.Parameter)]:
+        raise ValueError(
+            f"alpha {alpha}: expected 1 for a network with a layer whose weights are computed: {computed[0]}"
+        )
     with torch.no_grad():
         for number, layer in enumerate(network.hidden, start=1):
             layer.weight.mul_(alpha)
@@ -83,3 +89,7 @@ def scale_initial_weights(network: nn.Module, *, alpha: float, alpha_scaling: st
                 layer.bias.mul_(alpha**number)
         if alpha_scaling == "function_preserving":
             network.readout.weight.div_(alpha ** len(network.hidden))
+    if not all(torch.isfinite(parameter).all() for layer in layers for parameter in layer.parameters()):
+        raise ValueError(
+            f"alpha {alpha}: too far from 1 for {len(network.hidden)} hidden layers: weights overflow float32"
+        )

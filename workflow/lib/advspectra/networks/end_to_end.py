@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from advspectra.layers import ShallowNetwork, adjoint, has_adjoint
+from advspectra.layers import ShallowNetwork, adjoint, computes_otherwise, has_adjoint
 
 # Relative. Rounding in a sum of thousands of float64 products is near 1e-13, a nonlinearity far above this.
 AFFINE_TOLERANCE = 1e-9
@@ -93,7 +93,9 @@ def _through(rows: Tensor, layer: nn.Module) -> Tensor:
 
 
 def through_map(network: nn.Module, *, image_shape: tuple[int, int, int]) -> nn.Module:
-    """A ThroughMap of a linear network whose layers have adjoints; any other network itself."""
+    """A ThroughMap of a linear ShallowNetwork whose layers have adjoints; any other network itself, also one of a class
+    that computes otherwise than ShallowNetwork does.
+    """
     linear = isinstance(network, ShallowNetwork) and isinstance(network.activation, nn.Identity)
-    known = linear and all(map(has_adjoint, network.hidden))
+    known = linear and all(map(has_adjoint, network.hidden)) and not computes_otherwise(network, ShallowNetwork)
     return ThroughMap(network, image_shape=image_shape) if known else network

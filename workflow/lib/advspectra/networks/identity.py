@@ -55,11 +55,6 @@ class NetworkIdentity:
         return (self.depth or 1) > 1 and self.network not in FIXED_DEPTH
 
     @property
-    def multilayer(self) -> bool:
-        """Whether it has more than one hidden layer; the Shallow ResNet, with one block, counts as shallow."""
-        return (self.depth or 1) > 1 and self.network != "shallow_resnet"
-
-    @property
     def label(self) -> str:
         """The paper's name of the network, such as "Deep Fully Connected (linear)"; unknown names as they are."""
         name = NAMES.get(self.network, (self.network,))[0]

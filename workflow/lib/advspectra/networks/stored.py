@@ -13,13 +13,15 @@ from advspectra.machine.memory import naming
 from advspectra.networks.build import build_network
 from advspectra.networks.shapes import shapes_only
 
-# the initial weights do not matter, as those of a checkpoint replace them
-UNSCALED = {"alpha": 1.0, "alpha_scaling": "plain", "seed": 0}
+# the initial scale does not matter, as the weights of a checkpoint replace the initial ones
+UNSCALED = {"alpha": 1.0, "alpha_scaling": "plain"}
 
 
 def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[torch.nn.Module, dict]:
     """Return the network as it is in the checkpoint `name`, on the CPU, and the arguments that it was built with.
 
+    It is built from the seed of its training: what an architecture draws and does not store, such as an order of the
+    pixels, is the same again.
     expected : the values that architecture, options, activation and depth must have.
     Raises ValueError if the file is of another architecture than expected or lacks that checkpoint, or if the entries
     of the checkpoint differ from the network's in name or shape or are not finite. However large a network the file
@@ -43,12 +45,13 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
         shapes = {key: getattr(group[key], "shape", "of a group") for key in group}
         _compare(path, name, found=shapes, wanted=_shapes(path, form, entries=len(shapes)))
         tensors = {key: torch.from_numpy(np.asarray(group[key][()])) for key in group}
+        seed = int(about["seed"])
     for key, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             entry = f"checkpoint {name!r}, entry {key!r}"
             raise ValueError(f"{path}: {entry}: expected finite values, found NaN or infinity")
     with naming(path, "read"):
-        network = build_network(**form, **UNSCALED)
+        network = build_network(**form, **UNSCALED, seed=seed)
         network.load_state_dict(tensors)
     return network.eval(), form
 
@@ -69,7 +72,7 @@ def _shapes(path: str | Path, form: Mapping, *, entries: int) -> dict[str, tuple
         raise ValueError(f"{path}: depth {form['depth']}: expected at most the {entries} entries that are stored")
     try:
         with shapes_only():
-            network = build_network(**form, **UNSCALED)
+            network = build_network(**form, **UNSCALED, seed=0)
     except (RuntimeError, TypeError, OverflowError) as error:  # of sizes that no tensor can have
         raise ValueError(f"{path}: no network can be built as its attributes say: {error}") from error
     return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}

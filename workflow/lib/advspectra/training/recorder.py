@@ -7,6 +7,7 @@ import torch
 
 from advspectra.files.checkpoints import Checkpoint, Training
 from advspectra.files.progress import Part
+from advspectra.training.sgd import trained_parameters
 
 
 def checkpoint(network: torch.nn.Module, *, step: int, epoch: int, test_accuracy: float) -> Checkpoint:
@@ -22,8 +23,8 @@ class Recorder:
     network : only `resume` writes to it. result : what the training leaves. kept : `checkpoints` of
     the recipe. part : where the progress is saved. order : state of the generator that draws the order of the images,
     before it drew that of this epoch. losses, correct : sums over the images of each step, and of all steps, of this
-    epoch. best : the highest accuracy so far. velocities : of the parameters, in their order; None without momentum and
-    before the first step.
+    epoch. best : the highest accuracy so far. velocities : of the parameters that are trained, in their order; None
+    without momentum and before the first step.
     """
 
     network: torch.nn.Module
@@ -40,7 +41,7 @@ class Recorder:
     velocities: list[torch.Tensor | None] = field(init=False)
 
     def __post_init__(self):
-        self.velocities = [None for _ in self.network.parameters()]
+        self.velocities = [None for _ in trained_parameters(self.network)]
 
     @property
     def step(self) -> int:
@@ -111,7 +112,7 @@ class Recorder:
         self.order, self.correct = tensors["order"], tensors["correct"].to(device)
         self.losses = list(tensors["losses"].to(device))
         self.network.load_state_dict(below("network"))
-        for index, parameter in enumerate(self.network.parameters()):
+        for index, parameter in enumerate(trained_parameters(self.network)):
             if (velocity := tensors.get(f"velocities/{index}")) is not None:
                 # in the parameter's memory layout, which the fused update requires
                 self.velocities[index] = torch.empty_like(parameter).copy_(velocity)

@@ -4,7 +4,7 @@ Without a graph, PyTorch launches a few hundred kernels for each step. On an H10
 arithmetic of ResNet18 in tf32, and ten times as long as that of a shallow network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -24,10 +24,11 @@ NONE = Augmentation()
 class Steps:
     """The steps of one training.
 
-    network : its parameters are trained. model : computes its logits; the network itself, or a shorter way to them.
-    velocities : of the parameters, in their order, None before the first step and without momentum; kept up to date.
-    seed : of the augmentation, and of what the network draws in training (dropout). Each step has a stream of its own,
-    so a resumed training needs no state of a generator. What the network draws depends on the kind of device.
+    network : its `trained_parameters` are trained. model : computes its logits; the network itself, or a shorter way to
+    them. velocities : of these parameters, in their order, None before the first step and without momentum; kept up to
+    date. seed : of the augmentation, and of what the network draws in training (dropout), as the first step shows. Each
+    step has a stream of its own, so a resumed training needs no state of a generator. What the network draws depends on
+    the kind of device.
     """
 
     def __init__(
@@ -44,16 +45,15 @@ class Steps:
         augmentation: Augmentation = NONE,
     ):
         self._network, self._model, self._split, self._velocities = network, model, split, velocities
-        self._parameters = list(network.parameters())
+        self._parameters = trained_parameters(network)
         # torch.optim.SGD as a function: importing the class imports PyTorch's compiler, 2 s in each job. Fused: weights
         # are read and written once, and a step with 8 million of them takes 0.8 of the time. The kernel requires each
         # gradient in the memory layout of its weights: backward() keeps it, torch.autograd.grad need not.
         options = {"dampening": 0, "nesterov": False, "maximize": False}
         self._update = partial(sgd, fused=True, momentum=momentum, weight_decay=weight_decay, **options)
         self._size, self._begun, self._rate = batch_size, False, None
-        self._draws, self._seed, self._augmentation = _draws(network), seed, augmentation
-        # a graph reads the images from the device, and draws no random numbers
-        self._graphed = cuda_graph.possible(split.images.device) and not self._draws
+        self._draws, self._seed, self._augmentation = False, seed, augmentation
+        self._graphed = cuda_graph.possible(split.images.device)  # a graph reads the images from the device
 
     def make(self, index: Tensor, rate: float, *, step: int) -> tuple[Tensor, Tensor]:
         """Make a step on the images `index`, (B,), in training mode: the sum of their losses, and how many were right.
@@ -63,11 +63,12 @@ class Steps:
         changes = None
         if self._augmentation:
             changes = self._augmentation.drawn(len(index), seed=self._seed, step=step).to(index.device)
-        if self._draws:
-            with _drawing(self._split.labels.device, seed=stream(self._seed, f"dropout of step {step}")):
-                return self._step(index, changes, rate)
-        if not (self._graphed and self._begun and len(index) == self._size):
-            self._begun = True  # the first step creates the velocities
+        if self._draws or not self._begun:  # the first step creates the velocities
+            with _drawing(self._split.labels.device, seed=stream(self._seed, f"dropout of step {step}")) as drew:
+                outcome = self._step(index, changes, rate)
+                self._draws, self._begun = self._draws or drew(), True
+            return outcome
+        if not (self._graphed and len(index) == self._size):
             return self._step(index, changes, rate)
         if rate != self._rate:
             self._capture(index, changes, rate)
@@ -86,9 +87,8 @@ class Steps:
         self._network.zero_grad()
         loss.backward()
         with torch.no_grad():
-            self._update(
-                self._parameters, [parameter.grad for parameter in self._parameters], self._velocities, lr=rate
-            )
+            gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in self._parameters]
+            self._update(self._parameters, gradients, self._velocities, lr=rate)
         return loss.detach() * len(index), (logits.detach().argmax(dim=1) == labels).sum()
 
     def _capture(self, index: Tensor, changes: Tensor | None, rate: float) -> None:
@@ -111,15 +111,27 @@ class Steps:
                 tensor.copy_(value)
 
 
+def trained_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """The parameters of a network that are trained: all but those that require no gradient."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
 @contextmanager
-def _drawing(device: torch.device, *, seed: int) -> Iterator[None]:
-    """PyTorch's generators draw from `seed`; afterwards those of the CPU and of `device` go on where they were."""
+def _drawing(device: torch.device, *, seed: int) -> Iterator[Callable[[], bool]]:
+    """PyTorch's generators draw from `seed`; afterwards those of the CPU and of `device` go on where they were.
+
+    Yields a function that says whether they have drawn.
+    """
     devices = [] if device.type == "cpu" else [device.index or 0]
     with torch.random.fork_rng(devices, device_type="cuda" if device.type == "cpu" else device.type):
         torch.manual_seed(seed)
-        yield
+        before = _state(device)
+        yield lambda: not torch.equal(_state(device), before)
 
 
-def _draws(network: nn.Module) -> bool:
-    """Whether the network draws random numbers in training."""
-    return any(isinstance(layer, nn.modules.dropout._DropoutNd) for layer in network.modules())
+def _state(device: torch.device) -> Tensor:
+    """The states of PyTorch's generators of the CPU and of `device`, bytes."""
+    states = [torch.get_rng_state()]
+    if device.type != "cpu":
+        states.append(torch.get_device_module(device).get_rng_state())
+    return torch.cat(states)
