@@ -31,7 +31,7 @@ from advspectra.claims.evaluate import copies, evaluate
 from advspectra.claims.measures import MEASURES
 from advspectra.claims.paper import paper_number
 from advspectra.claims.readers import MadeOf
-from advspectra.claims.reasons import Lack, Reason, read_reason
+from advspectra.claims.reasons import Lack, NotThere, Reason, read_reason
 from advspectra.claims.records import ClaimRecord, claims_csv
 from advspectra.claims.sides import Conventions
 from advspectra.claims.terms import Group, Kind, Side
@@ -51,13 +51,14 @@ SCHEMA = WORKFLOW / "schemas/claims.schema.yaml"
 CONVENTIONS = Conventions(spectra="paper", attacks={"final": "pgd"})
 WIDE, NARROW = "fully_connected-linear/depth=1", "full_width-linear/depth=1"
 SEEDS = (0, 1, 2)
+BEST = {"step": 200, "epoch": 2}
 
 
 def network(folder, name, *, seeds=SEEDS, width=3.0, centre=4.0, accuracy=0.4):
     """Write runs of a linear network, one for each seed, that have the energy of δ and β in a ring of that width."""
     paths = []
     for seed in seeds:
-        about = identity(network=name, seed=seed) | {"step": 200, "epoch": 2}
+        about = identity(network=name, seed=seed) | BEST
         paths += write_run(folder, who=about, images=40, width=width, centre=centre, accuracy=accuracy + seed / 1000)
     return paths
 
@@ -457,6 +458,78 @@ def test_the_first_epoch_is_over_when_its_state_is_kept(tmp_path):
         return MEASURES["success_rate"].read(run, side, conventions).arrays[0].mean()
 
     assert success("first_epoch") == success("epoch=1") > success("step=10")
+
+
+@pytest.mark.parametrize(
+    "states, wanted",
+    [
+        ({"step=0": 0, "epoch=20": 1000, "best": 2000}, "first_epoch"),  # none after one epoch
+        ({"step=0": 0, "epoch=1": 100}, "first_epoch"),  # it is the last: nothing to compare it with
+        ({"step=0": 0, "epoch=1": 100}, "last"),  # long before the end of training, which is at step 2000
+        ({"epoch=1": 100}, "best"),  # not that of the best epoch
+    ],
+)
+def test_no_other_checkpoint_takes_the_place_of_the_one_that_a_claim_names(tmp_path, states, wanted):
+    who = identity(network="resnet18", activation="relu", depth=17)
+    paths = write_development(tmp_path, who=who, states=states, attack="snaps", images=6)
+    paths.append(write_checkpoints(tmp_path / "checkpoints.h5", who, 0.8, 0.1, epochs=20, states={"best": 2000}))
+    (run,) = read_runs(paths)
+    conventions = Conventions(spectra="paper", attacks={"snapshots": "snaps"})
+    with pytest.raises(NotThere) as error:
+        MEASURES["success_rate"].read(run, Side(attack="snapshots", checkpoint=wanted), conventions)
+    assert error.value.reason.kind is Lack.CHECKPOINT
+
+
+def test_a_network_of_several_depths_must_be_named_with_its_depth(tmp_path):
+    paths = network(tmp_path, "fully_connected")
+    for depth in (1, 3):
+        paths += write_run(tmp_path, who=identity(network="full_width", depth=depth) | BEST, images=40)
+    (part,) = verdict(paths, {"is": "less", "left": "full_width-linear"}).parts
+    assert part.verdict == NOT_TESTED and part.why.startswith(
+        "the claim does not say of which depth: full_width-linear"
+    )
+    (part,) = verdict(paths, {"is": "less"}).parts
+    assert part.verdict != NOT_TESTED
+
+
+def test_one_image_says_nothing_of_others(tmp_path):
+    paths = [
+        path
+        for name in ("full_width", "fully_connected")
+        for seed in SEEDS
+        for path in write_run(tmp_path, who=identity(network=name, seed=seed) | BEST, images=1)
+    ]
+    (part,) = verdict(paths, {"is": "less"}).parts
+    assert (part.verdict, part.why) == (NOT_TESTED, "one image: nothing is known of others")
+
+
+def test_test_images_are_not_those_training_images_that_have_their_numbers(tmp_path):
+    paths = []
+    for name, images_of in (("full_width", "test"), ("fully_connected", "training")):
+        for seed in SEEDS:
+            paths += write_run(
+                tmp_path, who=identity(network=name, seed=seed) | BEST | {"images_of": images_of}, images=40
+            )
+    (part,) = verdict(paths, {"is": "less"}).parts
+    assert part.why == "the two sides have no image in common"
+
+
+def test_quotients_that_share_a_network_are_paired_by_seed(tmp_path):
+    """α = 10 over 1 and 1 over 0.1: what α = 1 does by chance is in both."""
+    paths = []
+    for seed in SEEDS:
+        for alpha in (0.1, 1, 10):
+            paths += write_run(tmp_path, who=identity(network="full_width", alpha=alpha, seed=seed) | BEST, images=40)
+    names = [f"full_width-linear/depth=1/alpha={alpha}" for alpha in (0.1, 1, 10)]
+    said = {"measure": "delta_l1", "attack": "final", "state": "best"}
+    sides = {
+        "left": said | {"network": names[2], "over": names[1]},
+        "right": said | {"network": names[1], "over": names[0]},
+    }
+    about = {"title": "a claim", "section": "1", "sentence": "it says so", "figures": []}
+    found = evaluate({"A": about | {"parts": [{"is": "less"} | sides]}}, PAPER, read_runs(paths), CONVENTIONS)
+    (part,) = next(one for one in found if one.name == "A").parts
+    assert part.found.paired
 
 
 # ---- quotients of networks

@@ -1,5 +1,6 @@
 """What seeds and images say of a number, against closed forms, scipy and simulated studies whose truth is known."""
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -232,9 +233,10 @@ def test_seeds_needed_are_at_least_those_there_are_and_none_tell_of_one_seed():
 
 def test_a_statistic_without_a_value_is_refused():
     empty = sample([np.nan] * 20)
-    few = sample([1.0] + [np.nan] * 19)
+    one_image, few = (sample([1.0] * count + [np.nan] * (20 - count)) for count in (1, 2))
     for one, message in (
         (empty, "undefined for a seed, for example because no attack succeeded"),
+        (one_image, "a seed in which one image has a value: nothing is known of other images"),
         (few, "undefined in many resamples: too few images have a value"),
     ):
         with pytest.raises(ValueError) as error:
@@ -294,16 +296,45 @@ def test_images_have_the_degrees_of_freedom_that_their_fourth_moment_leaves():
 
     generator = np.random.default_rng(6)
     assert freedom(generator.normal(size=5000)) == pytest.approx(5000, rel=0.2)
-    # two values: their mean says what their variance is (Pearson: kurtosis + 2 = skewness^2)
+    # two values: their mean says what their variance is (Pearson: kurtosis + 2 = skewness^2); n - 1 is the most
     for counts in ([30, 270], [50, 50], [1, 6], [1, 1]):
-        assert freedom(np.repeat([0.0, 1.0], counts)) == pytest.approx(1e6)
-    # central moments 1.41, 3.396 and 12.0057: what is left is less than 1
-    left = 12.0057 / 1.41**2 - 3 + 2 - 3.396**2 / 1.41**3
-    assert freedom(np.repeat([0.0, 1.0, 4.0], [60, 30, 10])) == pytest.approx(200 / left)
+        assert freedom(np.repeat([0.0, 1.0], counts)) == sum(counts) - 1
+    assert freedom(generator.normal(size=4)) <= 3
+    assert freedom([*generator.normal(size=4), *[np.nan] * 2]) <= 3
+    # central moments 1.1275, -3.36075 and 15.01373: what is left is 2.93
+    few = np.repeat([-4.0, 0.0, 1.0], [5, 60, 35])
+    left = 15.01373125 / 1.1275**2 - 3 + 2 - 3.36075**2 / 1.1275**3
+    assert freedom(few) == pytest.approx(200 / left)
     # kurtosis in excess of 3: that of Laplace's distribution is 3, and its skewness 0
     quantiles = stats.laplace.ppf((np.arange(5000) + 0.5) / 5000)
     assert freedom(quantiles) == pytest.approx(2 * 5000 / (3 + 2), rel=0.05)
     assert infer([sample([3.0])], generator=generator).freedom == 0
+
+
+@pytest.mark.parametrize("images, valued", [(2, 2), (3, 3), (4, 4), (50, 6)])
+def test_few_images_keep_the_level(images, valued):
+    """Networks that differ on each image by chance alone, where the others have no value."""
+    generator, false = np.random.default_rng(0), 0
+    for _ in range(400):
+        values = np.full((2, 3, images), np.nan)
+        common, noise = generator.normal(size=(2, 1, valued)), generator.normal(size=(2, 3, valued)) / 100
+        values[..., generator.permutation(images)[:valued]] = common + noise
+        sides = [[sample(one) for one in side] for side in values]
+        with contextlib.suppress(ValueError):  # undefined in many resamples
+            interval = infer(*sides, generator=generator).interval
+            false += not interval.low < 0 < interval.high
+    assert false / 400 < 0.08  # binomial: 5 % +- 3 %
+
+
+def test_seeds_that_agree_exactly_are_told_from_a_rate_that_they_lack():
+    """0.1 in all seeds, a network at chance: rounding gives the three a variance of 3e-34."""
+    chance, others = ([sample([value]) for value in values] for values in ([0.1] * 3, [0.60, 0.61, 0.62]))
+    found = infer(chance, others, scale=Scale.RATE, generator=np.random.default_rng(0))
+    interval = found.interval
+    assert -0.55 < interval.low < found.value < interval.high < -0.45
+    assert found.p_above(-0.05) > 0.999 and found.p_below(-0.05) < 0.001
+    alone = infer(chance, scale=Scale.RATE, generator=np.random.default_rng(0))
+    assert alone.p_above(0.39) > 0.999 and alone.p_below(0.39) < 0.001
 
 
 def test_an_image_without_a_value_is_left_out_of_the_means_without_each():

@@ -171,7 +171,7 @@ def test_only_successful_perturbations_of_the_best_checkpoint_are_linked(tmp_pat
     assert np.isnan(value(failed, "spectral_link"))
     early = write_run(tmp_path / "early", who=WHO | {"checkpoint": "step=3", "step": 3}, images=6)
     with pytest.raises(NotThere) as error:
-        value(early, "spectral_link", checkpoint="last")
+        value(early, "spectral_link", checkpoint="step=3")
     assert error.value.reason.kind is Lack.PREDICTOR_OF
     nonlinear = write_run(tmp_path / "relu", who=WHO | {"activation": "relu"}, images=6)
     with pytest.raises(NotThere) as error:
@@ -209,6 +209,13 @@ def test_success_among_correct_images_follows_accuracy_if_it_rises_too(tmp_path,
     paths = development(tmp_path, ACCURACY, success)
     found = value(paths, "success_among_correct_accuracy_correlation", checkpoint="last")
     assert found == pytest.approx(expected)
+
+
+def test_equal_shares_of_other_numbers_of_images_are_ties(tmp_path):
+    """A third of 30, 60 and 90: as floating-point numbers they differ."""
+    correct, success = (np.arange(100) < np.array([[count], [2 * count], [3 * count]]) for count in (30, 10))
+    paths = development(tmp_path, correct, success)
+    assert value(paths, "success_among_correct_accuracy_correlation", checkpoint="last") == 0
 
 
 def test_of_a_network_that_is_never_right_the_success_among_correct_images_is_undefined(tmp_path):

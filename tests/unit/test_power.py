@@ -31,7 +31,7 @@ def price(network, *, seed, image):
 
 
 PRICES = [price("full_width", seed=3600, image=36), price("fully_connected", seed=7200, image=72)]
-PRICES += [price("other", seed=1e9, image=1e9)]
+PRICES += [price("third", seed=1800, image=1), price("other", seed=1e9, image=1e9)]
 
 
 def rows_of(*claims):
@@ -48,6 +48,17 @@ def test_seeds_and_images_are_priced_by_the_networks_that_a_part_compares():
     assert (row["value"], row["value_low"], row["bounds"]) == ("-0.2", "-0.3", "< 0")
 
 
+def test_each_side_is_priced_by_the_seeds_that_it_lacks_and_by_what_it_is_divided_by():
+    right = side(RIGHT) | {"seeds": list(range(5)), "over": "third-linear/depth=1"}
+    found = part(verdict="open", left=side(LEFT), right=right, seeds_needed=5)
+    _, (row,) = rows_of(claim("A", found))
+    assert float(row["seeds_hours"]) == 2.0  # of the left side alone
+    found = part(verdict="open", left=side(LEFT), right=right, seeds_needed=6)
+    table, (row,) = rows_of(claim("A", found))
+    assert float(row["seeds_hours"]) == 3 * 1 + 1 * 2 + 1 * 0.5
+    assert "all together for 5.5 core-hours" in table.notes[0]
+
+
 def test_what_no_number_would_decide_has_no_price():
     table, (row,) = rows_of(claim("A", open_part()))
     assert row["seeds_needed"] == row["seeds_hours"] == row["images_needed"] == row["images_hours"] == ""
@@ -61,7 +72,7 @@ def test_all_parts_together_cost_each_network_once():
     # 10 hours of the first network, which B needs, and 4 of the second, which A needs
     assert table.notes[0].startswith("Seeds would decide 2 of these parts, all together for 14 core-hours")
     assert [float(row["seeds_hours"]) for row in rows] == [6.0, 10.0]
-    assert table.title == "Open parts of claims: 2 of 2" and "measured for 9 of 12 jobs" in table.notes[-1]
+    assert table.title == "Open parts of claims: 2 of 2" and "measured for 12 of 16 jobs" in table.notes[-1]
 
 
 @pytest.fixture

@@ -113,6 +113,11 @@ def test_one_seed_or_four_networks_decide_nothing(tmp_path):
         "open",
         True,
     )
+    own = []  # each of another seed
+    for place, centre in enumerate((2, 3, 4, 5, 6, 7)):
+        who = identity(network=f"n{place}", seed=place) | {"step": 200, "epoch": 2}
+        own += write_run(tmp_path / "own", who=who, images=8, centre=centre, width=0.5)
+    assert claim_of(own).verdict == "one seed: direction only"
     few = claim_of(networks(tmp_path / "few", (2, 3, 4, 5)))
     assert few.verdict == "not tested" and few.parts[0].why.endswith("found 4")
 

@@ -2,7 +2,7 @@
 
 A part of a claim compares one number of two networks, checkpoints or lines, on the images that all of them have.
 advspectra.statistics.crossed says what all seeds and images say of the difference (or the ratio - 1), seed by seed
-where both sides are of one network; advspectra.claims.claim makes verdicts of that.
+where both sides have a network in common; advspectra.claims.claim makes verdicts of that.
 Runs of several seeds that have the same weights are copies, and count as one.
 """
 
@@ -89,13 +89,13 @@ def _part(stated: StatedPart, runs: Sequence[Run], reference: Mapping, conventio
     paper = tuple(paper_number(side, reference) for side in stated.sides)
     labels = tuple(side_label(side) for side in stated.sides)
     part = Part(statement(stated), labels, stated.bounds, scale, paper=None if None in paper else paper, stated=stated)
-    paired = len({network(side.network) for side in stated.sides}) == 1
     try:
         if MEASURES[stated.left.measure].made_of is MadeOf.NETWORKS:
             found, samples = over_networks(stated.left, runs, conventions)
             of = f"{part.statement} (of {found.units} networks)"
             return replace(part, statement=of, found=found, samples=(samples,), sides=(found.value,))
-        samples = _samples(stated.sides, runs, conventions)
+        paired = len(stated.sides) == 1 or bool(set.intersection(*map(_networks, stated.sides)))
+        samples = _samples(stated.sides, runs, conventions, paired=paired)
         sides = [list(side.values()) for side in samples]
         found = infer(*sides, scale=scale, paired=paired, generator=np.random.default_rng(SEED))
     except NotThere as error:
@@ -105,9 +105,19 @@ def _part(stated: StatedPart, runs: Sequence[Run], reference: Mapping, conventio
     return replace(part, found=found, samples=samples, sides=tuple(side.value for side in found.sides))
 
 
-def _samples(sides: Sequence[Side], runs: Sequence[Run], conventions: Conventions) -> tuple[dict[int, Sample], ...]:
-    """The samples of each side by seed, of the images that all of them have."""
+def _networks(side: Side) -> set:
+    """The networks of a side: its own and, if it has one, that which it is divided by."""
+    return {network(named) for named in (side.network, side.over) if named is not None}
+
+
+def _samples(
+    sides: Sequence[Side], runs: Sequence[Run], conventions: Conventions, *, paired: bool
+) -> tuple[dict[int, Sample], ...]:
+    """The samples of each side by seed, of the images that all of them have; of `paired` sides the seeds of both."""
     by_seed = [_of_side(side, runs) for side in sides]
+    if paired:
+        shared = set.intersection(*map(set, by_seed))
+        by_seed = [{seed: of[seed] for seed in of if seed in shared} for of in by_seed]
     if not all(by_seed):
         raise NotThere(Lack.SHARED_SEED)
     values = {
@@ -118,7 +128,7 @@ def _samples(sides: Sequence[Side], runs: Sequence[Run], conventions: Convention
     common = _of_common_images(list(values.values()))
     samples = tuple({} for _ in sides)
     for (place, seed), of_seed in zip(values, common, strict=True):
-        samples[place][seed] = Sample(of_seed.arrays, of_seed.statistic)
+        samples[place][seed] = of_seed.sample()
     return samples
 
 
@@ -135,19 +145,21 @@ def _read(side: Side, of: Sequence[Run], conventions: Conventions) -> Values:
         return values[0]
     above, below = _of_common_images(values)
     split = len(above.arrays)
-    return Values(
-        above.arrays + below.arrays,
-        above.image,
-        lambda *means: above.statistic(*means[:split]) / below.statistic(*means[split:]),
-    )
+
+    def statistic(*means: np.ndarray) -> np.ndarray:
+        return above.statistic(*means[:split]) / below.statistic(*means[split:])
+
+    return replace(above, arrays=above.arrays + below.arrays, statistic=statistic)
 
 
 def _runs(named: str, runs: Sequence[Run]) -> dict[int, Run]:
     """The runs of a network, as claims name it, by their seeds."""
-    by_seed = {run.seed: run for run in runs if network(named).includes(run)}
-    if not by_seed:
+    found = [run for run in runs if network(named).includes(run)]
+    if not found:
         raise NotThere(Lack.NETWORK, network=named)
-    return by_seed
+    if len({run.identity for run in found}) > 1:
+        raise NotThere(Lack.DEPTH, network=named)
+    return {run.seed: run for run in found}
 
 
 def _of_common_images(sides: Sequence[Values]) -> list[Values]:
@@ -156,6 +168,8 @@ def _of_common_images(sides: Sequence[Values]) -> list[Values]:
         if not all(values.image is None for values in sides):
             raise ValueError("one side is made of images and the other is not")
         return list(sides)
+    if len({values.images_of for values in sides}) > 1:
+        raise NotThere(Lack.SHARED_IMAGE)
     common = sides[0].image
     for values in sides[1:]:
         common = np.intersect1d(common, values.image)

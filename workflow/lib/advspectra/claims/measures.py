@@ -201,7 +201,8 @@ MEASURES = {
     "success_among_correct_accuracy_correlation": over_checkpoints(
         "rank correlation of the success rate among the images that are right before and accuracy over checkpoints",
         CORRELATION,
-        lambda success, correct, both: _rank_correlation(both / correct, correct),
+        # equal shares, such as 10 of 30 and 20 of 60, are ties
+        lambda success, correct, both: _rank_correlation(np.round(both / correct, 9), correct),
     ),
     "relu_changes": of_lines("fraction of ReLU changes", RATIO, "relu_changes"),
     "true_roughness": of_lines("roughness of the true logit", RATIO, "true_deviation"),

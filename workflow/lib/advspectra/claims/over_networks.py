@@ -43,4 +43,4 @@ def over_networks(
             continue
         of_seeds[seed] = Sample((np.array([alone.value]),), lambda mean: mean)
     means = np.array([np.mean(list(of.values()), axis=0) for of in pairs.values()])
-    return rank_correlation(means, one_seed=len(of_seeds) == 1), of_seeds
+    return rank_correlation(means, one_seed=all(len(of) == 1 for of in pairs.values())), of_seeds

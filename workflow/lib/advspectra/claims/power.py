@@ -61,7 +61,7 @@ def power(claims: Sequence[ClaimRecord], prices: Sequence[Price], attacks: Mappi
             "bounds": _bounds(part),
             "seeds": part.seed_count,
             "seeds_needed": part.seeds_needed,
-            "seeds_hours": _hours(_seeds(part, prices)),
+            "seeds_hours": _hours(sum(seeds.values()) if (seeds := _seeds(part, prices)) else None),
             "images": part.images,
             "images_needed": part.images_needed,
             "images_hours": _hours(_images(part, prices, attacks)),
@@ -75,9 +75,8 @@ def power(claims: Sequence[ClaimRecord], prices: Sequence[Price], attacks: Mappi
 def _notes(parts: Sequence[PartRecord], prices: Sequence[Price]) -> list[str]:
     more: dict[NetworkIdentity, float] = {}
     for part in parts:
-        for price in _compared(part, prices) if part.seeds_needed else ():
-            cost = price.seed * (part.seeds_needed - part.seed_count)
-            more[price.network] = max(more.get(price.network, 0.0), cost)
+        for one, cost in _seeds(part, prices).items():
+            more[one] = max(more.get(one, 0.0), cost)
     jobs, measured = (sum(getattr(price, name) for price in prices) for name in ("jobs", "measured"))
     decided = sum(part.seeds_needed is not None for part in parts)
     hours = sum(more.values()) / HOUR
@@ -92,17 +91,16 @@ def _notes(parts: Sequence[PartRecord], prices: Sequence[Price]) -> list[str]:
     ]
 
 
-def _compared(part: PartRecord, prices: Sequence[Price]) -> list[Price]:
-    named = [network(side.network) for side in (part.left, part.right) if side is not None]
-    return [price for price in prices if any(one.includes(price.network) for one in named)]
-
-
-def _seeds(part: PartRecord, prices: Sequence[Price]) -> float | None:
-    """The seconds that the seeds take which the part lacks."""
-    compared = _compared(part, prices)
-    if part.seeds_needed is None or not compared:
-        return None
-    return (part.seeds_needed - part.seed_count) * sum(price.seed for price in compared)
+def _seeds(part: PartRecord, prices: Sequence[Price]) -> dict[NetworkIdentity, float]:
+    """The seconds that the seeds take which the part lacks, by network: as many as its side has too few."""
+    seconds: dict[NetworkIdentity, float] = {}
+    for side in (part.left, part.right) if part.seeds_needed else ():
+        for named in (side.network, side.over) if side else ():
+            for price in prices if named else ():
+                if network(named).includes(price.network):
+                    cost = price.seed * max(part.seeds_needed - len(side.seeds), 0)
+                    seconds[price.network] = max(seconds.get(price.network, 0.0), cost)
+    return seconds
 
 
 def _images(part: PartRecord, prices: Sequence[Price], attacks: Mapping[str, str]) -> float | None:

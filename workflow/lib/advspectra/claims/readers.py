@@ -47,7 +47,7 @@ class MadeOf(Enum):
 
 @dataclass(frozen=True)
 class Values:
-    """Arrays (..., N) over images, `image` (N,) being their indices in the test set; None for what has no images.
+    """Arrays (..., N) over images, `image` (N,) being their indices in the set `images_of`; None for what has none.
 
     statistic : of the means over images, as advspectra.statistics.crossed.Sample has it.
     """
@@ -55,6 +55,13 @@ class Values:
     arrays: tuple[np.ndarray, ...]
     image: np.ndarray | None = None
     statistic: Callable[..., np.ndarray] = field(default=lambda mean: mean)
+    images_of: str = "test"
+
+    def sample(self) -> Sample:
+        """The values as advspectra.statistics takes them; ValueError for one image, which says nothing of others."""
+        if self.image is not None and len(self.image) == 1:
+            raise ValueError("one image: nothing is known of others")
+        return Sample(self.arrays, self.statistic)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def of_delta(title: str, scale: Scale, of: Callable, statistic: Callable = lambd
         values = np.full((*found.shape[:-1], len(image)), np.nan)
         row_of = {index: row for row, index in enumerate(image)}
         values[..., [row_of[index] for index in spectra.image]] = found
-        return Values((values,), image, statistic)
+        return Values((values,), image, statistic, images_of=spectra.images_of)
 
     return Measure(title, scale, MadeOf.DELTA, read)
 
@@ -115,7 +122,7 @@ def of_link(title: str, scale: Scale, of: Callable[[np.ndarray, np.ndarray], np.
         values = np.full(len(images.image), np.nan)
         for rows, *both in linked_magnitudes(images, predictor, conventions.spectra):
             values[rows] = of(*both)
-        return Values((values,), images.image)
+        return Values((values,), images.image, images_of=images.images_of)
 
     return Measure(title, scale, MadeOf.LINK, read)
 
@@ -157,7 +164,8 @@ def of_images(title: str, scale: Scale, of: Callable[[AttackedImages], np.ndarra
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
         perturbations = perturbations_of(attacked_checkpoint(run, side, conventions))
-        return Values((of(perturbations).astype(np.float64),), perturbations.image)
+        of_image = of(perturbations).astype(np.float64)
+        return Values((of_image,), perturbations.image, images_of=perturbations.images_of)
 
     return Measure(title, scale, MadeOf.IMAGES, read)
 
@@ -174,7 +182,8 @@ def of_lines(title: str, scale: Scale, quantity: str) -> Measure:
             values = line(lines, side.end).quantity(quantity)
         except KeyError:  # of the final class, in lines of an attack or of an older version
             raise NotThere(Lack.LOGIT, attack=attacked.attack, checkpoint=attacked.checkpoint) from None
-        return Values((np.where(np.isfinite(values), values, np.nan),), lines.image)
+        finite = np.where(np.isfinite(values), values, np.nan)
+        return Values((finite,), lines.image, images_of=lines.images_of)
 
     return Measure(title, scale, MadeOf.LINES, read)
 
@@ -193,7 +202,7 @@ def over_checkpoints(title: str, scale: Scale, statistic: Callable[..., np.ndarr
             np.stack([getattr(perturbations, name) for perturbations in each]) for name in ("success", "correct")
         )
         arrays = tuple(array.astype(float) for array in (success, correct, success & correct))
-        return Values(arrays, first.image, statistic)
+        return Values(arrays, first.image, statistic, images_of=first.images_of)
 
     return Measure(title, scale, MadeOf.ALL_CHECKPOINTS, read)
 

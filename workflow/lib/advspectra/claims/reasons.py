@@ -12,6 +12,7 @@ class Lack(Enum):
     NETWORK = "not in this study: {network}"
     SHARED_SEED = "no seed trained both networks of a side"
     SHARED_IMAGE = "the two sides have no image in common"
+    DEPTH = "the claim does not say of which depth: {network} has several in this study"
     ROLE = "the configuration names no attack under claims.{role}"
     RESULTS = "{network} has no results of {attack}"
     CHECKPOINT = "{network} has no checkpoint {checkpoint} under {attack}"
@@ -29,8 +30,8 @@ class Lack(Enum):
 class Reason:
     """What the study lacks; fields that do not apply are empty.
 
-    network : of NETWORK as claims name it, else its label. role : the key of the configuration's section `claims`.
-    file : "perturbations", "spectra" or "lines". cause : of VALUE, why the number is undefined.
+    network : of NETWORK and DEPTH as claims name it, else its label. role : the key of the section `claims` of the
+    configuration. file : "perturbations", "spectra" or "lines". cause : of VALUE, why the number is undefined.
     """
 
     kind: Lack

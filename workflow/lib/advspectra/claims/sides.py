@@ -49,17 +49,19 @@ def attacked_checkpoint(run: Run, side: Side, conventions: Conventions) -> Attac
         if not epochs:
             raise NotThere(Lack.CHECKPOINT, network=run.label, checkpoint="of an epoch", attack=attacked[0].attack)
         return epochs[-1]
-    if wanted == "best" and len(attacked) == 1:  # that of the summary
+    if wanted == "best" and len(attacked) == 1 and side.attack == "final":  # that of the summary
         return attacked[0]
+    checkpoints = run.checkpoints()
+    best = None if checkpoints is None else checkpoints.kept["best"].step
     if wanted == "first" and attacked[0].step == 0:
         return attacked[0]
     if wanted == "last":
-        return attacked[-1]
-    if wanted == "first_epoch":
+        fitting = [one for one in attacked[-1:] if best is None or one.step >= best]
+    elif wanted == "first_epoch":  # and not the last: it would be compared with itself
         # a checkpoint within an epoch, step=3 say, has that epoch's number too
-        fitting = [one for one in attacked if not one.checkpoint.startswith("step=")]
-    elif wanted == "best" and (checkpoints := run.checkpoints()) is not None:
-        fitting = [one for one in attacked if one.step == checkpoints.kept["best"].step]
+        fitting = [one for one in attacked[:-1] if one.epoch == 1 and not one.checkpoint.startswith("step=")]
+    elif wanted == "best" and best is not None:
+        fitting = [one for one in attacked if one.best or one.step == best]
     else:
         fitting = [one for one in attacked if one.checkpoint == wanted]
     if not fitting:

@@ -28,7 +28,7 @@ from advspectra.claims.terms import Side
 from advspectra.lines.comparison import ENDS
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import STATE_KINDS, Run
-from advspectra.statistics.crossed import Sample, infer
+from advspectra.statistics.crossed import infer
 from advspectra.table import Cell, Column, Table
 
 ALL_CHECKPOINTS = "all checkpoints"
@@ -128,7 +128,7 @@ def _row(
     if each[0].image is not None:
         row |= {"images": len(each[0].image), "values": sum(_with_value(values) for values in each)}
     try:
-        samples = [Sample(values.arrays, values.statistic) for values in each]
+        samples = [values.sample() for values in each]
         row["mean"] = infer(samples, scale=MEASURES[name].scale, generator=np.random.default_rng(SEED)).interval
     except ValueError as error:
         row["why"] = str(error)

@@ -28,9 +28,10 @@ means of logarithms for a RATIO, otherwise left - right.
   makes its numbers dependent in a way that no count of seeds removes, and of either sign. The number of each seed is
   the difference, as if there were one side.
 
-The images' part has f = 2 N / (kurtosis + 2 - skewness^2) degrees of freedom, kurtosis in excess of 3, both of the
-jackknife's values of the images; normal ones have about N. This is what the mean leaves of the variance's own variance:
-for two values nothing. Rates and their differences have no skewness of their own: their limits are skewed.
+The images' part has f = 2 N / (kurtosis + 2 - skewness^2) degrees of freedom, at most n - 1, kurtosis in excess of 3,
+both of the jackknife's values of the images; normal ones have about N. This is what the mean leaves of the variance's
+own variance. n is the number of images that have a value, of the seed in which fewest have one; it takes the place of N
+in N / (N - 1). Rates and their differences have no skewness of their own: their limits are skewed.
 
 A p-value is the probability that the error exceeds the distance to the threshold; the 95 % interval has p-values of
 0.025 at its ends. The distribution of the error: advspectra.statistics.crossed_error. Where ends are not as far as
@@ -71,8 +72,8 @@ def infer(
     """What the samples, one for each seed, say of their statistic; with `right`, of the left side against it.
 
     scale : of the measure. paired : whether the n-th seed is the same training on both sides.
-    ValueError for seeds with other numbers of images, where the statistic is undefined for a seed or for more than a
-    twentieth of the resamples, and for a ratio of what is not above 0.
+    ValueError for seeds with other numbers of images, where fewer than two have a value or the statistic is undefined
+    for a seed or for more than a twentieth of the resamples, and for a ratio of what is not above 0.
     """
     sides = [samples] if right is None else [samples, right]
     sizes = {sample.images for side in sides for sample in side}
@@ -84,6 +85,8 @@ def infer(
     counts = resamples(size, RESAMPLES, int(generator.integers(2**32))) if size > 1 else None
     measured = [_Measured.of(*side, counts, scale, alone=right is None) for side in zip(sides, values, strict=True)]
     if counts is not None:
+        if min(one.valued for one in measured) < 2:
+            raise ValueError("a seed in which one image has a value: nothing is known of other images")
         kept = np.all([np.isfinite(one.drawn).all(axis=0) for one in measured], axis=0)
         if kept.sum() < (1 - MOST_UNDEFINED) * RESAMPLES:
             raise ValueError("undefined in many resamples: too few images have a value")
@@ -103,7 +106,7 @@ def infer(
         interaction=interaction,
         **whole.shape(scale, alone=right is None),
         sides=tuple(
-            Side(scale, one.value, *of_side, count=len(side), size=_valued(side))
+            Side(scale, one.value, *of_side, count=len(side), size=one.valued)
             for one, of_side, side in zip(measured, parts, sides, strict=True)
         ),
         paired=paired,
@@ -140,10 +143,12 @@ def _valued(samples: Sequence[Sample]) -> int:
 class _Measured:
     """A side on its scale: S seeds, (S,); in R resamples, (S, R); without each image, (N,), the mean over seeds.
 
-    value : of the side. drawn, without : None for what is not made of images.
+    value : of the side. valued : the images that have a value, of the seed in which fewest have one. drawn, without :
+    None for what is not made of images.
     """
 
     value: float
+    valued: int
     seeds: np.ndarray
     drawn: np.ndarray | None
     without: np.ndarray | None
@@ -163,7 +168,7 @@ class _Measured:
         if counts is not None:
             drawn = scaled(np.stack([sample.of(counts) for sample in samples]))
             without = np.mean([scaled(sample.without_each()) for sample in samples], axis=0)
-        return cls(mean if linear else shown(float(seeds.mean()), scale), seeds, drawn, without)
+        return cls(mean if linear else shown(float(seeds.mean()), scale), _valued(samples), seeds, drawn, without)
 
     def mean(self) -> "_Measured":
         """The mean over seeds, in place of a seed."""
@@ -176,15 +181,17 @@ class _Measured:
         if left.drawn is None:
             return replace(left, seeds=left.seeds - right.seeds)
         drawn, without = left.drawn - right.drawn, left.without - right.without
-        return replace(left, seeds=left.seeds - right.seeds, drawn=drawn, without=without)
+        valued = min(left.valued, right.valued)
+        return replace(left, valued=valued, seeds=left.seeds - right.seeds, drawn=drawn, without=without)
 
     def parts(self) -> tuple[float, float, float]:
         """The variances of the head of this module: seeds, images and interaction."""
         count = len(self.seeds)
-        seeds = float(np.var(self.seeds, ddof=1)) / count if count > 1 else 0.0
+        # of equal numbers, which rounding would set apart, exactly 0
+        seeds = float(np.var(self.seeds, ddof=1)) / count if np.ptp(self.seeds) else 0.0
         if self.drawn is None:
             return seeds, 0.0, 0.0
-        grows = len(self.without) / (len(self.without) - 1)
+        grows = self.valued / (self.valued - 1)
         together = float(self.drawn.mean(axis=0).var(ddof=1)) * grows
         alone = float(self.drawn.var(axis=1, ddof=1).mean()) * grows
         interaction = (alone - together) / (count - 1) if count > 1 else 0.0
@@ -201,13 +208,14 @@ class _Measured:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of means that are the same but for rounding: NaN
             skewness = float(np.nan_to_num(scipy.stats.skew(means)))
-            return {"freedom": _freedom(self.without[np.isfinite(self.without)]), "skewness": skewness}
+            freedom = _freedom(self.without[np.isfinite(self.without)], most=self.valued - 1)
+            return {"freedom": freedom, "skewness": skewness}
 
 
-def _freedom(values: np.ndarray) -> float:
+def _freedom(values: np.ndarray, *, most: float) -> float:
     """The degrees of freedom of the variance of a mean of these values, (n,)."""
     left = float(scipy.stats.kurtosis(values) + 2 - scipy.stats.skew(values) ** 2)  # at least 0 (Pearson)
-    return min(2 * len(values) / left, MOST_FREEDOM) if left > 0 else MOST_FREEDOM
+    return min(2 * len(values) / left, most) if left > 0 else most
 
 
 def sign_flip(differences: np.ndarray, *, generator: np.random.Generator) -> float:

@@ -203,6 +203,8 @@ class Inference:
                 )
             threshold = max(threshold, 0.0) if self.scale is Scale.RATIO else threshold
             return self._centre - float(on_scale(threshold, self.scale))
+        if not self._error and self.value != threshold:  # seeds that agree exactly, of what is not made of images
+            return math.copysign(math.inf, self.value - threshold)
         for sign, end in ((1, self._lower), (-1, self._upper)):
 
             def short(score: float, sign=sign, end=end) -> float:

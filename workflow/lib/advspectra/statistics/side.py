@@ -25,7 +25,7 @@ from advspectra.statistics.scale import Scale
 
 MOST_CORRELATION = 0.999  # 1 counts as this: ranks of 20 checkpoints that are not the same have at most 0.9985
 
-MOST_SCORE = 25.0  # of a rate: normal probabilities of 1e-137
+MOST_SCORE = 20.0  # of a rate: normal probabilities of 1e-89
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Side:
         number = min(rate * (1 - rate) / variance if variance else math.inf, alike)
         if rate == 0.0 or math.isinf(number):
             return rate
-        return float(special.betaincinv(number * rate, number * (1 - rate) + 1, special.ndtr(-min(score, MOST_SCORE))))
+        limit = special.betaincinv(number * rate, number * (1 - rate) + 1, special.ndtr(-min(score, MOST_SCORE)))
+        return float(np.nan_to_num(limit))  # NaN: nearer to 0 than SciPy can say
 
 
 def on_scale(value: np.ndarray | float, scale: Scale) -> np.ndarray | float:

@@ -29,9 +29,10 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     groups = by_network(runs)
     rows = reference["tables"]["table5"]["rows"]
     usual = config["training"]
-    body, other = [], []
+    body, other, recipes = [], [], {}
     for group in groups:
         training = usual | _own(config["networks"], group.first)
+        recipes.setdefault(_recipe(training), []).append(group.first.label)
         rates = sorted({one.learning_rate for one in group.checkpoints})
         paper = [row for row in rows if _is_of(row, group.first)]
         body.append(
@@ -55,12 +56,21 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         f"The paper lists {NAMES['bounded_width_32'][0]} twice without saying which networks it means. We read the "
         "first row as the linear ones and the second as the ReLU ones, as in the authors' log. It lists no rate for "
         "residual networks and VGG19.",
-        f"SGD, momentum {usual['momentum']:g}, weight decay {usual['weight_decay']:g}, "
-        f"{usual['epochs']} epochs; "
-        f"the paper: at least {text['epochs']} epochs, rate × {text['schedule_factor']:g}, back to the maximum at "
-        f"epoch {text['schedule_reset_epoch']} (Appendix B.3).",
+        f"{_listed_recipes(recipes)}; the paper: at least {text['epochs']} epochs, rate × "
+        f"{text['schedule_factor']:g}, back to the maximum at epoch {text['schedule_reset_epoch']} (Appendix B.3).",
     ]
     return Table("Table 5. Learning rates", COLUMNS, tuple(body), tuple(notes))
+
+
+def _recipe(training: Mapping) -> str:
+    momentum, decay = f"{training['momentum']:g}", f"{training['weight_decay']:g}"
+    return f"SGD, momentum {momentum}, weight decay {decay}, {training['epochs']} epochs"
+
+
+def _listed_recipes(recipes: Mapping[str, list[str]]) -> str:
+    """Each recipe with its networks; the one of most of them without."""
+    first, *others = sorted(recipes, key=lambda recipe: -len(recipes[recipe]))
+    return "; ".join([first, *(f"{', '.join(recipes[recipe])}: {recipe}" for recipe in others)])
 
 
 def _is_of(row: Mapping, network: NetworkIdentity) -> bool:
