@@ -149,6 +149,31 @@ def test_headers_that_promise_more_than_an_image_are_refused_unread(tmp_path, ca
     assert max(reads) <= 2**20
 
 
+def test_names_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
+    long = member(f"train/{'x' * 5000}/", type=tarfile.DIRTYPE)
+    with pytest.raises(ValueError, match="images.tar: a name of 5006 letters, at most 4096 are read"):
+        loaded(tmp_path, tar(long))
+    folders = [member(f"train/{number}{'x' * 200}/", type=tarfile.DIRTYPE) for number in range(20)]
+    with pytest.raises(
+        ValueError, match="expected images in each class folder, found none in .* and 15 more$"
+    ) as error:
+        loaded(tmp_path, tar(*folders))
+    assert len(str(error.value)) < 2000
+    monkeypatch.setattr(image_archive, "FOLDERS_LIMIT", 2000)
+    with pytest.raises(ValueError, match="images.tar: too many folders, 10 so far"):
+        loaded(tmp_path, tar(*folders))
+
+
+def test_headers_for_all_members_are_few(tmp_path):
+    def headers(count):
+        some = [f"a{number}" for number in range(count)]
+        return b"".join(tarfile.TarInfo.create_pax_global_header({name: "x"}) for name in some)
+
+    assert len(loaded(tmp_path, headers(100) + tar()).train_images) == 2
+    with pytest.raises(ValueError, match="more than 100 entries of global headers"):
+        loaded(tmp_path, headers(102) + tar())
+
+
 @pytest.mark.parametrize("mode", ["w:xz", "w:gz", "w:bz2", "w"])
 def test_an_archive_that_goes_on_after_its_end_is_not_read_to_the_end(tmp_path, mode, monkeypatch):
     monkeypatch.setattr(image_archive, "END_LIMIT", 2**21)

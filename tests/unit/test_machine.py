@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from snakemake.exceptions import WorkflowError
 
 from advspectra_study.entries import Precision
 from advspectra_study.run import machine
@@ -47,6 +48,24 @@ def test_bfloat16_is_warned_of_where_the_processor_lacks_it(monkeypatch):
     assert said.startswith("precision.training: bfloat16 for vgg19, but this processor has no instructions for it")
     assert len(warnings(monkeypatch, BOTH, ["train", "attack"])) == 2
     assert len(warnings(monkeypatch, BOTH, ["attack"], device="auto")) == 1
+
+
+def required(precision, rules, device="auto", **workflow):
+    networks = [SimpleNamespace(name="vgg19", precision=precision)]
+    jobs = [SimpleNamespace(rule=SimpleNamespace(name=rule, resources={})) for rule in rules]
+    about = {"local_exec": True, "remote_exec": False, "dag": SimpleNamespace(needrun_jobs=lambda: jobs)} | workflow
+    machine.require_device(networks, device, SimpleNamespace(**about))
+
+
+def test_tf32_is_refused_before_the_trainings_where_no_gpu_can_compute_it(monkeypatch):
+    monkeypatch.setattr(machine, "lacks", lambda device: device == "cuda")
+    attack_alone = Precision("float32", "tf32")
+    with pytest.raises(WorkflowError, match="precision.attack: found tf32 for vgg19, which needs an NVIDIA GPU"):
+        required(attack_alone, ["train", "attack"])
+    required(attack_alone, ["train"])
+    required(attack_alone, ["train", "attack"], remote_exec=True)
+    monkeypatch.setattr(machine, "lacks", lambda device: False)
+    required(attack_alone, ["train", "attack"])
 
 
 def test_bfloat16_is_not_warned_of_elsewhere(monkeypatch):

@@ -10,7 +10,19 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from small_study import CHECKPOINTS, CSV, DELTA, HISTORY, IMAGES, MARKDOWN, SETTINGS, TABLE, rewrite, write_small_study
+from small_study import (
+    CHECKPOINTS,
+    CSV,
+    DELTA,
+    HISTORY,
+    IMAGES,
+    MARKDOWN,
+    SETTINGS,
+    TABLE,
+    rewrite,
+    rewrite_json,
+    write_small_study,
+)
 
 from advspectra_study.job import reader, sha256
 from advspectra.files.hdf5 import DIGEST, attributes_of
@@ -66,6 +78,12 @@ def test_a_file_of_another_run_or_without_what_made_it_is_damaged(here, tmp_path
     rewrite(path, seed=0, code=None)
     status, why = look(str(path))
     assert status == "damaged" and why.startswith("expected ") and "code" in why and why.endswith(", found none")
+    rewrite(path, code="[]")  # by another program, with the right digest
+    assert look(str(path)) == ("damaged", "expected a mapping as code, found list")
+    table = tmp_path / "table.json"
+    table.write_bytes(Path(TABLE).read_bytes())
+    rewrite_json(table, outputs_sha256=3)
+    assert look(str(table)) == ("damaged", "expected a mapping as outputs_sha256, found int")
 
 
 # what the libraries raise, without a line to say of it yet -> what is said

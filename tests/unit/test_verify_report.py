@@ -106,10 +106,15 @@ def make(folder, *paths):
 def test_files_that_are_no_results_are_told_apart_and_removed_by_folders(folder):
     make(folder, "d/n/a.h5", "d/n/mine.txt", "d/n/.a.h5.x1y2", "d/old/b.h5", "d/old/more/.c", "logs/x", "benchmarks/y")
     make(folder, "d/n/a.unfinished/part.h5", "d/n/b.unfinished/part.h5", "d/n/.b.h5.kept", "d/n/.c.h5.kept", "e/logs/z")
+    make(folder, "d/n/e.unfinished/part.h5", "d/n/f.unfinished/part.h5")  # what snakemake would begin with
     report = Report(missing=["results/s/d/n/b.h5"], damaged={"results/s/d/n/c.h5": "missing"})
+    report.outdated, report.waiting = {"results/s/d/n/e.h5": "other settings"}, {"results/s/d/n/f.h5": "made from it"}
     report.add_others("results/s", {"results/s/d/n/a.h5"})
     inside = {name: [path.removeprefix("results/s/") for path in getattr(report, name)] for name in vars(report)}
-    assert inside["unfinished"] == ["d/n/.b.h5.kept", "d/n/.c.h5.kept", "d/n/b.unfinished/part.h5"]
+    assert inside["unfinished"] == [
+        *("d/n/.b.h5.kept", "d/n/.c.h5.kept"),
+        *(f"d/n/{name}.unfinished/part.h5" for name in "bef"),
+    ]
     assert inside["leftovers"] == ["d/n/.a.h5.x1y2", "d/n/a.unfinished/part.h5", "d/old/more/.c"]
     assert inside["foreign"] == ["d/n/mine.txt", "d/old/b.h5", "e/logs/z"]
     assert inside["removable"] == ["d/n/.a.h5.x1y2", "d/n/a.unfinished", "d/n/mine.txt", "d/old", "e"]

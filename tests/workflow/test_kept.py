@@ -5,6 +5,8 @@ import os
 import signal
 import time
 from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from interruption import kill, start, wait_for
@@ -116,7 +118,29 @@ def test_a_result_is_kept_where_there_are_no_hard_links(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", refuse)
     path = tmp_path / "a.h5"
     path.write_text("old")
-    kept.keep(path)
+    kept.keep([path])
     path.unlink()
     kept.take_back([path])
     assert path.read_text() == "old" and [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_what_a_killed_job_has_replaced_does_not_take_the_place_of_what_is_kept(tmp_path, monkeypatch):
+    """It had made history.csv anew and not yet checkpoints.h5: the next run keeps the old history."""
+    from advspectra_study.run import kept
+
+    monkeypatch.chdir(tmp_path)
+    outputs = ["checkpoints.h5", "history.csv"]
+    for name in outputs:
+        Path(name).write_text("old")
+    job = SimpleNamespace(output=outputs)
+    persistence = SimpleNamespace(metadata=lambda output: None, started=lambda job: None)
+    workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: [job]), persistence=persistence)
+    kept.Kept().keep(workflow)
+    Path("checkpoints.h5").unlink()  # as Snakemake does before a job
+    Path("history.csv").unlink()
+    Path("history.csv").write_text("new")
+    again = kept.Kept()
+    again.keep(workflow)
+    Path("history.csv").unlink()
+    again.give_back(workflow)
+    assert [Path(name).read_text() for name in outputs] == ["old", "old"]

@@ -20,12 +20,12 @@ if {*"{}"} & {*str(ROOT)}:
     raise WorkflowError(f"{ROOT}: expected a path without braces, which Snakemake takes for wildcards; move the folder")
 sys.path.insert(0, str(ROOT / "workflow/lib"))
 
-from advspectra_study.config.claims import read_claims
 from advspectra_study.config.load import load_config
 from advspectra_study.printable import escaped
 from advspectra_study.config.files import as_written
+from advspectra_study.run.kept import IN_GROUP
 from advspectra_study.run.machine import quote_python, share_library
-from advspectra_study.plan.plan import Plan
+from advspectra_study.plan.plan import PLANNED, Plan
 from advspectra_study.run.plan_log import PlanLog
 from advspectra_study.study import Study
 
@@ -45,11 +45,20 @@ try:
         on_cluster=lambda: not workflow.local_exec,
         plans=workflow.is_main_process,
     )
-    # a mistake in a claim, a table or a figure is an error at once
-    read_claims(PLAN.claim_files, schema_path=ROOT / "workflow/schemas/claims.schema.yaml")
-    PLAN.steps
+    PLAN.steps  # a mistake in a claim, a table or a figure is an error at once
 except ValueError as error:
     raise WorkflowError("\n".join(map(escaped, str(error).split("\n"))))
+
+# A process that starts jobs, on a cluster perhaps days later, plans them anew: it must come to the same plan.
+if workflow.is_main_process:
+    os.environ[PLANNED] = PLAN.digest
+elif os.environ.get(PLANNED, PLAN.digest) != PLAN.digest:
+    raise WorkflowError(
+        "the configuration or the code has changed since this run of snakemake began, so that the job would make other "
+        "results than planned: end that run, and run snakemake again"
+    )
+if workflow.remote_exec:
+    os.environ[IN_GROUP] = "1"
 
 ENVIRONMENT = "../../envs/environment.yaml"
 

@@ -77,10 +77,10 @@ def changed(planned: Mapping[str, str]) -> list[str]:
 
     RuntimeError if one was imported before this module.
     """
-    main = sys.modules["__main__"]
-    if getattr(main, "__file__", None):
+    main = f"scripts/{Path(getattr(sys.modules['__main__'], '__file__', None) or '').name}"
+    if main in planned and main not in _sources:
         # sys.argv[0] is Snakemake's copy, which is what Python runs
-        _sources[f"scripts/{Path(main.__file__).name}"] = Path(sys.argv[0]).read_bytes().rpartition(END_OF_HEAD)[2]
+        _sources[main] = Path(sys.argv[0]).read_bytes().rpartition(END_OF_HEAD)[2]
     if unknown := sorted(set(planned) - set(_sources)):
         raise RuntimeError(f"{unknown[0]}: imported too early to be watched; import advspectra_study.job first")
     return [name for name, digest in planned.items() if source_digest(_sources[name], name) != digest]

@@ -44,9 +44,9 @@ def plugin_path(kind: str, name: str, library: Path) -> Path:
 
 
 def available(kind: str, library: Path) -> list[str]:
-    """The names of the plug-ins of one kind, sorted: each module that has no leading underscore."""
+    """The names of the plug-ins of one kind, sorted: each module that has no leading underscore and is not hidden."""
     folder = plugin_path(kind, "any", library).parent
-    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem for path in folder.glob("*.py") if path.stem[0] not in "_.")
 
 
 def literal(path: Path, name: str) -> Any:

@@ -35,13 +35,20 @@ class Executor(LocalExecutor):
     def __post_init__(self):
         super().__post_init__()
         # multiprocessing collects ended processes whenever one starts: two threads must not collect the same one
-        self._starting = Lock()
+        self._starting, self._cancelled = Lock(), False
+
+    def cancel(self):
+        """End what runs, after Ctrl-C, which the jobs have got, too; what has not begun never does."""
+        with self._starting:
+            self._cancelled = True
+        super().cancel()
 
     def job_args_and_prepare(self, job):
         rule, *arguments = super().job_args_and_prepare(job)
         if self._can_fork(job):
+            config = rule.run_func.__globals__["config"]  # of the module that the rule is of
             rule = copy(rule)
-            rule.run_func = partial(self._run, rule.script)
+            rule.run_func = partial(self._run, rule.script, config)
         return rule, *arguments
 
     def _can_fork(self, job) -> bool:
@@ -53,12 +60,12 @@ class Executor(LocalExecutor):
             and not self.workflow.deployment_settings.deployment_method
         )
 
-    def _run(self, script, inputs, output, params, wildcards, threads, resources, log, rule, *others):
+    def _run(self, script, config, inputs, output, params, wildcards, threads, resources, log, rule, *others):
         """Run a script as Snakemake's own function of a rule does; its arguments, of which _run takes the names."""
         record, iteration, (basedir, *caches) = others[5], others[8], others[-4:-1]
         file, source, *_ = get_source(script, SourceCache(*caches), basedir, wildcards, params)
         path = file.get_path_or_uri(secret_free=True)
-        given = (inputs, output, params, wildcards, threads, resources, log, self.workflow.globals["config"], rule)
+        given = (inputs, output, params, wildcards, threads, resources, log, config, rule)
         job = Snakemake(*given, iteration, str(Path(path).parent))
         begins, begin = self._context.Pipe(duplex=False)
         process = self._context.Process(target=run, args=(path, source, job, begins))
@@ -66,7 +73,8 @@ class Executor(LocalExecutor):
             with self._starting:
                 process.start()
             with benchmarked(process.pid, record):  # an error if the process has ended by now: it waits
-                begin.send(None)
+                with self._starting:
+                    process.kill() if self._cancelled else begin.send(None)
                 wait([process.sentinel])
             with self._starting:
                 process.join()

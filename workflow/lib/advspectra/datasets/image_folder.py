@@ -117,7 +117,7 @@ def _decoded(
                     "equal cycles/image, need as many rows as columns: choose image_size and a resize filter, as "
                     f"image_size: [{min(size)}, {min(size)}], resize: bicubic"
                 )
-            held += images[key].nbytes + ENTRY_BYTES
+            held += images[key].nbytes + ENTRY_BYTES + sum(map(len, key))
             if held > most:
                 raise ValueError(
                     f"image_folder: {path}: the images take more than {most} bytes of memory, {memory.why()}"

@@ -21,6 +21,9 @@ from advspectra.sources import image_tree
 from advspectra.sources.image_tree import SPLITS, Key, check_name, check_shown
 
 HEADER_LIMIT = 2**18  # bytes of a long name or other header before a member of an archive
+NAME_LIMIT = 2**12  # letters of a name; Linux has no longer ones
+FOLDERS_LIMIT = 2**24  # letters of the names of all folders; 20,000 classes have some 400,000
+GLOBAL_LIMIT = 100  # entries of headers that hold for all members; git writes one
 END_LIMIT = 64 * 2**20  # bytes after the last member; tar itself fills up to 10 KiB
 XZ_LIMIT = 512 * 2**20  # bytes to decompress with; `xz -9` needs 65 MiB, a header can ask for 4 GiB
 READ_BYTES = 2**20
@@ -29,7 +32,7 @@ PAX_TYPES = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 
 def archive_entries(path: Path) -> Iterator[tuple[Key, bytes]]:
     """Yield the key and the content of each file of a tar archive, in its order."""
-    tops, folders, filled = set(), set(), set()
+    tops, folders, filled, letters = set(), set(), set(), 0
     try:
         # tarfile's own decompression of streams leaves checksums unread; the modules' files verify them
         with _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:
@@ -40,6 +43,9 @@ def archive_entries(path: Path) -> Iterator[tuple[Key, bytes]]:
                 parts = _parts(member, path=path)
                 if member.isdir():
                     folders.add(parts)
+                    letters += len(member.name)
+                    if letters > FOLDERS_LIMIT:
+                        raise ValueError(f"image_folder: {path}: too many folders, {len(folders)} so far")
                     continue
                 *top, split, category, file = parts
                 filled.add(parts[:-1])
@@ -55,7 +61,8 @@ def archive_entries(path: Path) -> Iterator[tuple[Key, bytes]]:
         ) from error
     empty = sorted("/".join(folder) for folder in folders - filled if len(folder) > 1 and folder[-2] in SPLITS)
     if empty:
-        raise ValueError(f"image_folder: {path}: expected images in each class folder, found none in {empty}")
+        shown = f"{empty[:5]}" + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
+        raise ValueError(f"image_folder: {path}: expected images in each class folder, found none in {shown}")
 
 
 def _require_end(stream: BinaryIO, *, path: Path) -> None:
@@ -90,6 +97,8 @@ class _Member(tarfile.TarInfo):
     def _proc_member(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:  # tarfile's own place for subclasses
         if self.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, *PAX_TYPES) and self.size > HEADER_LIMIT:
             raise tarfile.ReadError(f"a header of {self.size} bytes, at most {HEADER_LIMIT} are read")
+        if len(tarfile_.pax_headers) > GLOBAL_LIMIT:
+            raise tarfile.ReadError(f"more than {GLOBAL_LIMIT} entries of global headers")
         return super()._proc_member(tarfile_)
 
     def _proc_sparse(self, *_) -> None:
@@ -137,6 +146,8 @@ class _Streams(io.RawIOBase):
 
 def _parts(member: tarfile.TarInfo, *, path: Path) -> tuple[str, ...]:
     """The parts of a member's name; ValueError unless it is a folder or a file in its place."""
+    if len(member.name) > NAME_LIMIT:
+        raise ValueError(f"image_folder: {path}: a name of {len(member.name)} letters, at most {NAME_LIMIT} are read")
     name = PurePosixPath(member.name)
     where = f"image_folder: {path}: {member.name!r}"
     check_name(member.name, where=where)

@@ -17,7 +17,7 @@ from advspectra_study.job.maker import making
 from advspectra_study.job.origin import made_by, origins, provenance, seconds_spent, sha256, write_provenance
 from advspectra_study.job.saved import AlreadyMade, saved_progress
 from advspectra_study.printable import ADDRESS, escaped
-from advspectra_study.run.kept import forget, take_back
+from advspectra_study.run.kept import IN_GROUP, forget, keep, take_back
 
 __all__ = ["job", "made_by", "origins", "provenance", "sha256", "unfinished", "write_provenance"]
 
@@ -65,7 +65,9 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
                     print("not computed: it was kept from before", file=log)
             if images := snakemake.output.get("images"):
                 _hold_against_images(snakemake, images)
-            forget(snakemake.output)
+            # When a job of a group fails, Snakemake (9.27) removes the results of all: the next try takes these back.
+            after = keep if os.environ.get(IN_GROUP) else forget
+            after(snakemake.output)
             print(f"computed for {time.perf_counter() - start - seconds_spent():.3f} s", file=log)
         except KeyboardInterrupt:
             for stream in (log, sys.stderr):

@@ -44,8 +44,7 @@ class Maker:
         if path.exists() and filecmp.cmp(temporary, path, shallow=False):
             return False
         # on a cluster this job's own snakemake lives, and removes the outputs of a job that fails
-        for output in filter(Path.exists, self._standing):
-            keep(output)
+        keep(self._standing)
         raise ValueError(
             f"{path}: another process has begun to make it, or has made it, since this job started; its file stays and "
             "this job's is dropped (has a snakemake that was killed left this job?)"

@@ -39,8 +39,8 @@ class Base:
         return path if Path.cwd() == self.root else str(self.root / path)
 
     def own_files(self, folder: str, pattern: str) -> list[str]:
-        """The files of a folder of the workflow, in order."""
-        paths = (self.root / folder).glob(pattern)
+        """The files of a folder of the workflow, in order, without hidden ones, as editors and systems leave them."""
+        paths = (path for path in (self.root / folder).glob(pattern) if not path.name.startswith("."))
         return sorted(self.own(path.relative_to(self.root).as_posix()) for path in paths)
 
     def _code(self, script: str, *plugins: str) -> dict[str, str]:

@@ -56,14 +56,19 @@ def images_params(dataset: Mapping, code: Mapping, *, images: Path, library: Pat
 
 
 def _made_by(images: Path) -> dict[str, dict]:
-    """The parameters and the code that made images.h5; {} if it does not say so or cannot be read."""
-    import h5py  # not above: half a second that is needed only where the data are gone
+    """The parameters and the code that made images.h5; {} if it does not say so.
+
+    ValueError if it cannot be read now: another program has it open, say.
+    """
+    from advspectra.files.hdf5 import open_foreign  # not above: half a second, needed only where the data are gone
 
     try:
-        with h5py.File(images) as file:
+        with open_foreign(images) as file:
             return {name: json.loads(file.attrs[name]) for name in ("parameters", "code")}
-    except (OSError, KeyError, ValueError):
+    except (KeyError, ValueError):
         return {}
+    except OSError as error:
+        raise ValueError(f"the data are gone, and their images cannot be read: {error}") from error
 
 
 def digest_of(path: str, *, say: Callable[[str], None], kept: Path = KEPT) -> str | None:

@@ -1,10 +1,16 @@
 """The plan of a study: what each rule of the workflow reads, takes and makes."""
 
+import hashlib
+import json
 from functools import cached_property
 from typing import Any
 
+from advspectra_study.fingerprint import file_digest
 from advspectra_study.plan.results import WholeStudy
 from advspectra_study.plan.step import Step
+
+# where a run of Snakemake leaves the digest of its plan for the processes that start its jobs
+PLANNED = "ADVSPECTRA_PLAN"
 
 
 class Plan(WholeStudy):
@@ -17,6 +23,14 @@ class Plan(WholeStudy):
         networks += (self.spectra, self.lines, self.measures)
         shown = (self.table_with_note, self.figure_with_note, *self.tables.values(), *self.figures.values())
         return (*networks, self.claims, self.audit, *shown, self.explorer, self.report)
+
+    @cached_property
+    def digest(self) -> str:
+        """What the results of all steps depend on besides files: the configuration, the claims and the code."""
+        folders = (self.root / "workflow/scripts", self.library / "advspectra")
+        code = {str(path): file_digest(path) for folder in folders for path in sorted(folder.rglob("[!.]*.py"))}
+        text = json.dumps([self.study.config, self.stated_claims, code], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
     def targets(self) -> list[str]:

@@ -1,11 +1,14 @@
 """What the rules about the whole study read, take and make: measures, verdicts and the report."""
 
+import hashlib
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from snakemake.io import report as in_snakemakes_report
 
+from advspectra_study.config.claims import read_claims
 from advspectra_study.plan.conventions import audited_attacks, band_of, conventions_of, largest_magnitudes
 from advspectra_study.plan.prices import prices
 from advspectra_study.plan.shown import REFERENCE, Shown
@@ -41,6 +44,16 @@ class WholeStudy(Shown):
         return self.own_files("workflow/reference/claims", "*.yaml") if own is None else [*own]
 
     @cached_property
+    def stated_claims(self) -> dict[str, dict]:
+        """The claims as they are read from their files, complete; ValueError for a fault in one."""
+        return read_claims(self.claim_files, schema_path=self.root / CLAIMS_SCHEMA)
+
+    @cached_property
+    def _claims_as_read(self) -> str:
+        """A digest: the code that reads them is in no fingerprint, as it is not of the package that computes."""
+        return hashlib.sha256(json.dumps(self.stated_claims, sort_keys=True).encode()).hexdigest()[:12]
+
+    @cached_property
     def _stated(self) -> dict[str, Any]:
         return {"claims": self.claim_files, "schema": self.own(CLAIMS_SCHEMA), "reference": self.own(REFERENCE)}
 
@@ -57,6 +70,7 @@ class WholeStudy(Shown):
                 "config": {section: self.study.config[section] for section in sections},
                 "conventions": conventions_of(self.study),
                 "epsilon": largest_magnitudes(self.study).get(self.study.summary.attack),
+                "claims_as_read": self._claims_as_read,
                 "code": self.code("claims.py"),
             },
             stem="claims",
@@ -86,6 +100,7 @@ class WholeStudy(Shown):
                 **({} if last == self.study.summary.attack else {"last": last}),
                 "epsilons": largest_magnitudes(self.study),
                 "beside": beside,
+                "claims_as_read": self._claims_as_read,
                 "code": self.code("audit.py"),
             },
             stem="audit",

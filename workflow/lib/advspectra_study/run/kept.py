@@ -3,12 +3,16 @@
 Snakemake (9.27) removes the outputs of a job before it starts it, and remembers one that failed as if it had made
 them. So each output gets a second name beside its own, a hard link, which takes no room: `.<name>.kept`. The job that
 has replaced it removes that name. In the end each output that was not replaced gets its own name back, and Snakemake
-its memory.
+its memory. On a cluster a job keeps its new results, too, until the last job: the failure of another job of its group
+would remove them.
 """
 
 import os
 import shutil
 from pathlib import Path
+
+# set in the processes that run the jobs of a cluster, in groups
+IN_GROUP = "ADVSPECTRA_IN_GROUP"
 
 
 def second_name(path: str | Path) -> Path:
@@ -39,13 +43,15 @@ class Kept:
         self._records = {}
 
     def keep(self, workflow) -> None:
-        """Keep the outputs of all jobs that are to run, as far as they are there. Before the first of them."""
+        """Keep the outputs of all jobs that are to run, as far as they are there. Before the first of them.
+
+        Where some are missing, a killed job may have replaced the others: what is kept already is not replaced by them.
+        """
         self._jobs = list(workflow.dag.needrun_jobs())
         for job in self._jobs:
-            for output in job.output:
-                if Path(output).is_file():
-                    keep(Path(output))
-                    self._records[output] = workflow.persistence.metadata(output)
+            there = [output for output in job.output if Path(output).is_file()]
+            keep(one for one in there if len(there) == len(job.output) or not second_name(one).exists())
+            self._records |= {output: workflow.persistence.metadata(output) for output in there}
 
     def give_back(self, workflow) -> None:
         """Give results that were not replaced their names back; remove all other second names. After the last job."""
@@ -67,10 +73,11 @@ class Kept:
                 memory._write_record(memory._get_key(output), record)
 
 
-def keep(path: Path) -> None:
-    """Give a result its second name, too."""
-    second_name(path).unlink(missing_ok=True)
-    try:
-        os.link(path, second_name(path))
-    except OSError:  # no hard links here: FAT, some shared folders
-        shutil.copy2(path, second_name(path))
+def keep(paths) -> None:
+    """Give results their second names, too, as far as they are there."""
+    for path in filter(Path.is_file, map(Path, paths)):
+        second_name(path).unlink(missing_ok=True)
+        try:
+            os.link(path, second_name(path))
+        except OSError:  # no hard links here: FAT, some shared folders
+            shutil.copy2(path, second_name(path))

@@ -46,20 +46,38 @@ def gpus(device: str) -> int:
     return int(device in ("cuda", "mps") or (device == "auto" and nvidia))
 
 
-def require_device(device: str, workflow) -> None:
-    """Raise WorkflowError, before the first job, where jobs here would compute on a device that this machine lacks.
+def require_device(networks: Iterable[Network], device: str, workflow) -> None:
+    """Raise WorkflowError, before the first job, where jobs here would compute on a device that this machine lacks, or
+    in an arithmetic that it lacks.
 
     On a cluster the first job says so: its head node need not have what its nodes have. Neither need a machine that has
     nothing to compute, so this is not a fault of the configuration. workflow : of Snakemake.
     """
-    if workflow.local_exec and not workflow.remote_exec and lacks(device):
-        asked = {job.rule.name: job.rule.resources.get("gpu") for job in workflow.dag.needrun_jobs()}
-        waiting = [name for name, gpu in asked.items() if gpu and gpu.value]
+    if not workflow.local_exec or workflow.remote_exec:
+        return
+    to_run = {job.rule.name: job.rule.resources.get("gpu") for job in workflow.dag.needrun_jobs()}
+    if lacks(device):
+        waiting = [name for name, gpu in to_run.items() if gpu and gpu.value]
         if waiting:
             raise WorkflowError(
                 f"compute.device: found {device}, but this machine has no such device, which "
                 f"{', '.join(sorted(waiting))} would compute on; allowed here: auto or cpu"
             )
+    for part, asking in computing_in("tf32", networks, to_run) if device == "auto" and lacks("cuda") else ():
+        raise WorkflowError(
+            f"precision.{part}: found tf32 for {', '.join(asking)}, which needs an NVIDIA GPU; this machine has none; "
+            "allowed here: float32 or bfloat16"
+        )
+
+
+def computing_in(precision: str, networks: Iterable[Network], to_run: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """The parts, training and attack, that rules to run compute in a precision, with the networks that ask for it."""
+    found = []
+    for part, rule in (("training", "train"), ("attack", "attack")):
+        asking = sorted({network.name for network in networks if getattr(network.precision, part) == precision})
+        if asking and any(name.startswith(rule) for name in to_run):
+            found.append((part, asking))
+    return found
 
 
 def lacks(device: str) -> bool:
@@ -80,13 +98,11 @@ def warn_of_bfloat16(networks: Iterable[Network], device: str, workflow) -> None
     if device not in ("auto", "cpu") or gpus(device) or workflow.remote_exec or not lacks_bfloat16():
         return
     to_run = {job.rule.name for job in workflow.dag.needrun_jobs()}
-    for part, rule in (("training", "train"), ("attack", "attack")):
-        slow = sorted({network.name for network in networks if getattr(network.precision, part) == "bfloat16"})
-        if slow and any(name.startswith(rule) for name in to_run):
-            logger.warning(
-                f"precision.{part}: bfloat16 for {', '.join(slow)}, but this processor has no instructions for it and "
-                "takes about ten times as long as in float32 (with which the results are others)"
-            )
+    for part, slow in computing_in("bfloat16", networks, to_run):
+        logger.warning(
+            f"precision.{part}: bfloat16 for {', '.join(slow)}, but this processor has no instructions for it and "
+            "takes about ten times as long as in float32 (with which the results are others)"
+        )
 
 
 def lacks_bfloat16() -> bool:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from advspectra.checks import check_result
 from advspectra.files.hdf5 import DIGEST, content_sha256, open_file
@@ -63,7 +64,7 @@ def digest(name: str) -> tuple[str, str]:
 def _of_hdf5(path: str) -> dict:
     kind = Path(path).stem
     attributes, sizes = check_result(path, kind=kind)
-    facts = {name: json.loads(attributes[name]) for name in FACTS}
+    facts = _mappings({name: json.loads(attributes[name]) for name in FACTS})
     for name, value in facts["parameters"].get("identity", {}).items():
         if attributes.get(name) != value:
             raise ValueError(f"{path}: expected the attribute {name} {value}, found {attributes.get(name)}")
@@ -85,12 +86,20 @@ def _checkpoints(path: str) -> dict[str, str]:
 
 def _of_json(path: str) -> dict:
     facts: Mapping = read_sealed(path)
-    found = {name: facts[name] for name in ("code", "inputs_sha256")}
+    found = _mappings({name: facts[name] for name in ("code", "inputs_sha256")})
     if Path(path).name == "training.json":  # the settings stand beside the code and the inputs
         found["settings"] = {name: fact for name, fact in facts.items() if name not in found}
     else:
-        found |= {"parameters": facts["parameters"], "outputs_sha256": facts["outputs_sha256"]}
+        found |= _mappings({name: facts[name] for name in ("parameters", "outputs_sha256")})
     return found | {"sha256": sha256(path)}
+
+
+def _mappings(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts; ValueError for one that is no mapping, as somebody else may have written it."""
+    for name, fact in facts.items():
+        if not isinstance(fact, Mapping):
+            raise ValueError(f"expected a mapping as {name}, found {type(fact).__name__}")
+    return facts
 
 
 def _without(path: str, message: str) -> str:

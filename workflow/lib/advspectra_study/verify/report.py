@@ -85,7 +85,7 @@ class Report:
 
     def add_others(self, folder: str, known: set[str]) -> None:
         """Add the files of the folder that are no results of the study."""
-        to_come = [*self.missing, *self.damaged]
+        to_come = [*self.missing, *self.damaged, *self.outdated, *self.waiting]
         resumable = {str(Path(path).with_suffix(".unfinished")) for path in to_come}
         kept = {second_name(path) for path in to_come}
         files = sorted(file for file in Path(folder).rglob("*") if not file.is_dir())
