@@ -158,7 +158,7 @@ CONFIG = STUDY | {
         PGD
         | {
             "options": PGD["options"] | {"parameters": {"steps": 1000, "random_start": True}},
-            "images": 1000,
+            **{"images": 1000, "images_of": "test", "against": "label", "batch_norm": "as_is"},
             "networks": "all",
         }
     ],

@@ -98,6 +98,17 @@ def test_one_seed_decides_nothing_and_the_sentence_counts_its_directions():
     assert sentences[0].others == "of 1 other claim, 0 point the paper's way in all tested parts"
 
 
+def test_claims_that_were_not_tested_point_nowhere():
+    known = claims("one seed: direction only")
+    others = [
+        claim(f"DYN-{number}", untested(GONE), verdict="not tested", group=Group.TRAINING) for number in range(3, 7)
+    ]
+    said = answer(known + others, own=False)[0].others
+    assert said == "of 5 other claims, 1 points the paper's way in all tested parts"
+    several = [*claims("supported")[:2], *others]  # of several seeds
+    assert answer(several, own=False)[0].others == "of 4 other claims: 4 not tested"
+
+
 def test_claims_of_ones_own_stand_in_where_those_of_the_abstract_are_missing():
     mine = [claim(f"MINE-{place}", group=Group.NONLINEAR) for place in range(4)]
     sentence, *others = answer(mine, own=False)

@@ -25,7 +25,7 @@ from test_drawn import require_named
 
 from advspectra import fourier
 from advspectra.drawing import captions, energy, learning_curves, plotting, power_spectra
-from advspectra.drawing.example import choose_image
+from advspectra.drawing.example import choose_image, examples_of
 from advspectra.networks.identity import NAMES
 from advspectra.results.replicates import by_network
 from advspectra.results.runs import read_runs
@@ -186,6 +186,27 @@ def test_the_example_is_the_first_image_attacked_with_success_in_the_most_networ
     # image 3 i is row i; successes: rows 0 1 2 3 4 -> 1 1 2 2 3
     assert choose_image(by_network(read_runs(paths))) == 12
     assert choose_image([]) is None
+
+
+def test_image_3_of_the_test_set_is_not_image_3_of_the_training_set(tmp_path):
+    paths = []
+    for name, images_of in (("full_width", "test"), ("fully_connected", "test"), ("toy", "training")):
+        paths += write_run(tmp_path, who=identity(network=name) | {"images_of": images_of}, images=5)
+    groups = by_network(read_runs(paths))
+    found = examples_of(groups, choose_image(groups))
+    assert {group.first.network: one and one.images_of for group, one in zip(groups, found, strict=True)} == {
+        "full_width": "test",
+        "fully_connected": "test",
+        "toy": None,
+    }
+
+
+def test_energy_added_up_reaches_a_half_at_the_half_power_frequency(tmp_path):
+    (run,) = read_runs(write_run(tmp_path, who=identity(), images=6))
+    spectra = run.spectra("paper")
+    added = energy.radial([spectra], cumulative=True)
+    found = [np.interp(0.5, row, added.sums_at) for row in added.sums(added.shares)]
+    assert found == pytest.approx(spectra.half_power_frequency.tolist())
 
 
 def test_the_band_of_figure_11_and_its_columns_are_the_alphas_of_the_study(study):

@@ -281,6 +281,7 @@ def test_one_seed_gives_a_direction_and_a_warning():
     assert "no verdict rests on them" in text and "no verdict rests on them" in markdown
     assert "points the other way" in text and ">open<" not in text and "seed 1" not in text
     assert [gap.lines for gap in gaps([one], [0], [])] == ["seeds: [0, 1, 2]"]
+    assert [gap.lines for gap in gaps([one], [7], [])] == ["seeds: [7, 0, 1]"]  # whose results stay
 
 
 def test_remarks_of_the_configuration_stand_at_the_head():

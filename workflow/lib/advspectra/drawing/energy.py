@@ -43,6 +43,11 @@ class Energy:
         return shares.cumsum(axis=-1) if self.cumulative else shares
 
     @property
+    def sums_at(self) -> np.ndarray:
+        """Where it shows them, (B,): added up, at the upper end of each bin, half a cycle/image above its centre."""
+        return self.x + (self.x[1] - self.x[0]) / 2 if self.cumulative else self.x
+
+    @property
     def density(self) -> np.ndarray:
         """Shares over those of white noise, (N, B); NaN for a bin without a frequency."""
         white = np.broadcast_to(self.white, self.shares.shape)
@@ -81,14 +86,15 @@ def fractions(energies: Sequence[np.ndarray]) -> np.ndarray:
 
 def plot(sums: Axes, densities: Axes, energy: Energy, *, band: bool = True, **line) -> None:
     """Draw the mean over images of sums in one panel and of densities in the other, and the bands between quartiles."""
-    for axes, rows in ((sums, energy.sums(energy.shares)), (densities, energy.density)):
+    panels = ((sums, energy.sums_at, energy.sums(energy.shares)), (densities, energy.x, energy.density))
+    for axes, x, rows in panels:
         if not len(rows):
             continue
         if band:
             low, high = np.quantile(rows, [0.25, 0.75], axis=0)
             label = f"_{line.get('label', '')}"
-            axes.fill_between(energy.x, low, high, color=line["color"], alpha=0.15, linewidth=0, label=label)
-        axes.plot(energy.x, rows.mean(axis=0), **line)
+            axes.fill_between(x, low, high, color=line["color"], alpha=0.15, linewidth=0, label=label)
+        axes.plot(x, rows.mean(axis=0), **line)
 
 
 def finish(sums: Axes, densities: Axes, energies: Sequence[Energy], *, of: str = "") -> None:
@@ -106,7 +112,7 @@ def finish(sums: Axes, densities: Axes, energies: Sequence[Energy], *, of: str =
                 axes.set(xticks=range(0, 181, 45), xlim=(0, 180))
     if not energies:
         return
-    sums.plot(energies[0].x, energies[0].sums(energies[0].white), **WHITE)
+    sums.plot(energies[0].sums_at, energies[0].sums(energies[0].white), **WHITE)
     sums.set_ylim(bottom=0)
     densities.axhline(1, **WHITE)
     means = np.concatenate([energy.density.mean(axis=0) for energy in energies if len(energy.shares)] or [np.ones(1)])

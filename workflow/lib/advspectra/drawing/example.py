@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from advspectra.drawing import plotting, power_spectra
 from advspectra.drawing.drawn import stands_for
 from advspectra.files.images import read_images
+from advspectra.files.perturbations import AttackedImages
 from advspectra.fourier import power_spectrum
 from advspectra.results.replicates import Replicates
 
@@ -25,21 +26,33 @@ class Example:
     images_of: str = "test"
 
 
+def of_one_set(groups: Sequence[Replicates]) -> list[AttackedImages | None]:
+    """The attacked images of each network's lowest seed; None without, and where most networks have images of the other
+    set, test or training: image 3 of the one is not image 3 of the other.
+    """
+    found = [group.first.perturbations() for group in groups]
+    sets = Counter(one.images_of for one in found if one is not None).most_common(1)
+    return [one if one is not None and one.images_of == sets[0][0] else None for one in found]
+
+
 def choose_image(groups: Sequence[Replicates]) -> int | None:
     """The first image that was attacked with success in the most networks, None without any attack.
 
     The runs with each network's lowest seed decide. Without any success: the first image attacked in the most networks.
     """
-    lists = [found for group in groups if (found := group.first.perturbations()) is not None]
+    lists = [found for found in of_one_set(groups) if found is not None]
     successes = Counter(int(image) for one in lists for image in one.image[one.success])
     attacked = Counter(int(image) for one in lists for image in one.image)
     counts = successes or attacked
     return min(counts, key=lambda image: (-counts[image], image)) if counts else None
 
 
-def example(group: Replicates, image: int) -> Example | None:
-    """The example of the network's lowest seed, None if that run did not attack the image."""
-    perturbations = group.first.perturbations()
+def examples_of(groups: Sequence[Replicates], image: int | None) -> list[Example | None]:
+    """The example of each network's lowest seed, None if that run did not attack the image."""
+    return [_example(perturbations, image) for perturbations in of_one_set(groups)]
+
+
+def _example(perturbations: AttackedImages | None, image: int | None) -> Example | None:
     if perturbations is None or image not in perturbations.image:
         return None
     row = int(np.flatnonzero(perturbations.image == image)[0])

@@ -187,11 +187,15 @@ def counts_sentence(group: Replicates, *, transfers: bool = True) -> str:
     images = captions.span(sizes) if sizes else "no"
     of = " / ".join(sorted({seed.images_of for of_seeds in seeds for seed in of_seeds}) or ["test"])
     count = len(seeds[0]) if seeds else len(group.runs)
+    recalibrated = any(seed.batch_norm != "as_is" for of_seeds in seeds for seed in of_seeds)
     tried = [f"{name} (from {source.found_on})" for name, source in group.attacks.items() if source is not None]
     said = f"Transfers: {', '.join(tried)}." if tried else "This study has no transfer of this attack."
     return captions.joined(
         f"{group.first.label}, attack {group.attack}: {images} {of} images, "
         f"{len(checkpoints)} checkpoints, {count} seed{'' if count == 1 else 's'}.",
+        "Attacked with recalibrated batch normalisation; test and training accuracy are with that of the training."
+        if recalibrated
+        else "",
         said if transfers else "",
         "Best epochs: at their mean step." if any(checkpoint.epochs for checkpoint in checkpoints) else "",
     )
@@ -203,9 +207,18 @@ def failures_sentence(group: Replicates) -> str:
     if not checkpoints:
         return ""
     ends = [(checkpoints[place], seeds[place]) for place in sorted({0, len(seeds) - 1})]
+    label = against_label(seeds)
     counts = [
-        f"{checkpoint.label} {np.sum(~pooled(images, 'success'))} ({np.sum(~pooled(images, 'correct'))})"
+        f"{checkpoint.label} {np.sum(~pooled(images, 'success'))}"
+        + (f" ({np.sum(~pooled(images, 'correct'))})" if label else "")
         for checkpoint, images in ends
     ]
     total = len(pooled(seeds[0], "success"))
-    return f"Without success of {total} (wrong before): {', '.join(counts)}."
+    return f"Without success of {total}{' (wrong before)' if label else ''}: {', '.join(counts)}."
+
+
+def against_label(seeds: Sequence[Sequence[AttackedImages]]) -> bool:
+    """Whether images that were wrong before the attack count as failures, as they do unless it is against the
+    prediction; seeds : the attacked images of each checkpoint.
+    """
+    return all(images.against == "label" for of_seeds in seeds for images in of_seeds)

@@ -86,9 +86,10 @@ def outer_labels(panels: np.ndarray, *, every: bool = False) -> None:
 
 
 def colour_bar(figure, image: AxesImage, panels, label: str, **where) -> None:
-    """Draw the colour scale of a spectrum beside `panels`; its lower end stands for all below."""
+    """Draw the colour scale of a spectrum beside `panels`; its ends stand for all beyond them."""
+    beyond = "both" if image.get_array().max() > image.norm.vmax else "min"
     where = {"pad": 0.01, "aspect": 12, "fraction": 0.05} | where
     # a scale of less than two decades has too few powers of ten for its ticks
     few = image.norm.vmax < 100 * image.norm.vmin
     ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": "%g"} if few else {}
-    figure.colorbar(image, ax=panels, label=label, extend="min", **ticks, **where).minorticks_off()
+    figure.colorbar(image, ax=panels, label=label, extend=beyond, **ticks, **where).minorticks_off()

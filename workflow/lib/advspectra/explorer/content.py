@@ -144,12 +144,15 @@ def in_pixels(epsilon: float) -> str:
 def numbers(runs: Sequence[Run], members: Sequence[AttackedCheckpoint], *, convention: str) -> dict:
     """The numbers of one checkpoint, over the images of the seeds given; None for what they lack.
 
-    accuracy : a fraction. f : the mean f₀.₅ of the n images in the spectra (cycles/image). shares : the energy of each
-    ring, normalised to sum 1 for each of them, mean over them. linf : the median ‖δ‖∞ of successes (pixel range).
+    accuracy : a fraction, None where batch normalisation was recalibrated for the attack. f : the mean f₀.₅ of the n
+    images in the spectra (cycles/image). shares : the energy of each ring, normalised to sum 1 for each of them, mean
+    over them. linf : the median ‖δ‖∞ of successes (pixel range).
     """
     spectra = [found for member in members if (found := member.spectra(convention)) is not None]
     attacked = [found for member in members if (found := member.perturbations()) is not None]
     accuracies = [_accuracy(run, member) for run, member in zip(runs, members, strict=True)]
+    if any(one.batch_norm != "as_is" for one in attacked):  # that of the checkpoint is of another network
+        accuracies = [None]
     rows = [one.radial_energy[one.norm_l2 > 0] for one in spectra]
     shares = np.concatenate([row / row.sum(axis=1, keepdims=True) for row in rows]) if rows else np.zeros((0, 1))
     found = np.concatenate([one.half_power_frequency[one.norm_l2 > 0] for one in spectra]) if rows else np.zeros(0)

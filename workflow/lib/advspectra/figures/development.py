@@ -15,6 +15,7 @@ from advspectra.drawing.learning_curves import (
     NO_SPECTRA,
     TRANSFER_LINES,
     accuracy,
+    against_label,
     attacked,
     collected,
     counts_sentence,
@@ -130,7 +131,7 @@ def _draw_success(axes: Axes, group: Replicates) -> None:
         look = {"color": RED} if source is None else {"color": BROWN, "linestyle": next(transfers)}
         look["label"] = f"success of {name}"
         plot_over_steps(axes, steps, [pooled(images, "success").mean() for images in seeds], **look)
-        if source is None:
+        if source is None and against_label(seeds):
             rate = [success_among_correct(images) for images in seeds]
             among = {"color": RED, "linestyle": AMONG, "marker": "", "label": "the same among images right before"}
             plot_over_steps(axes, steps, rate, **among)
@@ -178,8 +179,9 @@ def _draw_legend(axes: Axes, group: Replicates, sources: dict[str, tuple]) -> No
         Line2D([], [], color=DARK, label="test accuracy", **point),
         Line2D([], [], color=DARK, linestyle=TRAINING, label="training accuracy"),
         Line2D([], [], color=RED, label=f"{group.attack}, found on each checkpoint", **point),
-        Line2D([], [], color=RED, linestyle=AMONG, label="the same among images right before"),
     ]
+    if against_label(attacked(group, group.attack)[1]):
+        handles.append(Line2D([], [], color=RED, linestyle=AMONG, label="the same among images right before"))
     transfers = [name for name, source in group.attacks.items() if source is not None]
     for name, dashes in zip(transfers, TRANSFER_LINES * len(transfers), strict=False):
         handles.append(Line2D([], [], color=BROWN, linestyle=dashes, label=f"{name}, found on one checkpoint", **point))

@@ -11,6 +11,7 @@ from matplotlib.image import AxesImage
 
 from advspectra.drawing import captions, plotting
 from advspectra.drawing.drawn import COLOURS, DECORATION, stands_for
+from advspectra.drawing.example import of_one_set
 from advspectra.files.images import ImageSet, read_images
 from advspectra.networks.identity import ACTIVATIONS
 from advspectra.results.replicates import Replicates, by_network
@@ -23,6 +24,7 @@ IMAGES, NETWORKS = 8, 8  # at the most
 GAP, PAIR, TEXT, LARGE = 0.04, 0.14, 0.32, 1.8
 PITCH = 2 + GAP + PAIR
 INCHES = 0.37  # about the width of one picture
+LETTERS = 12  # of the name of a class, at the most
 
 
 def draw(runs: Sequence[Run], *, convention: str, images: str | Path) -> tuple[Figure, str]:
@@ -43,12 +45,14 @@ def draw(runs: Sequence[Run], *, convention: str, images: str | Path) -> tuple[F
         figure = plotting.new_figure(0.15 + INCHES * rows)
         axes = figure.subplots()
         _draw(axes, groups, shown, source, factor)
-    of = groups[0].first.perturbations().images_of
+    of = next(found.images_of for found in of_one_set(groups) if found is not None)
+    classes = len(source.class_names)
+    of_each = "of each class" if classes <= IMAGES else f"of each of the first {IMAGES} classes"
     caption = captions.joined(
         title,
         f"Top: {of} images x with their classes. Below, of each network: δ × {factor}, grey being zero, and x + δ with "
         "the class that the network predicts for it: red where the attack succeeds, grey where it does not.",
-        "Images: of each class the first attacked with success in most of these networks. Lowest seed.",
+        f"Images: {of_each} the first attacked with success in most of these networks. Lowest seed.",
     )
     return figure, caption
 
@@ -62,8 +66,9 @@ def _most_telling(groups: Sequence[Replicates]) -> list[Replicates]:
 def _chosen(groups: Sequence[Replicates]) -> list[int]:
     """IMAGES images, one of each class before more of one: the first of those with success in the most networks."""
     success, attacked, labels = Counter(), Counter(), {}
-    for group in groups:
-        found = group.first.perturbations()
+    for found in of_one_set(groups):
+        if found is None:
+            continue
         labels |= dict(zip(found.image.tolist(), found.label.tolist(), strict=True))
         attacked.update(found.image.tolist())
         success.update(found.image[found.success].tolist())
@@ -76,7 +81,7 @@ def _chosen(groups: Sequence[Replicates]) -> list[int]:
 
 def _factor(groups: Sequence[Replicates], shown: Sequence[int]) -> int:
     """The whole number that makes half of the pixel range of the largest magnitude."""
-    found = [group.first.perturbations() for group in groups]
+    found = [one for one in of_one_set(groups) if one is not None]
     largest = max((float(one.linf[np.isin(one.image, shown)].max(initial=0)) for one in found), default=0)
     return max(1, round(0.5 / largest)) if largest else 1
 
@@ -84,7 +89,8 @@ def _factor(groups: Sequence[Replicates], shown: Sequence[int]) -> int:
 def _draw(axes, groups: Sequence[Replicates], shown: Sequence[int], source: ImageSet, factor: int) -> None:
     """Draw in units of one picture's width, y downwards."""
     tall = source.test_images.shape[-2] / source.test_images.shape[-1]
-    split = groups[0].first.perturbations().images_of
+    attacked = of_one_set(groups)
+    split = next(found.images_of for found in attacked if found is not None)
     pictures = source.train_images if split == "training" else source.test_images
     top, names, centres = TEXT + LARGE * tall, [r"$x$"], [TEXT + LARGE * tall / 2]
     for column, image in enumerate(shown):
@@ -94,11 +100,11 @@ def _draw(axes, groups: Sequence[Replicates], shown: Sequence[int], source: Imag
         _write(axes, (column * PITCH + 1, TEXT * 0.8), label, source, label=named)
         left = column * PITCH + (2 - LARGE) / 2
         _show(axes, x, (left, left + LARGE, top, TEXT), label=named)
-    for group in groups:
+    for group, found in zip(groups, attacked, strict=True):
         top += PAIR
-        found, name = group.first.perturbations(), group.first.label
+        name = group.first.label
         for column, image in enumerate(shown):
-            if image not in found.image:
+            if found is None or image not in found.image:
                 where = {"ha": "center", "va": "center", "label": f"image {image}, {name}"}
                 axes.text(column * PITCH + 1, top + TEXT + tall / 2, "not attacked", color="0.5", **where)
                 continue
@@ -129,8 +135,10 @@ def _show(axes: Axes, picture: np.ndarray, at: tuple[float, ...], *, label: str)
 
 
 def _write(axes: Axes, at: tuple[float, float], label_of: int, source: ImageSet, **look) -> None:
-    """Write the name of a class above a picture; for drawn.py its number, as a stranger may have named it."""
-    written = axes.text(*at, source.class_names[label_of], ha="center", va="bottom", **look)
+    """Write the name of a class above a picture, a long one cut; for drawn.py its number, as names are a stranger's."""
+    name = source.class_names[label_of]
+    name = name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
+    written = axes.text(*at, name, ha="center", va="bottom", parse_math=False, **look)
     stands_for(written, text=f"class {label_of}")
 
 

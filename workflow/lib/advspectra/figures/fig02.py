@@ -12,6 +12,7 @@ from advspectra.drawing.learning_curves import (
     NO_SPECTRA,
     TRANSFER_LINES,
     accuracy,
+    against_label,
     attacked,
     collected,
     counts_sentence,
@@ -62,7 +63,9 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         shown = _draw_spectra(right, group, convention)
     caption = captions.joined(
         title,
-        "(a) Success: right before, wrong after, within ε.",
+        "(a) Success: right before, wrong after, within ε."
+        if against_label(attacked(group, group.attack)[1])
+        else "(a) Success: the prediction changes, within ε.",
         "(b), (c) Mean energy of δ̂; (d), (e) its density.",
         energy.WHITE_TEXT,
         counts_sentence(group),
@@ -101,7 +104,7 @@ def _draw_success(figure, group: Replicates) -> None:
         plot_over_steps(
             axes, at, [pooled(images, "success").mean() for images in seeds], label=f"success of {name}", **look
         )
-        if source is None:
+        if source is None and against_label(seeds):
             among = look | {"linestyle": (0, (4, 1.5)), "marker": "x", "label": "the same among images right before"}
             plot_over_steps(axes, at, [success_among_correct(images) for images in seeds], **among)
     handles = [line for line in axes.lines if not line.get_label().startswith("_")]

@@ -10,6 +10,7 @@ from advspectra.drawing import captions, plotting, power_spectra
 from advspectra.drawing.learning_curves import (
     NO_ATTACK,
     NO_SPECTRA,
+    against_label,
     attacked,
     collected,
     counts_sentence,
@@ -48,7 +49,7 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     caption = captions.joined(
         title,
         "Top: images with success; lines: mean, bands: quartiles.",
-        "Bottom: density; white noise has 1.",
+        f"Bottom: density, on a scale from {RANGE[0]:g} to {RANGE[1]:g}; white noise has 1.",
         counts_sentence(group, transfers=False),
         failures_sentence(group),
         _fixed(group),
@@ -69,8 +70,9 @@ def _draw_norms(figure, group: Replicates) -> None:
     failed = [int((~pooled(images, "success")).sum()) for images in seeds]
     wrong = [int((~pooled(images, "correct")).sum()) for images in seeds]
     plot_over_steps(counts, steps, failed, color=plotting.ROLES["adversarial"], label="without success")
-    look = {"color": plotting.ROLES["accuracy"], "linestyle": (0, (1, 0.8)), "marker": ""}
-    plot_over_steps(counts, steps, wrong, label="of these wrong\nbefore the attack", **look)
+    if against_label(seeds):
+        look = {"color": plotting.ROLES["accuracy"], "linestyle": (0, (1, 0.8)), "marker": ""}
+        plot_over_steps(counts, steps, wrong, label="of these wrong\nbefore the attack", **look)
     counts.set_ylim(0, 1.05 * len(pooled(seeds[0], "success")))
     counts.set_ylabel("images")
     counts.legend(loc="lower left")

@@ -12,7 +12,7 @@ from advspectra.drawing.example import (
     Example,
     choose_image,
     draw_image,
-    example,
+    examples_of,
     image_name,
     image_power,
     show_power_of,
@@ -35,7 +35,7 @@ def draw(runs: Sequence[Run], *, convention: str, images: str | Path) -> tuple[F
             figure = plotting.message_figure("No nonlinear network in this study.")
             return figure, captions.joined("Figure 4. Nonlinear networks.", absent)
         image = choose_image(groups)
-        examples = [None if image is None else example(group, image) for group in groups]
+        examples = examples_of(groups, image)
         figure = plotting.new_figure(5.4)
         upper, lower = figure.subfigures(2, 1, height_ratios=[1, 1.4])
         upper.suptitle("(a)", x=0.01, ha="left")

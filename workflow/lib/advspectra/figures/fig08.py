@@ -11,7 +11,7 @@ from advspectra.drawing.example import (
     Example,
     choose_image,
     draw_image,
-    example,
+    examples_of,
     image_name,
     image_power,
     show_power_of,
@@ -41,7 +41,7 @@ def draw(runs: Sequence[Run], *, convention: str, images: str | Path) -> tuple[F
             figure = plotting.message_figure("No linear network in this study.")
             return figure, captions.joined("Figure 8. Linear networks.", absent)
         image = choose_image(groups)
-        examples = [None if image is None else example(group, image) for group in groups]
+        examples = examples_of(groups, image)
         label = next((one.label for one in examples if one is not None), None)
         figure = plotting.new_figure(6.9)
         upper, lower = figure.subfigures(2, 1, height_ratios=[1.25, 1])

@@ -51,8 +51,9 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         panels = figure.subplots(3, columns, squeeze=False, sharey="row", height_ratios=[1, 1, 1.1])
         for axes in panels[:, len(chosen) :].flat:
             axes.set_axis_off()
+        top = _largest(chosen)
         for column, frame in zip(panels.T, chosen, strict=False):
-            shown = _draw_frame(column, frame, image)
+            shown = _draw_frame(column, frame, image, top)
         power_spectra.outer_labels(panels[1:2, : len(chosen)])
         power_spectra.colour_bar(figure, shown, panels[:, : len(chosen)], "density", shrink=0.3, fraction=0.03)
         for axes, text in zip(panels[:, 0], (r"$\delta$", r"$|\hat{\delta}|^2$", "radial\ndensity"), strict=True):
@@ -61,7 +62,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     caption = captions.joined(
         title,
         f"Top: of {chosen[0][1][0].images_of} image {image}, its own largest magnitude the end of the scale; percent: "
-        "images with success. Middle, bottom: mean power of a frequency over that of all, at each checkpoint.",
+        "images with success. Middle, bottom: mean power of a frequency over that of all, at each checkpoint; colours "
+        f"from {RANGE[0]:g} to {RANGE[1]:g}.",
         "Grey: white noise, density 1.",
         counts_sentence(group, transfers=False),
         captions.convention_sentence(convention),
@@ -85,7 +87,13 @@ def _image(frames: Sequence[Frame]) -> int:
     return min(counts, key=lambda image: (-counts[image], image))
 
 
-def _draw_frame(column: Sequence[Axes], frame: Frame, image: int):
+def _largest(frames: Sequence[Frame]) -> float:
+    """The end of the axis of radial densities: that of the colours, or above the largest."""
+    densities = [energy.radial(spectra).density.mean(axis=0).max() for *_, spectra in frames]
+    return max(RANGE[1], 1.3 * max(densities))
+
+
+def _draw_frame(column: Sequence[Axes], frame: Frame, image: int, top: float):
     checkpoint, images, spectra = frame
     perturbation, power, radial = column
     success = pooled(images, "success").mean()
@@ -101,7 +109,7 @@ def _draw_frame(column: Sequence[Axes], frame: Frame, image: int):
     measured = energy.radial(spectra)
     radial.plot(measured.x, measured.density.mean(axis=0), color=plotting.ROLES["adversarial"], label=label)
     radial.axhline(1, **energy.WHITE)
-    radial.set(yscale="log", ylim=RANGE, xlim=(0, measured.x[-1]))
+    radial.set(yscale="log", ylim=(RANGE[0], top), xlim=(0, measured.x[-1]))
     stands_for(radial, x_axis=energy.RADIAL, y_axis="density")
     return shown
 
@@ -117,7 +125,7 @@ def film(path: str, runs: Sequence[Run], *, convention: str) -> None:
             for _, _, spectra in frames[: count - 1]:
                 before = energy.radial(spectra)
                 panels[2].plot(before.x, before.density.mean(axis=0), color="0.85", linewidth=1)
-            shown = _draw_frame(panels, frame, image)
+            shown = _draw_frame(panels, frame, image, _largest(frames))
             power_spectra.colour_bar(figure, shown, panels[1], r"density of $|\hat{\delta}|^2$")
             panels[2].set(xlabel="$k_r$ (cycles/image)", ylabel="radial density")
             with io.BytesIO() as drawn:

@@ -23,7 +23,7 @@ from advspectra.claims.measures import MEASURES
 from advspectra.claims.readers import MadeOf
 from advspectra.claims.records import ClaimRecord, PartRecord
 from advspectra.claims.terms import Group, Kind, Side, network
-from advspectra.page.verdicts import CLAIMS, PARTS, Mark, mark
+from advspectra.page.verdicts import CLAIMS, PARTS, Mark, mark, points_its_way
 from advspectra.page.words import counted, estimate, listed, paper_value
 
 MOST_NAMED = 2
@@ -147,8 +147,9 @@ def _others(claims: Sequence[ClaimRecord]) -> str:
     if not claims:
         return ""
     of = f"of {counted(len(claims), 'other claim')}"
-    if {claim.verdict for claim in claims} <= {ONE_SEED, NOT_TESTED}:
-        count = sum(points_its_way(claim) for claim in claims)
+    directions = [claim for claim in claims if claim.verdict == ONE_SEED]
+    if directions and {claim.verdict for claim in claims} <= {ONE_SEED, NOT_TESTED}:
+        count = sum(map(points_its_way, directions))
         return f"{of}, {count} {'points' if count == 1 else 'point'} the paper's way in all tested parts"
     counts = {shown.word: sum(claim.verdict == verdict for claim in claims) for verdict, shown in CLAIMS.items()}
     return f"{of}: {listed([f'{count} {word}' for word, count in counts.items() if count])}"
@@ -213,11 +214,6 @@ def _network(side: Side) -> str:
     names = [network(name) for name in (side.network, side.over) if name]
     scale = [f" (α = {one.alpha:g})" if one.alpha != 1 else "" for one in names]
     return " over ".join(one.label.partition(" (")[0] + of for one, of in zip(names, scale, strict=True))
-
-
-def points_its_way(claim: ClaimRecord) -> bool:
-    """Whether all tested parts of a claim point the paper's way."""
-    return all(part.direction == HOLDS for part in claim.parts if part.value is not None)
 
 
 def inside(title: str) -> str:

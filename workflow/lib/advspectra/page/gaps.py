@@ -1,5 +1,6 @@
 """What a study lacks to test or decide more, and the lines of configuration that would provide it."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -39,18 +40,24 @@ def gaps(claims: Sequence[ClaimRecord], seeds: Sequence[int], beside: Sequence[s
     gaps = list(by_reason.values())
     if len(seeds) == 1:
         names = [claim.name for claim in claims if claim.verdict == ONE_SEED]
-        gaps.append(Gap("one seed only: no verdict", "seeds: [0, 1, 2]", dict.fromkeys(names, 0)))
+        gaps.append(Gap("one seed only: no verdict", _seeds(seeds, 3), dict.fromkeys(names, 0)))
     needed = {claim.name: claim.seeds_needed for claim in claims if claim.seeds_needed}
     for count in sorted(set(needed.values())):
         names = [name for name, of in needed.items() if of == count]
-        shown = range(count) if count <= MOST_WRITTEN else (0, 1, "...", count - 1)
-        lines = f"seeds: [{', '.join(map(str, shown))}]"
         why = f"undecided; {count} seeds would decide the open parts"
-        gaps.append(Gap(why, lines + WHERE, dict.fromkeys(names, 0)))
+        gaps.append(Gap(why, _seeds(seeds, count) + WHERE, dict.fromkeys(names, 0)))
     for path in beside:
         study = path.split("/")[-2]
         gaps.append(Gap(f"{path} is missing", f"# run the study {study}: see workflow/presets/beside"))
     return gaps
+
+
+def _seeds(there: Sequence[int], count: int) -> str:
+    """The configuration of so many seeds: those of the study, whose results stay, and the lowest others."""
+    others = (seed for seed in itertools.count() if seed not in there)
+    seeds: list = [*there, *itertools.islice(others, max(count - len(there), 0))]
+    shown = seeds if len(seeds) <= MOST_WRITTEN else [*seeds[:2], "...", seeds[-1]]
+    return f"seeds: [{', '.join(map(str, shown))}]"
 
 
 def _remedy(reason: Reason) -> str:

@@ -91,6 +91,11 @@ def tally(claim: ClaimRecord) -> str:
     return text
 
 
+def points_its_way(claim: ClaimRecord) -> bool:
+    """Whether all tested parts of a claim point the paper's way."""
+    return all(part.direction == HOLDS for part in claim.parts if part.value is not None)
+
+
 def _with_verdict(parts: Iterable[PartRecord], verdict: str) -> int:
     return sum(part.verdict == verdict for part in parts)
 
@@ -101,7 +106,8 @@ def finding(claim: ClaimRecord) -> str:
         return f"{tally(claim)}. One seed says no more than this."
     if claim.verdict == NOT_APPLICABLE:
         return claim.why
-    text = _found_of_parts(claim) if claim.cells is None else _found_of_cells(claim, claim.cells)
+    cells = claim.cells
+    text = _found_of_cells(claim, cells) if cells is not None and cells.tested else _found_of_parts(claim)
     if claim.decided and claim.p_value is not None:
         text += f" ({p_value(claim.p_value)}, of this claim by itself)"
     return f"{text}.{_needed(claim)}"
@@ -158,7 +164,7 @@ class Summary:
     """How many claims have each verdict, and how many of their parts; and the cells of tables that apply here.
 
     parts : in words ("hold") and their number, without those of tables, which are cells. directions : how many of the
-    claims with one seed only point the paper's way in all of their parts. tables : cells by table.
+    claims with one seed only point the paper's way in all of their tested parts. tables : cells by table.
     """
 
     claims: int
@@ -178,12 +184,10 @@ class Summary:
 
 def summary(claims: Sequence[ClaimRecord]) -> Summary:
     """The Summary of all claims."""
-    tables = tuple((claim.table, claim.cells) for claim in claims if claim.cells is not None)
+    tables = tuple((claim.table, claim.cells) for claim in claims if claim.cells is not None and claim.cells.tested)
     applicable = [claim for claim in claims if claim.verdict != NOT_APPLICABLE]
     verdicts = ((shown, sum(claim.verdict == verdict for claim in applicable)) for verdict, shown in CLAIMS.items())
-    directions = sum(
-        claim.verdict == ONE_SEED and all(part.direction == HOLDS for part in claim.parts) for claim in applicable
-    )
+    directions = sum(claim.verdict == ONE_SEED and points_its_way(claim) for claim in applicable)
     words = [part_mark(part).word for claim in applicable if claim.cells is None for part in claim.parts]
     parts = {word: words.count(word) for word in PART_WORDS if word in words}
     return Summary(

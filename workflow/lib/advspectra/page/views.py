@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from advspectra.claims.cells import Cells
 from advspectra.claims.claim import CONTRADICTED, ONE_SEED, PARTLY, SUPPORTED, UNDECIDED
 from advspectra.claims.records import ClaimRecord
-from advspectra.page.answer import points_its_way
 from advspectra.page.forest import Panel, panels
 from advspectra.page.pictures import Picture, cited
-from advspectra.page.verdicts import CLAIMS, Mark, finding, holm, mark, part_mark, tally
+from advspectra.page.verdicts import CLAIMS, Mark, finding, holm, mark, part_mark, points_its_way, tally
 
 # the claims of one verdict stand together: a name in the page -> (its title, how its verdict is shown)
 SHELVES = {
