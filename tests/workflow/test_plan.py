@@ -17,6 +17,7 @@ from advspectra_study.study import Study
 
 LIBRARY = ROOT / "workflow/lib"
 PINNED = Path(__file__).with_name("pinned_params.json")
+DIGESTS = ("code", "training_code", "claims_as_read")  # of files that tests of their own change
 RUNS = ["fully_connected-linear/depth=1/alpha=1/seed=0", "bounded_width_3-relu/depth=1/alpha=1/seed=0"]
 
 
@@ -36,7 +37,7 @@ def params(plan: Plan) -> dict:
     found: dict[str, dict] = {}
     for step in plan.steps:
         for outputs, _, given in step.files():
-            without = {name: value for name, value in given.items() if name not in ("code", "training_code")}
+            without = {name: value for name, value in given.items() if name not in DIGESTS}
             found.setdefault(step.name, {})[outputs[0]] = without
     return json.loads(json.dumps(found))
 

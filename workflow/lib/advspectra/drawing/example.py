@@ -13,7 +13,7 @@ from advspectra.drawing.drawn import stands_for
 from advspectra.files.images import read_images
 from advspectra.files.perturbations import AttackedImages
 from advspectra.fourier import power_spectrum
-from advspectra.results.replicates import Replicates
+from advspectra.results.replicates import Replicates, of_one_set
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,6 @@ class Example:
     perturbation: np.ndarray
     success: bool
     images_of: str = "test"
-
-
-def of_one_set(groups: Sequence[Replicates]) -> list[AttackedImages | None]:
-    """The attacked images of each network's lowest seed; None without, and where most networks have images of the other
-    set, test or training: image 3 of the one is not image 3 of the other.
-    """
-    found = [group.first.perturbations() for group in groups]
-    sets = Counter(one.images_of for one in found if one is not None).most_common(1)
-    return [one if one is not None and one.images_of == sets[0][0] else None for one in found]
 
 
 def choose_image(groups: Sequence[Replicates]) -> int | None:

@@ -11,10 +11,9 @@ from matplotlib.image import AxesImage
 
 from advspectra.drawing import captions, plotting
 from advspectra.drawing.drawn import COLOURS, DECORATION, stands_for
-from advspectra.drawing.example import of_one_set
 from advspectra.files.images import ImageSet, read_images
 from advspectra.networks.identity import ACTIVATIONS
-from advspectra.results.replicates import Replicates, by_network
+from advspectra.results.replicates import Replicates, by_network, of_one_set
 from advspectra.results.runs import Run
 
 INPUTS = {"files": ["perturbations"], "activations": None, "alphas": [1], "also": ["images"]}

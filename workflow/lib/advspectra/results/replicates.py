@@ -1,5 +1,6 @@
 """The runs of one network, a run for each seed."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,6 +9,7 @@ from operator import attrgetter
 import numpy as np
 
 from advspectra.files.checkpoints import Checkpoints
+from advspectra.files.perturbations import AttackedImages
 from advspectra.files.predictors import Predictor
 from advspectra.files.spectra import Spectra
 from advspectra.networks.identity import NetworkIdentity
@@ -100,3 +102,12 @@ def only_network(runs: Iterable[Run]) -> Replicates | None:
     if len(groups) > 1:
         raise ValueError(f"expected the runs of one network, found {', '.join(group.first.label for group in groups)}")
     return groups[0] if groups else None
+
+
+def of_one_set(groups: Sequence[Replicates]) -> list[AttackedImages | None]:
+    """The attacked images of each network's lowest seed; None without, and where most networks have images of the other
+    set, test or training: image 3 of the one is not image 3 of the other.
+    """
+    found = [group.first.perturbations() for group in groups]
+    sets = Counter(one.images_of for one in found if one is not None).most_common(1)
+    return [one if one is not None and one.images_of == sets[0][0] else None for one in found]
