@@ -60,3 +60,14 @@ def test_json_in_a_checkpoint_that_nests_without_end_is_an_error(tmp_path):
         file.attrs["options"] = "[" * 10**6
     with pytest.raises(ValueError, match="checkpoints.h5: options: invalid JSON"):
         load_network(tmp_path / "checkpoints.h5", name="best", expected={})
+
+
+def test_a_network_is_built_from_the_seed_of_its_training(tmp_path, monkeypatch):
+    """What an architecture draws and does not store, such as an order of the pixels, is then as it was."""
+    make_checkpoints(tmp_path / "checkpoints.h5")
+    with changed(tmp_path / "checkpoints.h5") as file:
+        file.attrs["seed"] = 5
+    seeds = []
+    monkeypatch.setattr(stored, "build_network", lambda **form: seeds.append(form["seed"]) or build_network(**form))
+    load_network(tmp_path / "checkpoints.h5", name="best", expected={})
+    assert seeds[-1] == 5

@@ -45,7 +45,7 @@ def load_network(path: str | Path, *, name: str, expected: Mapping) -> tuple[tor
         shapes = {key: getattr(group[key], "shape", "of a group") for key in group}
         _compare(path, name, found=shapes, wanted=_shapes(path, form, entries=len(shapes)))
         tensors = {key: torch.from_numpy(np.asarray(group[key][()])) for key in group}
-        seed = int(about["seed"])
+        seed = int(about.get("seed", 0))  # none in a file that is of no study
     for key, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             entry = f"checkpoint {name!r}, entry {key!r}"
