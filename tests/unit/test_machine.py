@@ -31,15 +31,24 @@ def test_a_processor_lacks_bfloat16_only_where_it_says_so(monkeypatch, flags, la
     assert machine.lacks_bfloat16() == lacks
 
 
+def runs_of(precision):
+    """One run with that precision, and another in float32."""
+    named = {"vgg19": precision, "resnet18": NONE}
+    return {name: SimpleNamespace(entry=SimpleNamespace(name=name, precision=of)) for name, of in named.items()}
+
+
+def jobs_of(rules, runs=("vgg19", "resnet18")):
+    of = [(SimpleNamespace(name=rule, resources={}), SimpleNamespace(run=run)) for rule in rules for run in runs]
+    return [SimpleNamespace(rule=rule, wildcards=wildcards) for rule, wildcards in of]
+
+
 def warnings(monkeypatch, precision, rules, device="cpu", remote=False, flags=("sse2", "avx2")):
     processor(monkeypatch, *flags)
     monkeypatch.setattr(machine, "gpus", lambda device: 0)
     said = []
     monkeypatch.setattr(machine.logger, "warning", said.append)
-    networks = [SimpleNamespace(name="vgg19", precision=precision), SimpleNamespace(name="resnet18", precision=NONE)]
-    jobs = [SimpleNamespace(rule=SimpleNamespace(name=rule)) for rule in rules]
-    dag = SimpleNamespace(needrun_jobs=lambda: jobs)
-    machine.warn_of_bfloat16(networks, device, SimpleNamespace(remote_exec=remote, dag=dag))
+    dag = SimpleNamespace(needrun_jobs=lambda: jobs_of(rules))
+    machine.warn_of_bfloat16(runs_of(precision), device, SimpleNamespace(remote_exec=remote, dag=dag))
     return said
 
 
@@ -50,11 +59,10 @@ def test_bfloat16_is_warned_of_where_the_processor_lacks_it(monkeypatch):
     assert len(warnings(monkeypatch, BOTH, ["attack"], device="auto")) == 1
 
 
-def required(precision, rules, device="auto", **workflow):
-    networks = [SimpleNamespace(name="vgg19", precision=precision)]
-    jobs = [SimpleNamespace(rule=SimpleNamespace(name=rule, resources={})) for rule in rules]
-    about = {"local_exec": True, "remote_exec": False, "dag": SimpleNamespace(needrun_jobs=lambda: jobs)} | workflow
-    machine.require_device(networks, device, SimpleNamespace(**about))
+def required(precision, rules, runs=("vgg19", "resnet18"), **workflow):
+    dag = SimpleNamespace(needrun_jobs=lambda: jobs_of(rules, runs))
+    about = {"local_exec": True, "remote_exec": False, "dag": dag} | workflow
+    machine.require_device(runs_of(precision), "auto", SimpleNamespace(**about))
 
 
 def test_tf32_is_refused_before_the_trainings_where_no_gpu_can_compute_it(monkeypatch):
@@ -63,6 +71,7 @@ def test_tf32_is_refused_before_the_trainings_where_no_gpu_can_compute_it(monkey
     with pytest.raises(WorkflowError, match="precision.attack: found tf32 for vgg19, which needs an NVIDIA GPU"):
         required(attack_alone, ["train", "attack"])
     required(attack_alone, ["train"])
+    required(attack_alone, ["train", "attack"], runs=["resnet18"])  # the other is done, on a GPU
     required(attack_alone, ["train", "attack"], remote_exec=True)
     monkeypatch.setattr(machine, "lacks", lambda device: False)
     required(attack_alone, ["train", "attack"])

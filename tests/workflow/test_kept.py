@@ -144,3 +144,31 @@ def test_what_a_killed_job_has_replaced_does_not_take_the_place_of_what_is_kept(
     Path("history.csv").unlink()
     again.give_back(workflow)
     assert [Path(name).read_text() for name in outputs] == ["old", "old"]
+
+
+def test_what_a_failed_group_has_made_is_not_taken_for_what_was_there_before(tmp_path, monkeypatch):
+    """It gets its name back, and Snakemake no memory of how the file before it was made."""
+    from advspectra_study.run import kept
+
+    monkeypatch.chdir(tmp_path)
+    Path("spectra.h5").write_text("old")
+    job, written, begun = SimpleNamespace(output=["spectra.h5"]), [], []
+    persistence = SimpleNamespace(
+        metadata=lambda output: {"params": "old"},
+        started=begun.append,
+        cleanup_metadata=lambda output: None,
+        _write_record=lambda *record: written.append(record),
+        _get_key=str,
+    )
+    workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: [job]), persistence=persistence)
+    for content in ("old", "newer"):
+        study = kept.Kept()
+        study.keep(workflow)
+        Path("spectra.h5").unlink()  # before the job
+        if content == "newer":
+            Path("spectra.h5").write_text(content)
+            kept.keep(["spectra.h5"])  # as a job in a group does in the end
+            Path("spectra.h5").unlink()  # as another job of the group has failed
+        study.give_back(workflow)
+        assert Path("spectra.h5").read_text() == content
+    assert written == [("spectra.h5", {"params": "old"})] and begun == [job]

@@ -45,7 +45,7 @@ try:
         on_cluster=lambda: not workflow.local_exec,
         plans=workflow.is_main_process,
     )
-    PLAN.steps  # a mistake in a claim, a table or a figure is an error at once
+    PLAN.steps, PLAN.digest  # a mistake in a claim, a table or a figure is an error at once
 except ValueError as error:
     raise WorkflowError("\n".join(map(escaped, str(error).split("\n"))))
 
@@ -54,8 +54,8 @@ if workflow.is_main_process:
     os.environ[PLANNED] = PLAN.digest
 elif os.environ.get(PLANNED, PLAN.digest) != PLAN.digest:
     raise WorkflowError(
-        "the configuration or the code has changed since this run of snakemake began, so that the job would make other "
-        "results than planned: end that run, and run snakemake again"
+        "the configuration, or code that jobs run, has changed since this run of snakemake began, which has planned other "
+        "results: end that run, and run snakemake again"
     )
 if workflow.remote_exec:
     os.environ[IN_GROUP] = "1"

@@ -6,8 +6,8 @@ KEPT_RESULTS = Kept()
 
 
 onstart:
-    require_device(PLAN.study.networks, PLAN.study.compute.device, workflow)
-    warn_of_bfloat16(PLAN.study.networks, PLAN.study.compute.device, workflow)
+    require_device(PLAN.study.runs, PLAN.study.compute.device, workflow)
+    warn_of_bfloat16(PLAN.study.runs, PLAN.study.compute.device, workflow)
     lift_rate_limit(workflow)
     KEPT_RESULTS.keep(workflow)
 

@@ -66,11 +66,6 @@ def source_digest(source: bytes, name: str) -> str:
     return _digest(ast.parse(source, filename=name))
 
 
-def file_digest(path: Path) -> str:
-    """The digest of a file of Python code, without comments, docstrings and formatting."""
-    return _parsed(path, path.stat().st_mtime_ns)[0]
-
-
 def imports_of(path: Path) -> tuple[str, ...]:
     """The dotted names that a file imports, wherever in it; of `from a import b` a.b, be it a module or not."""
     return _parsed(path, path.stat().st_mtime_ns)[1]

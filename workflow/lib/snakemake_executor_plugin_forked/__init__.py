@@ -71,6 +71,8 @@ class Executor(LocalExecutor):
         process = self._context.Process(target=run, args=(path, source, job, begins))
         with begins, begin:
             with self._starting:
+                if self._cancelled:
+                    raise KeyboardInterrupt  # which Snakemake passes over in silence
                 process.start()
             with benchmarked(process.pid, record):  # an error if the process has ended by now: it waits
                 with self._starting:
@@ -78,6 +80,8 @@ class Executor(LocalExecutor):
                 wait([process.sentinel])
             with self._starting:
                 process.join()
+        if self._cancelled:
+            raise KeyboardInterrupt
         if process.exitcode < 0:
             raise WorkflowError(f"rule {rule}: its process was ended by {signal.Signals(-process.exitcode).name}")
         if process.exitcode:

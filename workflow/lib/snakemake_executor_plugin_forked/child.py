@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import tempfile
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,11 +14,8 @@ def run(script: str, source: str, snakemake, begins: Connection) -> None:
     """
     from advspectra_study.imported import run_script  # here, as it watches all imports of its process
 
+    begins.recv()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        begins.recv()
-    except KeyboardInterrupt:
-        sys.exit(130)
     if folder := snakemake.resources.get("tmpdir"):
         os.environ |= dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), folder)
         tempfile.tempdir = None

@@ -87,7 +87,9 @@ def outer_labels(panels: np.ndarray, *, every: bool = False) -> None:
 
 def colour_bar(figure, image: AxesImage, panels, label: str, **where) -> None:
     """Draw the colour scale of a spectrum beside `panels`; its ends stand for all beyond them."""
-    beyond = "both" if image.get_array().max() > image.norm.vmax else "min"
+    scale = image.norm.vmin, image.norm.vmax
+    alike = [one for axes in np.ravel(panels) for one in axes.images if (one.norm.vmin, one.norm.vmax) == scale]
+    beyond = "both" if any(one.get_array().max() > one.norm.vmax for one in alike) else "min"
     where = {"pad": 0.01, "aspect": 12, "fraction": 0.05} | where
     # a scale of less than two decades has too few powers of ten for its ticks
     few = image.norm.vmax < 100 * image.norm.vmin

@@ -117,7 +117,7 @@ def _draw_frame(column: Sequence[Axes], frame: Frame, image: int, top: float):
 def film(path: str, runs: Sequence[Run], *, convention: str) -> None:
     """Write the same as an animated WebP: a picture for each checkpoint, with the curves of those before in grey."""
     frames = list(_frames(only_network(runs), convention))
-    image, pictures = _image(frames), []
+    image, top, pictures = _image(frames), _largest(frames), []
     with plotting.style():
         for count, frame in enumerate(frames, 1):
             figure = plotting.new_figure(2.3)
@@ -125,7 +125,7 @@ def film(path: str, runs: Sequence[Run], *, convention: str) -> None:
             for _, _, spectra in frames[: count - 1]:
                 before = energy.radial(spectra)
                 panels[2].plot(before.x, before.density.mean(axis=0), color="0.85", linewidth=1)
-            shown = _draw_frame(panels, frame, image, _largest(frames))
+            shown = _draw_frame(panels, frame, image, top)
             power_spectra.colour_bar(figure, shown, panels[1], r"density of $|\hat{\delta}|^2$")
             panels[2].set(xlabel="$k_r$ (cycles/image)", ylabel="radial density")
             with io.BytesIO() as drawn:

@@ -97,5 +97,10 @@ def through_map(network: nn.Module, *, image_shape: tuple[int, int, int]) -> nn.
     that computes otherwise than ShallowNetwork does.
     """
     linear = isinstance(network, ShallowNetwork) and isinstance(network.activation, nn.Identity)
-    known = linear and all(map(has_adjoint, network.hidden)) and not computes_otherwise(network, ShallowNetwork)
+    usual = (
+        linear
+        and not computes_otherwise(network, ShallowNetwork)
+        and not computes_otherwise(network.readout, nn.Linear)
+    )
+    known = usual and all(map(has_adjoint, network.hidden))
     return ThroughMap(network, image_shape=image_shape) if known else network

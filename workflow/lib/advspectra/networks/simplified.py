@@ -16,7 +16,7 @@ def simplified(network: nn.Module, image_shape: tuple[int, int, int]) -> nn.Modu
 
     A linear ShallowNetwork becomes its end-to-end map, one matrix (classes, C*H*W), computed in float64; batch
     normalisation is folded into the convolution before it. Any other network stays the same, and so does one that
-    PyTorch cannot trace or that uses a convolution twice.
+    PyTorch cannot trace or that uses a layer twice.
     image_shape : (C, H, W). Device and dtype are those of `network`, which is put in inference mode.
     """
     network.eval().requires_grad_(False)
@@ -39,8 +39,8 @@ def _folded(network: nn.Module) -> nn.Module:
         traced = fx.GraphModule(network, Tracer().trace(network))
         modules = dict(traced.named_modules())
         called = [modules[node.target] for node in traced.graph.nodes if node.op == "call_module"]
-        convolutions = [module for module in called if isinstance(module, nn.Conv2d)]
-        if len(convolutions) == len(set(convolutions)):  # it would be folded once for each use
+        folding = [module for module in called if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear)]
+        if len(folding) == len(set(folding)):  # it would be folded once for each use
             return fuse(traced, no_trace=True)
     return network
 

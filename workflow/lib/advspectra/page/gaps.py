@@ -9,7 +9,7 @@ from advspectra.claims.reasons import Lack, Reason
 from advspectra.claims.records import ClaimRecord
 from advspectra.claims.terms import network
 
-WHERE = "  # or of single networks"
+WHERE = "or of single networks"
 MOST_WRITTEN = 20  # seeds
 AS_IN = "as in workflow/presets/dynamics.yaml"
 
@@ -40,24 +40,28 @@ def gaps(claims: Sequence[ClaimRecord], seeds: Sequence[int], beside: Sequence[s
     gaps = list(by_reason.values())
     if len(seeds) == 1:
         names = [claim.name for claim in claims if claim.verdict == ONE_SEED]
-        gaps.append(Gap("one seed only: no verdict", _seeds(seeds, 3), dict.fromkeys(names, 0)))
+        gaps.append(Gap("one seed only: no verdict", _seeds(seeds, 3)[0], dict.fromkeys(names, 0)))
     needed = {claim.name: claim.seeds_needed for claim in claims if claim.seeds_needed}
     for count in sorted(set(needed.values())):
         names = [name for name, of in needed.items() if of == count]
         why = f"undecided; {count} seeds would decide the open parts"
-        gaps.append(Gap(why, _seeds(seeds, count) + WHERE, dict.fromkeys(names, 0)))
+        lines, *notes = _seeds(seeds, count)
+        gaps.append(Gap(why, f"{lines}  # {', '.join([*notes, WHERE])}", dict.fromkeys(names, 0)))
     for path in beside:
         study = path.split("/")[-2]
         gaps.append(Gap(f"{path} is missing", f"# run the study {study}: see workflow/presets/beside"))
     return gaps
 
 
-def _seeds(there: Sequence[int], count: int) -> str:
-    """The configuration of so many seeds: those of the study, whose results stay, and the lowest others."""
+def _seeds(there: Sequence[int], count: int) -> list[str]:
+    """The configuration of so many seeds, those of the study, whose results stay, and the lowest others; and a note if
+    not all are written.
+    """
     others = (seed for seed in itertools.count() if seed not in there)
-    seeds: list = [*there, *itertools.islice(others, max(count - len(there), 0))]
-    shown = seeds if len(seeds) <= MOST_WRITTEN else [*seeds[:2], "...", seeds[-1]]
-    return f"seeds: [{', '.join(map(str, shown))}]"
+    seeds = [*there, *itertools.islice(others, max(count - len(there), 0))]
+    if len(seeds) <= MOST_WRITTEN:
+        return [f"seeds: [{', '.join(map(str, seeds))}]"]
+    return [f"seeds: [{', '.join(map(str, there))}, ...]", f"{count} in all"]
 
 
 def _remedy(reason: Reason) -> str:

@@ -87,8 +87,12 @@ class Steps:
         self._network.zero_grad()
         loss.backward()
         with torch.no_grad():
-            gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in self._parameters]
-            self._update(self._parameters, gradients, self._velocities, lr=rate)
+            # without a gradient, as of a layer that is not used, a parameter stays as it is
+            places = [place for place, one in enumerate(self._parameters) if one.grad is not None]
+            parameters, velocities = ([of[place] for place in places] for of in (self._parameters, self._velocities))
+            self._update(parameters, [one.grad for one in parameters], velocities, lr=rate)
+            for place, velocity in zip(places, velocities, strict=True):
+                self._velocities[place] = velocity
         return loss.detach() * len(index), (logits.detach().argmax(dim=1) == labels).sum()
 
     def _capture(self, index: Tensor, changes: Tensor | None, rate: float) -> None:

@@ -5,12 +5,13 @@ import json
 from functools import cached_property
 from typing import Any
 
-from advspectra_study.fingerprint import file_digest
 from advspectra_study.plan.results import WholeStudy
 from advspectra_study.plan.step import Step
 
 # where a run of Snakemake leaves the digest of its plan for the processes that start its jobs
 PLANNED = "ADVSPECTRA_PLAN"
+# the scripts of jobs that a cluster runs on its nodes
+ON_NODES = ("train.py", "attack.py", "transfer.py", "lines.py", "predictor.py", "spectra.py")
 
 
 class Plan(WholeStudy):
@@ -26,10 +27,11 @@ class Plan(WholeStudy):
 
     @cached_property
     def digest(self) -> str:
-        """What the results of all steps depend on besides files: the configuration, the claims and the code."""
-        folders = (self.root / "workflow/scripts", self.library / "advspectra")
-        code = {str(path): file_digest(path) for folder in folders for path in sorted(folder.rglob("[!.]*.py"))}
-        text = json.dumps([self.study.config, self.stated_claims, code], sort_keys=True, default=str)
+        """What the jobs of a cluster depend on besides files: the configuration, and the code that they run."""
+        plugins = [f"advspectra.models.{network.architecture}" for network in self.study.networks]
+        plugins += [f"advspectra.attacks.{attack['family']}" for attack in self.study.config["attacks"]]
+        code = {name: found for script in ON_NODES for name, found in self.code(script, *plugins).items()}
+        text = json.dumps([self.study.config, code], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property

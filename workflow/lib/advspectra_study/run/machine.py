@@ -3,13 +3,13 @@
 import os
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from advspectra_study.entries import Network
+from advspectra_study.entries import Run
 
 
 def share_library(library: Path) -> None:
@@ -46,36 +46,39 @@ def gpus(device: str) -> int:
     return int(device in ("cuda", "mps") or (device == "auto" and nvidia))
 
 
-def require_device(networks: Iterable[Network], device: str, workflow) -> None:
+def require_device(runs: Mapping[str, Run], device: str, workflow) -> None:
     """Raise WorkflowError, before the first job, where jobs here would compute on a device that this machine lacks, or
     in an arithmetic that it lacks.
 
     On a cluster the first job says so: its head node need not have what its nodes have. Neither need a machine that has
-    nothing to compute, so this is not a fault of the configuration. workflow : of Snakemake.
+    nothing to compute, so this is not a fault of the configuration. runs : of the study. workflow : of Snakemake.
     """
     if not workflow.local_exec or workflow.remote_exec:
         return
-    to_run = {job.rule.name: job.rule.resources.get("gpu") for job in workflow.dag.needrun_jobs()}
+    jobs = list(workflow.dag.needrun_jobs())
     if lacks(device):
-        waiting = [name for name, gpu in to_run.items() if gpu and gpu.value]
+        asked = {job.rule.name: job.rule.resources.get("gpu") for job in jobs}
+        waiting = [name for name, gpu in asked.items() if gpu and gpu.value]
         if waiting:
             raise WorkflowError(
                 f"compute.device: found {device}, but this machine has no such device, which "
                 f"{', '.join(sorted(waiting))} would compute on; allowed here: auto or cpu"
             )
-    for part, asking in computing_in("tf32", networks, to_run) if device == "auto" and lacks("cuda") else ():
+    if device == "auto" and lacks("cuda") and (found := computing_in("tf32", runs, jobs)):
+        part, asking = found[0]
         raise WorkflowError(
             f"precision.{part}: found tf32 for {', '.join(asking)}, which needs an NVIDIA GPU; this machine has none; "
             "allowed here: float32 or bfloat16"
         )
 
 
-def computing_in(precision: str, networks: Iterable[Network], to_run: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """The parts, training and attack, that rules to run compute in a precision, with the networks that ask for it."""
+def computing_in(precision: str, runs: Mapping[str, Run], jobs: Iterable) -> list[tuple[str, list[str]]]:
+    """The parts, training and attack, that some of the jobs compute in a precision, with the networks of these jobs."""
     found = []
     for part, rule in (("training", "train"), ("attack", "attack")):
-        asking = sorted({network.name for network in networks if getattr(network.precision, part) == precision})
-        if asking and any(name.startswith(rule) for name in to_run):
+        entries = [runs[job.wildcards.run].entry for job in jobs if job.rule.name.startswith(rule)]
+        asking = sorted({entry.name for entry in entries if getattr(entry.precision, part) == precision})
+        if asking:
             found.append((part, asking))
     return found
 
@@ -89,16 +92,15 @@ def lacks(device: str) -> bool:
     return device == "mps" and sys.platform != "darwin"
 
 
-def warn_of_bfloat16(networks: Iterable[Network], device: str, workflow) -> None:
+def warn_of_bfloat16(runs: Mapping[str, Run], device: str, workflow) -> None:
     """Warn, before the first job, where jobs here would compute in bfloat16 on a processor without its instructions.
 
     PyTorch then imitates them: training of ResNet18 took 11 times as long as in float32. On a cluster the head node's
-    processor says nothing of its nodes'. device : auto, cuda, mps or cpu. workflow : of Snakemake.
+    processor says nothing of its nodes'. runs : of the study. device : auto, cuda, mps or cpu. workflow : of Snakemake.
     """
     if device not in ("auto", "cpu") or gpus(device) or workflow.remote_exec or not lacks_bfloat16():
         return
-    to_run = {job.rule.name for job in workflow.dag.needrun_jobs()}
-    for part, slow in computing_in("bfloat16", networks, to_run):
+    for part, slow in computing_in("bfloat16", runs, list(workflow.dag.needrun_jobs())):
         logger.warning(
             f"precision.{part}: bfloat16 for {', '.join(slow)}, but this processor has no instructions for it and "
             "takes about ten times as long as in float32 (with which the results are others)"
