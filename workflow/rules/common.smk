@@ -45,14 +45,13 @@ try:
         on_cluster=lambda: not workflow.local_exec,
         plans=workflow.is_main_process,
     )
-    PLAN.steps, PLAN.digest  # a mistake in a claim, a table or a figure is an error at once
+    PLAN.steps  # a mistake in a claim, a table or a figure is an error at once
 except ValueError as error:
     raise WorkflowError("\n".join(map(escaped, str(error).split("\n"))))
 
-# A process that starts jobs, on a cluster perhaps days later, plans them anew: it must come to the same plan.
-if workflow.is_main_process:
-    os.environ[PLANNED] = PLAN.digest
-elif os.environ.get(PLANNED, PLAN.digest) != PLAN.digest:
+# A process that starts jobs, on a cluster perhaps days later, plans them anew: it must come to the plan that the run
+# has had from its start on (kept.smk).
+if not workflow.is_main_process and os.environ.get(PLANNED, PLAN.digest) != PLAN.digest:
     raise WorkflowError(
         "the configuration, or code that jobs run, has changed since this run of snakemake began, which has planned other "
         "results: end that run, and run snakemake again"

@@ -6,6 +6,7 @@ KEPT_RESULTS = Kept()
 
 
 onstart:
+    os.environ[PLANNED] = PLAN.digest
     require_device(PLAN.study.runs, PLAN.study.compute.device, workflow)
     warn_of_bfloat16(PLAN.study.runs, PLAN.study.compute.device, workflow)
     lift_rate_limit(workflow)

@@ -12,6 +12,7 @@ from matplotlib.image import AxesImage
 from advspectra.drawing import captions, plotting
 from advspectra.drawing.drawn import COLOURS, DECORATION, stands_for
 from advspectra.files.images import ImageSet, read_images
+from advspectra.files.perturbations import AttackedImages
 from advspectra.networks.identity import ACTIVATIONS
 from advspectra.results.replicates import Replicates, by_network, of_one_set
 from advspectra.results.runs import Run
@@ -36,15 +37,16 @@ def draw(runs: Sequence[Run], *, convention: str, images: str | Path) -> tuple[F
     with plotting.style():
         if not groups:
             return plotting.message_figure("No attack in this study."), captions.joined(title, "No attack.")
-        shown = _chosen(groups)
-        factor = _factor(groups, shown)
+        attacked = of_one_set(groups)
+        (of,) = {found.images_of for found in attacked if found is not None}
+        shown = _chosen(attacked)
+        factor = _factor(attacked, shown)
         source = read_images(images)
         tall = source.test_images.shape[-2] / source.test_images.shape[-1]
         rows = TEXT + LARGE * tall + len(groups) * (PAIR + TEXT + tall)
         figure = plotting.new_figure(0.15 + INCHES * rows)
         axes = figure.subplots()
-        _draw(axes, groups, shown, source, factor)
-    of = next(found.images_of for found in of_one_set(groups) if found is not None)
+        _draw(axes, groups, attacked, shown, source, factor, images_of=of)
     classes = len(source.class_names)
     of_each = "of each class" if classes <= IMAGES else f"of each of the first {IMAGES} classes"
     caption = captions.joined(
@@ -62,12 +64,10 @@ def _most_telling(groups: Sequence[Replicates]) -> list[Replicates]:
     return [group for group in groups if group in order[:NETWORKS]]
 
 
-def _chosen(groups: Sequence[Replicates]) -> list[int]:
+def _chosen(networks: Sequence[AttackedImages | None]) -> list[int]:
     """IMAGES images, one of each class before more of one: the first of those with success in the most networks."""
     success, attacked, labels = Counter(), Counter(), {}
-    for found in of_one_set(groups):
-        if found is None:
-            continue
+    for found in filter(None, networks):
         labels |= dict(zip(found.image.tolist(), found.label.tolist(), strict=True))
         attacked.update(found.image.tolist())
         success.update(found.image[found.success].tolist())
@@ -78,23 +78,29 @@ def _chosen(groups: Sequence[Replicates]) -> list[int]:
     return [image for _, _, image in sorted(sorted(order)[:IMAGES], key=lambda one: one[1:])]
 
 
-def _factor(groups: Sequence[Replicates], shown: Sequence[int]) -> int:
+def _factor(networks: Sequence[AttackedImages | None], shown: Sequence[int]) -> int:
     """The whole number that makes half of the pixel range of the largest magnitude."""
-    found = [one for one in of_one_set(groups) if one is not None]
-    largest = max((float(one.linf[np.isin(one.image, shown)].max(initial=0)) for one in found), default=0)
+    largest = max(float(one.linf[np.isin(one.image, shown)].max(initial=0)) for one in filter(None, networks))
     return max(1, round(0.5 / largest)) if largest else 1
 
 
-def _draw(axes, groups: Sequence[Replicates], shown: Sequence[int], source: ImageSet, factor: int) -> None:
+def _draw(
+    axes: Axes,
+    groups: Sequence[Replicates],
+    attacked: Sequence[AttackedImages | None],
+    shown: Sequence[int],
+    source: ImageSet,
+    factor: int,
+    *,
+    images_of: str,
+) -> None:
     """Draw in units of one picture's width, y downwards."""
     tall = source.test_images.shape[-2] / source.test_images.shape[-1]
-    attacked = of_one_set(groups)
-    split = next(found.images_of for found in attacked if found is not None)
-    pictures = source.train_images if split == "training" else source.test_images
+    pictures = source.train_images if images_of == "training" else source.test_images
     top, names, centres = TEXT + LARGE * tall, [r"$x$"], [TEXT + LARGE * tall / 2]
     for column, image in enumerate(shown):
         x = _as_picture(pictures[image] / 255)
-        label = (source.train_labels if split == "training" else source.test_labels)[image]
+        label = (source.train_labels if images_of == "training" else source.test_labels)[image]
         named = f"x, image {image}"
         _write(axes, (column * PITCH + 1, TEXT * 0.8), label, source, label=named)
         left = column * PITCH + (2 - LARGE) / 2

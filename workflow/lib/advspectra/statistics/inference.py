@@ -13,7 +13,7 @@ import scipy  # imports optimize when it is first used, which the report never d
 
 from advspectra.statistics.crossed_error import exceeds
 from advspectra.statistics.scale import Scale
-from advspectra.statistics.side import Side, on_scale, shown
+from advspectra.statistics.side import MOST_SCORE, Side, on_scale, shown
 from advspectra.statistics.summaries import Estimate
 
 SIGNIFICANCE = 0.05
@@ -21,7 +21,6 @@ LEVEL = 1 - SIGNIFICANCE
 MOST_SEEDS = 100
 MOST_IMAGES = 10**6
 WIDEST = 200.0  # standard errors from the value to the end of an interval
-MOST_SCORE = 20.0  # up to which the ends of rates are computed: normal probabilities of 1e-89
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from advspectra.statistics.scale import Scale
 
 MOST_CORRELATION = 0.999  # 1 counts as this: ranks of 20 checkpoints that are not the same have at most 0.9985
 
-MOST_SCORE = 20.0  # of a rate: normal probabilities of 1e-89
+MOST_SCORE = 20.0  # up to which the ends of rates are computed: normal probabilities of 1e-89
 
 
 @dataclass(frozen=True)

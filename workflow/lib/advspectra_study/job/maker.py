@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from advspectra.files import atomic
-from advspectra_study.run.kept import keep
+from advspectra_study.run.kept import keep, version
 
 
 class Maker:
@@ -29,7 +29,7 @@ class Maker:
             self._mark.write_text(self._text, encoding="utf-8")
         except OSError as error:
             raise OSError(error.errno, f"{first} cannot be written: {error.strerror}") from error
-        self._standing = {path: _version(path) for path in map(Path, outputs)}
+        self._standing = {path: version(path) for path in map(Path, outputs)}
 
     def may_name(self, temporary: Path, path: Path) -> bool:
         """Whether a new file should take the name `path`: not if a file of the same bytes has it.
@@ -38,8 +38,8 @@ class Maker:
         """
         if path not in self._standing:  # no output: unfinished work
             return True
-        if self._is_current() and _version(path) == self._standing[path]:
-            self._standing[path] = _version(temporary)
+        if self._is_current() and version(path) == self._standing[path]:
+            self._standing[path] = version(temporary)
             return True
         if path.exists() and filecmp.cmp(temporary, path, shallow=False):
             return False
@@ -76,12 +76,3 @@ def making(outputs) -> Iterator[None]:
     finally:
         atomic.permissions.remove(maker.may_name)
         maker.end()
-
-
-def _version(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of the same name; None if there is none."""
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return about.st_mtime_ns, about.st_size

@@ -44,14 +44,13 @@ class WholeStudy(Shown):
         return self.own_files("workflow/reference/claims", "*.yaml") if own is None else [*own]
 
     @cached_property
-    def stated_claims(self) -> dict[str, dict]:
-        """The claims as they are read from their files, complete; ValueError for a fault in one."""
-        return read_claims(self.claim_files, schema_path=self.root / CLAIMS_SCHEMA)
-
-    @cached_property
     def _claims_as_read(self) -> str:
-        """A digest: the code that reads them is in no fingerprint, as it is not of the package that computes."""
-        return hashlib.sha256(json.dumps(self.stated_claims, sort_keys=True).encode()).hexdigest()[:12]
+        """A digest of the claims as they are read from their files; ValueError for a fault in one.
+
+        The code that reads them is in no fingerprint, as it is not of the package that computes.
+        """
+        claims = read_claims(self.claim_files, schema_path=self.root / CLAIMS_SCHEMA)
+        return hashlib.sha256(json.dumps(claims, sort_keys=True).encode()).hexdigest()[:12]
 
     @cached_property
     def _stated(self) -> dict[str, Any]:

@@ -21,6 +21,15 @@ def second_name(path: str | Path) -> Path:
     return path.with_name(f".{path.name}.kept")
 
 
+def version(path: str | Path) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name; None if there is none."""
+    try:
+        about = Path(path).stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size
+
+
 def forget(paths) -> None:
     """Remove the second names of results that were replaced or not touched."""
     for path in paths:
@@ -51,7 +60,7 @@ class Kept:
         for job in self._jobs:
             there = [output for output in job.output if Path(output).is_file()]
             keep(one for one in there if len(there) == len(job.output) or not second_name(one).exists())
-            self._records |= {output: (_version(output), workflow.persistence.metadata(output)) for output in there}
+            self._records |= {output: (version(output), workflow.persistence.metadata(output)) for output in there}
 
     def give_back(self, workflow) -> None:
         """Give results that were not replaced their names back; remove all other second names. After the last job."""
@@ -63,13 +72,9 @@ class Kept:
             if not any(second_name(output).exists() for output in job.output):
                 continue
             take_back(job.output)
-            known = [self._records.get(output, (None, None)) for output in job.output]
-            records = [
-                record
-                for output, (version, record) in zip(job.output, known, strict=True)
-                if version == _version(output)
-            ]
-            if None in records or len(records) < len(known) or not hasattr(memory, "_write_record"):
+            versions, records = zip(*(self._records.get(output, (None, None)) for output in job.output), strict=True)
+            others = versions != tuple(map(version, job.output))
+            if others or None in records or not hasattr(memory, "_write_record"):
                 # what a killed run or a group has left (or an older Snakemake runs): the job says whether it would make
                 # just this
                 memory.started(job)
@@ -77,12 +82,6 @@ class Kept:
             for output, record in zip(job.output, records, strict=True):
                 memory.cleanup_metadata(output)
                 memory._write_record(memory._get_key(output), record)
-
-
-def _version(path: str | Path) -> tuple[int, int] | None:
-    """The time and size of a file, None without one."""
-    path = Path(path)
-    return (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
 
 
 def keep(paths) -> None:
