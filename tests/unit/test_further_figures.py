@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 from matplotlib.colors import to_hex
 from PIL import Image
 from synthetic_report import cell, claim, untested
@@ -26,7 +27,9 @@ from advspectra.claims.sides import Conventions, Side
 from advspectra.claims.terms import Group
 from advspectra.drawing import plotting
 from advspectra.figures import filmstrip
+from advspectra.files.spectra import read_spectra
 from advspectra.results.runs import read_runs
+from advspectra.tables import table1
 
 HIT, MISS = to_hex("#0072B2"), to_hex(plotting.ROLES["adversarial"])
 
@@ -219,6 +222,22 @@ def test_the_film_has_a_picture_for_each_checkpoint_and_stands_still_at_the_end(
         assert film.info["duration"] == 4000
 
 
+def test_the_film_shows_the_spectra_of_the_checkpoint_that_it_names_if_seeds_are_best_at_different_epochs(tmp_path):
+    shared, paths = {"step=0": 0, "epoch=5": 500, "epoch=10": 1000}, []
+    for seed, best in ((0, 500), (1, 1000)):
+        who = identity("resnet18", "relu", 17, seed=seed)
+        kinds = ("perturbations", "spectra")
+        paths += write_development(tmp_path, who=who, states=shared | {"best": best}, size=8, kinds=kinds)
+    figure, _ = draw("filmstrip", read_runs(paths))
+    names = [axes.get_title().split("\n")[0] for axes in figure.axes if axes.get_title()]
+    assert names == ["epoch 5", "best (epochs 5 to 10)", "epoch 10"]
+    found = [panel.images[0].get_array() for panel in spectra_panels(figure)]
+    for name, shown in zip(("epoch=5", "best", "epoch=10"), found, strict=True):
+        seeds = [read_spectra(path, "paper") for path in paths if path.match(f"*/{name}/spectra.h5")]
+        power = np.average([one.mean_power for one in seeds], axis=0, weights=[one.selected for one in seeds])
+        np.testing.assert_allclose(shown, np.maximum(power / power.mean(), filmstrip.RANGE[0]))
+
+
 # ---- the link
 
 
@@ -230,6 +249,19 @@ def test_the_link_is_that_of_the_claim_and_a_dot_is_a_frequency(tmp_path):
     found = MEASURES["spectral_link"].read(runs[0], Side(), Conventions("paper", {"final": "pgd"})).arrays[0]
     assert [text.get_text() for text in axes.texts] == [f"$r$ = {np.nanmean(found):.2f}"]
     assert len(axes.collections[0].get_offsets()) == 64
+
+
+def test_perturbations_of_another_checkpoint_than_the_predictors_are_not_linked_and_captions_say_so(tmp_path):
+    about = {"checkpoint": "epoch=1", "step": 100, "epoch": 1}
+    runs = read_runs(write_run(tmp_path, who=identity() | about, images=8, size=8))
+    figure, caption = draw("predictor_link", runs)
+    sentence = "β: of the best epoch; δ: of epoch=1."
+    assert sentence in caption and sentence in texts(figure)
+    assert sentence in draw("fig05", runs)[1] and sentence in draw("fig08", runs)[1]
+    made = table1.table(runs, reference=yaml.safe_load(REFERENCE.read_text()), config={}, convention="paper")
+    assert sentence in made.notes
+    own = read_runs(write_run(tmp_path / "best", who=identity() | {"step": 200, "epoch": 2}, images=8, size=8))
+    assert "β: of the best" not in draw("fig05", own)[1] + draw("fig08", own)[1] + draw("predictor_link", own)[1]
 
 
 def test_a_perturbation_in_proportion_to_the_difference_of_its_classes_lies_on_the_line(tmp_path):

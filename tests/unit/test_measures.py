@@ -29,10 +29,10 @@ KY, KX = np.mgrid[-SIZE // 2 : SIZE // 2, -SIZE // 2 : SIZE // 2]
 DISTANCE = np.hypot(KX, KY)
 
 
-def value(paths, name, *, checkpoint="best", end=None, band=BAND, attack="pgd"):
+def value(paths, name, *, checkpoint="best", end=None, band=BAND, attack="pgd", summary="best"):
     """The measure of a run with these files, the mean or other statistic of its images."""
     (run,) = read_runs(paths)
-    conventions = Conventions("paper", {"final": attack}, band=band)
+    conventions = Conventions("paper", {"final": attack}, band=band, checkpoint=summary)
     found = MEASURES[name].read(run, Side(checkpoint=checkpoint, end=end), conventions)
     return Sample(found.arrays, found.statistic).value()
 
@@ -173,6 +173,9 @@ def test_only_successful_perturbations_of_the_best_checkpoint_are_linked(tmp_pat
     with pytest.raises(NotThere) as error:
         value(early, "spectral_link", checkpoint="step=3")
     assert error.value.reason.kind is Lack.PREDICTOR_OF
+    with pytest.raises(NotThere) as error:  # nor over networks, where such an attack stands for the best one
+        value(early, "norm_link", summary="step=3")
+    assert error.value.reason.kind is Lack.PREDICTOR_OF
     nonlinear = write_run(tmp_path / "relu", who=WHO | {"activation": "relu"}, images=6)
     with pytest.raises(NotThere) as error:
         value(nonlinear, "spectral_link")
@@ -190,6 +193,18 @@ def development(folder, correct, success):
         delta = np.full((len(right), 1, 4, 4), 0.01, dtype=np.float32)
         paths.append(write_perturbations(folder / f"{step}/perturbations.h5", about, delta, hit, 10, right))
     return paths
+
+
+def test_the_final_attack_is_on_the_checkpoint_that_the_summary_shows_whatever_else_was_attacked(tmp_path):
+    correct = np.ones((4, 8), dtype=bool)
+    success = np.arange(8) < np.array([[1], [2], [3], [4]])
+    paths = development(tmp_path, correct, success)
+    for step in range(4):
+        assert value(paths, "success_rate", summary=f"step={step}") == (step + 1) / 8
+    assert value(paths[1:2], "success_rate", summary="step=1") == 2 / 8
+    with pytest.raises(NotThere) as error:
+        value(paths, "success_rate", summary="step=9")
+    assert error.value.reason.kind is Lack.CHECKPOINT
 
 
 ACCURACY = np.arange(40) < np.array([[10], [20], [30], [40]])  # of 4 checkpoints: 25, 50, 75 and 100 %

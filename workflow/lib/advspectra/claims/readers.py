@@ -27,7 +27,7 @@ from advspectra.files.perturbations import FORMAT, AttackedImages, in_parts
 from advspectra.files.predictors import Predictor
 from advspectra.fourier import power_spectrum
 from advspectra.lines.comparison import line
-from advspectra.results.runs import Run
+from advspectra.results.runs import AttackedCheckpoint, Run
 from advspectra.statistics.sample import Sample
 from advspectra.statistics.scale import Scale
 
@@ -111,13 +111,8 @@ def of_link(title: str, scale: Scale, of: Callable[[np.ndarray, np.ndarray], np.
     """
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
-        predictor, attacked = run.predictor(), attacked_checkpoint(run, side, conventions)
-        if predictor is None:
-            raise NotThere(Lack.PREDICTOR, network=run.label)
-        checkpoints = run.checkpoints()
-        best = checkpoints and checkpoints.kept["best"].step
-        if attacked.checkpoint != "best" and attacked.step != best:  # the predictor is of the best one
-            raise NotThere(Lack.PREDICTOR_OF, network=run.label, checkpoint=attacked.checkpoint)
+        attacked = attacked_checkpoint(run, side, conventions)
+        predictor = _predictor_of(attacked, run)
         images = perturbations_of(attacked)
         values = np.full(len(images.image), np.nan)
         for rows, *both in linked_magnitudes(images, predictor, conventions.spectra):
@@ -125,6 +120,16 @@ def of_link(title: str, scale: Scale, of: Callable[[np.ndarray, np.ndarray], np.
         return Values((values,), images.image, images_of=images.images_of)
 
     return Measure(title, scale, MadeOf.LINK, read)
+
+
+def _predictor_of(attacked: AttackedCheckpoint, run: Run) -> Predictor:
+    """The predictor of the checkpoint that was attacked."""
+    predictor = run.predictor()
+    if predictor is None:
+        raise NotThere(Lack.PREDICTOR, network=run.label)
+    if checkpoint := run.unlike_predictor(attacked):
+        raise NotThere(Lack.PREDICTOR_OF, network=run.label, checkpoint=checkpoint)
+    return predictor
 
 
 def linked_magnitudes(
@@ -208,12 +213,14 @@ def over_checkpoints(title: str, scale: Scale, statistic: Callable[..., np.ndarr
 
 
 def over_networks(title: str, first: Measure, second: Measure) -> Measure:
-    """A measure of all networks together: Spearman's correlation over networks of two measures of each.
+    """A measure of all networks together: Spearman's correlation over networks of a measure of each predictor and one
+    of the perturbations of its checkpoint.
 
     `read` gives the two of one run, (2, 1). advspectra.claims.over_networks makes the correlation of them.
     """
 
     def read(run: Run, side: Side, conventions: Conventions) -> Values:
+        _predictor_of(attacked_checkpoint(run, side, conventions), run)
         both = [measure.read(run, side, conventions) for measure in (first, second)]
         return Values((np.array([[Sample(values.arrays, values.statistic).value()] for values in both]),))
 

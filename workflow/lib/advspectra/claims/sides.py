@@ -16,7 +16,8 @@ class Conventions:
     spectra : of advspectra.fourier, for perturbations. attacks : the name of the attack or transfer for each role that
     one has in claims: final and those of wording.ATTACKS. predictor : "raw" or "rescaled", for claims that do not say;
     cells : the same for the cells of the paper's tables. band : where the classes of the data set differ, `low` and
-    `high` in cycles/image; None for data that do not say.
+    `high` in cycles/image; None for data that do not say. checkpoint : what takes the place of the best one under the
+    final attack, as the study's summary says.
     last : whether the last epoch that is kept takes the place of the best; what is made of a predictor, which only the
     best has, is not tested then.
     """
@@ -26,6 +27,7 @@ class Conventions:
     predictor: str = "raw"
     cells: str = "rescaled"
     band: Mapping[str, float] | None = None
+    checkpoint: str = "best"
     last: bool = False
 
 
@@ -49,8 +51,8 @@ def attacked_checkpoint(run: Run, side: Side, conventions: Conventions) -> Attac
         if not epochs:
             raise NotThere(Lack.CHECKPOINT, network=run.label, checkpoint="of an epoch", attack=attacked[0].attack)
         return epochs[-1]
-    if wanted == "best" and len(attacked) == 1 and side.attack == "final":  # that of the summary
-        return attacked[0]
+    if wanted == "best" and side.attack == "final":
+        wanted = conventions.checkpoint
     checkpoints = run.checkpoints()
     best = None if checkpoints is None else checkpoints.kept["best"].step
     if wanted == "first" and attacked[0].step == 0:
@@ -60,10 +62,10 @@ def attacked_checkpoint(run: Run, side: Side, conventions: Conventions) -> Attac
     elif wanted == "first_epoch":  # and not the last: it would be compared with itself
         # a checkpoint within an epoch, step=3 say, has that epoch's number too
         fitting = [one for one in attacked[:-1] if one.epoch == 1 and not one.checkpoint.startswith("step=")]
-    elif wanted == "best" and best is not None:
+    elif wanted == "best":
         fitting = [one for one in attacked if one.best or one.step == best]
     else:
-        fitting = [one for one in attacked if one.checkpoint == wanted]
+        fitting = [one for one in attacked if wanted in (one.checkpoint, f"step={one.step}")]
     if not fitting:
         raise NotThere(Lack.CHECKPOINT, network=run.label, checkpoint=wanted, attack=attacked[0].attack)
     return fitting[0]

@@ -26,7 +26,7 @@ def mean_spectra_figure(runs: Sequence[Run], *, convention: str, number: int, li
     absent = captions.missing(groups, linear=linear)
     with plotting.style():
         if not groups:
-            figure = plotting.message_figure(f"No {kind} network in this study.")
+            figure = plotting.message_figure(f"No {kind} network with α = 1 in this study.")
             return figure, captions.joined(f"Figure {number}. Mean spectra, {kind} networks.", absent)
         figure = _panels(groups, convention=convention)
     caption = captions.joined(

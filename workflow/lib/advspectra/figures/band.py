@@ -26,7 +26,7 @@ def draw(runs: Sequence[Run], *, convention: str, band: Mapping[str, float]) -> 
     title = f"The classes differ between {band['low']:g} and {band['high']:g} cycles/image, and nowhere else."
     with plotting.style():
         if not groups:
-            none = "No successful attack in this study."
+            none = "No successful attack with α = 1 in this study."
             return plotting.message_figure(none), captions.joined(title, none)
         figure = plotting.new_figure(max(3.2, 0.6 + 0.21 * len(groups)))
         left, right = figure.subfigures(1, 2, width_ratios=[1, 1.05])

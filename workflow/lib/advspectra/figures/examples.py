@@ -36,7 +36,8 @@ def draw(runs: Sequence[Run], *, convention: str, images: str | Path) -> tuple[F
     groups = _most_telling([group for group in by_network(runs) if group.first.perturbations() is not None])
     with plotting.style():
         if not groups:
-            return plotting.message_figure("No attack in this study."), captions.joined(title, "No attack.")
+            none = "No attack with α = 1 in this study."
+            return plotting.message_figure(none), captions.joined(title, none)
         attacked = of_one_set(groups)
         (of,) = {found.images_of for found in attacked if found is not None}
         shown = _chosen(attacked)

@@ -32,7 +32,7 @@ def draw(runs: Sequence[Run], *, convention: str, images: str | Path) -> tuple[F
     absent = captions.missing(groups, linear=False)
     with plotting.style():
         if not groups:
-            figure = plotting.message_figure("No nonlinear network in this study.")
+            figure = plotting.message_figure("No nonlinear network with α = 1 in this study.")
             return figure, captions.joined("Figure 4. Nonlinear networks.", absent)
         image = choose_image(groups)
         examples = examples_of(groups, image)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from advspectra.claims.comparison import not_the_papers, shape_of_images
+from advspectra.claims.comparison import not_the_papers, of_predictors, shape_of_images
 from advspectra.drawing import captions, plotting
 from advspectra.networks.identity import NetworkIdentity
 from advspectra.results.replicates import Replicates, by_network
@@ -46,7 +46,8 @@ def draw(
     absent = captions.joined(captions.missing(groups, linear=True), captions.missing(groups, linear=False))
     with plotting.style():
         if not groups:
-            return plotting.message_figure("No network in this study."), captions.joined("Figure 5. Norms.", absent)
+            figure = plotting.message_figure("No network with α = 1 in this study.")
+            return figure, captions.joined("Figure 5. Norms.", absent)
         paper = _papers(reference, images, dataset) if convention == "paper" else []
         rows: dict[tuple, list[Replicates]] = {}
         for group in groups:
@@ -81,6 +82,7 @@ def draw(
         "map as it is); error bars: sd over images or classes, pooled within seeds. The paper has no raw β̂.",
         captions.counts(groups, convention=convention),
         "" if convention == "paper" else "β̂: convention paper.",
+        of_predictors(runs),
         absent,
     )
     return figure, caption

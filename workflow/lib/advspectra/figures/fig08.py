@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from advspectra.claims.comparison import of_predictors
 from advspectra.drawing import captions, energy, plotting, power_spectra
 from advspectra.drawing.example import (
     Example,
@@ -38,7 +39,7 @@ def draw(runs: Sequence[Run], *, convention: str, images: str | Path) -> tuple[F
     absent = captions.missing(groups, linear=True)
     with plotting.style():
         if not groups:
-            figure = plotting.message_figure("No linear network in this study.")
+            figure = plotting.message_figure("No linear network with α = 1 in this study.")
             return figure, captions.joined("Figure 8. Linear networks.", absent)
         image = choose_image(groups)
         examples = examples_of(groups, image)
@@ -65,6 +66,7 @@ def draw(runs: Sequence[Run], *, convention: str, images: str | Path) -> tuple[F
         energy.WHITE_TEXT,
         captions.counts(groups, convention=convention),
         "" if convention == "paper" else "β̂: convention paper.",
+        of_predictors(runs),
         absent,
     )
     return figure, caption

@@ -17,10 +17,10 @@ from PIL import Image
 
 from advspectra.drawing import captions, energy, plotting, power_spectra
 from advspectra.drawing.drawn import stands_for
-from advspectra.drawing.learning_curves import NO_ATTACK, attacked, counts_sentence, pooled, spread
+from advspectra.drawing.learning_curves import NO_ATTACK, counts_sentence, pooled, spread
 from advspectra.files.perturbations import AttackedImages
 from advspectra.files.spectra import Spectra
-from advspectra.results.replicates import Replicates, only_network
+from advspectra.results.replicates import Replicates, as_one, only_network
 from advspectra.results.runs import AttackedCheckpoint, Run, read_runs
 
 INPUTS = {"per": "attack", "files": ["perturbations", "spectra"], "activations": None, "alphas": None}
@@ -73,11 +73,10 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 
 def _frames(group: Replicates, convention: str) -> Iterator[Frame]:
     """The checkpoints with spectra of at least one perturbation, and of each seed the attacked images and spectra."""
-    spectra = {as_one[0].step: as_one for as_one in group.attacked(group.attack)} if group.attack else {}
-    for checkpoint, images in zip(*attacked(group, group.attack), strict=True):
-        of_seeds = [seed.spectra(convention) for seed in spectra.get(checkpoint.step, ())]
-        if of_seeds and None not in of_seeds and any(one.selected for one in of_seeds):
-            yield checkpoint, images, of_seeds
+    for seeds in group.attacked(group.attack) if group.attack else ():
+        images, spectra = [one.perturbations() for one in seeds], [one.spectra(convention) for one in seeds]
+        if None not in (*images, *spectra) and any(one.selected for one in spectra):
+            yield as_one(seeds), images, spectra
 
 
 def _image(frames: Sequence[Frame]) -> int:

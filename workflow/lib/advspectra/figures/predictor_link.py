@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
+from advspectra.claims.comparison import of_predictors
 from advspectra.claims.measures import correlation
 from advspectra.claims.readers import linked_magnitudes
 from advspectra.drawing import captions, plotting
@@ -27,11 +28,15 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
 
     convention : of both spectra, a key of advspectra.fourier.CONVENTIONS.
     """
-    groups = [group for group in by_network(runs) if group.predictors and group.first.perturbations() is not None]
+    groups = [
+        group
+        for group in by_network(run for run in runs if not run.unlike_predictor())
+        if group.predictors and group.first.perturbations() is not None
+    ]
     title = "The predictor and the perturbations of linear networks, frequency by frequency."
     with plotting.style():
         if not groups:
-            none = "No attack on a linear network in this study."
+            none = of_predictors(runs) or "No attack on a linear network with α = 1 in this study."
             return plotting.message_figure(none), captions.joined(title, none)
         rows = -(-len(groups) // COLUMNS)
         figure = plotting.new_figure(0.5 + 1.75 * rows)

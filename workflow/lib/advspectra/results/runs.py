@@ -40,7 +40,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class ResultFile:
-    """Where a result file lies and, for the kinds of STATE_KINDS, of which attack on which checkpoint of the run it is.
+    """Where a result file lies and, but for trainings, of which checkpoint and, of STATE_KINDS, of which attack it is.
 
     source : None unless it is of a transfer. step and epoch are None in files of studies that did not record them.
     """
@@ -126,6 +126,15 @@ class Run(NetworkIdentity):
     def perturbations(self) -> AttackedImages | None:
         """Which images were attacked, their classes, whether the attack succeeded, and the norms."""
         return _read(self._only("perturbations"), read_attacked_images)
+
+    def unlike_predictor(self, attacked: AttackedCheckpoint | None = None) -> str | None:
+        """The checkpoint that was attacked where it is another one than that of the predictor; None otherwise.
+
+        attacked : by default the checkpoint that the files of attacks are of, for runs with those of one.
+        """
+        steps = {None, *(file.step for file in self.files.get("predictor", ()))}
+        files = [attacked] if attacked else [file for kind in STATE_KINDS for file in self.files.get(kind, ())]
+        return next((file.checkpoint for file in files if len(steps) > 1 and file.step not in steps), None)
 
     @property
     def attacks(self) -> dict[str, Source | None]:
@@ -223,5 +232,6 @@ def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
         about = {name: str(attributes[name]) for name in ("attack", "checkpoint") if name in attributes}
         if "source_attack" in attributes:
             about["source"] = Source(str(attributes["source_attack"]), str(attributes["found_on"]))
+    if kind != "checkpoints":
         about |= {name: int(attributes[name]) for name in ("step", "epoch") if name in attributes}
     return kind, str(attributes["dataset"]), identity, ResultFile(path, **about)

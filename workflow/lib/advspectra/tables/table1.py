@@ -6,6 +6,7 @@ from advspectra.claims.comparison import (
     IMAGE_COLUMNS,
     image_cells,
     missing_note,
+    of_predictors,
     paired_rows,
     perturbation_notes,
     perturbation_statistics,
@@ -73,6 +74,7 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
         *perturbation_notes(groups, convention=convention),
         "β̂ under the convention `paper`, mean ± sd over classes. Rescaled: each class's map brought to [0, 1] by its "
         "own minimum and maximum, which makes ‖β̂‖₂ the mean's bin for the most part; raw: the map as it is.",
+        *([of_predictors(runs)] if of_predictors(runs) else []),
         *([seeds_note(groups)] if groups else []),
     ]
     made = Table("Table 1. Frequency-domain norms of δ̂ and β̂, linear networks", COLUMNS, tuple(body), tuple(notes))

@@ -8,9 +8,12 @@ from advspectra_study.study import Study
 
 
 def conventions_of(study: Study) -> dict[str, Any]:
-    """The convention of the spectra, and the attack or transfer for each part that one has in claims."""
-    parts = {"final": study.summary.attack} | study.claims.developing
-    return {"spectra": study.summary.convention, "attacks": parts, **band_of(study)}
+    """The convention of the spectra, the attack or transfer for each part that one has in claims, and the checkpoint
+    that is shown in place of the best one.
+    """
+    summary, parts = study.summary, {"final": study.summary.attack} | study.claims.developing
+    shown = {} if summary.checkpoint == "best" else {"checkpoint": summary.checkpoint}
+    return {"spectra": summary.convention, "attacks": parts, **shown, **band_of(study)}
 
 
 def band_of(study: Study) -> dict[str, Any]:
