@@ -514,3 +514,16 @@ def test_images_needed_part_the_interval_from_the_threshold():
         )
         is None
     )  # the seeds alone reach beyond it
+
+
+def test_a_difference_of_rates_next_to_1_reaches_no_farther_than_that_of_independent_sides():
+    """Newcombe's ends without a correlation, at the score of Student's t with the degrees of freedom of three seeds."""
+    first = np.ones((3, 23))
+    first[0, 0] = 0.0
+    found = answer([sample(row) for row in first], [sample(np.ones(23))] * 3, Scale.RATE, paired=True)
+    left, right = found.sides
+    score = stats.t(2).isf(0.025)
+    low = found.value - np.hypot(left.value - left.lower(score), right.upper(score) - right.value)
+    high = found.value + np.hypot(left.upper(score) - left.value, right.value - right.lower(score))
+    assert found.interval == pytest.approx((found.value, low, high), rel=0.02)
+    assert -0.5 < low and high < 0.5  # one image of 69 does not leave everything open

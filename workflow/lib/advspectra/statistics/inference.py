@@ -243,6 +243,7 @@ class Inference:
         """The error of the difference as a share of what it would be for independent sides."""
         independent = sum(side.error**2 for side in self.sides)
         size = self.sides[0].size
-        # two images at least that tell the sides apart: without any they could still be told apart by others
-        least = 4 / size**2 if self.scale is Scale.RATE and size > 1 else 0.0
+        # two images at least that tell the sides apart: without any they could still be told apart by others. But no
+        # more than for independent sides, whose own ends know how far so few images reach
+        least = min(4 / size**2, independent) if self.scale is Scale.RATE and size > 1 else 0.0
         return math.sqrt(max(self.seeds + self.images, least) / independent) if independent else 1.0
