@@ -6,14 +6,20 @@ READY := $(VENV)/.made-from-lock
 TORCH ?= cuda
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: demo test test-long test-cases test-cluster lint bench environment
+.PHONY: demo test test-all test-long test-cases test-cluster lint bench environment
 
 demo: $(READY)
 	$(RUN) snakemake --configfile workflow/presets/demo.yaml
 	@echo "The demo is done. Open results/demo/report.html in a browser, then results/demo/explorer.html."
 
+PYTEST := pytest -n auto --dist loadfile --no-loadscope-reorder
+
 test: lint
-	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(RUN) $(PYTEST) -m "not slow"
+
+# also studies that are stopped, moved, damaged and repaired
+test-all: lint
+	$(RUN) $(PYTEST)
 
 # tests that take many minutes: the demo killed at 20 moments, 2,000 damaged files
 test-long: $(READY)

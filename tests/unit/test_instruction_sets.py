@@ -10,6 +10,8 @@ import torch
 from test_models import DEEP, build
 from torch import nn
 
+pytestmark = pytest.mark.slow
+
 LIBRARY = Path(__file__).parents[2] / "workflow/lib"
 # the fault was where there are few channels; a full width takes long
 FORMS = [(width, size) for width in (1 / 16, 1 / 8, 1 / 4) for size in (32, 46, 48, 56, 64)] + [(1, 32)]

@@ -399,6 +399,7 @@ def test_steps_of_training_as_graphs_are_those_of_the_loop(device, graphs, archi
         assert all(torch.equal(found[1].checkpoints[name].tensors[key], value) for key, value in state.tensors.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graphed", [False, True], ids=["step by step", "as a graph"])
 @pytest.mark.parametrize("architecture", ["fully_connected", "resnet18"])
 def test_a_training_killed_at_each_saving_ends_as_one_left_alone(

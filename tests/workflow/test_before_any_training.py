@@ -26,6 +26,7 @@ def snakemake(study, *arguments, **variables):
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not lacks("cuda"), reason="this machine may have a GPU")
 def test_a_device_that_this_machine_lacks_is_refused_before_the_first_job(study):
     changed(study, compute={"device": "cuda"}, attacks=CONFIG["attacks"][:1])

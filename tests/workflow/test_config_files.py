@@ -79,6 +79,7 @@ def repository(tmp_path_factory):
     return study
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_recipe_for_own_images_runs_on_every_preset(repository, preset):
     repository.configure(yaml.safe_load((ROOT / preset).read_text(encoding="utf-8")))  # --configfile study.yaml ...

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from study import CONFIG, Study
 
+pytestmark = pytest.mark.slow
+
 IMAGES = "results/tiny/mine/images.h5"
 SETTINGS = "results/tiny/mine/fully_connected-linear/depth=1/alpha=1/seed=0/training.json"
 JOBS = ["images", "settings:fully_connected-linear/depth=1/alpha=1/seed=0"]

@@ -7,6 +7,8 @@ import yaml
 from study import CONFIG, SNAKEMAKE, copied
 from test_verify import MISSING, OUTDATED
 
+pytestmark = pytest.mark.slow
+
 TARGETS = [
     "results/tiny/tables/table1.csv",
     "results/tiny/figures/fig08.png",

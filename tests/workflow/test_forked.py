@@ -12,6 +12,8 @@ from study import CONFIG, Study, shared
 
 from advspectra_study.run.machine import lift_rate_limit
 
+pytestmark = pytest.mark.slow
+
 SPECTRA = "results/tiny/bands/{}/depth=1/alpha=1/seed=0/pgd/best/spectra.h5"
 LINEAR, RELU = (SPECTRA.format(name) for name in ("fully_connected-linear", "bounded_width_3-relu"))
 # an attack of 13 steps dies as a fault in compiled code lets it die

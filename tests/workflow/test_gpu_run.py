@@ -15,6 +15,8 @@ from benchmarks.gpu import __main__ as run
 from benchmarks.gpu import pack
 from benchmarks.gpu.__main__ import Part
 
+pytestmark = pytest.mark.slow
+
 FILES = {"right.csv", "rates.csv", "study.csv", "demo.csv", "table.md", "log.txt", "study.tar.xz.1"}
 
 

@@ -352,6 +352,7 @@ def finished(tmp_path_factory):
     return shared(tmp_path_factory, "names", make)
 
 
+@pytest.mark.slow
 def test_hostile_names_of_images_run_nothing_on_the_way_to_the_report(finished):
     assert [path.name for path in finished.folder.rglob("*PWNED*")] == [ARCHIVE]
     figures = finished.folder / "results/tiny/figures"

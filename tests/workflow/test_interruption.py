@@ -24,6 +24,8 @@ from interruption import (
 from study import CONFIG, Study, shared
 from trap import TRAP, add_attack
 
+pytestmark = pytest.mark.slow
+
 
 def busy(**changes):
     """The study with a training and attacks that take seconds, and everything unfinished kept at once."""

@@ -12,6 +12,8 @@ import pytest
 from interruption import kill, start, wait_for
 from study import CONFIG, copied, made_with, shared
 
+pytestmark = pytest.mark.slow
+
 RUN = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0"
 FILES = [f"{RUN}/{name}" for name in ("checkpoints.h5", "pgd/best/perturbations.h5", "pgd/best/spectra.h5")]
 # an attack whose settings are known to be bad, or take long, only when it runs

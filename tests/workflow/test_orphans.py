@@ -9,6 +9,8 @@ import pytest
 from interruption import scripts, start, wait_for
 from study import CONFIG, copied, made_with, shared
 
+pytestmark = pytest.mark.slow
+
 RESULT = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0/pgd/best/perturbations.h5"
 # attacks of 13 and 14 steps wait for a file
 WAITING = """

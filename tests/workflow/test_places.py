@@ -11,6 +11,8 @@ import pytest
 from locales import ASCII, latin_1
 from study import CONFIG, Study, copied
 
+pytestmark = pytest.mark.slow
+
 IMAGES = "results/tiny/bands/images.h5"
 
 

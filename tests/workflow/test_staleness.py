@@ -229,6 +229,7 @@ def test_the_plan_says_what_a_person_expects_of_jobs_and_of_code():
     assert {module: with_what_follows(RUNS_CODE_OF[module]) for module in expected} == expected
 
 
+@pytest.mark.slow
 def test_every_script_imports_what_its_digests_are_of_and_no_other_code():
     asked = sorted({tuple(params["code"]) for step in STEPS for _, _, params in step.files()})
     done = subprocess.run(

@@ -21,6 +21,8 @@ from advspectra_study.job.reader import Reader
 from advspectra_study.verify import verification
 from advspectra_study.verify.verification import IN_WORDS, verify
 
+pytestmark = pytest.mark.slow
+
 RELU = "results/tiny/bands/bounded_width_3-relu/depth=1/alpha=1/seed=0"
 LINEAR = "results/tiny/bands/fully_connected-linear/depth=1/alpha=1/seed=0"
 FILES = {

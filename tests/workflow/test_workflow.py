@@ -122,6 +122,7 @@ def test_where_a_network_lacks_the_summarys_attack_another_of_its_attacks_is_sho
     assert study.planned(*targets) == []
 
 
+@pytest.mark.slow
 def test_the_same_study_twice_gives_the_same_bytes(finished_study, tmp_path):
     again = Study(tmp_path, CONFIG)
     # in processes of their own, whose sets have orders of their own
