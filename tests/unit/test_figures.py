@@ -418,14 +418,14 @@ def test_figure_2_shows_accuracy_and_success_over_steps_each_line_with_a_look_of
     figure, caption = draw("fig02", runs)
     found = curves(panel(figure, "a"))
     assert list(found) == [
-        "training accuracy", "test accuracy", "accuracy on attacked images", "success of pgd",
-        "the same among images right before", "success of moved",
+        "training accuracy", "test accuracy", "accuracy on attacked images", "success, δ of each checkpoint",
+        "the same among images right before", "success, δ of the best epoch",
     ]  # fmt: skip
     assert found["training accuracy"][0] == list(range(100, 2001, 100))
     # states between the epochs have their own test accuracy
     steps, accuracies = found["test accuracy"]
     assert steps[:4] == [1, 10, 30, 100] and steps[-1] == 2000 and accuracies[-1] == pytest.approx(0.8)
-    steps, success = found["success of pgd"]
+    steps, success = found["success, δ of each checkpoint"]
     assert steps == [1, 10, 30, 100, 200, 500, 1000, 2000]
     images = [checkpoint.perturbations() for checkpoint in runs[0].attacked("pgd")]
     start, *later = [one.success.mean() for one in images]
@@ -608,8 +608,8 @@ def test_captions_say_where_absolute_and_relative_roughness_disagree(tmp_path):
 
     disagree = caption(5.7)
     # 0.074 / 0.018, and (0.074 / 5.7) / (0.018 / 0.126)
-    assert "x_a/x_r, absolute and relative to logit's change: (a) 4.1, 0.091, DISAGREE." in disagree
-    assert "(a) 4.1, 4.1, agree." in caption(0.126)
+    assert "x_a/x_r, absolute and relative to logit's change: (a) 4.1, 0.091, which disagree." in disagree
+    assert "(a) 4.1, 4.1, which agree." in caption(0.126)
 
 
 def test_lines_that_did_not_converge_and_those_that_met_no_boundary_are_counted(tmp_path):

@@ -13,7 +13,7 @@ from advspectra.drawing import captions, plotting
 from advspectra.drawing.drawn import DECORATION
 from advspectra.files.perturbations import AttackedImages
 from advspectra.results.replicates import Replicates, as_one
-from advspectra.results.runs import AttackedCheckpoint
+from advspectra.results.runs import AttackedCheckpoint, Source
 
 # one slash of the mark for a broken axis
 SLASH = Path([(-0.5, -1), (0.5, 1)])
@@ -38,6 +38,13 @@ def collected(
 def attacked(group: Replicates, attack: str | None) -> tuple[list[AttackedCheckpoint], list[list[AttackedImages]]]:
     """The checkpoints that an attack was tried on and the perturbations of each seed at them."""
     return collected(group, attack, AttackedCheckpoint.perturbations)
+
+
+def success_of(source: Source | None) -> str:
+    """What the success of an attack, or of a transfer of perturbations from `source`, is called in a legend."""
+    if source is None:
+        return "success, δ of each checkpoint"
+    return f"success, δ of {'the best epoch' if source.found_on == 'best' else source.found_on}"
 
 
 def pooled(seeds: Sequence[AttackedImages], name: str, *, successful: bool = False) -> np.ndarray:

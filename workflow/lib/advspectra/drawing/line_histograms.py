@@ -200,6 +200,6 @@ def directions(shown: Mapping[str, tuple[AttackedCheckpoint, Sequence[Lines]]]) 
         if None in ratios:
             words.append(f"({letter}) no median above 0")
         else:
-            verdict = "agree" if (ratios[0] > 1) == (ratios[1] > 1) else "DISAGREE"
-            words.append(f"({letter}) {ratios[0]:.2g}, {ratios[1]:.2g}, {verdict}")
+            verdict = "agree" if (ratios[0] > 1) == (ratios[1] > 1) else "disagree"
+            words.append(f"({letter}) {ratios[0]:.2g}, {ratios[1]:.2g}, which {verdict}")
     return f"Median roughness x_a/x_r, absolute and relative to logit's change: {'; '.join(words)}."

@@ -27,6 +27,7 @@ from advspectra.drawing.learning_curves import (
     step_axis,
     steps_per_epoch,
     success_among_correct,
+    success_of,
 )
 from advspectra.drawing.line_histograms import END_NAMES
 from advspectra.lines.comparison import ENDS, values
@@ -129,7 +130,7 @@ def _draw_success(axes: Axes, group: Replicates) -> None:
         checkpoints, seeds = attacked(group, name)
         steps = [checkpoint.step for checkpoint in checkpoints]
         look = {"color": RED} if source is None else {"color": BROWN, "linestyle": next(transfers)}
-        look["label"] = f"success of {name}"
+        look["label"] = success_of(source)
         plot_over_steps(axes, steps, [pooled(images, "success").mean() for images in seeds], **look)
         if source is None and against_label(seeds):
             rate = [success_among_correct(images) for images in seeds]

@@ -24,6 +24,7 @@ from advspectra.drawing.learning_curves import (
     step_axis,
     steps_per_epoch,
     success_among_correct,
+    success_of,
 )
 from advspectra.results.replicates import Replicates, only_network
 from advspectra.results.runs import Run
@@ -101,9 +102,8 @@ def _draw_success(figure, group: Replicates) -> None:
             dark = {"color": plotting.ROLES["accuracy"], "marker": "s", "markersize": 6, "markerfacecolor": "white"}
             correct = [pooled(images, "correct").mean() for images in seeds]
             plot_over_steps(axes, at, correct, label="accuracy on attacked images", **dark)
-        plot_over_steps(
-            axes, at, [pooled(images, "success").mean() for images in seeds], label=f"success of {name}", **look
-        )
+        rate = [pooled(images, "success").mean() for images in seeds]
+        plot_over_steps(axes, at, rate, label=success_of(source), **look)
         if source is None and against_label(seeds):
             among = look | {"linestyle": (0, (4, 1.5)), "marker": "x", "label": "the same among images right before"}
             plot_over_steps(axes, at, [success_among_correct(images) for images in seeds], **among)
