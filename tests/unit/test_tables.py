@@ -21,6 +21,7 @@ from synthetic_results import (
     write_spectra,
 )
 
+from advspectra.perturb import build_attack
 from advspectra.results.runs import read_runs
 from advspectra.statistics.summaries import Estimate, Spread, statistics
 from advspectra.table import FURTHER, Column, Table
@@ -221,7 +222,7 @@ def test_attacks_stand_below_the_papers(reference):
     assert (paper["steps"], paper["step"], paper["epsilon"]) == ("1000", "0.1", "8.0/255.0")
     assert (pgd["metric"], pgd["step"], pgd["steps"], pgd["epsilon"]) == ("L∞", "0.1 × ε", "1000", "8/255")
     assert pgd["parameters"] == "random_start True"
-    assert (deepfool["metric"], deepfool["step"], deepfool["epsilon"]) == ("L2", "0.01, absolute", "2/255")
+    assert (deepfool["metric"], deepfool["step"], deepfool["epsilon"]) == ("L2", "0.01, absolute", "0.00784314")
     assert (deepfool["networks"], deepfool["checkpoints"]) == ("vgg19, resnet18", "best, step=0")
     assert (smallest["metric"], smallest["networks"], smallest["checkpoints"]) == ("L∞", "all", "all")
     assert smallest["parameters"] == "tolerance 1/2550, loss cross_entropy"
@@ -241,6 +242,29 @@ def test_what_an_attack_leaves_open_is_foolboxs_default(reference, family, optio
     made = table6.table([], reference=reference, config={**CONFIG, "attacks": [attack]}, convention="paper")
     row = list(csv.DictReader(StringIO(made.to_csv())))[1]
     assert (row["step"], row["steps"]) == (step, steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "epsilon", "metric", "shown"),
+    [
+        ("FGM", {}, 1.0, "L2", "1"),
+        ("FGSM", {}, 8 / 255, "L∞", "8/255"),
+        ("SaltAndPepperNoiseAttack", {}, 10, "L2", "10"),
+        ("DatasetAttack", {"distance": "l0"}, 10, "L0", "10"),
+        ("HopSkipJumpAttack", {"constraint": "linf"}, 0.03, "L∞", "0.03"),
+        ("HopSkipJumpAttack", {}, 2.0, "L2", "2"),
+        ("SparseL1DescentAttack", {}, 12.0, "L1", "12"),
+    ],
+)
+def test_the_metric_of_an_attack_is_its_norm_and_255ths_are_of_the_largest_magnitude(
+    reference, name, parameters, epsilon, metric, shown
+):
+    options = {"attack": name, "epsilon": epsilon, "parameters": parameters}
+    attack = CONFIG["attacks"][0] | {"family": "foolbox", "options": options}
+    made = table6.table([], reference=reference, config={**CONFIG, "attacks": [attack]}, convention="paper")
+    assert (made.rows[1]["metric"], made.rows[1]["epsilon"]) == (metric, shown)
+    norm = build_attack("foolbox", **options).norm
+    assert metric == ("L∞" if np.isinf(norm) else f"L{norm:g}")
 
 
 def test_columns_of_a_panel_have_a_table_of_their_own_and_misses_are_bold():
