@@ -472,6 +472,7 @@ def test_methods_come_from_the_configuration():
         material(config={**synthetic_report.CONFIG, "training": synthetic_report.CONFIG["training"] | {"epochs": 7}})
     )[1]
     assert "7 epochs" in text and "0.00005" in text and "random_start yes" in text and "band (low 2, high 4)" in text
+    assert "of successful attacks; images where the attack's loss has no gradient are left out)" in text
 
 
 def test_the_papers_tables_come_first_and_long_ones_are_folded():
