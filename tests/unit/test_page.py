@@ -279,7 +279,7 @@ def test_noise_is_counted_among_the_cells_for_which_it_is_defined():
     conventions = [convention(name, tables) for name in ("paper", "rgb")]
     conventions[0]["cells"]["TABLE-1"]["known"] = 2
     for text in report(material(tables, conventions={"conventions": conventions, "missing": []})):
-        assert "(Table 1: 1 of 3, noise 1 of 1; Table 2: 0 of 1); noise without any network passes 1 of the 1 of" in text
+        assert "(Table 1: 1 of 3, noise 1 of 1; Table 2: 0 of 1); noise without any network passes 1 of the 1" in text
         assert "1 of 3; noise without any network passes 1 of the 1 of these for which noise is defined, and we" in text
         assert "1 of 3 cells within (noise: 1 of 1)" in text and "noise 2 of 2" in text
 

@@ -230,7 +230,7 @@ def test_no_spectrum_is_taken_of_an_image_without_a_gradient(tmp_path, images):
         assert (file.attrs["attacked"], file.attrs["zero_gradients"]) == (5, 2)
     said = {
         "all": ("n = 3 attacked test images of 5, 2 without", "all attacked images with a gradient;"),
-        "successful": ("n = 2 successfully attacked test images of 5, 2 without", "images with a gradient whose attack"),
+        "successful": ("n = 2 successfully attacked test images of 5, 2 without", "images with a gradient whose"),
     }
     caption, note = said[images]
     groups = by_network(read_runs([tmp_path / "spectra.h5"]))

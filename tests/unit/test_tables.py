@@ -393,11 +393,23 @@ def test_a_row_of_the_development_has_what_the_files_say(tmp_path):
     assert (row["transfer"], rows[9]["transfer"], rows[9]["breakpoints"]) == ("", "pgd on best", "")
 
 
-def write_states(folder, success, correct, *, images=None):
+@pytest.mark.parametrize("seen", [{}, {"against": "prediction", "batch_norm": "16 batches"}])
+def test_the_development_says_what_a_success_is_and_of_which_network_the_accuracy(tmp_path, seen):
+    who = identity("resnet18", "relu", 17)
+    paths = [write_checkpoints(tmp_path / "checkpoints.h5", who, 0.8, 0.01, epochs=20, states=STATES)]
+    paths += write_development(tmp_path, who=who | seen, size=8, kinds=("perturbations",))
+    table, rows = rows_of(development, paths)
+    assert {bool(row["test_accuracy"]) for row in rows} == {not seen}
+    assert notes(table, "It is blank where batch normalisation was recalibrated")
+    said = notes(table, "Against the prediction (`pgd`), it succeeds if the prediction changes, within ε.")
+    assert bool(said) == bool(seen)
+
+
+def write_states(folder, success, correct, *, images=None, who=None):
     """Write perturbations.h5 of one attack at one state for each row of `success` and `correct`."""
     paths = []
     for step, (hit, right) in enumerate(zip(success, correct, strict=True)):
-        about = identity() | {"checkpoint": f"step={step}", "step": step, "epoch": 1}
+        about = (who or identity()) | {"checkpoint": f"step={step}", "step": step, "epoch": 1}
         count = len(hit) if images is None else images[step]
         delta = np.zeros((count, 1, 2, 2), np.float32)
         path = folder / f"{step}.h5"
@@ -413,6 +425,20 @@ def test_success_and_accuracy_are_correlated_in_part_by_definition(tmp_path):
     assert float(row["success_among_correct"]) == -1
     assert float(row["success_among_correct_low"]) <= -0.8 <= 0.2 <= float(row["success_rate_high"])
     assert notes(table, "in part by definition")
+
+
+def test_accuracy_bounds_no_success_against_the_prediction(tmp_path):
+    correct = np.arange(40) < np.array([[4], [8], [16]])
+    success = np.ones((3, 40), dtype=bool)
+    label = write_states(tmp_path / "a", success & correct, correct, who=identity() | {"attack": "pgd"})
+    predicted = identity() | {"attack": "predicted", "against": "prediction"}
+    paths = write_states(tmp_path / "b", success, correct, who=predicted)
+    table, _ = rows_of(success_accuracy, paths)
+    assert notes(table, "An attack against the prediction (`predicted`) succeeds wherever the prediction changes")
+    assert not notes(table, "cannot exceed the accuracy")
+    table, _ = rows_of(success_accuracy, [*paths, *label])
+    assert notes(table, "(`predicted`)") and notes(table, "against the label", "cannot exceed the accuracy")
+    assert not notes(rows_of(success_accuracy, label)[0], "against the prediction")
 
 
 def test_no_rank_correlation_without_success_or_with_two_states_only(tmp_path):
