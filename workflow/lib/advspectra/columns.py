@@ -68,6 +68,9 @@ def titles(start: str, of: str) -> dict[str, str]:
 
 
 def described(frame: "DataFrame", about: Mapping[str, str]) -> "DataFrame":
-    """The frame with what its columns are in `attrs["about"]`; about : descriptions by column, those that it lacks among them."""
+    """The frame with what its columns are in `attrs["about"]`.
+
+    about : descriptions by column; those of columns that it lacks are left out.
+    """
     frame.attrs["about"] = {name: text for name, text in about.items() if name in frame}
     return frame
