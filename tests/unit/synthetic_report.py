@@ -99,7 +99,7 @@ def convention(name: str, claims: list[ClaimRecord], **verdicts: str) -> dict:
             for one in claims
         },
         "cells": {
-            one.name: {"within": 1, "tested": len(one.parts), "of": len(one.parts), "noise": 2}
+            one.name: {"within": 1, "tested": len(one.parts), "of": len(one.parts), "noise": 2, "known": len(one.parts)}
             for one in claims
             if one.table is not None
         },

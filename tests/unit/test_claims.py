@@ -624,7 +624,7 @@ def test_each_convention_changes_one_thing(sparse_and_dense):
     runs = read_runs(sparse_and_dense)
     verdicts = [audit.answers(evaluate(claim({"is": "less"}), PAPER, runs, one.conventions)) for one in found]
     assert [one["claims"]["A"]["verdict"] for one in verdicts] == [SUPPORTED, SUPPORTED, SUPPORTED, NOT_TESTED]
-    assert verdicts[0]["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13, "noise": None}
+    assert verdicts[0]["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13, "noise": None, "known": 0}
     assert (found[2].conventions.predictor, found[2].conventions.cells) == ("rescaled", "raw")
     cells = [
         next(one for one in evaluate({}, PAPER, runs, one.conventions) if one.name == "TABLE-1").tested
@@ -718,7 +718,7 @@ def test_a_study_beside_is_named_by_the_settings_that_differ(sparse_and_dense):
         "parts": ["holds"],
         "values": [claims[0]["parts"][0]["value"]],
     }
-    assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13, "noise": None}
+    assert found["cells"]["TABLE-4"] == {"within": 2, "tested": 2, "of": 13, "noise": None, "known": 0}
     networks = [{"name": f"n{n}", "seeds": [n], "learning_rate": 0.1, "options": {"bias": True}} for n in range(3)]
     padded = [network | {"seeds": [], "options": {"padding": "circular"}} for network in networks]
     padded[0]["learning_rate"] = 0.2

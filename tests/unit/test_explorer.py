@@ -52,6 +52,12 @@ def found(folder):
     return content("tiny", read_runs(results(folder)), images(), convention="paper")
 
 
+def test_the_bound_of_an_attack_is_in_255ths_of_the_largest_magnitude_alone():
+    bounds = ((np.inf, 8 / 255), (np.inf, 0.03), (0.0, 10.0), (1.0, 12.0), (2.0, 1.0))
+    words = ["L∞ at most 8/255", "L∞ at most 0.03", "L0 at most 10", "L1 at most 12", "L2 at most 1"]
+    assert [explored.bound(*bound) for bound in bounds] == words
+
+
 def view(found, network, alpha="1", attack="pgd"):
     wanted = {"network": network, "alpha": alpha, "attack": attack}
     (one,) = [view for view in found["views"] if wanted.items() <= view.items()]

@@ -33,7 +33,7 @@ LAYERS = (
         "checks",
     ),
     ("results",),
-    ("claims", "study"),
+    ("claims", "columns", "study"),
     ("drawing", "figures", "tables", "page", "explorer"),
 )
 

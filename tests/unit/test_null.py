@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from advspectra.claims.cells import cells, passes
+from advspectra.claims.cells import cells, cells_in_words, passes
 from advspectra.claims.claim import Claim, Part
 from advspectra.claims.null import beside_noise, null_values, table_beside_noise
 from advspectra.claims.paper import NORMS, table_claims
@@ -85,6 +85,10 @@ def test_cells_have_the_number_of_noise_and_count_those_that_are_tested():
     few = cells(beside_noise(claims(4), null)[0].parts)  # δ̂ and β̂ of the first row
     first = [passes(null[part.left.measure], part.bounds) for part in stated[0].parts[:4]]
     assert (few.tested, few.of, few.noise) == (4, 24, sum(first))
+    # an attack without an epsilon: noise is defined for β̂ alone, 7 of whose 12 cells it passes
+    half = cells(beside_noise(claims(24), null_values(image_shape=(3, 32, 32), classes=10, epsilon=None))[0].parts)
+    assert (half.tested, half.known, half.noise) == (24, 12, 7)
+    assert "passes 7 of the 12 of these for which noise is defined, and" in cells_in_words(half)
 
 
 def table(number, *rows):

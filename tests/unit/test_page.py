@@ -208,7 +208,7 @@ def test_the_summary_counts_claims_tables_among_them_and_parts_and_cells_apart()
     found = summary(CLAIMS)
     counts = {mark.word: count for mark, count in found.verdicts}
     assert counts == {"supported": 1, "supported in part": 1, "contradicted": 1, "undecided": 1, "not tested": 2}
-    assert found.claims == 6 and found.cells == Cells(within=1, tested=2, of=3, noise=2)
+    assert found.claims == 6 and found.cells == Cells(within=1, tested=2, of=3, noise=2, known=2)
     assert found.parts == (("hold", 4), ("fail", 2), ("are open", 2), ("was not tested", 1))
 
 
@@ -268,6 +268,20 @@ def test_what_noise_passes_stands_beside_the_count_of_cells_and_nowhere_without_
     conventions[0]["cells"]["TABLE-1"]["noise"] = None
     for text in report(material(silent, conventions={"conventions": conventions, "missing": []})):
         assert "noise" not in text.partition("## Methods")[0].partition('id="methods"')[0]
+
+
+def test_noise_is_counted_among_the_cells_for_which_it_is_defined():
+    known, unknown = cell(20.2), cell(30.5, noise=None)
+    tables = [
+        claim("TABLE-1", known, unknown, unknown, group=Group.TABLES, table=1),
+        claim("TABLE-2", unknown, group=Group.TABLES, table=2),
+    ]
+    conventions = [convention(name, tables) for name in ("paper", "rgb")]
+    conventions[0]["cells"]["TABLE-1"]["known"] = 2
+    for text in report(material(tables, conventions={"conventions": conventions, "missing": []})):
+        assert "(Table 1: 1 of 3, noise 1 of 1; Table 2: 0 of 1); noise without any network passes 1 of the 1" in text
+        assert "1 of 3; noise without any network passes 1 of the 1 of these for which noise is defined, and we" in text
+        assert "1 of 3 cells within (noise: 1 of 1)" in text and "noise 2 of 2" in text
 
 
 def test_one_seed_gives_a_direction_and_a_warning():
@@ -458,6 +472,7 @@ def test_methods_come_from_the_configuration():
         material(config={**synthetic_report.CONFIG, "training": synthetic_report.CONFIG["training"] | {"epochs": 7}})
     )[1]
     assert "7 epochs" in text and "0.00005" in text and "random_start yes" in text and "band (low 2, high 4)" in text
+    assert "of successful attacks; images where the attack's loss has no gradient are left out)" in text
 
 
 def test_the_papers_tables_come_first_and_long_ones_are_folded():

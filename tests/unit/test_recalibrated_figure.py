@@ -76,6 +76,19 @@ def test_each_seed_is_a_line_of_what_its_attacks_left(runs):
     assert "seed (1 to 2)" in caption and len(caption.split()) < 80
 
 
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [({}, "right before. "), ({"against": "prediction"}, "right before; against the prediction, among all. ")],
+)
+def test_the_caption_says_among_which_images_success_is_counted(tmp_path, seen, words):
+    who = identity("resnet18", "relu", 17) | seen
+    paths = []
+    for attack in ("pgd", "pgd_again"):
+        paths += write_development(tmp_path, who=who, size=8, states=STATES, attack=attack, kinds=("perturbations",))
+    caption = draw(read_runs(paths), convention="paper", roles=ROLES)[1]
+    assert f"Success: among images {words}" in caption and len(caption.split()) < 80
+
+
 def test_networks_that_were_not_attacked_both_ways_are_left_out_and_missing_attacks_are_said(runs):
     figure, _ = draw(runs, convention="paper", roles=ROLES)
     require_readable(figure)

@@ -4,14 +4,19 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from synthetic_results import identity
 from torch import nn
 
 from advspectra.attacking.seen import attacked_network, attacked_split, described, zero_gradient_warning
+from advspectra.claims.comparison import perturbation_notes
+from advspectra.drawing.captions import counts
 from advspectra.files.images import ImageSet
 from advspectra.files.perturbations import origin, read_attacked_images, read_perturbations, write_perturbations
 from advspectra.files.spectra import read_spectra
 from advspectra.networks.recalibrated import recalibrate
 from advspectra.perturb import Attack, build_attack, perturb, transfer
+from advspectra.results.replicates import by_network
+from advspectra.results.runs import read_runs
 from advspectra.spectra import write_spectra
 from advspectra.split import Split, on_device
 from advspectra.streams import stream
@@ -218,11 +223,29 @@ def test_no_spectrum_is_taken_of_an_image_without_a_gradient(tmp_path, images):
         "image": np.arange(5) * 2,
         "zero_gradient": np.array([False, True, False, True, False]),
     }
-    about = {"conventions": ["paper"], "images": images, "angular_bins": 12, "attributes": {}}
+    about = {"conventions": ["paper"], "images": images, "angular_bins": 12, "attributes": identity()}
     write_spectra(tmp_path / "spectra.h5", **arrays, **about)
     with h5py.File(tmp_path / "spectra.h5") as file:
         assert file["image"][()].tolist() == ([0, 4, 8] if images == "all" else [0, 4])
         assert (file.attrs["attacked"], file.attrs["zero_gradients"]) == (5, 2)
+    said = {
+        "all": ("n = 3 attacked test images of 5, 2 without", "all attacked images with a gradient;"),
+        "successful": ("n = 2 successfully attacked test images of 5, 2 without", "images with a gradient whose"),
+    }
+    caption, note = said[images]
+    groups = by_network(read_runs([tmp_path / "spectra.h5"]))
+    assert f"{caption} a gradient left out, 1 seed" in counts(groups, convention="paper")
+    assert note in perturbation_notes(groups, convention="paper")[0]
+
+
+def test_where_every_image_has_a_gradient_none_is_said_to_be_left_out(tmp_path):
+    arrays = {"perturbation": np.ones((3, 3, 8, 8), np.float32), "success": np.ones(3, bool), "image": np.arange(3)}
+    arrays |= {"zero_gradient": np.zeros(3, bool)}
+    about = {"conventions": ["paper"], "images": "all", "angular_bins": 12, "attributes": identity()}
+    write_spectra(tmp_path / "spectra.h5", **arrays, **about)
+    groups = by_network(read_runs([tmp_path / "spectra.h5"]))
+    assert counts(groups, convention="paper").startswith("n = 3 attacked test images, 1 seed")
+    assert "over all attacked images;" in perturbation_notes(groups, convention="paper")[0]
 
 
 def test_the_file_says_what_the_attack_saw_and_how_many_images_have_no_gradient(tmp_path):

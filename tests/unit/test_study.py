@@ -9,6 +9,7 @@ import pytest
 from synthetic_results import EPSILON, identity, write_checkpoints, write_development, write_perturbations, write_run
 
 import advspectra
+from advspectra.claims.study_measures import measures_table
 from advspectra.fourier import flatness, power_spectrum
 
 BEST = {"step": 200, "epoch": 2}
@@ -80,6 +81,29 @@ def test_values_of_an_image_are_those_of_its_perturbation(folder):
     expected[1] = np.nan
     assert rows.delta_flatness.to_numpy() == pytest.approx(expected, nan_ok=True)
     assert "pixel range" in frame.attrs["about"]["linf"] and "rgb" in frame.attrs["about"]["delta_l1"]
+
+
+def test_every_column_of_every_frame_is_described(folder):
+    study = advspectra.open_study(folder)
+    (folder / "measures.csv").write_text(measures_table(study.runs, convention="paper").to_csv())
+    images, networks, measures = study.each_image(), study.each_network(predictor="rescaled"), study.measures()
+    for frame in (images, networks, measures):
+        assert list(frame) and [name for name in frame if not frame.attrs["about"].get(name)] == []
+    assert images.attrs["about"]["label"] == "true class"
+    assert networks.attrs["about"]["label"] == "the network as figures and tables name it"
+    assert networks.attrs["about"]["beta_l1"] == "‖β̂‖₁, predictor rescaled"
+
+
+def test_images_of_two_sets_are_told_apart_by_what_the_attack_saw(tmp_path):
+    delta = np.full((3, 1, 4, 4), 0.01, dtype=np.float32)
+    seen = {"images_of": "training", "against": "prediction", "batch_norm": "16 batches of 128"}
+    for attack, about in (("old", {}), ("seen", seen)):
+        who = identity() | BEST | {"attack": attack} | about
+        write_perturbations(tmp_path / f"cifar10/{attack}/perturbations.h5", who, delta, np.ones(3, dtype=bool), 2)
+    frame = advspectra.open_study(tmp_path).each_image()
+    assert frame[frame.attack == "seen"][list(seen)].drop_duplicates().to_dict("records") == [seen]
+    assert set(frame[frame.attack == "old"].images_of) == {"test"}
+    assert frame.groupby(["images_of", "image"]).size().tolist() == [1] * 6
 
 
 def test_what_the_network_is_right_about_is_known_before_the_attack(tmp_path):

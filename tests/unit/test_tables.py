@@ -21,6 +21,7 @@ from synthetic_results import (
     write_spectra,
 )
 
+from advspectra.perturb import build_attack
 from advspectra.results.runs import read_runs
 from advspectra.statistics.summaries import Estimate, Spread, statistics
 from advspectra.table import FURTHER, Column, Table
@@ -221,7 +222,7 @@ def test_attacks_stand_below_the_papers(reference):
     assert (paper["steps"], paper["step"], paper["epsilon"]) == ("1000", "0.1", "8.0/255.0")
     assert (pgd["metric"], pgd["step"], pgd["steps"], pgd["epsilon"]) == ("L∞", "0.1 × ε", "1000", "8/255")
     assert pgd["parameters"] == "random_start True"
-    assert (deepfool["metric"], deepfool["step"], deepfool["epsilon"]) == ("L2", "0.01, absolute", "2/255")
+    assert (deepfool["metric"], deepfool["step"], deepfool["epsilon"]) == ("L2", "0.01, absolute", "0.00784314")
     assert (deepfool["networks"], deepfool["checkpoints"]) == ("vgg19, resnet18", "best, step=0")
     assert (smallest["metric"], smallest["networks"], smallest["checkpoints"]) == ("L∞", "all", "all")
     assert smallest["parameters"] == "tolerance 1/2550, loss cross_entropy"
@@ -241,6 +242,29 @@ def test_what_an_attack_leaves_open_is_foolboxs_default(reference, family, optio
     made = table6.table([], reference=reference, config={**CONFIG, "attacks": [attack]}, convention="paper")
     row = list(csv.DictReader(StringIO(made.to_csv())))[1]
     assert (row["step"], row["steps"]) == (step, steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "epsilon", "metric", "shown"),
+    [
+        ("FGM", {}, 1.0, "L2", "1"),
+        ("FGSM", {}, 8 / 255, "L∞", "8/255"),
+        ("SaltAndPepperNoiseAttack", {}, 10, "L2", "10"),
+        ("DatasetAttack", {"distance": "l0"}, 10, "L0", "10"),
+        ("HopSkipJumpAttack", {"constraint": "linf"}, 0.03, "L∞", "0.03"),
+        ("HopSkipJumpAttack", {}, 2.0, "L2", "2"),
+        ("SparseL1DescentAttack", {}, 12.0, "L1", "12"),
+    ],
+)
+def test_the_metric_of_an_attack_is_its_norm_and_255ths_are_of_the_largest_magnitude(
+    reference, name, parameters, epsilon, metric, shown
+):
+    options = {"attack": name, "epsilon": epsilon, "parameters": parameters}
+    attack = CONFIG["attacks"][0] | {"family": "foolbox", "options": options}
+    made = table6.table([], reference=reference, config={**CONFIG, "attacks": [attack]}, convention="paper")
+    assert (made.rows[1]["metric"], made.rows[1]["epsilon"]) == (metric, shown)
+    norm = build_attack("foolbox", **options).norm
+    assert metric == ("L∞" if np.isinf(norm) else f"L{norm:g}")
 
 
 def test_columns_of_a_panel_have_a_table_of_their_own_and_misses_are_bold():
@@ -369,11 +393,23 @@ def test_a_row_of_the_development_has_what_the_files_say(tmp_path):
     assert (row["transfer"], rows[9]["transfer"], rows[9]["breakpoints"]) == ("", "pgd on best", "")
 
 
-def write_states(folder, success, correct, *, images=None):
+@pytest.mark.parametrize("seen", [{}, {"against": "prediction", "batch_norm": "16 batches"}])
+def test_the_development_says_what_a_success_is_and_of_which_network_the_accuracy(tmp_path, seen):
+    who = identity("resnet18", "relu", 17)
+    paths = [write_checkpoints(tmp_path / "checkpoints.h5", who, 0.8, 0.01, epochs=20, states=STATES)]
+    paths += write_development(tmp_path, who=who | seen, size=8, kinds=("perturbations",))
+    table, rows = rows_of(development, paths)
+    assert {bool(row["test_accuracy"]) for row in rows} == {not seen}
+    assert notes(table, "It is blank where batch normalisation was recalibrated")
+    said = notes(table, "Against the prediction (`pgd`), it succeeds if the prediction changes, within ε.")
+    assert bool(said) == bool(seen)
+
+
+def write_states(folder, success, correct, *, images=None, who=None):
     """Write perturbations.h5 of one attack at one state for each row of `success` and `correct`."""
     paths = []
     for step, (hit, right) in enumerate(zip(success, correct, strict=True)):
-        about = identity() | {"checkpoint": f"step={step}", "step": step, "epoch": 1}
+        about = (who or identity()) | {"checkpoint": f"step={step}", "step": step, "epoch": 1}
         count = len(hit) if images is None else images[step]
         delta = np.zeros((count, 1, 2, 2), np.float32)
         path = folder / f"{step}.h5"
@@ -389,6 +425,20 @@ def test_success_and_accuracy_are_correlated_in_part_by_definition(tmp_path):
     assert float(row["success_among_correct"]) == -1
     assert float(row["success_among_correct_low"]) <= -0.8 <= 0.2 <= float(row["success_rate_high"])
     assert notes(table, "in part by definition")
+
+
+def test_accuracy_bounds_no_success_against_the_prediction(tmp_path):
+    correct = np.arange(40) < np.array([[4], [8], [16]])
+    success = np.ones((3, 40), dtype=bool)
+    label = write_states(tmp_path / "a", success & correct, correct, who=identity() | {"attack": "pgd"})
+    predicted = identity() | {"attack": "predicted", "against": "prediction"}
+    paths = write_states(tmp_path / "b", success, correct, who=predicted)
+    table, _ = rows_of(success_accuracy, paths)
+    assert notes(table, "An attack against the prediction (`predicted`) succeeds wherever the prediction changes")
+    assert not notes(table, "cannot exceed the accuracy")
+    table, _ = rows_of(success_accuracy, [*paths, *label])
+    assert notes(table, "(`predicted`)") and notes(table, "against the label", "cannot exceed the accuracy")
+    assert not notes(rows_of(success_accuracy, label)[0], "against the prediction")
 
 
 def test_no_rank_correlation_without_success_or_with_two_states_only(tmp_path):

@@ -1,5 +1,7 @@
 """White noise through the whole chain, from perturbations to what readers give: flat densities, f 12.8, entropy 1."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from synthetic_results import identity, perturbations
@@ -12,6 +14,7 @@ from advspectra.fourier import CONVENTIONS, angular_cells, radial_cells
 from advspectra.results.runs import read_runs
 from advspectra.spectra import write_spectra
 
+DOCS = Path(__file__).parents[2] / "docs"
 COUNT, SIZE, BINS = 600, 32, 12
 EPSILON = np.float32(8 / 255)
 ABOUT = {"attack": "noise", "checkpoint": "best", "step": 10, "epoch": 1}
@@ -95,3 +98,13 @@ def test_its_norms_are_those_of_every_pixel_at_the_bound(run):
     found = run.perturbations()
     assert found.linf == pytest.approx(EPSILON)
     assert found.l2 == pytest.approx(EPSILON * np.sqrt(3 * SIZE**2), rel=1e-5)
+
+
+def test_the_documentation_has_the_sums_of_white_noise_over_angles():
+    cells = angular_cells(SIZE, SIZE, bins=BINS)
+    straight, diagonal = cells[[0, 3]] / cells.sum()
+    pages = ("reading-results.md", "results/dynamics-one-seed/README.md")
+    reading, dynamics = ((DOCS / name).read_text(encoding="utf-8") for name in pages)
+    assert f"{diagonal:.3f} at 45° and {straight:.3f} at 0°" in reading
+    sums = f"{diagonal:.3f} of its energy in the bin at 45°, {straight:.3f} in the bin at 0°"
+    assert f"{sums}, a ratio of {diagonal / straight:.1f}" in dynamics

@@ -17,6 +17,7 @@ from advspectra.claims.reasons import NotThere
 from advspectra.claims.sides import Conventions
 from advspectra.claims.study_measures import at
 from advspectra.claims.terms import Side
+from advspectra.columns import IMAGE, MEASURED, RUN, SEEN, TRAINING, described, titles
 from advspectra.files import perturbations
 from advspectra.files.formats import FORMATS
 from advspectra.files.images import ImageSet, read_images
@@ -51,8 +52,9 @@ class Results:
     def each_image(self, *, convention: str = "paper") -> "DataFrame":
         """A row for each run, attack or transfer, checkpoint and attacked image.
 
-        `image` is its index in the test set. Norms l1, l2 and linf are in the pixel range [0, 1]. delta_* are of the
-        spectrum of the perturbation under `convention`, NaN for images that the study has no spectrum of.
+        `image` is its index in the set `images_of`, "test" or "training". Norms l1, l2 and linf are in the pixel range
+        [0, 1]. delta_* are of the spectrum of the perturbation under `convention`, NaN for images that the study has
+        no spectrum of.
         """
         import pandas
 
@@ -61,7 +63,8 @@ class Results:
             for run in self.runs
             for file in run.files.get("perturbations", ())
         ]
-        return _described(pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame(), convention)
+        frame = pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
+        return described(frame, {**IMAGE, **titles("delta_", f"convention {convention}")})
 
     def each_network(self, *, predictor: str = "raw") -> "DataFrame":
         """A row for each run: how it was trained, accuracies as fractions, measures of a linear network's β.
@@ -75,18 +78,18 @@ class Results:
         for run in self.runs:
             row = {**identity(run), "label": run.label}
             if (found := run.checkpoints()) is not None:
-                names = ("learning_rate", "best_epoch", "epochs", "train_accuracy", "test_accuracy")
-                row |= {name: getattr(found, name) for name in names}
+                row |= {name: getattr(found, name) for name in TRAINING if name != "label"}
             if "predictor" in run.files:
                 row |= {name: float(MEASURES[name].read(run, Side(), conventions).arrays[0][0]) for name in BETA}
             rows.append(row)
-        return _described(pandas.DataFrame(rows), "paper")
+        about = {**RUN, **TRAINING, **titles("beta_", f"predictor {predictor}")}
+        return described(pandas.DataFrame(rows), about)
 
     def measures(self) -> "DataFrame":
         """The content of measures.csv; FileNotFoundError where the study has none yet."""
         import pandas
 
-        return pandas.read_csv(self.folder / "measures.csv")
+        return described(pandas.read_csv(self.folder / "measures.csv"), MEASURED)
 
 
 def open_study(folder: str | Path, *, dataset: str | None = None) -> Results:
@@ -138,11 +141,12 @@ def origin(file: ResultFile) -> dict:
     return {**found, "step": file.step, "epoch": file.epoch}
 
 
-def _of_images(run: Run, file: ResultFile, convention: str) -> Mapping[str, np.ndarray]:
+def _of_images(run: Run, file: ResultFile, convention: str) -> Mapping[str, np.ndarray | str]:
     with perturbations.FORMAT.opened(file.path) as content:
-        found = {name: content[name][()] for name in OF_IMAGE if name in content}
-    found["correct"] = found["clean_prediction"] == found["label"]
+        arrays = {name: content[name][()] for name in OF_IMAGE if name in content}
     state = at(run, file.attack, file.checkpoint)
+    images = state.perturbations()
+    found = {**{name: getattr(images, name) for name in SEEN}, **arrays, "correct": images.correct}
     side = Side(attack="this", checkpoint=file.checkpoint)
     conventions = Conventions(spectra=convention, attacks={"this": file.attack})
     for name in DELTA:
@@ -152,14 +156,3 @@ def _of_images(run: Run, file: ResultFile, convention: str) -> Mapping[str, np.n
         except NotThere:
             found[name] = np.full(len(found["image"]), np.nan)
     return found
-
-
-def _described(frame: "DataFrame", convention: str) -> "DataFrame":
-    table = perturbations.FORMAT.arrays
-    units = {name: f"{of.text} ({of.units})" if of.units != "1" else of.text for name, of in table.items()}
-    titles = {
-        name: f"{measure.title}, convention {convention}" if name in DELTA else measure.title
-        for name, measure in MEASURES.items()
-    }
-    frame.attrs["about"] = {name: text for name, text in {**titles, **units}.items() if name in frame}
-    return frame

@@ -4,7 +4,7 @@ Importing Foolbox imports PyTorch, which takes seconds; reading the files of one
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -38,6 +38,14 @@ class AttackClass:
     bases: frozenset[str]
     arguments: dict[str, Argument]
     distance: str | None
+
+    def distance_with(self, parameters: Mapping[str, Any]) -> str | None:
+        """The distance of an attack with these arguments: l0, l1, l2 or linf; None if nothing says which."""
+        if "FlexibleDistanceMinimizationAttack" in self.bases:
+            return parameters.get("distance")
+        if "constraint" in self.arguments:  # of HopSkipJumpAttack
+            return parameters.get("constraint", self.arguments["constraint"].default)
+        return self.distance
 
 
 def installed() -> bool:

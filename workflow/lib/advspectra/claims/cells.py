@@ -12,13 +12,29 @@ HOLDS, FAILS, OPEN, NOT_TESTED = "holds", "fails", "open", "not tested"
 class Cells:
     """Of the cells of one of the paper's tables: how many lie within its bounds, how many are tested, and all.
 
-    noise : how many of those tested noise without a network passes; None where that is not known.
+    noise : how many of those tested noise without a network passes, of the `known` ones for which it is defined; None
+    where it is defined for none.
     """
 
     within: int
     tested: int
     of: int
     noise: int | None = None
+    known: int = 0
+
+    @property
+    def noise_count(self) -> str:
+        """How many noise passes: "13" of all tested, or "8 of 10" where it is defined for fewer; "" for none."""
+        if self.noise is None:
+            return ""
+        return f"{self.noise}" if self.known == self.tested else f"{self.noise} of {self.known}"
+
+    @property
+    def noise_in_words(self) -> str:
+        """The same in a sentence: "13 of the same 24", or "8 of the 10 of these for which noise is defined"."""
+        if self.known == self.tested:
+            return f"{self.noise} of the same {self.tested}"
+        return f"{self.noise} of the {self.known} of these for which noise is defined"
 
 
 def passes(value: float | None, bounds: tuple[float | None, float | None]) -> bool:
@@ -31,12 +47,13 @@ def cells(parts: Iterable) -> Cells:
     """Count cells, each a part of a claim with its direction, verdict, bounds and noise."""
     parts = list(parts)
     tested = [part for part in parts if part.verdict != NOT_TESTED]
-    known = any(part.noise is not None for part in parts)
+    known = [part for part in tested if part.noise is not None]
     return Cells(
         within=sum(part.direction == HOLDS for part in parts),
         tested=len(tested),
         of=len(parts),
-        noise=sum(passes(part.noise, part.bounds) for part in tested) if known else None,
+        noise=sum(passes(part.noise, part.bounds) for part in known) if known else None,
+        known=len(known),
     )
 
 
@@ -49,6 +66,6 @@ def cells_in_words(cells: Cells) -> str:
     if cells.noise is None:
         return text
     return (
-        f"{text}; noise without any network passes {cells.noise} of the same {cells.tested}, and we chose the "
-        "convention of the norms by looking at the paper's tables"
+        f"{text}; noise without any network passes {cells.noise_in_words}, and we chose the convention of the "
+        "norms by looking at the paper's tables"
     )

@@ -168,7 +168,9 @@ def perturbation_notes(groups: Sequence[Replicates], *, convention: str) -> list
     spectra = {group.first.label: group.spectra(convention) for group in groups}
     which = sorted({of_seed.images for seeds in spectra.values() for of_seed in seeds})
     if which:
-        words = {"successful": "images whose attack succeeded", "all": "all attacked images"}
+        left_out = any(of_seed.zero_gradients for seeds in spectra.values() for of_seed in seeds)
+        kept = " with a gradient" if left_out else ""
+        words = {"successful": f"images{kept} whose attack succeeded", "all": f"all attacked images{kept}"}
         over = " / ".join(words.get(name, name) for name in which)
         notes.append(f"δ̂ under the convention `{convention}`, mean ± sd over {over}; the sd is pooled within seeds.")
     if convention != "paper":

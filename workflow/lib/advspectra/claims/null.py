@@ -117,7 +117,7 @@ def table_beside_noise(table: Table, number: int, reference: Mapping, *, convent
                 passed.append(noise)
                 within.append(_passes(_number(row[measure], paper), paper))
         rows.append({**row, **marks})
-    counted = Cells(within=sum(within), tested=len(within), of=len(within), noise=sum(passed))
+    counted = Cells(within=sum(within), tested=len(within), of=len(within), noise=sum(passed), known=len(passed))
     note = f"Cells within the paper's bounds: {cells_in_words(counted)}."
     notes = (*table.notes, note) if within else table.notes
     return replace(table, columns=tuple(columns), rows=tuple(rows), notes=notes)

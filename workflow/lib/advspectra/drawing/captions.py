@@ -41,12 +41,14 @@ def counts(groups: Sequence[Replicates], *, convention: str, named: bool = True)
     of = {group.first.label: group.spectra(convention) for group in groups}
     numbers = [sum(seed.selected for seed in spectra) for spectra in of.values() if spectra]
     attacked = [sum(seed.attacked for seed in spectra) for spectra in of.values() if spectra]
+    without = [sum(seed.zero_gradients for seed in spectra) for spectra in of.values() if spectra]
     which = sorted({seed.images for spectra in of.values() for seed in spectra})
     sentences = []
     if numbers:
         words = {"successful": "successfully attacked", "all": "attacked"}
         kind = " / ".join(words.get(name, name) for name in which)
-        out_of = f" of {span(attacked)}" if which != ["all"] else ""
+        out_of = f" of {span(attacked)}" if which != ["all"] or any(without) else ""
+        out_of += f", {span(without)} without a gradient left out" if any(without) else ""
         sets = " / ".join(sorted({seed.images_of for spectra in of.values() for seed in spectra}))
         sentences.append(f"n = {span(numbers)} {kind} {sets} images{out_of},")
     if groups:

@@ -23,7 +23,6 @@ from advspectra.results.runs import AttackedCheckpoint, Run
 LEVELS = ((True, 3), (True, 1), (False, 3), (False, 1), (False, 0))
 MOST_BYTES = 5_000_000
 WIDEST_SPECTRUM = 64  # frequencies a side; larger spectra are means over blocks
-NORMS = {math.inf: "∞", 1.0: "1", 2.0: "2"}
 BYTES_OF_NUMBERS = 400  # of one checkpoint in one seed, beside its arrays
 
 
@@ -125,7 +124,7 @@ def described(view: View) -> str:
         with open_foreign(attacked.path) as file:
             about = attributes_of(file)
         if math.isfinite(epsilon := about.get("epsilon", math.nan)) and "norm" in about:
-            words.append(f"L{NORMS.get(float(about['norm']), about['norm'])} at most {in_pixels(epsilon)}")
+            words.append(bound(float(about["norm"]), epsilon))
         seen = {
             "training images": attacked.images_of == "training",
             "against the prediction": attacked.against == "prediction",
@@ -135,10 +134,12 @@ def described(view: View) -> str:
     return ", ".join(words)
 
 
-def in_pixels(epsilon: float) -> str:
-    """A magnitude in words: "8/255", or with three digits where it is no such fraction."""
+def bound(norm: float, epsilon: float) -> str:
+    """The bound of an attack in words: "L∞ at most 8/255", with three digits where it is no such fraction or no L∞."""
+    if math.isfinite(norm):
+        return f"L{norm:g} at most {epsilon:.3g}"
     parts = 255 * epsilon
-    return f"{round(parts)}/255" if abs(parts - round(parts)) < 1e-6 else f"{epsilon:.3g}"
+    return f"L∞ at most {round(parts)}/255" if abs(parts - round(parts)) < 1e-6 else f"L∞ at most {epsilon:.3g}"
 
 
 def numbers(runs: Sequence[Run], members: Sequence[AttackedCheckpoint], *, convention: str) -> dict:

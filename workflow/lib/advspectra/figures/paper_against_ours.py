@@ -119,7 +119,7 @@ def _name(part: PartRecord, *, activation: bool) -> str:
 def _counted(claim: ClaimRecord) -> str:
     """How many cells of a table are within the bounds, and how many of the same noise passes."""
     cells = claim.cells
-    noise = "" if cells.noise is None else f", noise {cells.noise}"
+    noise = f", noise {cells.noise_count}" if cells.noise_count else ""
     return f"Table {claim.table}: {cells.within} of {cells.tested} within{noise}."
 
 

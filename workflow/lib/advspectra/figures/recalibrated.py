@@ -11,7 +11,7 @@ from advspectra.drawing import captions, energy, plotting
 from advspectra.drawing.drawn import stands_for
 from advspectra.drawing.learning_curves import plot_over_steps, step_axis, success_among_correct
 from advspectra.results.replicates import Replicates, by_network
-from advspectra.results.runs import AttackedCheckpoint, Run
+from advspectra.results.runs import AttackedCheckpoint, Run, against_prediction
 from advspectra.statistics.summaries import finite_mean
 
 SNAPSHOTS, TRANSFER, MINIMAL = "snapshots", "transfer", "minimal"
@@ -57,12 +57,15 @@ def draw(runs: Sequence[Run], *, convention: str, roles: Mapping[str, str]) -> t
         handles = [Line2D([], [], marker="o", markersize=2.5, **look) for look in (AS_IS, RECALIBRATED)]
         figure.legend(handles=[*handles, energy.legend_handle()], loc="outside lower center", ncols=3)
     seeds = captions.span([len(group.runs) for group in rows])
+    names = {roles.get(SNAPSHOTS), roles.get(f"recalibrated_{SNAPSHOTS}")}
+    of_prediction = names.intersection(against_prediction(run for group in rows for run in group.runs))
+    predicted = "; against the prediction, among all" if of_prediction else ""
     caption = captions.joined(
         title,
         "Recalibrated: the same weights, means and variances estimated again on training images; early in training the "
         "running ones are still near 0 and 1.",
-        "Success: among images right before. Smallest ε: median ‖δ‖∞ over images with success; f₀.₅, ReLU changes to "
-        "x_a: means. No point: no image with success.",
+        f"Success: among images right before{predicted}. Smallest ε: median ‖δ‖∞ over images with success; f₀.₅, ReLU "
+        "changes to x_a: means. No point: no image with success.",
         f"A line for each seed ({seeds}).",
         f"Grey: white noise, {white:.1f} cycles/image." if white else "",
         captions.convention_sentence(convention),

@@ -59,7 +59,8 @@ class OnFrequencies:
 class Spectra(OnFrequencies):
     """One convention of a spectra.h5. Power is shifted; mean_power is None if N = 0.
 
-    images_of : "test" or "training", what `image` indexes.
+    images_of : "test" or "training", what `image` indexes. zero_gradients : how many of the attacked images, with or
+    without success, are left out because the attack had no gradient.
     """
 
     images: str  # "successful" or "all"
@@ -78,6 +79,7 @@ class Spectra(OnFrequencies):
     frequency_x: np.ndarray
     mean_power: np.ndarray | None = None
     images_of: str = "test"
+    zero_gradients: int = 0
 
 
 def _conventions(file: h5py.File) -> tuple[str, ...]:
@@ -101,5 +103,6 @@ def read_spectra(path: str | Path, convention: str) -> Spectra:
             raise ValueError(f"{path}: expected the attribute images to be successful or all, found {images!r}")
         names = field_names(Spectra)
         arrays = FORMAT.read(file, names) | FORMAT.read(file, names, group=convention)
-        kind = str(about.get("images_of", "test"))
-        return Spectra(images, int(about["attacked"]), int(about["selected"]), **arrays, images_of=kind)
+        optional = {"images_of": str(about.get("images_of", "test"))}
+        optional |= {"zero_gradients": int(about.get("zero_gradients", 0))}
+        return Spectra(images, int(about["attacked"]), int(about["selected"]), **arrays, **optional)

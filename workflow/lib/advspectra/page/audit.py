@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from advspectra.claims.audit import STUDY, comparison
-from advspectra.claims.cells import HOLDS, NOT_TESTED
+from advspectra.claims.cells import HOLDS, NOT_TESTED, Cells
 from advspectra.claims.records import ClaimRecord, PartRecord
 from advspectra.claims.terms import Kind
 from advspectra.page.verdicts import Mark, mark
@@ -162,5 +162,6 @@ def _value(part: PartRecord, value: float | None) -> tuple[float, bool] | None:
 def _within(cells: Mapping | None) -> Count:
     if not cells or not cells["tested"]:
         return Count("–", "")
-    noise = "" if cells["noise"] is None else f"noise {cells['noise']}"
-    return Count(f"{cells['within']} of {cells['tested']}", noise)
+    count = Cells(**cells)
+    noise = f"noise {count.noise_count}" if count.noise_count else ""
+    return Count(f"{count.within} of {count.tested}", noise)

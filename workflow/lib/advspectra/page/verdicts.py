@@ -77,7 +77,7 @@ def tally(claim: ClaimRecord) -> str:
     if claim.cells is not None:
         untested = claim.cells.of - claim.cells.tested
         text = f"{claim.cells.within} of {claim.cells.tested} cells within"
-        text += f" (noise: {claim.cells.noise})" if claim.cells.noise is not None else ""
+        text += f" (noise: {claim.cells.noise_count})" if claim.cells.noise_count else ""
         return text + (f", {untested} not tested" if untested else "")
     untested = _with_verdict(parts, NOT_TESTED)
     if claim.verdict == ONE_SEED:
@@ -177,9 +177,9 @@ class Summary:
     def cells(self) -> Cells:
         """The cells of all tables together."""
         each = [cells for _, cells in self.tables]
+        counts = {name: sum(getattr(cells, name) for cells in each) for name in ("within", "tested", "of", "known")}
         noise = [cells.noise for cells in each if cells.noise is not None]
-        within, tested, of = (sum(getattr(cells, name) for cells in each) for name in ("within", "tested", "of"))
-        return Cells(within, tested, of, sum(noise) if noise else None)
+        return Cells(**counts, noise=sum(noise) if noise else None)
 
 
 def summary(claims: Sequence[ClaimRecord]) -> Summary:

@@ -210,6 +210,13 @@ def read_runs(paths: Iterable[str | Path]) -> list[Run]:
     return sorted(runs, key=attrgetter("order"))
 
 
+def against_prediction(runs: Iterable[Run]) -> list[str]:
+    """The attacks and transfers that start from the predicted class, by name: they can succeed on any image."""
+    attacked = (one for run in runs for attack in run.attacks for one in run.attacked(attack))
+    found = {one.attack for one in attacked if (images := one.perturbations()) and images.against == "prediction"}
+    return sorted(found)
+
+
 def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
     """The kind, the data set and (network, activation, depth, alpha, seed) of a result file, and the file."""
     with open_foreign(path) as file:

@@ -7,7 +7,7 @@ import numpy as np
 from advspectra.files.checkpoints import Checkpoints
 from advspectra.fourier import white_noise_frequency
 from advspectra.lines.comparison import DEFINITIONS
-from advspectra.results.runs import AttackedCheckpoint, Run
+from advspectra.results.runs import AttackedCheckpoint, Run, against_prediction
 from advspectra.table import Cell, Column, Table
 
 INPUTS = {
@@ -51,10 +51,14 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     for run in runs:
         attacked = [attacked for attack in run.attacks for attacked in run.attacked(attack)]
         body += [_row(run, run.checkpoints(), of_checkpoint, convention) for of_checkpoint in attacked]
+    names = ", ".join(f"`{name}`" for name in against_prediction(runs))
+    predicted = f" Against the prediction ({names}), it succeeds if the prediction changes, within ε." if names else ""
     notes = (
-        "Test accuracy is over the whole test set. An attack succeeds on an image if the network is right before it "
-        "and wrong after it, within ε. One success rate is over all attacked images, the other over those of them that "
-        "the network is right about. A transfer takes the perturbations that an attack found on one checkpoint, "
+        "Test accuracy is over the whole test set. It is blank where batch normalisation was recalibrated for the "
+        "attack: the network attacked is another one then.",
+        f"An attack succeeds on an image if the network is right before it and wrong after it, within ε.{predicted} "
+        "One success rate is over all attacked images, the other over those of them that the network is right about.",
+        "A transfer takes the perturbations that an attack found on one checkpoint, "
         "`transfer of`, and tries them on each checkpoint.",
         "Norms (pixel range [0, 1]) are means over the images with success. A checkpoint may have none.",
         "Half of the power of δ̂ lies below the frequency f₀.₅. The table shows its mean over the images of the "
@@ -79,9 +83,11 @@ def _row(run: Run, checkpoints: Checkpoints | None, attacked: AttackedCheckpoint
         "step": attacked.step,
         "epoch": attacked.epoch,
     }
-    if checkpoints is not None and attacked.checkpoint in checkpoints.kept:
+    images = attacked.perturbations()
+    as_trained = images is None or images.batch_norm == "as_is"
+    if as_trained and checkpoints is not None and attacked.checkpoint in checkpoints.kept:
         row["test_accuracy"] = checkpoints.kept[attacked.checkpoint].test_accuracy
-    if (images := attacked.perturbations()) is not None:
+    if images is not None:
         success, correct = images.success, images.correct
         row |= {
             "accuracy": float(correct.mean()),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advspectra.results.runs import Run
+from advspectra.results.runs import Run, against_prediction
 from advspectra.statistics.paired import rank_correlation
 from advspectra.statistics.summaries import Estimate
 from advspectra.table import Cell, Column, Table
@@ -14,6 +14,15 @@ INPUTS = {"files": ["perturbations"], "activations": None, "alphas": None, "per_
 # beyond each end of the interval lie 50 resamples
 RESAMPLES, LEVEL, SEED = 2000, 0.95, 0
 
+BOUNDED = (
+    "An attack against the label succeeds only where the network is right before it. So the success rate cannot exceed "
+    "the accuracy, and the two rise together in part by definition. The rate among the images that the network is "
+    "right about has no such bound: it says whether attacks gain on accuracy."
+)
+UNBOUNDED = (
+    "An attack against the prediction ({}) succeeds wherever the prediction changes, on images that the network is "
+    "wrong about, too. The accuracy does not bound either of its rates."
+)
 COLUMNS = (
     Column("model", "Model"),
     Column("alpha", "α"),
@@ -33,13 +42,14 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     reference, config and convention have no part in it. ValueError if an attack had other images at other checkpoints.
     """
     body = [row for run in runs for attack in run.attacks if (row := _row(run, attack)) is not None]
+    shown = {row["attack"] for row in body}
+    predicted = [name for name in against_prediction(runs) if name in shown]
     notes = (
         "Spearman's rank correlation between the rate and the accuracy on the same attacked images, over the "
         f"checkpoints of one training. Brackets: the {LEVEL:.0%} percentile bootstrap interval over images "
         f"({RESAMPLES} resamples).",
-        "An attack succeeds only where the network is right before it. So the success rate cannot exceed the accuracy, "
-        "and the two rise together in part by definition. The rate among the images that the network is right about "
-        "has no such bound: it says whether attacks gain on accuracy.",
+        *([BOUNDED] if shown - {*predicted} else []),
+        *([UNBOUNDED.format(", ".join(f"`{name}`" for name in predicted))] if predicted else []),
         "The checkpoints follow each other in one training and are no independent sample: there is no p-value, and the "
         "interval says nothing about other trainings.",
         "A dash: the rate, or the accuracy, is the same at all checkpoints.",

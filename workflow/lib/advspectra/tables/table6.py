@@ -22,7 +22,7 @@ COLUMNS = (
 )
 # attacks that take the parameters of Foolbox's LinfPGD
 OF_PGD = ("linf_pgd", "linf_pgd_until_converged", "minimal_linf_pgd")
-# the norm in the names of attacks
+# the norms by their names in Foolbox
 METRICS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 
@@ -56,12 +56,14 @@ def _row(attack: Mapping) -> dict[str, Cell]:
     options = dict(attack["options"])
     parameters = dict(options.pop("parameters", {}))
     name = str(options.pop("attack", attack["family"]))
-    defaults = _defaults(attack["family"], name)
+    known = _class(attack["family"], name)
+    defaults = {key: argument.default for key, argument in known.arguments.items()} if known else {}
+    metric = _metric(name) if known is None else METRICS.get(known.distance_with(parameters))
     row = {
         "name": attack["name"],
         "attack": name,
-        "metric": next((metric for prefix, metric in METRICS.items() if prefix in name.lower()), None),
-        "epsilon": _epsilon(options.pop("epsilon", None)),
+        "metric": metric,
+        "epsilon": _epsilon(options.pop("epsilon", None), metric),
         "steps": parameters.pop("steps", defaults.get("steps")),
         "images": attack["images"],
         "networks": _names(attack["networks"]),
@@ -79,21 +81,25 @@ def _row(attack: Mapping) -> dict[str, Cell]:
     return row
 
 
-def _defaults(family: str, name: str) -> dict:
-    """The defaults of the arguments of an attack of Foolbox's, by their names; of another attack none."""
+def _class(family: str, name: str) -> foolbox_classes.AttackClass | None:
+    """The class of an attack of Foolbox's, whose defaults and distance it has; of another attack None."""
     name = "LinfPGD" if family in OF_PGD else name
     known = foolbox_classes.class_names() if foolbox_classes.installed() else {}
-    if family not in (*OF_PGD, "foolbox") or name not in known:
-        return {}
-    return {key: argument.default for key, argument in foolbox_classes.attack_class(name).arguments.items()}
+    return foolbox_classes.attack_class(name) if family in (*OF_PGD, "foolbox") and name in known else None
+
+
+def _metric(name: str) -> str | None:
+    """The norm in the name of an attack that is not known."""
+    return next((metric for distance, metric in METRICS.items() if distance in name.lower()), None)
 
 
 def _names(names: str | Sequence[str]) -> str:
     return names if isinstance(names, str) else ", ".join(names)
 
 
-def _epsilon(value: str | float | None) -> str | None:
-    """Epsilon as text, in steps of an 8-bit pixel where it is a whole number of them."""
+def _epsilon(value: str | float | None, metric: str | None) -> str | None:
+    """Epsilon as text; of L∞ in steps of an 8-bit pixel where it is a whole number of them."""
     if value is None or isinstance(value, str):
         return value
-    return f"{round(value * 255)}/255" if abs(value * 255 - round(value * 255)) < 1e-6 else f"{value:g}"
+    steps = value * 255
+    return f"{round(steps)}/255" if metric == "L∞" and abs(steps - round(steps)) < 1e-6 else f"{value:g}"

@@ -74,16 +74,12 @@ def class_faults(options: dict[str, Any]) -> Faults:
     if epsilon is None and "FixedEpsilonAttack" in about.bases:
         yield ("epsilon",), f"found null; allowed: a number, as {options['attack']} does not look for the smallest one"
     parameters = options["parameters"]
-    distance = about.distance
-    if "FlexibleDistanceMinimizationAttack" in about.bases:
-        distance = parameters.get("distance")
-        if distance is None:
-            yield (
-                ("parameters", "distance"),
-                f"missing; {options['attack']} requires what it is to make small: one of {', '.join(DISTANCES)}",
-            )
-    if parameters.get("constraint") == "linf":  # of HopSkipJumpAttack
-        distance = "linf"
+    distance = about.distance_with(parameters)
+    if distance is None and "FlexibleDistanceMinimizationAttack" in about.bases:
+        yield (
+            ("parameters", "distance"),
+            f"missing; {options['attack']} requires what it is to make small: one of {', '.join(DISTANCES)}",
+        )
     if epsilon is not None and distance == "linf":
         yield from bound_faults(epsilon)
     if epsilon is not None and distance == "l0":
