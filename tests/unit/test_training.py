@@ -205,6 +205,22 @@ def test_parameters_without_a_gradient_stay_as_they_are():
     assert changed == {"readout.weight", "readout.bias"}
 
 
+@pytest.mark.parametrize(
+    ("shape", "sizes"),
+    [((1, 4, 4), [500, 7]), ((3, 32, 32), [500, 7]), ((3, 64, 64), [125, 2]), ((3, 800, 800), [1, 1])],
+)
+def test_fewer_images_are_evaluated_at_once_if_they_are_large(shape, sizes):
+    class Notes(nn.Module):
+        def forward(self, inputs):
+            seen.append(len(inputs))
+            return torch.zeros(len(inputs), 2)
+
+    seen, count = [], sum(sizes)
+    images = torch.zeros(1, *shape, dtype=torch.uint8).expand(count, *shape)
+    assert evaluate(Notes(), Split(images, torch.arange(count) % 2)) == (pytest.approx(np.log(2)), -(-count // 2) / count)
+    assert seen == sizes
+
+
 def test_no_epoch_is_evaluated_twice(monkeypatch):
     sizes = []
     monkeypatch.setattr("advspectra.training.train.evaluate", lambda *arguments: sizes.append(0) or (0.5, 0.5))

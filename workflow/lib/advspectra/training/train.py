@@ -22,6 +22,8 @@ from advspectra.training.sgd import Steps
 
 # steps between two checks that the losses are finite: to read each one would stall a GPU
 LOOK_EVERY = 50
+# images evaluated at once, fewer of those that are larger than 3 x 32 x 32: no more values
+EVALUATED, EVALUATED_VALUES = 500, 500 * 3 * 32 * 32
 
 
 class TrainingFailed(ValueError):
@@ -39,10 +41,11 @@ def split_held_out(train: Split, *, fraction: float, generator: torch.Generator)
 
 
 @torch.no_grad()
-def evaluate(network: torch.nn.Module, split: Split, *, batch_size: int = 500) -> tuple[float, float]:
+def evaluate(network: torch.nn.Module, split: Split) -> tuple[float, float]:
     """Mean cross-entropy (nats) and accuracy (fraction) of the network, which is put in inference mode."""
     network.eval()
     losses, correct = [], []
+    batch_size = max(1, min(EVALUATED, EVALUATED_VALUES // split.images[0].numel()))
     for start in range(0, len(split), batch_size):
         inputs, labels = split.batch(slice(start, start + batch_size))
         logits = network(inputs)
