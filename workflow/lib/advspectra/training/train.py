@@ -189,7 +189,7 @@ def fit(
         performance), we adjusted the learning rate up/down by a factor of 10 or 50").
     search : None for a number, otherwise base and divisors: the rates base/divisor are tried in their order;
         chance_margin and patience: a try is at chance when its training accuracy in epoch `patience` or later is within
-        the margin (fraction) of 1/classes.
+        the margin (fraction) of the share of the most frequent class.
     seed, label, report, progress : see `train`. The result's `tries` lists every try of a search with its outcome.
     Raises TrainingFailed, naming each rate and its failure.
     """
@@ -200,7 +200,7 @@ def fit(
 
     if learning_rate != "search":
         return attempt(learning_rate)
-    chance = 1 / (int(test_split.labels.max()) + 1)
+    chance = train_split.labels.bincount().max().item() / len(train_split)
     demand = {"minimum_accuracy": chance + search["chance_margin"], "patience": search["patience"]}
     tries: list[dict[str, float | str]] = []
     for rate in (search["base"] / divisor for divisor in search["divisors"]):
