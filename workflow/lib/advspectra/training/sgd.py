@@ -26,9 +26,9 @@ class Steps:
 
     network : its `trained_parameters` are trained. model : computes its logits; the network itself, or a shorter way to
     them. velocities : of these parameters, in their order, None before its first gradient and without momentum; kept up
-    to date. seed : of the augmentation, and of what the network draws in training (dropout), as the first step shows. Each
-    step has a stream of its own, so a resumed training needs no state of a generator. What the network draws depends on
-    the kind of device.
+    to date. seed : of the augmentation, and of what the network draws in training (dropout), as the first step shows.
+    Each step has a stream of its own, so a resumed training needs no state of a generator. What the network draws
+    depends on the kind of device.
     """
 
     def __init__(
