@@ -11,6 +11,7 @@ import pytest
 import yaml
 from synthetic_results import identity, random_line, write_lines, write_run
 
+from advspectra.files.images import ImageSet, write_images
 from advspectra_study.config.load import load_config
 from advspectra_study.plan.costs import Costs
 from advspectra_study.study import Study
@@ -191,6 +192,42 @@ def test_images_that_the_options_do_not_count_are_counted_once_they_are_there(tm
         file.truncate(10 * 60_000 * 3072)  # ten times CIFAR-10
     more_minutes, more_memory = limits(config, *job, images=tmp_path / "images.h5")
     assert more_minutes > 8 * minutes and more_memory > 7 * memory
+
+
+def of_own_images(size, images=NOWHERE):
+    options = {"path": "mine.tar", "image_size": size, "resize": "bicubic" if size else "none", "channels": 3}
+    dataset = {"name": "mine", "source": "image_folder", "options": options}
+    return costs_of(study("demo") | {"dataset": dataset}, images)
+
+
+def test_the_size_of_images_that_the_options_do_not_say_is_that_of_images_h5(tmp_path):
+    pixels, labels = np.zeros((4, 3, 96, 96), dtype=np.uint8), np.arange(4) % 2
+    images, run = tmp_path / "images.h5", "fully_connected-linear/depth=1/alpha=1/seed=0"
+    write_images(images, ImageSet(pixels, labels, pixels, labels, ("cat", "dog"), {"source": "made up"}))
+    stated, found, before = of_own_images([96, 96], images), of_own_images(None, images), of_own_images(None)
+    for rule, attack in [("train", None), ("attack", "pgd"), ("transfer", "pgd_transfer"), ("predictor", None)]:
+        assert found.megabytes(rule, run, attack, attempt=1) == stated.megabytes(rule, run, attack, attempt=1)
+        assert found.of_job(rule, run, attack) == stated.of_job(rule, run, attack)
+        assert found.result_bytes(rule, run, attack) == stated.result_bytes(rule, run, attack)
+        assert found.seconds(rule, run, attack) == before.seconds(rule, run, attack)  # by it a run is light or not
+    larger, assumed = (costs.seconds("attack", run, "pgd", measured=True) for costs in (found, before))
+    assert larger == pytest.approx(9 * assumed)
+
+
+@pytest.mark.parametrize("damage", ["zeros", "no array", "a group", "no images", "two dimensions"])
+def test_a_damaged_images_h5_stops_no_plan(damage, tmp_path):
+    path, run = tmp_path / "images.h5", "fully_connected-linear/depth=1/alpha=1/seed=0"
+    if damage == "zeros":
+        path.write_bytes(bytes(100))
+    else:
+        with h5py.File(path, "w") as file:
+            file.attrs["format"], file.attrs["format_version"] = np.bytes_("advspectra.images"), 1
+            if damage == "a group":
+                file.create_group("train/images")
+            elif damage != "no array":
+                file["train/images"] = np.zeros((4, 3, 0, 8) if damage == "no images" else (4, 8), dtype=np.uint8)
+    without, damaged = of_own_images(None), of_own_images(None, path)
+    assert damaged.megabytes("attack", run, "pgd", attempt=1) == without.megabytes("attack", run, "pgd", attempt=1)
 
 
 def test_an_architecture_without_a_cost_has_limits():

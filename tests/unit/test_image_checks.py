@@ -125,6 +125,18 @@ def test_states_after_the_last_step_and_an_empty_part_are_faults():
     assert "leaves one part of 9 training images empty" in faults(images(), training=held)[0]
 
 
+@pytest.mark.parametrize("own", [{"epochs": 2}, {"batch_size": 9}])
+def test_a_shorter_training_of_its_own_must_reach_the_steps_of_the_study(own):
+    usual = CONFIG["training"] | {"epochs": 4, "batch_size": 3, "checkpoints": {"steps": [0, 6, 7, 12]}}
+    longer, shorter = copy.deepcopy(CONFIG["networks"])
+    longer["training"], shorter["training"] = {"epochs": 5}, own
+    last = 6 if "epochs" in own else 4
+    why = f"found {last} steps in all; allowed: at least 12, as in training.checkpoints, or checkpoints of its own"
+    assert faults(images(), training=usual, networks=[longer, shorter]) == [f"networks[1].training: {why}"]
+    shorter["checkpoints"] = {"steps": [last]}
+    assert not faults(images(), training=usual, networks=[longer, shorter])
+
+
 def test_all_faults_are_told_at_once_and_nothing_is_drawn(tmp_path):
     write_images(tmp_path / "images.h5", images(test=(4, 1), shape=(2, 8, 8)))
     before = torch.get_rng_state()

@@ -116,6 +116,19 @@ def test_formats_can_be_mixed_and_gray_fills_three_channels(files, tmp_path):
     np.testing.assert_array_equal(images.train_images[5], np.stack([gray] * 3))
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", [2, 6])
+def test_pixels_are_read_as_they_are_stored_whatever_their_orientation(files, kind, orientation, tmp_path):
+    tags, plain, turned = Image.Exif(), io.BytesIO(), io.BytesIO()
+    tags[0x0112] = orientation
+    image = Image.fromarray(pixels(7))
+    image.save(plain, kind)
+    image.save(turned, kind, exif=tags)
+    files |= {"train/bird/b": plain.getvalue(), "train/bird/c": turned.getvalue()}
+    _, as_it_is, as_tagged, *_ = load(write_folder(tmp_path, files)).train_images
+    np.testing.assert_array_equal(as_tagged, as_it_is)
+
+
 def test_one_channel_is_the_luminance(files, tmp_path):
     images = load(write_folder(tmp_path, files), channels=1)
     assert images.train_images.shape == (3, 1, 6, 6)
@@ -320,10 +333,25 @@ def test_an_empty_class_folder_is_an_error(files, tmp_path):
     (tmp_path / "folder/train/frog").mkdir()
     with pytest.raises(ValueError, match="frog is empty"):
         load(path)
-    frog = tarfile.TarInfo("train/frog")
-    frog.type = tarfile.DIRTYPE
+    frog = folder_member("train/frog")
     with pytest.raises(ValueError, match=r"found none in \['train/frog'\]"):
         load(write_archive(tmp_path / "archive", files, extra=(frog,)))
+
+
+def folder_member(name: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type = tarfile.DIRTYPE
+    return member
+
+
+@pytest.mark.parametrize("top", ["train", "test"])
+def test_the_top_level_folder_of_an_archive_may_be_called_train_or_test(files, top, tmp_path):
+    inside = {f"{top}/{name}": data for name, data in files.items()}
+    folders = tuple(map(folder_member, {str(parent) for name in inside for parent in Path(name).parents[:-1]}))
+    expect(load(write_archive(tmp_path / "archive", inside, extra=folders)))
+    frog = folder_member(f"{top}/train/frog")
+    with pytest.raises(ValueError, match=rf"found none in \['{top}/train/frog'\]"):
+        load(write_archive(tmp_path / "archive", inside, extra=(*folders, frog)))
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

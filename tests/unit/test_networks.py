@@ -1,9 +1,15 @@
 """Seeded construction of networks by name, and the scale alpha of their initial weights."""
 
+import random
+import sys
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from advspectra import models
 from advspectra.networks.build import build_network, scale_initial_weights
 
 ARGUMENTS = {
@@ -40,11 +46,43 @@ def test_weights_depend_on_the_seed_alone():
     assert not same_weights(first, build(seed=8))
 
 
-def test_the_global_generator_is_left_as_it_was():
-    torch.manual_seed(3)
-    before = torch.get_rng_state()
-    build(seed=7)
-    assert torch.equal(before, torch.get_rng_state())
+class Shuffled(nn.Linear):
+    """It draws an order of its 8 inputs, which its weights do not tell."""
+
+    def __init__(self, order):
+        super().__init__(8, 2)
+        self.order = list(order)
+
+
+DRAWS = {
+    "numpy": lambda: np.random.permutation(8),
+    "python": lambda: random.sample(range(8), 8),
+    "torch": lambda: torch.randperm(8),
+}
+
+
+@pytest.mark.parametrize("kind", DRAWS)
+def test_all_that_an_architecture_draws_depends_on_the_seed_alone(kind, tmp_path, monkeypatch):
+    module = SimpleNamespace(
+        SPEC={"options": {}, "required": [], "activations": ["relu"], "depths": [1]},
+        build=lambda **about: Shuffled(DRAWS[kind]()),
+    )
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    (tmp_path / "shuffled.py").touch()
+    monkeypatch.setitem(sys.modules, "advspectra.models.shuffled", module)
+    first, again, other = (build("shuffled", options={}, seed=seed).order for seed in (7, 7, 8))
+    assert first == again != other
+
+
+def test_the_global_generators_are_left_as_they_were():
+    def drawn(before):
+        torch.manual_seed(3)
+        np.random.seed(3)
+        random.seed(3)
+        before()
+        return torch.rand(1).item(), np.random.rand(), random.random()
+
+    assert drawn(lambda: build(seed=7)) == drawn(lambda: None)
 
 
 @pytest.mark.parametrize("architecture", SHALLOW)

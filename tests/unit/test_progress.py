@@ -15,7 +15,7 @@ import pytest
 import torch
 from damaged_files import changed
 from recipes import fit, train
-from test_training import SEARCH, SETTINGS, Normalised, through_its_map, toy_network, toy_split
+from test_training import SEARCH, SETTINGS, Normalised, StochasticDepth, through_its_map, toy_network, toy_split
 from torch import nn
 
 import advspectra.files.progress as progress_module
@@ -90,6 +90,7 @@ TRAININGS = {
     "one layer": (toy_network, {}),
     "batch normalisation and dropout": (Normalised, {}),
     "dropout of VGG19": (vgg19_with_dropout, {"epochs": 1, "checkpoints": {"steps": [0, 2], "epochs": [1]}}),
+    "stochastic depth": (StochasticDepth, {"seed": 2}),
     "end-to-end map": (through_its_map, {"learning_rate": 0.01}),
     "without momentum": (toy_network, {"momentum": 0.0}),
     "held-out images": (toy_network, {"selection": {"by": "held_out", "held_out_fraction": 0.2}}),

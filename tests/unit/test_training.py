@@ -24,7 +24,7 @@ SETTINGS = {
     "simplified": True,
     "seed": 3,
 }
-SEARCH = {"base": 1000.0, "divisors": [1, 10, 1e5], "chance_margin": 0.02, "patience": 1}
+SEARCH = {"base": 1000.0, "divisors": [1, 10, 1e3], "chance_margin": 0.02, "patience": 2}
 
 
 def toy_split(count=50, seed=0):
@@ -205,6 +205,56 @@ def test_parameters_without_a_gradient_stay_as_they_are():
     assert changed == {"readout.weight", "readout.bias"}
 
 
+class StochasticDepth(nn.Module):
+    """A residual layer that half of the steps leave out, drawn from PyTorch's generator."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.residual, self.readout = nn.Linear(16, 16), nn.Linear(16, 2)
+        self.used = []
+
+    def forward(self, inputs):
+        inputs = inputs.flatten(1)
+        if self.training:
+            self.used.append(bool(torch.rand(()) < 0.5))
+        return self.readout(inputs + self.residual(inputs) if not self.training or self.used[-1] else inputs)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_parameter_whose_first_gradient_is_late_is_trained_as_by_plain_sgd(momentum):
+    settings = SETTINGS | {"seed": 2, "momentum": momentum, "weight_decay": 0.1, "schedule": FLAT}
+    settings |= {"epochs": 1, "batch_size": 5, "checkpoints": {"steps": [], "epochs": []}}
+    data, network, plain = toy_split(), StochasticDepth(), StochasticDepth()
+    train(network, data, toy_split(20, 1), learning_rate=0.1, **settings)
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=momentum, weight_decay=0.1, foreach=False)
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(stream(2, "order of the images")))
+    for step, index in enumerate(order.split(5)):
+        torch.manual_seed(stream(2, f"dropout of step {step}"))
+        optimizer.zero_grad()
+        functional.cross_entropy(plain(data.images[index] / 255), data.labels[index]).backward()
+        optimizer.step()
+    assert not network.used[0] and any(network.used) and network.used == plain.used
+    torch.testing.assert_close(network.state_dict(), plain.state_dict(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes"),
+    [((1, 4, 4), [500, 7]), ((3, 32, 32), [500, 7]), ((3, 64, 64), [125, 2]), ((3, 800, 800), [1, 1])],
+)
+def test_fewer_images_are_evaluated_at_once_if_they_are_large(shape, sizes):
+    class Notes(nn.Module):
+        def forward(self, inputs):
+            seen.append(len(inputs))
+            return torch.zeros(len(inputs), 2)
+
+    seen, count = [], sum(sizes)
+    images = torch.zeros(1, *shape, dtype=torch.uint8).expand(count, *shape)
+    loss, accuracy = evaluate(Notes(), Split(images, torch.arange(count) % 2))
+    assert loss == pytest.approx(np.log(2)) and accuracy == -(-count // 2) / count
+    assert seen == sizes
+
+
 def test_no_epoch_is_evaluated_twice(monkeypatch):
     sizes = []
     monkeypatch.setattr("advspectra.training.train.evaluate", lambda *arguments: sizes.append(0) or (0.5, 0.5))
@@ -311,6 +361,12 @@ def indifferent_network():
     return network
 
 
+def constant_network(answer):
+    network = indifferent_network()
+    nn.init.constant_(network[1].bias[answer], 1)
+    return network
+
+
 def labelled(*counts):
     """Return images of which so many are of class 0, of class 1."""
     labels = torch.arange(2).repeat_interleave(torch.tensor(counts))
@@ -361,12 +417,22 @@ def test_the_search_takes_the_first_rate_that_trains_and_records_every_try():
     labels_of_noise = toy_split()
     result = fit(toy_network, labels_of_noise, toy_split(20, 1), learning_rate="search", search=SEARCH, **SETTINGS)
     outcomes = [one["outcome"] for one in result.tries]
-    assert [one["learning_rate"] for one in result.tries] == [1000.0, 100.0, 0.01][: len(outcomes)]
+    assert [one["learning_rate"] for one in result.tries] == [1000.0, 100.0, 1.0]
     assert outcomes[-1] == "trained" and result.learning_rate == result.tries[-1]["learning_rate"]
     fixed = fit(
         toy_network, labels_of_noise, toy_split(20, 1), learning_rate=result.learning_rate, search=SEARCH, **SETTINGS
     )
     assert fixed.history == result.history  # the tries before left no trace
+
+
+@pytest.mark.parametrize("counts", [(32, 8), (8, 32)])
+def test_chance_is_the_share_of_the_most_frequent_class(counts):
+    """A constant answer is as good, however unequal the classes are."""
+    uneven = labelled(*counts)
+    search = {"base": 1e-12, "divisors": [1], "chance_margin": 0.02, "patience": 1}
+    settings = SETTINGS | {"momentum": 0.0, "learning_rate": "search", "search": search}
+    with pytest.raises(TrainingFailed, match="at chance after epoch 1: training accuracy 0.8000"):
+        fit(lambda: constant_network(np.argmax(counts)), uneven, labelled(10, 10), **settings)
 
 
 def test_a_search_without_success_names_every_failure():

@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 from study import CONFIG, ROOT, SNAKEMAKE, Study
 
-from advspectra_study.config.files import options_of_source
+from advspectra_study.config.files import as_written, options_of_source, schedule_of_kind
 from advspectra_study.config.load import load_config
 from advspectra_study.plan.plan import Plan
 from advspectra_study.study import Study as StudyOf
@@ -47,6 +47,41 @@ def test_options_of_another_source_do_not_stay(layers, expected):
     given = copy.deepcopy(layers)
     assert options_of_source(layers) == expected
     assert layers == given
+
+
+DROPS = {"factor": 0.3, "every": 4, "reset_at": 20}
+
+
+@pytest.mark.parametrize(
+    ("schedules", "expected"),
+    [
+        ([DROPS, {"peak": 3}], {"peak": 3}),
+        ([{"peak": 3}, DROPS], DROPS),
+        ([DROPS, {"peak": 3}, {"peak": 4}], {"peak": 4}),
+        ([DROPS, {"every": 1}], DROPS | {"every": 1}),
+        ([{"peak": 3}, {"factor": 1}], {"factor": 1}),
+        ([DROPS, {"pek": 3}], DROPS | {"pek": 3}),
+        ([DROPS, {"peak": 3, "factor": 1}], {"peak": 3, "factor": 1}),
+        ([DROPS, None], None),
+    ],
+)
+def test_keys_of_another_kind_of_schedule_do_not_stay(schedules, expected):
+    layers = [{}, *({"training": {"schedule": one}} for one in schedules), {"training": {"epochs": 2}}]
+    given = copy.deepcopy(layers)
+    assert schedule_of_kind(layers) == expected
+    assert layers == given
+
+
+@pytest.mark.parametrize(("below", "above"), [(DROPS, {"peak": 1}), ({"peak": 1}, DROPS)])
+@pytest.mark.parametrize("on_command_line", [False, True])
+def test_an_overlay_may_name_another_kind_of_schedule(below, above, on_command_line, tmp_path):
+    layers = [CONFIG | {"training": CONFIG["training"] | {"schedule": below}}, {"training": {"schedule": above}}]
+    files = [tmp_path / "study.yaml", tmp_path / "overlay.yaml"][: 1 if on_command_line else 2]
+    for path, layer in zip(files, layers, strict=False):
+        path.write_text(yaml.safe_dump(layer))
+    mixed = layers[0] | {"training": layers[0]["training"] | {"schedule": below | above}}  # as Snakemake gives it
+    found = as_written(mixed, files, layers[1] if on_command_line else {})
+    assert found == layers[0] | {"training": layers[0]["training"] | {"schedule": above}}
 
 
 def test_the_study_of_the_page_is_a_whole_one():

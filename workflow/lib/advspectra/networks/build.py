@@ -3,8 +3,11 @@
 import importlib
 import math
 import pkgutil
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -32,7 +35,7 @@ def build_network(
     architecture : name of a module of advspectra.models; options : those in its SPEC; one that is not required may be
         left out, and then stands at what its description says.
     image_shape : (C, H, W); depth : hidden layers; alpha, alpha_scaling : see `scale_initial_weights`.
-    PyTorch's global generator is restored.
+    The global generators of PyTorch (on the CPU), NumPy and Python draw from it, and are restored.
     ValueError for an unknown architecture, wrong options, or an activation or depth that it does not have.
     """
     known = sorted(module.name for module in pkgutil.iter_modules(models.__path__))
@@ -49,14 +52,28 @@ def build_network(
     if depth < 1 or (spec["depths"] is not None and depth not in spec["depths"]):
         allowed = "at least 1" if spec["depths"] is None else f"one of {spec['depths']}"
         raise ValueError(f"{architecture}: depth {depth} (hidden layers), expected {allowed}")
-    with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would also reseed the GPUs' generators, which nothing here would restore.
-        torch.default_generator.manual_seed(stream(seed, "initial weights"))
+    with _drawing(stream(seed, "initial weights")):
         network = module.build(
             image_shape=tuple(image_shape), classes=classes, activation=activation, depth=depth, **options
         )
     scale_initial_weights(network, alpha=alpha, alpha_scaling=alpha_scaling)
     return network
+
+
+@contextmanager
+def _drawing(seed: int) -> Iterator[None]:
+    """The global generators of PyTorch (on the CPU), NumPy and Python draw from `seed`; then they go on as before."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            # torch.manual_seed would also reseed the GPUs' generators, which nothing here would restore.
+            torch.default_generator.manual_seed(seed)
+            np.random.seed(seed % 2**32)  # it takes no more bits
+            random.seed(seed)
+            yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
 
 
 def scale_initial_weights(network: nn.Module, *, alpha: float, alpha_scaling: str) -> None:

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.ExifTags import Base
 
 FILTERS = {name: Image.Resampling[name.upper()] for name in ("nearest", "bilinear", "bicubic", "lanczos")}
 # Those whose decoders run nothing: Pillow gives EPS to Ghostscript, a program that executes it.
@@ -25,7 +26,10 @@ MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"
 
 
 def decode(data: bytes, *, name: str, size: tuple[int, int] | None, resize: str, channels: int) -> np.ndarray:
-    """An encoded image as (C, H, W) uint8; size : (H, W) to resize to or, with "none", required."""
+    """An encoded image as (C, H, W) uint8, as it is stored: what it says of its orientation does not count.
+
+    size : (H, W) to resize to or, with "none", required.
+    """
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         pixels = image.width * image.height
@@ -38,6 +42,8 @@ def decode(data: bytes, *, name: str, size: tuple[int, int] | None, resize: str,
             raise ValueError(f"{bits} bits a channel, expected 8")
         if image.mode not in MODES:
             raise ValueError(f"pixel mode {image.mode}, expected 8 bits a channel")
+        if image.format == "TIFF":  # which Pillow, and no other format, rotates as it is loaded
+            image.getexif().pop(Base.Orientation, None)
         if image.has_transparency_data and image.convert("RGBA").getextrema()[3][0] < 255:
             raise ValueError("transparent pixels, expected an opaque image")
         image = image.convert({1: "L", 3: "RGB"}[channels])

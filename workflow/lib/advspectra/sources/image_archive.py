@@ -59,7 +59,9 @@ def archive_entries(path: Path) -> Iterator[tuple[Key, bytes]]:
         raise ValueError(
             f"image_folder: {path} is not a tar archive (plain, gzip, bzip2, xz), or is truncated or damaged: {error}"
         ) from error
-    empty = sorted("/".join(folder) for folder in folders - filled if len(folder) > 1 and folder[-2] in SPLITS)
+    splits = {PurePosixPath(*tops, split).parts for split in SPLITS}  # the top-level folder may have their name, too
+    empty = folders - filled - splits
+    empty = sorted("/".join(folder) for folder in empty if len(folder) > 1 and folder[-2] in SPLITS)
     if empty:
         shown = f"{empty[:5]}" + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
         raise ValueError(f"image_folder: {path}: expected images in each class folder, found none in {shown}")

@@ -24,7 +24,7 @@ class Recorder:
     the recipe. part : where the progress is saved. order : state of the generator that draws the order of the images,
     before it drew that of this epoch. losses, correct : sums over the images of each step, and of all steps, of this
     epoch. best : the highest accuracy so far. velocities : of the parameters that are trained, in their order; None
-    without momentum and before the first step.
+    without momentum and before its first gradient.
     """
 
     network: torch.nn.Module

@@ -25,10 +25,10 @@ class Steps:
     """The steps of one training.
 
     network : its `trained_parameters` are trained. model : computes its logits; the network itself, or a shorter way to
-    them. velocities : of these parameters, in their order, None before the first step and without momentum; kept up to
-    date. seed : of the augmentation, and of what the network draws in training (dropout), as the first step shows. Each
-    step has a stream of its own, so a resumed training needs no state of a generator. What the network draws depends on
-    the kind of device.
+    them. velocities : of these parameters, in their order, None before its first gradient and without momentum; kept up
+    to date. seed : of the augmentation, and of what the network draws in training (dropout), as the first step shows.
+    Each step has a stream of its own, so a resumed training needs no state of a generator. What the network draws
+    depends on the kind of device.
     """
 
     def __init__(
@@ -86,13 +86,15 @@ class Steps:
         loss = functional.cross_entropy(logits, labels)
         self._network.zero_grad()
         loss.backward()
+        # without a gradient, as of a layer that is not used, a parameter stays as it is
+        given = [place for place, one in enumerate(self._parameters) if one.grad is not None]
         with torch.no_grad():
-            # without a gradient, as of a layer that is not used, a parameter stays as it is
-            places = [place for place, one in enumerate(self._parameters) if one.grad is not None]
-            parameters, velocities = ([of[place] for place in places] for of in (self._parameters, self._velocities))
-            self._update(parameters, [one.grad for one in parameters], velocities, lr=rate)
-            for place, velocity in zip(places, velocities, strict=True):
-                self._velocities[place] = velocity
+            for begun in (True, False):  # apart, as PyTorch updates only parameters with a velocity, or only others
+                places = [place for place in given if (self._velocities[place] is not None) == begun]
+                parameters, velocities = ([of[one] for one in places] for of in (self._parameters, self._velocities))
+                self._update(parameters, [one.grad for one in parameters], velocities, lr=rate)
+                for place, velocity in zip(places, velocities, strict=True):
+                    self._velocities[place] = velocity
         return loss.detach() * len(index), (logits.detach().argmax(dim=1) == labels).sum()
 
     def _capture(self, index: Tensor, changes: Tensor | None, rate: float) -> None:

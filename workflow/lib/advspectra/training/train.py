@@ -22,6 +22,8 @@ from advspectra.training.sgd import Steps
 
 # steps between two checks that the losses are finite: to read each one would stall a GPU
 LOOK_EVERY = 50
+# images evaluated at once, fewer of those that are larger than 3 x 32 x 32: no more values
+EVALUATED, EVALUATED_VALUES = 500, 500 * 3 * 32 * 32
 
 
 class TrainingFailed(ValueError):
@@ -39,10 +41,11 @@ def split_held_out(train: Split, *, fraction: float, generator: torch.Generator)
 
 
 @torch.no_grad()
-def evaluate(network: torch.nn.Module, split: Split, *, batch_size: int = 500) -> tuple[float, float]:
+def evaluate(network: torch.nn.Module, split: Split) -> tuple[float, float]:
     """Mean cross-entropy (nats) and accuracy (fraction) of the network, which is put in inference mode."""
     network.eval()
     losses, correct = [], []
+    batch_size = max(1, min(EVALUATED, EVALUATED_VALUES // split.images[0].numel()))
     for start in range(0, len(split), batch_size):
         inputs, labels = split.batch(slice(start, start + batch_size))
         logits = network(inputs)
@@ -186,7 +189,7 @@ def fit(
         performance), we adjusted the learning rate up/down by a factor of 10 or 50").
     search : None for a number, otherwise base and divisors: the rates base/divisor are tried in their order;
         chance_margin and patience: a try is at chance when its training accuracy in epoch `patience` or later is within
-        the margin (fraction) of 1/classes.
+        the margin (fraction) of the share of the most frequent class.
     seed, label, report, progress : see `train`. The result's `tries` lists every try of a search with its outcome.
     Raises TrainingFailed, naming each rate and its failure.
     """
@@ -197,7 +200,7 @@ def fit(
 
     if learning_rate != "search":
         return attempt(learning_rate)
-    chance = 1 / (int(test_split.labels.max()) + 1)
+    chance = train_split.labels.bincount().max().item() / len(train_split)
     demand = {"minimum_accuracy": chance + search["chance_margin"], "patience": search["patience"]}
     tries: list[dict[str, float | str]] = []
     for rate in (search["base"] / divisor for divisor in search["divisors"]):

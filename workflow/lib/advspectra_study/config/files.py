@@ -13,6 +13,7 @@ from advspectra_study.config.faults import Fault, Keys
 # the C parser, where PyYAML has it, is ten times as fast
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MOST_VALUES = 100_000  # the paper's study has some 300; a few aliases of aliases in YAML make billions
+SCHEDULES = ({"factor", "every", "reset_at"}, {"peak"})  # the keys of each kind of training.schedule
 DEEPEST = 100  # mappings and lists in each other; the parser in C ends in a segmentation fault at some ten thousand
 
 
@@ -110,8 +111,8 @@ def _repeated(node: yaml.Node, keys: Keys, name: str, seen: set[int]) -> Iterato
 def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration that Snakemake has made of its files and of --config, as these were meant.
 
-    With the numbers that --config gave in lists and mappings, and with no `dataset.options` of another source than the
-    last one named: Snakemake mixes them.
+    With the numbers that --config gave in lists and mappings, with no `dataset.options` of another source than the last
+    one named, and with no keys of `training.schedule` of another kind than the last one named: Snakemake mixes them.
     """
     # here, as a config is loaded where there is no Snakemake, too
     from snakemake.common.configfile import load_configfile
@@ -123,11 +124,13 @@ def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line
     layers, together = [*map(load_configfile, files), given], {}
     for layer in layers:
         update_config(together, layer)
-    dataset, options = config.get("dataset"), options_of_source(layers)
-    # they are not where the configuration comes from if another workflow has included this one
-    if options is None or dataset != together.get("dataset") or "options" not in (dataset or {}):
-        return config
-    return {**config, "dataset": {**dataset, "options": options}}
+    meant = {("dataset", "options"): options_of_source(layers), ("training", "schedule"): schedule_of_kind(layers)}
+    for (section, key), value in meant.items():
+        given = config.get(section)
+        # the layers are not where the configuration comes from if another workflow has included this one
+        if value is not None and isinstance(given, Mapping) and key in given and given == together.get(section):
+            config[section] = {**given, key: value}
+    return config
 
 
 def with_numbers(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,6 +174,26 @@ def options_of_source(layers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] 
             return None
         options = _merged(options, given)
     return options
+
+
+def schedule_of_kind(layers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """`training.schedule` as the layers say, the later winning, without keys of another kind than the last one named.
+
+    None where the schedule of some layer is no mapping: a fault that is named elsewhere. layers : as above.
+    """
+    schedule: dict[str, Any] = {}
+    for layer in layers:
+        training = layer.get("training")
+        if not isinstance(training, Mapping):
+            continue
+        given = training.get("schedule", {})
+        if not isinstance(given, Mapping):
+            return None
+        for kind, other in (SCHEDULES, SCHEDULES[::-1]):
+            if kind & given.keys():
+                schedule = {key: value for key, value in schedule.items() if key not in other}
+        schedule = _merged(schedule, given)
+    return schedule
 
 
 def _merged(below: Any, above: Any) -> Any:

@@ -1,12 +1,13 @@
-"""Estimates of each job's time and memory for the scheduler, from the configuration alone.
+"""Estimates of each job's time and memory for the scheduler, from the configuration and the size of images.h5.
 
 A job that reaches its limits runs again with twice as much (`attempt`), so estimates need not be good, only rarely too
 low. They are calibrated on CIFAR-10 (shallow networks at full size, VGG19 and ResNet18 at a quarter of their width
-and at all of it) on cores of an AVX-512 server processor. Nothing here imports numpy or torch: snakemake reads it each
-time.
+and at all of it) on cores of an AVX-512 server processor. Nothing here imports torch, and NumPy only to read the size
+of the images: snakemake reads it each time.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, hypot, prod, sqrt
 from pathlib import Path
 
@@ -39,7 +40,7 @@ LAYERS = {
 }
 UNKNOWN = Layer(1e-3)  # an architecture that is not among them
 SMALLEST_LAYER = 3e-5  # seconds: what a layer takes however narrow it is
-CIFAR10 = {"images": 60_000, "image_size": (32, 32), "classes": 10}  # assumed for a data set whose options do not say
+CIFAR10 = {"images": 60_000, "image_size": (32, 32), "classes": 10}  # assumed for a data set, if nothing says
 
 STEPS = 1000  # assumed for an attack whose options do not say; Table 6
 PASSES_PER_POINT = 6  # forward and backward passes for a point of a line
@@ -74,13 +75,12 @@ class Costs:
     """
 
     def __init__(self, study: Study, images: Path):
-        """images : images.h5, which need not exist yet; once it does, its size counts, not what the options say."""
+        """images : images.h5, which need not exist yet; once it does, its size counts, not what the options say, and
+        that of its images, where they do not say it.
+        """
         self._study, self._images = study, images
         items = {"attack": study.attacks, "transfer": study.transfers, "lines": study.lines}
         self._jobs = {rule: study.jobs_of(some) for rule, some in items.items()}
-        options = study.dataset.options
-        # values of an image: it is stored as bytes
-        self._image_bytes = options.get("channels", 3) * prod(options.get("image_size") or CIFAR10["image_size"])
         self._light: dict[str, bool] = {}
 
     def megabytes(self, rule: str, run: str | None = None, attack: str | None = None, *, attempt: int) -> int:
@@ -90,13 +90,13 @@ class Costs:
         if rule == "train":
             needed += MEMORY_PER_MB_OF_IMAGES * self._images_bytes(measured=True) / 1e6
         if run is not None and rule in MEMORY_PER_MB_OF_ARRAYS:
-            arrays = self._rows(rule, run, attack) * self._image_bytes * (8 if rule == "predictor" else 4)
+            arrays = self._rows(rule, run, attack) * self._image_bytes() * (8 if rule == "predictor" else 4)
             needed += MEMORY_PER_MB_OF_ARRAYS[rule] * arrays / 1e6
         return ceil(needed) * 2 ** (attempt - 1)
 
     def _larger(self, rule: str, run: str | None, attack: str | None) -> float:
         """How much larger the activations of a batch are than those of BATCH images of 3 x 32 x 32 at width 1."""
-        size = self._image_bytes / 3072
+        size = self._image_bytes() / 3072
         if run is None:
             return size
         network = self._study.runs[run].entry
@@ -115,18 +115,18 @@ class Costs:
             return self._images_bytes(measured=True)
         if run is None or rule not in ("attack", "transfer", "predictor", "spectra", "lines"):
             return 0
-        rows, options = self._rows(rule, run, attack), self._study.dataset.options
+        rows, image_bytes = self._rows(rule, run, attack), self._image_bytes()
         if rule == "lines":
             return rows * 3 * LINE_BYTES
-        height, width = options.get("image_size") or CIFAR10["image_size"]
+        _, height, width = self._shape(measured=True)
         power = 8 * (4 + 1 + round(hypot(height // 2, width // 2)))  # norms and rings of a spectrum
         if rule == "predictor":
-            return rows * (8 * self._image_bytes + 2 * power) + 2 * 8 * height * width
+            return rows * (8 * image_bytes + 2 * power) + 2 * 8 * height * width
         if rule == "spectra":
             settings = self._study.config["spectra"]
             each = rows * (power + 8 * settings["angular_bins"]) + 8 * height * width
             return len(settings["conventions"]) * each
-        return rows * (4 * self._image_bytes + 8 * self._classes() + ATTACKED_BYTES)
+        return rows * (4 * image_bytes + 8 * self._classes() + ATTACKED_BYTES)
 
     def _classes(self) -> int:
         return self._study.dataset.options.get("classes", CIFAR10["classes"])
@@ -173,7 +173,7 @@ class Costs:
     def seconds(self, rule: str, run: str | None, attack: str | None = None, *, measured: bool = False) -> float:
         """The seconds that a job is estimated to take on one core.
 
-        measured : whether the size of images.h5 counts, if it exists.
+        measured : whether images.h5 counts, if it exists.
         """
         if run is None:
             return FEW_SECONDS
@@ -181,13 +181,14 @@ class Costs:
         network = key.entry
         layer = LAYERS.get(network.architecture, UNKNOWN)
         one_layer = SMALLEST_LAYER + layer.seconds * _width(network) ** layer.power
-        one_pass = key.depth * one_layer * self._image_bytes / 3072  # forward and backward, of one image
+        image_bytes = self._image_bytes(measured=measured)
+        one_pass = key.depth * one_layer * image_bytes / 3072  # forward and backward, of one image
         if rule == "train":
-            return self._epochs(network) * self._images_bytes(measured=measured) / self._image_bytes * one_pass
+            return self._epochs(network) * self._images_bytes(measured=measured) / image_bytes * one_pass
         if rule == "attack":
             settings = self._study.attack_named[attack]
             if settings.simplified and key.linear:
-                one_pass = SMALLEST_LAYER * self._image_bytes / 3072  # the network as one matrix
+                one_pass = SMALLEST_LAYER * image_bytes / 3072  # the network as one matrix
             return settings.images * _steps(settings) * one_pass
         if rule == "transfer":
             return 2 * self._study.attack_named[attack].images * one_pass
@@ -203,13 +204,38 @@ class Costs:
         options = self._study.dataset.options
         numbers = [options[name] for name in ("train_per_class", "test_per_class") if name in options]
         images = options["classes"] * sum(numbers) if numbers and "classes" in options else CIFAR10["images"]
-        return images * self._image_bytes
+        return images * self._image_bytes(measured=measured)
+
+    def _image_bytes(self, *, measured: bool = True) -> int:
+        """The values of an image, which is stored as bytes."""
+        return prod(self._shape(measured=measured))
+
+    def _shape(self, *, measured: bool) -> tuple[int, int, int]:
+        """(C, H, W) of the images; measured : whether images.h5 counts, if it exists."""
+        options = self._study.dataset.options
+        size, stored = options.get("image_size"), None
+        if not size and measured and self._images.exists():
+            stored = _stored_shape(self._images, self._images.stat().st_mtime_ns)
+        return stored or (options.get("channels", 3), *(size or CIFAR10["image_size"]))
 
     def _epochs(self, network: Network) -> int:
         search = self._study.config["training"]["search"]
         tries = search if network.learning_rate == "search" else {"divisors": [], "patience": 0}
         # a try that fails does so in epoch `patience`, hardly ever later
         return network.training["epochs"] + len(tries["divisors"]) * tries["patience"]
+
+
+@lru_cache
+def _stored_shape(images: Path, changed: int) -> tuple[int, int, int] | None:
+    """(C, H, W) of the images in images.h5; None if it cannot be read. changed : its time, for the cache."""
+    from advspectra.files.images import FORMAT  # here, as it imports h5py
+
+    try:
+        with FORMAT.opened(images, digest=False) as file:
+            _, channels, height, width = file["train/images"].shape
+    except Exception:  # damaged: the jobs that need it say so
+        return None
+    return (channels, height, width) if channels * height * width else None
 
 
 def _width(network: Network) -> float:
