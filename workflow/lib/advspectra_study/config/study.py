@@ -27,8 +27,7 @@ def study_faults(study: Study, library: Path) -> Iterator[Fault]:
         yield from _architecture_faults(("networks", index), network, library)
     yield from _run_faults(study)
     yield from _training_faults(study)
-    if isinstance(channels := study.dataset.options.get("channels"), int):
-        yield from channel_faults(study.config, channels)
+    yield from channel_faults(study.config, study.dataset.channels)
     yield from checkpoint_faults(study)
     yield from _name_faults(study)
 
@@ -39,11 +38,13 @@ def _dataset_faults(study: Study) -> Iterator[Fault]:
         if isinstance(value, str) and (value == "~" or HOME.match(value)):
             text = f"found {found(value)}; ~ is not expanded here, write the folder out: {os.path.expanduser(value)}"
             yield Fault(keys, text)
-        # rings of equal cycles/image, over which spectra are summed, would be ellipses in cycles/pixel
-        if name == "image_size" and isinstance(value, list) and len(value) == 2 and value[0] != value[1]:
-            square = [min(value)] * 2
-            why = "since spectra are summed over rings of equal cycles/image"
-            yield refused(keys, value, f"as many rows as columns, as {square}, {why}")
+    # rings of equal cycles/image, over which spectra are summed, would be ellipses in cycles/pixel
+    rows, columns = study.dataset.image_size
+    if rows != columns:
+        square = [min(rows, columns)] * 2
+        why = "since spectra are summed over rings of equal cycles/image"
+        keys = ("dataset", "options", "image_size")
+        yield refused(keys, [rows, columns], f"as many rows as columns, as {square}, {why}")
 
 
 def _precision_faults(study: Study) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil, hypot, prod, sqrt
 from pathlib import Path
 
-from advspectra_study.entries import Attack, Network
+from advspectra_study.entries import Network
 from advspectra_study.study import Study
 
 
@@ -39,9 +39,7 @@ LAYERS = {
 }
 UNKNOWN = Layer(1e-3)  # an architecture that is not among them
 SMALLEST_LAYER = 3e-5  # seconds: what a layer takes however narrow it is
-CIFAR10 = {"images": 60_000, "image_size": (32, 32), "classes": 10}  # assumed for a data set whose options do not say
 
-STEPS = 1000  # assumed for an attack whose options do not say; Table 6
 PASSES_PER_POINT = 6  # forward and backward passes for a point of a line
 PASSES_PER_EXACT_IMAGE = 15_000  # for the lines of an image that are followed from breakpoint to breakpoint
 FEW_SECONDS = 10  # spectra, predictors, jobs of the whole study
@@ -78,9 +76,8 @@ class Costs:
         self._study, self._images = study, images
         items = {"attack": study.attacks, "transfer": study.transfers, "lines": study.lines}
         self._jobs = {rule: study.jobs_of(some) for rule, some in items.items()}
-        options = study.dataset.options
         # values of an image: it is stored as bytes
-        self._image_bytes = options.get("channels", 3) * prod(options.get("image_size") or CIFAR10["image_size"])
+        self._image_bytes = study.dataset.channels * prod(study.dataset.image_size)
         self._light: dict[str, bool] = {}
 
     def megabytes(self, rule: str, run: str | None = None, attack: str | None = None, *, attempt: int) -> int:
@@ -115,10 +112,10 @@ class Costs:
             return self._images_bytes(measured=True)
         if run is None or rule not in ("attack", "transfer", "predictor", "spectra", "lines"):
             return 0
-        rows, options = self._rows(rule, run, attack), self._study.dataset.options
+        rows, dataset = self._rows(rule, run, attack), self._study.dataset
         if rule == "lines":
             return rows * 3 * LINE_BYTES
-        height, width = options.get("image_size") or CIFAR10["image_size"]
+        height, width = dataset.image_size
         power = 8 * (4 + 1 + round(hypot(height // 2, width // 2)))  # norms and rings of a spectrum
         if rule == "predictor":
             return rows * (8 * self._image_bytes + 2 * power) + 2 * 8 * height * width
@@ -126,15 +123,12 @@ class Costs:
             settings = self._study.config["spectra"]
             each = rows * (power + 8 * settings["angular_bins"]) + 8 * height * width
             return len(settings["conventions"]) * each
-        return rows * (4 * self._image_bytes + 8 * self._classes() + ATTACKED_BYTES)
-
-    def _classes(self) -> int:
-        return self._study.dataset.options.get("classes", CIFAR10["classes"])
+        return rows * (4 * self._image_bytes + 8 * dataset.classes + ATTACKED_BYTES)
 
     def _rows(self, rule: str, run: str, attack: str | None) -> int:
         """How many images, or classes, the arrays of a job have a row for."""
         if rule == "predictor":
-            return self._classes()
+            return self._study.dataset.classes
         if rule == "lines":
             return self._study.lines_of(attack, self._study.runs[run].entry).images
         return self._study.attack_named[attack].images
@@ -188,7 +182,7 @@ class Costs:
             settings = self._study.attack_named[attack]
             if settings.simplified and key.linear:
                 one_pass = SMALLEST_LAYER * self._image_bytes / 3072  # the network as one matrix
-            return settings.images * _steps(settings) * one_pass
+            return settings.images * settings.attempts * settings.steps * one_pass
         if rule == "transfer":
             return 2 * self._study.attack_named[attack].images * one_pass
         if rule == "lines":
@@ -200,10 +194,7 @@ class Costs:
     def _images_bytes(self, *, measured: bool) -> float:
         if measured and self._images.exists():
             return self._images.stat().st_size
-        options = self._study.dataset.options
-        numbers = [options[name] for name in ("train_per_class", "test_per_class") if name in options]
-        images = options["classes"] * sum(numbers) if numbers and "classes" in options else CIFAR10["images"]
-        return images * self._image_bytes
+        return self._study.dataset.images * self._image_bytes
 
     def _epochs(self, network: Network) -> int:
         search = self._study.config["training"]["search"]
@@ -216,9 +207,3 @@ def _width(network: Network) -> float:
     """Its width, in widths of the network that LAYERS was measured with."""
     layer = LAYERS.get(network.architecture, UNKNOWN)
     return network.options.get(layer.width, layer.reference) / layer.reference
-
-
-def _steps(attack: Attack) -> int:
-    """How many steps an attack makes with one image, those of each of its attempts counted."""
-    parameters = attack.options.get("parameters", {})
-    return parameters.get("steps", STEPS) * max(attack.attempts, parameters.get("binary_search_steps", 1))
