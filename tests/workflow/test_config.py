@@ -17,7 +17,7 @@ from advspectra_study.config.files import repeated_keys, with_numbers
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.config.study import study_faults
 from advspectra_study.numbers import fraction
-from advspectra_study.plan.conventions import audited_attacks
+from advspectra_study.plan.conventions import audited_attacks, largest_magnitudes
 from advspectra_study.plugins import available, inputs, literal, options_schema, own_check, spec, takes_fractions
 from advspectra_study.study import Study, steps_and_epochs
 
@@ -176,6 +176,12 @@ BROKEN = [
      ['found "no"', "true or false"]),
     ([("attacks.0.options.parameters.abs_stepsize", -0.1)], "attacks[0].options.parameters.abs_stepsize",
      ["a number > 0, or null"]),
+    ([("attacks.0.options.parameters.abs_stepsize", 0.1)], "attacks[0].options.parameters.rel_stepsize",
+     ["found 0.1 beside abs_stepsize, which LinfPGD takes alone", "one of them"]),
+    ([("attacks.0.options", START | {"parameters": {"tensorboard": "runs"}})],
+     "attacks[0].options.parameters.tensorboard", ['found "runs", which needs the package tensorboardX', "false"]),
+    ([("attacks.0.options", START | {"parameters": {"tensorboard": None}})],
+     "attacks[0].options.parameters.tensorboard", ["found null", "allowed: false"]),
     ([("attacks.0.options", {"attack": "VirtualAdversarialAttack", "epsilon": 0.3})],
      "attacks[0].options.parameters.steps", ["missing", "VirtualAdversarialAttack requires an integer >= 1"]),
     ([("attacks.0.options", {"attack": "HopSkipJumpAttack", "epsilon": 2, "parameters": {"constraint": "linf"}})],
@@ -265,7 +271,9 @@ BROKEN = [
     ([("training.search.divisors", [1, 50, 10])], "training.search.divisors", ["[1, 50, 10]", "increasing"]),
     ([("training.search.divisors", [0.5, 10])], "training.search.divisors[0]", ["found 0.5", ">= 1"]),
     ([("training.selection.by", "held_out")], "training.selection.held_out_fraction",
-     ["found 0", "held_out"]),
+     ["found 0", "> 0 and < 1, as training.selection.by is held_out"]),
+    ([("training.selection.held_out_fraction", 0.1)], "training.selection.held_out_fraction",
+     ["found 0.1; allowed: 0, as training.selection.by is test"]),
     ([("attacks.0.checkpoints", ["best", "step=30"])], "attacks[0].checkpoints[1]",
      ["step=30", "best, step=0"]),
     ([("attacks.0.checkpoints", ["epoch=5"])], "attacks[0].checkpoints[0]", ["epoch=5", "best, step=0"]),
@@ -946,3 +954,54 @@ def test_each_part_of_the_claims_takes_attacks_on_networks_as_it_says(batch_norm
         named = replace(study, claims=replace(study.claims, **{part: "pgd"}))
         found = [fault.keys for fault in study_faults(named, LIBRARY)]
         assert found == ([("claims", part)] if part == refused else [])
+
+
+def attacking_with(family, **options):
+    return changed(("attacks.1", EARLY | {"family": family, "options": options}))
+
+
+@pytest.mark.parametrize("part", ["minimal", "recalibrated_minimal"])
+@pytest.mark.parametrize(
+    ("family", "options", "refused"),
+    [
+        ("linf_pgd", {"epsilon": "8/255"}, "LinfProjectedGradientDescentAttack"),
+        ("linf_pgd_until_converged", {"epsilon": "8/255"}, "LinfProjectedGradientDescentAttack"),
+        ("foolbox", {"attack": "L2PGD", "epsilon": 0.5}, "L2ProjectedGradientDescentAttack"),
+        ("foolbox", {"attack": "L2DeepFoolAttack", "epsilon": None}, None),
+        ("minimal_linf_pgd", {"epsilon": "8/255", "tolerance": "1/255"}, None),
+    ],
+)
+def test_claims_about_the_smallest_epsilon_have_an_attack_that_looks_for_it(part, family, options, refused):
+    raw = attacking_with(family, **options) | {"claims": {part: "early"}}
+    if part.startswith("recalibrated"):
+        raw["attacks"][1]["batch_norm"] = {"batches": 1, "batch_size": 2}
+    if refused:
+        allowed = f"one that looks for the smallest epsilon, as {refused} does not"
+        assert faults(raw) == [f'claims.{part}: found "early"; allowed: {allowed}']
+    else:
+        load(raw)
+
+
+def test_claims_about_the_smallest_epsilon_take_an_own_attack_of_which_nothing_is_known(tmp_path):
+    study, folder = study_of(base()), tmp_path / "advspectra/attacks"
+    folder.mkdir(parents=True)
+    (folder / "own.py").write_text("SPEC = {'options': {}, 'required': []}\n")
+    (folder.parent / "models").symlink_to(LIBRARY / "advspectra/models")
+    own = replace(study.attacks[0], family="own", options={})
+    named = replace(study, attacks=(own,), claims=replace(study.claims, minimal="pgd"))
+    assert not list(study_faults(named, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "epsilon"),
+    [
+        ("foolbox", {"attack": "LinfPGD", "epsilon": "51/255"}, 0.2),
+        ("foolbox", {"attack": "PGD", "epsilon": 0.2}, 0.2),
+        ("linf_pgd", {"epsilon": 0.2}, 0.2),
+        ("foolbox", {"attack": "L2PGD", "epsilon": 0.2}, None),
+        ("foolbox", {"attack": "LinfDeepFoolAttack", "epsilon": 0.2}, None),  # stops at the boundary, not at epsilon
+        ("minimal_linf_pgd", {"epsilon": 0.2, "tolerance": 0.1}, None),
+    ],
+)
+def test_an_attack_within_a_largest_magnitude_has_noise_beside_it_whatever_its_family(family, options, epsilon):
+    assert largest_magnitudes(study_of(attacking_with(family, **options))).get("early") == epsilon

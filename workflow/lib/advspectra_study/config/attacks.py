@@ -54,9 +54,15 @@ def argument_faults(name: str, parameters: dict[str, Any], keys: Keys = ("parame
             continue
         if isinstance(value, float) and value.is_integer() and "int" in argument.kinds:
             parameters[key] = value = int(value)
+        if key == "tensorboard" and value is not False and find_spec("tensorboardX") is None:
+            yield (*keys, key), f"found {found(value)}, which needs the package tensorboardX; allowed: false"
+            continue
         allowed, fits = _allowed(key, argument)
         if not fits(value):
             yield (*keys, key), f"found {found(value)}; allowed: {allowed}"
+    if "rel_stepsize" in parameters and parameters.get("abs_stepsize") is not None:
+        text = f"found {found(parameters['rel_stepsize'])} beside abs_stepsize, which {name} takes alone; allowed: one"
+        yield (*keys, "rel_stepsize"), f"{text} of them"
     for key, argument in arguments.items():
         if argument.default is REQUIRED and key not in parameters:
             yield (*keys, key), f"missing; {name} requires {_allowed(key, argument)[0]}"
