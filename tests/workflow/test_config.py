@@ -18,7 +18,8 @@ from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.config.study import study_faults
 from advspectra_study.numbers import fraction
 from advspectra_study.plan.conventions import audited_attacks, largest_magnitudes
-from advspectra_study.plugins import available, inputs, literal, options_schema, own_check, spec, takes_fractions
+from advspectra_study.plan.inputs import inputs
+from advspectra_study.plugins import available, literal, options_schema, own_check, spec, takes_fractions
 from advspectra_study.study import Study, steps_and_epochs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -870,14 +871,49 @@ def test_a_figure_need_not_say_that_it_is_about_all_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
-    [("INPUTS = {'activations': None}\n", "the key files"), ("INPUTS = {'files': [], 'alpha': 1}\n", "key alpha")],
+    ("written", "place", "fragments"),
+    [
+        ([], "INPUTS", ["found []", "a mapping with the keys files, activations, alphas, per"]),
+        ({"activations": None}, "INPUTS.files", ["missing"]),
+        ({"files": [], "alpha": 1}, "INPUTS.alpha", ["unknown key", "did you mean 'alphas'?"]),
+        ({"files": ["predictors"]}, "INPUTS.files[0]", ['found "predictors"', "did you mean 'predictor'?"]),
+        ({"files": ["transfers"]}, "INPUTS.files[0]", ['found "transfers"', '"predictor", "lines"']),
+        ({"files": "spectra"}, "INPUTS.files", ["write [spectra]"]),
+        ({"files": [], "per": "attacks"}, "INPUTS.per", ['found "attacks"', 'one of "attack", "lines"']),
+        ({"files": [], "alphas": 1}, "INPUTS.alphas", ["found 1", "a list, each a number, or null"]),
+        ({"files": [], "activations": [1]}, "INPUTS.activations[0]", ["found 1", "text"]),
+        ({"files": [], "also": ["claim"]}, "INPUTS.also[0]", ['found "claim"', "did you mean 'claims'?"]),
+        ({"files": [], "pairs": [["snapshot", "minimal"]]}, "INPUTS.pairs[0][0]", ["did you mean 'snapshots'?"]),
+        ({"files": [], "pairs": [["minimal"]]}, "INPUTS.pairs[0]", ['found ["minimal"]', "a list of exactly 2"]),
+        ({"files": {"spectra"}}, "INPUTS.files", ["allowed: text, a number"]),
+    ],
 )
-def test_inputs_of_another_form_are_refused_with_the_file(tmp_path, source, message):
-    figure(tmp_path, source)
-    with pytest.raises(ValueError, match=message) as caught:
+def test_inputs_of_another_form_are_refused_with_the_file(tmp_path, written, place, fragments):
+    figure(tmp_path, f"INPUTS = {written!r}\n")
+    with pytest.raises(ValueError) as caught:
         inputs("figures", "toy", tmp_path)
-    assert "toy.py" in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path}/advspectra/figures/toy.py: {place}: ")
+    assert all(fragment in str(caught.value) for fragment in fragments) and "\n" not in str(caught.value)
+
+
+def test_inputs_of_a_table_name_sections_of_the_configuration(tmp_path):
+    (tmp_path / "advspectra/tables").mkdir(parents=True)
+    (tmp_path / "advspectra/tables/toy.py").write_text("INPUTS = {'files': [], 'config': ['network'], 'noise': 1}\n")
+    with pytest.raises(ValueError) as caught:
+        inputs("tables", "toy", tmp_path, sections=["networks", "training"])
+    config, noise = sorted(str(caught.value).splitlines())
+    assert 'INPUTS.config[0]: found "network"; allowed: one of "networks", "training"' in config
+    assert "INPUTS.noise: found 1; allowed: true or false" in noise
+
+
+@pytest.mark.parametrize("kind", ["figures", "tables"])
+def test_inputs_of_every_figure_and_table_are_of_this_form(kind):
+    sections = load(base())
+    for name in available(kind, LIBRARY):
+        assert (
+            literal(LIBRARY / f"advspectra/{kind}/{name}.py", "INPUTS").items()
+            <= {**inputs(kind, name, LIBRARY, sections=sections)}.items()
+        )
 
 
 def repeated(tmp_path, text):

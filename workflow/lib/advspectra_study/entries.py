@@ -14,6 +14,8 @@ from advspectra.networks.identity import NetworkIdentity, number
 Data = Mapping[str, Any]
 # assumed for a data set whose options do not say; its images are square, as spectra ask for
 CIFAR10 = {"images": 60_000, "image_size": (32, 32), "channels": 3, "classes": 10}
+# the parts of the claims that attacks and transfers on several checkpoints answer
+DEVELOPING = tuple(part for kind in ("snapshots", "transfer", "minimal") for part in (kind, f"recalibrated_{kind}"))
 Chosen = Literal["all", "kept"] | tuple[str, ...]
 
 
@@ -219,9 +221,7 @@ class Claims:
     @property
     def developing(self) -> dict[str, str]:
         """The attacks and transfers that are shown on several checkpoints, by their part in the claims."""
-        kinds = ("snapshots", "transfer", "minimal")
-        parts = {part: getattr(self, part) for kind in kinds for part in (kind, f"recalibrated_{kind}")}
-        return {part: attack for part, attack in parts.items() if attack}
+        return {part: attack for part in DEVELOPING if (attack := getattr(self, part))}
 
 
 def _is_count(value: Any) -> bool:

@@ -19,11 +19,6 @@ from advspectra_study.numbers import fraction
 
 USUAL_STEPS = 1000  # assumed for an attack that does not say; Table 6
 KINDS = ("datasets", "models", "attacks", "figures", "tables")
-# what INPUTS may leave out, and what that means; `files` it must have
-INPUTS_DEFAULTS = {
-    "tables": {"activations": None, "alphas": None, "per_state": False, "config": [], "noise": False},
-    "figures": {"activations": None, "alphas": None, "also": []},
-}
 SPEC_KEYS = {
     "datasets": {"options", "required"},
     "models": {"options", "required", "activations", "depths", "alpha"},
@@ -117,21 +112,6 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
     whole = TYPES.get(schema.get("$ref"), {}) | {key: value for key, value in schema.items() if key != "$ref"}
     return whole | ({"anyOf": [*map(_resolved, whole["anyOf"])]} if "anyOf" in whole else {})
-
-
-def inputs(kind: str, name: str, library: Path) -> dict[str, Any]:
-    """The INPUTS of a figure or table, with what it leaves out: see advspectra_study/plan/views.py.
-
-    ValueError, naming the file, if it is not of this form.
-    """
-    path = plugin_path(kind, name, library)
-    found, optional = literal(path, "INPUTS"), INPUTS_DEFAULTS[kind]
-    known = {"files", *optional} | ({"per", "pairs"} if kind == "figures" else set())
-    if not isinstance(found, dict) or "files" not in found or (unknown := sorted(set(found) - known)):
-        others = ", ".join(sorted(known - {"files"}))
-        what = f"the unknown key {unknown[0]}" if isinstance(found, dict) and "files" in found else repr(found)
-        raise ValueError(f"{path}: expected INPUTS with the key files and, where needed, {others}, found {what}")
-    return {**optional, **found}
 
 
 def own_check(kind: str, name: str, library: Path) -> Callable[[dict], Iterator[tuple[tuple, str]]] | None:
