@@ -162,6 +162,13 @@ BROKEN = [
     ([("attacks.0.options.epsilon", 8)], "attacks[0].options.epsilon", ["found 8", "at most 1", "mean 8/255?"]),
     ([("attacks.0", MINIMAL | {"options": {"epsilon": "1/255", "tolerance": "2/255"}})],
      "attacks[0].options.tolerance", ["found 2/255", "less than epsilon, 1/255"]),
+    *[([("attacks.0", MINIMAL | {"options": {"epsilon": "1/255", "tolerance": tolerance}})],
+       "attacks[0].options.tolerance", [f"found {tolerance}; allowed: at least 1.2e-07 and less than epsilon, 1/255"])
+      for tolerance in (5e-324, 1e-7)],
+    ([("attacks.0.options.epsilon", f"1{'0' * 400}/255")], "attacks[0].options.epsilon",
+     ['found "1000', "a number > 0, or text such as 8/255"]),
+    ([("attacks.0.options.epsilon", 10**400)], "attacks[0].options.epsilon",
+     ["found 1000", "a number that a float can hold"]),
     # classes of Foolbox and their arguments
     ([("attacks.0.options.attack", "L2Pgd")], "attacks[0].options.attack", ['found "L2Pgd"', "did you mean 'L2PGD'"]),
     ([("attacks.0.options.attack", "Nothing")], "attacks[0].options.attack", ["L2DeepFoolAttack"]),

@@ -10,6 +10,7 @@ from advspectra_study.config.faults import found, suggestion
 from advspectra_study.numbers import fraction
 
 Keys = tuple[str, ...]
+FINEST = 2.0**-23  # of a bisection: float32 numbers below 1 that lie as far apart have others between them
 Faults = Iterator[tuple[Keys, str]]  # keys below `options`, and what is wrong there
 
 DISTANCES = ("l0", "l1", "l2", "linf")
@@ -26,8 +27,11 @@ def attack_faults(specification: dict[str, Any], options: dict[str, Any]) -> Fau
     """Yield what is wrong with options that their schema allows; specification : SPEC of the attack's module."""
     if bisects := specification.get("bisects"):
         largest, smallest = (options[name] for name in bisects)
-        if fraction(smallest) >= fraction(largest):
-            yield (bisects[1],), f"found {smallest}; allowed: less than {bisects[0]}, {largest}"
+        if not FINEST <= fraction(smallest) < fraction(largest):
+            yield (
+                (bisects[1],),
+                f"found {smallest}; allowed: at least {FINEST:.2g} and less than {bisects[0]}, {largest}",
+            )
     if name := specification.get("foolbox_class"):
         yield from class_faults(options) if name in options else argument_faults(name, options["parameters"])
 
