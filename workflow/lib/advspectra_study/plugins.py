@@ -29,7 +29,7 @@ OPTIONAL_KEYS = {"datasets": {"reads"}, "attacks": {"foolbox_class", "bisects", 
 FRACTION = {
     "type": ["number", "string"],
     "exclusiveMinimum": 0,
-    "pattern": "^[1-9][0-9]*/[1-9][0-9]*$",
+    "pattern": "^[1-9][0-9]{0,99}/[1-9][0-9]{0,99}$",  # no longer, so that floats can hold the numbers
     "examples": ["8/255"],
 }
 TYPES = {"#/$defs/fraction": FRACTION}

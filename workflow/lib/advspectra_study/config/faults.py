@@ -161,10 +161,7 @@ def _of_fractions(keyword: str) -> Callable[..., Iterable[ValidationError]]:
 
     def check(validator, bound, value, schema):
         if isinstance(value, str) and re.fullmatch(FRACTION["pattern"], value):
-            try:
-                value = fraction(value)
-            except ValueError as error:  # too large for a float
-                return [ValidationError(str(error))]
+            value = fraction(value)
         return Draft202012Validator.VALIDATORS[keyword](validator, bound, value, schema)
 
     return check
