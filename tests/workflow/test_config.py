@@ -185,7 +185,7 @@ BROKEN = [
     ([("attacks.0.options.parameters.abs_stepsize", -0.1)], "attacks[0].options.parameters.abs_stepsize",
      ["a number > 0, or null"]),
     ([("attacks.0.options.parameters.abs_stepsize", 0.1)], "attacks[0].options.parameters.rel_stepsize",
-     ["found 0.1 beside abs_stepsize, which LinfPGD takes alone", "one of them"]),
+     ["found 0.1 beside abs_stepsize, which LinfPGD then takes alone", "one of them"]),
     ([("attacks.0.options", START | {"parameters": {"tensorboard": "runs"}})],
      "attacks[0].options.parameters.tensorboard", ['found "runs", which needs the package tensorboardX', "false"]),
     ([("attacks.0.options", START | {"parameters": {"tensorboard": None}})],
