@@ -135,11 +135,9 @@ def _line_faults(config: Mapping[str, Any], images: ImageSet, run: Mapping | Non
                 try:
                     PiecewiseLinear(_built(about), image_shape=about["image_shape"])
                 except Exception as error:  # whatever a user's network may do that no tracing can follow
-                    text = (
-                        f"found {network.name}-{about['activation']}, which no line can be followed through ({error})"
-                    )
-                    allowed = "networks of affine operations, ReLU and max-pooling"
-                    yield Fault(("lines", index, "networks"), f"{text}; allowed: {allowed}")
+                    text = f"found {network.name}-{about['activation']}, which no line can be followed through "
+                    text += f"({error}); allowed: networks of affine operations, ReLU and max-pooling"
+                    yield Fault(("lines", index, "networks"), text)
                     break
 
 
