@@ -13,7 +13,9 @@ from synthetic_results import identity, random_line, write_lines, write_run
 
 from advspectra.files.images import ImageSet, write_images
 from advspectra_study.config.load import load_config
+from advspectra_study.config.study import study_faults
 from advspectra_study.plan.costs import Costs
+from advspectra_study.plugins import steps
 from advspectra_study.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -228,6 +230,55 @@ def test_a_damaged_images_h5_stops_no_plan(damage, tmp_path):
                 file["train/images"] = np.zeros((4, 3, 0, 8) if damage == "no images" else (4, 8), dtype=np.uint8)
     without, damaged = of_own_images(None), of_own_images(None, path)
     assert damaged.megabytes("attack", run, "pgd", attempt=1) == without.megabytes("attack", run, "pgd", attempt=1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"image_size": 32},
+        {"image_size": ["large", 32]},
+        {"image_size": [0, 0]},
+        {"image_size": None},
+        {"classes": ["cat", "dog"]},
+        {"classes": True, "channels": "rgb", "train_per_class": {"cat": 5}, "test_per_class": 0.5},
+    ],
+)
+def test_options_of_an_own_source_that_mean_something_else_say_nothing_of_its_images(options):
+    def estimates(given):
+        config = copy.deepcopy(study("demo"))
+        config["dataset"] = {"name": "own", "source": "of_next_month", "options": given}
+        (minimal,) = (attack for attack in config["attacks"] if attack["name"] == "minimal_pgd")
+        minimal["options"]["loss"] = "logit_difference"  # tries each class
+        costs = costs_of(config)
+        jobs = [(rule, run, "minimal_pgd") for rule in ("train", "attack", "predictor") for run in costs._study.runs]
+        assert not list(study_faults(costs._study, LIBRARY))
+        return [(costs.seconds(*job), costs.megabytes(*job, attempt=1), costs.result_bytes(*job)) for job in jobs]
+
+    assert estimates(options) == estimates({})
+    assert estimates(options) != estimates({"image_size": [16, 16], "classes": 3, "train_per_class": 5})
+
+
+@pytest.mark.parametrize(
+    ("options", "written_out"),
+    [
+        ({"attack": "L2CarliniWagnerAttack", "epsilon": None}, {"steps": 10_000, "binary_search_steps": 9}),
+        ({"attack": "BoundaryAttack", "epsilon": None}, {"steps": 25_000}),
+        ({"attack": "PGD", "epsilon": 0.1}, {"steps": 40}),
+    ],
+)
+def test_steps_that_are_not_given_are_those_of_foolbox(options, written_out):
+    def seconds(parameters):
+        config = copy.deepcopy(study("demo"))
+        config["attacks"][0] |= {"family": "foolbox", "options": options | {"parameters": parameters}}
+        return costs_of(config).seconds("attack", "resnet18-relu/depth=17/alpha=1/seed=0", config["attacks"][0]["name"])
+
+    assert seconds({}) == seconds(written_out) == pytest.approx(seconds({"steps": 1}) * written_out["steps"])
+
+
+def test_an_attack_of_foolbox_without_steps_makes_one_and_an_unknown_one_a_thousand():
+    assert steps({"foolbox_class": "attack"}, {"attack": "LinfFastGradientAttack", "parameters": {}}) == 1
+    assert steps({"foolbox_class": "attack"}, {"attack": "VirtualAdversarialAttack", "parameters": {"steps": 7}}) == 7
+    assert steps({}, {"parameters": 3}) == steps({}, {"parameters": {"steps": "many"}}) == steps({}, {}) == 1000
 
 
 def test_an_architecture_without_a_cost_has_limits():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from study import CONFIG, ROOT
 
+from advspectra import models
 from advspectra.files.images import ImageSet, write_images
 from advspectra.perturb import balanced_subset
 from advspectra_study.config.images import image_faults, require_fit
@@ -99,6 +100,38 @@ def test_a_network_that_the_images_do_not_allow_is_named():
     wide = RESNET | {"options": {"width": 0.001}}
     found = faults(images(), networks=[*CONFIG["networks"], wide])
     assert len(found) == 1 and found[0].startswith("networks[2]: resnet18") and "without channels" in found[0]
+
+
+SMOOTH = """
+from torch import nn
+
+SPEC = {"options": {}, "required": [], "activations": ["linear", "gelu"], "depths": [1], "alpha": False}
+
+
+def build(*, image_shape, classes, activation, depth):
+    hidden = nn.GELU() if activation == "gelu" else nn.Identity()
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 4), hidden, nn.Linear(4, classes))
+"""
+
+
+def test_lines_through_a_network_that_no_line_can_be_followed_through_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "smooth.py").write_text(SMOOTH)
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    lines = [{"attack": "pgd", "images": 4, "exact_images": 2}]
+
+    def found(activations, run=None, **changes):
+        loaded = load_config(config(lines=lines, **changes), schema_path=SCHEMA, library=LIBRARY)
+        loaded["networks"][0] |= {"architecture": "smooth", "options": {}, "activations": activations}
+        return [str(fault) for fault in image_faults(loaded, images(), run)]
+
+    (fault,) = found(["linear", "gelu"])
+    assert fault.startswith("lines[0].networks: found fully_connected-gelu, which no line can be followed through (")
+    assert "found GELU" in fault and fault.endswith("allowed: networks of affine operations, ReLU and max-pooling")
+    run = {"network": "fully_connected", "activation": "gelu", "depth": 1, "alpha": 1, "seed": 0}
+    assert found(["linear", "gelu"], run) == [fault]
+    assert found(["linear", "gelu"], run | {"activation": "linear"}) == found(["linear"]) == []
+    lines[0]["networks"] = ["bounded_width_3"]
+    assert found(["linear", "gelu"]) == []
 
 
 def test_a_training_tries_its_own_network_alone():

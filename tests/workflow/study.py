@@ -71,7 +71,7 @@ CONFIG = {
         "schedule": {"factor": 0.3, "every": 4, "reset_at": None},
         "augmentation": {"flip": False, "crop": 0},
         "search": {"base": 0.1, "divisors": [1, 10], "chance_margin": 0.02, "patience": 1},
-        "selection": {"by": "test", "held_out_fraction": 0.1},
+        "selection": {"by": "test", "held_out_fraction": 0},
         "checkpoints": {"steps": [0], "epochs": []},
     },
     "attacks": [

@@ -60,6 +60,12 @@ def test_a_repeated_key_of_a_file_is_refused(study):
     assert code == 1 and re.search(r"  seeds: found twice in study.yaml, in lines \d+ and \d+; allowed: once", output)
 
 
+def test_a_file_without_a_study_is_named(study):
+    (study.folder / "study.yaml").write_text("{}\n")
+    code, output = snakemake(study, "--dry-run")
+    assert code == 1 and "study.yaml: found no keys; allowed: a whole study" in output
+
+
 def test_images_that_are_too_few_end_the_study_before_the_first_training(study):
     changed(study, attacks=[CONFIG["attacks"][0] | {"images": 33}], networks=CONFIG["networks"][:1])
     code, output = snakemake(study)

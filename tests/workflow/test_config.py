@@ -17,8 +17,9 @@ from advspectra_study.config.files import repeated_keys, with_numbers
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.config.study import study_faults
 from advspectra_study.numbers import fraction
-from advspectra_study.plan.conventions import audited_attacks
-from advspectra_study.plugins import available, inputs, literal, options_schema, own_check, spec, takes_fractions
+from advspectra_study.plan.conventions import audited_attacks, largest_magnitudes
+from advspectra_study.plan.inputs import inputs
+from advspectra_study.plugins import available, literal, options_schema, own_check, spec, takes_fractions
 from advspectra_study.study import Study, steps_and_epochs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,6 +162,13 @@ BROKEN = [
     ([("attacks.0.options.epsilon", 8)], "attacks[0].options.epsilon", ["found 8", "at most 1", "mean 8/255?"]),
     ([("attacks.0", MINIMAL | {"options": {"epsilon": "1/255", "tolerance": "2/255"}})],
      "attacks[0].options.tolerance", ["found 2/255", "less than epsilon, 1/255"]),
+    *[([("attacks.0", MINIMAL | {"options": {"epsilon": "1/255", "tolerance": tolerance}})],
+       "attacks[0].options.tolerance", [f"found {tolerance}; allowed: at least 1.2e-07 and less than epsilon, 1/255"])
+      for tolerance in (5e-324, 1e-7)],
+    ([("attacks.0.options.epsilon", f"1{'0' * 400}/255")], "attacks[0].options.epsilon",
+     ['found "1000', "a number > 0, or text such as 8/255"]),
+    ([("attacks.0.options.epsilon", 10**400)], "attacks[0].options.epsilon",
+     ["found 1000", "a number that a float can hold"]),
     # classes of Foolbox and their arguments
     ([("attacks.0.options.attack", "L2Pgd")], "attacks[0].options.attack", ['found "L2Pgd"', "did you mean 'L2PGD'"]),
     ([("attacks.0.options.attack", "Nothing")], "attacks[0].options.attack", ["L2DeepFoolAttack"]),
@@ -176,6 +184,12 @@ BROKEN = [
      ['found "no"', "true or false"]),
     ([("attacks.0.options.parameters.abs_stepsize", -0.1)], "attacks[0].options.parameters.abs_stepsize",
      ["a number > 0, or null"]),
+    ([("attacks.0.options.parameters.abs_stepsize", 0.1)], "attacks[0].options.parameters.rel_stepsize",
+     ["found 0.1 beside abs_stepsize, which LinfPGD then takes alone", "one of them"]),
+    ([("attacks.0.options", START | {"parameters": {"tensorboard": "runs"}})],
+     "attacks[0].options.parameters.tensorboard", ['found "runs", which needs the package tensorboardX', "false"]),
+    ([("attacks.0.options", START | {"parameters": {"tensorboard": None}})],
+     "attacks[0].options.parameters.tensorboard", ["found null", "allowed: false"]),
     ([("attacks.0.options", {"attack": "VirtualAdversarialAttack", "epsilon": 0.3})],
      "attacks[0].options.parameters.steps", ["missing", "VirtualAdversarialAttack requires an integer >= 1"]),
     ([("attacks.0.options", {"attack": "HopSkipJumpAttack", "epsilon": 2, "parameters": {"constraint": "linf"}})],
@@ -265,7 +279,9 @@ BROKEN = [
     ([("training.search.divisors", [1, 50, 10])], "training.search.divisors", ["[1, 50, 10]", "increasing"]),
     ([("training.search.divisors", [0.5, 10])], "training.search.divisors[0]", ["found 0.5", ">= 1"]),
     ([("training.selection.by", "held_out")], "training.selection.held_out_fraction",
-     ["found 0", "held_out"]),
+     ["found 0", "> 0 and < 1, as training.selection.by is held_out"]),
+    ([("training.selection.held_out_fraction", 0.1)], "training.selection.held_out_fraction",
+     ["found 0.1; allowed: 0, as training.selection.by is test"]),
     ([("attacks.0.checkpoints", ["best", "step=30"])], "attacks[0].checkpoints[1]",
      ["step=30", "best, step=0"]),
     ([("attacks.0.checkpoints", ["epoch=5"])], "attacks[0].checkpoints[0]", ["epoch=5", "best, step=0"]),
@@ -862,14 +878,49 @@ def test_a_figure_need_not_say_that_it_is_about_all_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
-    [("INPUTS = {'activations': None}\n", "the key files"), ("INPUTS = {'files': [], 'alpha': 1}\n", "key alpha")],
+    ("written", "place", "fragments"),
+    [
+        ([], "INPUTS", ["found []", "a mapping with the keys files, activations, alphas, per"]),
+        ({"activations": None}, "INPUTS.files", ["missing"]),
+        ({"files": [], "alpha": 1}, "INPUTS.alpha", ["unknown key", "did you mean 'alphas'?"]),
+        ({"files": ["predictors"]}, "INPUTS.files[0]", ['found "predictors"', "did you mean 'predictor'?"]),
+        ({"files": ["transfers"]}, "INPUTS.files[0]", ['found "transfers"', '"predictor", "lines"']),
+        ({"files": "spectra"}, "INPUTS.files", ["write [spectra]"]),
+        ({"files": [], "per": "attacks"}, "INPUTS.per", ['found "attacks"', 'one of "attack", "lines"']),
+        ({"files": [], "alphas": 1}, "INPUTS.alphas", ["found 1", "a list, each a number, or null"]),
+        ({"files": [], "activations": [1]}, "INPUTS.activations[0]", ["found 1", "text"]),
+        ({"files": [], "also": ["claim"]}, "INPUTS.also[0]", ['found "claim"', "did you mean 'claims'?"]),
+        ({"files": [], "pairs": [["snapshot", "minimal"]]}, "INPUTS.pairs[0][0]", ["did you mean 'snapshots'?"]),
+        ({"files": [], "pairs": [["minimal"]]}, "INPUTS.pairs[0]", ['found ["minimal"]', "a list of exactly 2"]),
+        ({"files": {"spectra"}}, "INPUTS.files", ["allowed: text, a number"]),
+    ],
 )
-def test_inputs_of_another_form_are_refused_with_the_file(tmp_path, source, message):
-    figure(tmp_path, source)
-    with pytest.raises(ValueError, match=message) as caught:
+def test_inputs_of_another_form_are_refused_with_the_file(tmp_path, written, place, fragments):
+    figure(tmp_path, f"INPUTS = {written!r}\n")
+    with pytest.raises(ValueError) as caught:
         inputs("figures", "toy", tmp_path)
-    assert "toy.py" in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path}/advspectra/figures/toy.py: {place}: ")
+    assert all(fragment in str(caught.value) for fragment in fragments) and "\n" not in str(caught.value)
+
+
+def test_inputs_of_a_table_name_sections_of_the_configuration(tmp_path):
+    (tmp_path / "advspectra/tables").mkdir(parents=True)
+    (tmp_path / "advspectra/tables/toy.py").write_text("INPUTS = {'files': [], 'config': ['network'], 'noise': 1}\n")
+    with pytest.raises(ValueError) as caught:
+        inputs("tables", "toy", tmp_path, sections=["networks", "training"])
+    config, noise = sorted(str(caught.value).splitlines())
+    assert 'INPUTS.config[0]: found "network"; allowed: one of "networks", "training"' in config
+    assert "INPUTS.noise: found 1; allowed: true or false" in noise
+
+
+@pytest.mark.parametrize("kind", ["figures", "tables"])
+def test_inputs_of_every_figure_and_table_are_of_this_form(kind):
+    sections = load(base())
+    for name in available(kind, LIBRARY):
+        assert (
+            literal(LIBRARY / f"advspectra/{kind}/{name}.py", "INPUTS").items()
+            <= {**inputs(kind, name, LIBRARY, sections=sections)}.items()
+        )
 
 
 def repeated(tmp_path, text):
@@ -946,3 +997,54 @@ def test_each_part_of_the_claims_takes_attacks_on_networks_as_it_says(batch_norm
         named = replace(study, claims=replace(study.claims, **{part: "pgd"}))
         found = [fault.keys for fault in study_faults(named, LIBRARY)]
         assert found == ([("claims", part)] if part == refused else [])
+
+
+def attacking_with(family, **options):
+    return changed(("attacks.1", EARLY | {"family": family, "options": options}))
+
+
+@pytest.mark.parametrize("part", ["minimal", "recalibrated_minimal"])
+@pytest.mark.parametrize(
+    ("family", "options", "refused"),
+    [
+        ("linf_pgd", {"epsilon": "8/255"}, "LinfProjectedGradientDescentAttack"),
+        ("linf_pgd_until_converged", {"epsilon": "8/255"}, "LinfProjectedGradientDescentAttack"),
+        ("foolbox", {"attack": "L2PGD", "epsilon": 0.5}, "L2ProjectedGradientDescentAttack"),
+        ("foolbox", {"attack": "L2DeepFoolAttack", "epsilon": None}, None),
+        ("minimal_linf_pgd", {"epsilon": "8/255", "tolerance": "1/255"}, None),
+    ],
+)
+def test_claims_about_the_smallest_epsilon_have_an_attack_that_looks_for_it(part, family, options, refused):
+    raw = attacking_with(family, **options) | {"claims": {part: "early"}}
+    if part.startswith("recalibrated"):
+        raw["attacks"][1]["batch_norm"] = {"batches": 1, "batch_size": 2}
+    if refused:
+        allowed = f"one that looks for the smallest epsilon, as {refused} does not"
+        assert faults(raw) == [f'claims.{part}: found "early"; allowed: {allowed}']
+    else:
+        load(raw)
+
+
+def test_claims_about_the_smallest_epsilon_take_an_own_attack_of_which_nothing_is_known(tmp_path):
+    study, folder = study_of(base()), tmp_path / "advspectra/attacks"
+    folder.mkdir(parents=True)
+    (folder / "own.py").write_text("SPEC = {'options': {}, 'required': []}\n")
+    (folder.parent / "models").symlink_to(LIBRARY / "advspectra/models")
+    own = replace(study.attacks[0], family="own", options={})
+    named = replace(study, attacks=(own,), claims=replace(study.claims, minimal="pgd"))
+    assert not list(study_faults(named, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "epsilon"),
+    [
+        ("foolbox", {"attack": "LinfPGD", "epsilon": "51/255"}, 0.2),
+        ("foolbox", {"attack": "PGD", "epsilon": 0.2}, 0.2),
+        ("linf_pgd", {"epsilon": 0.2}, 0.2),
+        ("foolbox", {"attack": "L2PGD", "epsilon": 0.2}, None),
+        ("foolbox", {"attack": "LinfDeepFoolAttack", "epsilon": 0.2}, None),  # stops at the boundary, not at epsilon
+        ("minimal_linf_pgd", {"epsilon": 0.2, "tolerance": 0.1}, None),
+    ],
+)
+def test_an_attack_within_a_largest_magnitude_has_noise_beside_it_whatever_its_family(family, options, epsilon):
+    assert largest_magnitudes(study_of(attacking_with(family, **options))).get("early") == epsilon

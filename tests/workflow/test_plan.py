@@ -61,6 +61,21 @@ def test_the_precision_of_training_and_that_of_attacks_are_params_of_their_own_j
     assert {rule for rule, found in params(plan_of(given)).items() if found != usual[rule]} == changed
 
 
+def test_a_setting_of_training_is_no_param_of_a_network_on_which_it_does_nothing():
+    linear, relu = CONFIG["networks"]
+    linear = linear | {"alphas": [1, 10]}
+
+    def trained_anew(section, **change):
+        given = CONFIG | {"networks": [linear, relu]}
+        usual, other = (params(plan_of(one))["train"] for one in (given, given | {section: given[section] | change}))
+        return [output for output in usual if usual[output] != other[output]]
+
+    folders = [RUNS[0].replace("alpha=1", f"alpha={alpha}") for alpha in (1, 10)]
+    both = [f"results/tiny/bands/{folder}/checkpoints.h5" for folder in folders]
+    assert trained_anew("initialization", alpha_scaling="plain") == both[1:]
+    assert trained_anew("training", simplified=False) == both
+
+
 def test_the_order_of_keys_in_params_is_that_of_the_alphabet_in_what_the_configuration_gives(plan):
     # Snakemake compares params as text
     options = plan.study.config["attacks"][0]

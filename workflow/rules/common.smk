@@ -31,6 +31,8 @@ from advspectra_study.study import Study
 
 share_library(ROOT / "workflow/lib")
 quote_python()
+if not config and workflow.modifier.is_main_snakefile():
+    raise WorkflowError(f"no configuration: {', '.join(map(str, workflow.configfiles))}: found no keys; allowed: a whole study")
 if not config:
     raise WorkflowError("no configuration: a workflow that imports advspectra as a module hands one on, `config: config`")
 if workflow.modifier.modify_path("results") != "results":

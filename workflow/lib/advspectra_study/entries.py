@@ -12,16 +12,54 @@ from typing import Any, Literal
 from advspectra.networks.identity import NetworkIdentity, number
 
 Data = Mapping[str, Any]
+# assumed for a data set whose options do not say; its images are square, as spectra ask for
+CIFAR10 = {"images": 60_000, "image_size": (32, 32), "channels": 3, "classes": 10}
+# the parts of the claims that attacks and transfers on several checkpoints answer
+DEVELOPING = tuple(part for kind in ("snapshots", "transfer", "minimal") for part in (kind, f"recalibrated_{kind}"))
 Chosen = Literal["all", "kept"] | tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The images: what they are called, the module of advspectra.datasets that has them, and its options."""
+    """The images: what they are called, the module of advspectra.datasets that has them, and its options.
+
+    What the options say of the images is known by the names that the sources here use. An own source may mean something
+    else by such a name: a value of another kind says nothing, and the number is CIFAR-10's.
+    """
 
     name: str
     source: str
     options: Data
+
+    @property
+    def channels(self) -> int:
+        return self._count("channels") or CIFAR10["channels"]
+
+    @property
+    def classes(self) -> int:
+        return self._count("classes") or CIFAR10["classes"]
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.stated_size or CIFAR10["image_size"]
+
+    @property
+    def stated_size(self) -> tuple[int, int] | None:
+        """The same where the options say it."""
+        size = self.options.get("image_size")
+        told = isinstance(size, list) and len(size) == 2 and all(map(_is_count, size))
+        return tuple(size) if told else None
+
+    @property
+    def images(self) -> int:
+        """How many there are, of training and test together."""
+        each = [self._count(f"{part}_per_class") for part in ("train", "test")]
+        return self.classes * sum(filter(None, each)) if any(each) and self._count("classes") else CIFAR10["images"]
+
+    def _count(self, option: str) -> int | None:
+        value = self.options.get(option)
+        return value if _is_count(value) else None
 
 
 @dataclass(frozen=True)
@@ -98,7 +136,7 @@ class Attack:
 
     family : the module of advspectra.attacks. images_of, against, batch_norm : what it sees, as attacking.seen says;
     batch_norm is "as_is" or {"batches": ..., "batch_size": ...}. attempts : how often it runs on each image, as
-    plugins.attempts says.
+    plugins.attempts says; steps : of each of these, as plugins.steps says.
     """
 
     name: str
@@ -113,6 +151,7 @@ class Attack:
     networks: Chosen
     checkpoints: Chosen
     attempts: int
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -187,6 +226,8 @@ class Claims:
     @property
     def developing(self) -> dict[str, str]:
         """The attacks and transfers that are shown on several checkpoints, by their part in the claims."""
-        kinds = ("snapshots", "transfer", "minimal")
-        parts = {part: getattr(self, part) for kind in kinds for part in (kind, f"recalibrated_{kind}")}
-        return {part: attack for part, attack in parts.items() if attack}
+        return {part: attack for part in DEVELOPING if (attack := getattr(self, part))}
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0

@@ -8,18 +8,17 @@ A function `check` beside SPEC refuses what no schema can: see `own_check`.
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from math import ceil, log2
+from math import ceil, log2, prod
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
+from advspectra.attacking import foolbox_classes
+from advspectra.attacking.foolbox_classes import AttackClass
 from advspectra_study.numbers import fraction
 
+USUAL_STEPS = 1000  # assumed for an attack that does not say; Table 6
 KINDS = ("datasets", "models", "attacks", "figures", "tables")
-# what INPUTS may leave out, and what that means; `files` it must have
-INPUTS_DEFAULTS = {
-    "tables": {"activations": None, "alphas": None, "per_state": False, "config": [], "noise": False},
-    "figures": {"activations": None, "alphas": None, "also": []},
-}
 SPEC_KEYS = {
     "datasets": {"options", "required"},
     "models": {"options", "required", "activations", "depths", "alpha"},
@@ -30,7 +29,7 @@ OPTIONAL_KEYS = {"datasets": {"reads"}, "attacks": {"foolbox_class", "bisects", 
 FRACTION = {
     "type": ["number", "string"],
     "exclusiveMinimum": 0,
-    "pattern": "^[1-9][0-9]*/[1-9][0-9]*$",
+    "pattern": "^[1-9][0-9]{0,99}/[1-9][0-9]{0,99}$",  # no longer, so that floats can hold the numbers
     "examples": ["8/255"],
 }
 TYPES = {"#/$defs/fraction": FRACTION}
@@ -115,21 +114,6 @@ def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
     return whole | ({"anyOf": [*map(_resolved, whole["anyOf"])]} if "anyOf" in whole else {})
 
 
-def inputs(kind: str, name: str, library: Path) -> dict[str, Any]:
-    """The INPUTS of a figure or table, with what it leaves out: see advspectra_study/plan/views.py.
-
-    ValueError, naming the file, if it is not of this form.
-    """
-    path = plugin_path(kind, name, library)
-    found, optional = literal(path, "INPUTS"), INPUTS_DEFAULTS[kind]
-    known = {"files", *optional} | ({"per", "pairs"} if kind == "figures" else set())
-    if not isinstance(found, dict) or "files" not in found or (unknown := sorted(set(found) - known)):
-        others = ", ".join(sorted(known - {"files"}))
-        what = f"the unknown key {unknown[0]}" if isinstance(found, dict) and "files" in found else repr(found)
-        raise ValueError(f"{path}: expected INPUTS with the key files and, where needed, {others}, found {what}")
-    return {**optional, **found}
-
-
 def own_check(kind: str, name: str, library: Path) -> Callable[[dict], Iterator[tuple[tuple, str]]] | None:
     """The function `check` of a plug-in, None if it has none.
 
@@ -182,4 +166,25 @@ def attempts(specification: dict[str, Any], options: Mapping[str, Any], classes:
     largest, smallest = (options[name] for name in specification["bisects"])
     in_turn = specification.get("in_turn", {}).items()
     others = classes - 2 if in_turn and all(options.get(name) == value for name, value in in_turn) else 0
-    return 1 + ceil(log2(largest / smallest)) + others
+    return 1 + ceil(log2(min(largest / smallest, float_info.max))) + others
+
+
+def steps(specification: dict[str, Any], options: Mapping[str, Any]) -> int:
+    """How many steps an attempt of an attack makes with each image, those of a binary search counted.
+
+    What its parameters leave out is the default of its class of Foolbox, which makes one step if it has no such
+    argument. Without such a class it is USUAL_STEPS.
+    """
+    parameters, usual = options.get("parameters"), {"steps": USUAL_STEPS, "binary_search_steps": 1}
+    given = parameters if isinstance(parameters, Mapping) else {}
+    if about := foolbox_class(specification, options):
+        given = {key: about.arguments[key].default if key in about.arguments else 1 for key in usual} | given
+    return prod(given[key] if type(given.get(key)) is int else number for key, number in usual.items())
+
+
+def foolbox_class(specification: dict[str, Any], options: Mapping[str, Any]) -> AttackClass | None:
+    """The class of Foolbox that an attack with these options runs; None without one, and where Foolbox is not there."""
+    name = specification.get("foolbox_class")
+    name = options.get(name, name)
+    known = foolbox_classes.installed() and name in foolbox_classes.class_names()
+    return foolbox_classes.attack_class(name) if known else None

@@ -23,9 +23,7 @@ from advspectra_study.entries import (
     Summary,
     Transfer,
 )
-from advspectra_study.plugins import attempts, spec, with_fractions
-
-CLASSES = 10  # assumed for a data set whose options do not say
+from advspectra_study.plugins import attempts, spec, steps, with_fractions
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,13 @@ class Study:
         # Snakemake compares params with their keys in order: here they stand in the same one, however it is written
         written, config = config, json.loads(json.dumps(config, sort_keys=True))
 
-        classes = config["dataset"]["options"].get("classes", CLASSES)
+        dataset = Dataset(**config["dataset"])
 
         def numeric(attack: Data) -> Data:
             about = spec("attacks", attack["family"], library)
             options = with_fractions(about, attack["options"])
-            return attack | {"options": options, "attempts": attempts(about, options, classes)}
+            each = {"attempts": attempts(about, options, dataset.classes), "steps": steps(about, options)}
+            return attack | {"options": options} | each
 
         shared = {"seeds": config["seeds"], "checkpoints": config["training"]["checkpoints"]}
         networks = [shared | entry for entry in config["networks"]]
@@ -78,7 +77,7 @@ class Study:
         ]
         return cls(
             name=config["study"],
-            dataset=Dataset(**config["dataset"]),
+            dataset=dataset,
             compute=Compute.of(config["compute"]),
             networks=tuple(Network(**_as_tuples(entry)) for entry in networks),
             attacks=tuple(Attack(**_as_tuples(numeric(entry))) for entry in config["attacks"]),

@@ -12,6 +12,7 @@ from advspectra_study.numbers import fraction
 Keys = tuple[str, ...]
 Faults = Iterator[tuple[Keys, str]]  # keys below `options`, and what is wrong there
 
+FINEST = 2.0**-23  # where a bisection can end, as attacks/minimal_linf_pgd.py says
 DISTANCES = ("l0", "l1", "l2", "linf")
 # classes of Foolbox that no study can use, and why
 UNUSABLE = {
@@ -26,8 +27,9 @@ def attack_faults(specification: dict[str, Any], options: dict[str, Any]) -> Fau
     """Yield what is wrong with options that their schema allows; specification : SPEC of the attack's module."""
     if bisects := specification.get("bisects"):
         largest, smallest = (options[name] for name in bisects)
-        if fraction(smallest) >= fraction(largest):
-            yield (bisects[1],), f"found {smallest}; allowed: less than {bisects[0]}, {largest}"
+        if not FINEST <= fraction(smallest) < fraction(largest):
+            allowed = f"at least {FINEST:.2g} and less than {bisects[0]}, {largest}"
+            yield (bisects[1],), f"found {smallest}; allowed: {allowed}"
     if name := specification.get("foolbox_class"):
         yield from class_faults(options) if name in options else argument_faults(name, options["parameters"])
 
@@ -54,9 +56,15 @@ def argument_faults(name: str, parameters: dict[str, Any], keys: Keys = ("parame
             continue
         if isinstance(value, float) and value.is_integer() and "int" in argument.kinds:
             parameters[key] = value = int(value)
+        if key == "tensorboard" and value is not False and find_spec("tensorboardX") is None:
+            yield (*keys, key), f"found {found(value)}, which needs the package tensorboardX; allowed: false"
+            continue
         allowed, fits = _allowed(key, argument)
         if not fits(value):
             yield (*keys, key), f"found {found(value)}; allowed: {allowed}"
+    if "rel_stepsize" in parameters and parameters.get("abs_stepsize") is not None:
+        text = f"found {found(parameters['rel_stepsize'])} beside abs_stepsize, which {name} then takes alone"
+        yield (*keys, "rel_stepsize"), f"{text}; allowed: one of them"
     for key, argument in arguments.items():
         if argument.default is REQUIRED and key not in parameters:
             yield (*keys, key), f"missing; {name} requires {_allowed(key, argument)[0]}"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
 from advspectra_study.config.attacks import attack_faults
@@ -21,10 +22,10 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
     """A copy made of dict, list and scalars, in which 1.0 became 1.
 
     1 and 1.0 are one number and must not make two runs or a stale result. `faults` receives what no config may
-    hold: nan, infinity, keys that are not text; in text control characters (a schema's pattern lets a last line break
-    pass) and <, which Snakemake's report writes into its page as it is. Inside the free mapping `parameters` of an
-    attack numbers stay as they are, and text that looks like a number is refused, as no schema would notice it. In a
-    fraction that is an option of an attack there are no spaces.
+    hold: nan, infinity, what is too large for a float, keys that are not text; in text control characters (a schema's
+    pattern lets a last line break pass) and <, which Snakemake's report writes into its page as it is. Inside the free
+    mapping `parameters` of an attack numbers stay as they are, and text that looks like a number is refused, as no
+    schema would notice it. In a fraction that is an option of an attack there are no spaces.
     """
     if isinstance(value, Mapping):
         result = {}
@@ -44,6 +45,8 @@ def plain(value: Any, keys: Keys, faults: list[Fault], *, free: bool = False) ->
         faults.append(refused(keys, value, "text, a number, true, false or null"))
     if isinstance(value, float) and not isfinite(value):
         faults.append(Fault(keys, f"found {value}; allowed: a finite number"))
+    elif isinstance(value, int) and abs(value) > float_info.max:
+        faults.append(refused(keys, value, "a number that a float can hold"))
     elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53 and not free:
         return int(value)
     elif isinstance(value, str) and UNSAFE.search(value):

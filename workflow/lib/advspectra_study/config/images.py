@@ -14,14 +14,16 @@ import torch
 from torch import nn
 
 from advspectra.files.images import ImageSet, read_images
+from advspectra.lines.follow import PiecewiseLinear
 from advspectra.networks.build import build_network
 from advspectra.networks.shapes import shapes_only
 from advspectra_study.config.faults import Fault
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.config.study import channel_faults
-from advspectra_study.study import recipe
+from advspectra_study.study import Study, recipe
 
 ROOT = Path(__file__).resolve().parents[4]
+LIBRARY = ROOT / "workflow/lib"
 LARGE = 2_000_000  # weights
 
 
@@ -30,7 +32,7 @@ def require_fit(raw: Mapping[str, Any], path: str | Path, run: Mapping[str, Any]
 
     raw : as Snakemake has it. run : see `image_faults`.
     """
-    config = load_config(raw, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=ROOT / "workflow/lib")
+    config = load_config(raw, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
     if faults := image_faults(config, read_images(path), run):
         raise ConfigError(faults, what=f"with the images of {config['dataset']['name']} the config has")
 
@@ -49,7 +51,8 @@ def image_faults(config: Mapping[str, Any], images: ImageSet, run: Mapping[str, 
     faults += _statistics_faults(config, len(images.train_labels))
     faults += channel_faults(config, images.train_images.shape[1])
     faults += _recipe_faults(config, images, count)
-    return faults + list(_network_faults(config, images, count, run))
+    networks = list(_network_faults(config, images, count, run))
+    return faults + (networks or list(_line_faults(config, images, run)))
 
 
 def _trained_on(config: Mapping[str, Any], count: int) -> int | None:
@@ -114,15 +117,10 @@ def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int, run
     for index, entry in enumerate(config["networks"]):
         batch_size = recipe(config, entry)["batch_size"]
         last = count % batch_size or min(batch_size, count)
-        form = {"image_shape": images.train_images.shape[1:], "classes": len(images.class_names)}
-        for activation, depth in product(entry["activations"], entry["depths"]):
-            one = {"network": entry["name"], "activation": activation, "depth": depth}
-            if run and one.items() - run.items():
+        for about in _forms(entry, images, run):
+            if not (fault := _forward_fault(about, last)):
                 continue
-            about = {"options": entry["options"], "activation": activation, "depth": depth, **form}
-            if not (fault := _forward_fault(entry["architecture"], about, last)):
-                continue
-            if last > 1 or _forward_fault(entry["architecture"], about, 2):
+            if last > 1 or _forward_fault(about, 2):
                 keys, text = ("networks", index), f"{entry['name']} with these images: {fault}"
             else:
                 better = next(size for size in range(batch_size + 1, count + 2) if count % size != 1)
@@ -134,22 +132,50 @@ def _network_faults(config: Mapping[str, Any], images: ImageSet, count: int, run
             break
 
 
-def _forward_fault(architecture: str, about: dict[str, Any], count: int) -> str:
+def _line_faults(config: Mapping[str, Any], images: ImageSet, run: Mapping | None) -> Iterator[Fault]:
+    """Checks that lines can be followed through the networks that they are about: they come after all else."""
+    study = Study.of(config, LIBRARY)
+    for index, lines in enumerate(study.lines):
+        for network, entry in zip(study.networks, config["networks"], strict=True):
+            for about in _forms(entry, images, run) if study.checkpoints_of(lines, network) else ():
+                if about["activation"] == "linear":  # lines are about the others alone
+                    continue
+                try:
+                    PiecewiseLinear(_built(about), image_shape=about["image_shape"])
+                except Exception as error:  # whatever a user's network may do that no tracing can follow
+                    text = f"found {network.name}-{about['activation']}, which no line can be followed through "
+                    text += f"({error}); allowed: networks of affine operations, ReLU and max-pooling"
+                    yield Fault(("lines", index, "networks"), text)
+                    break
+
+
+def _forms(entry: Mapping[str, Any], images: ImageSet, run: Mapping | None) -> Iterator[dict[str, Any]]:
+    """The arguments of build_network for each activation and depth of an entry of `networks`, or for those of `run`."""
+    form = {"image_shape": images.train_images.shape[1:], "classes": len(images.class_names)}
+    for activation, depth in product(entry["activations"], entry["depths"]):
+        one = {"network": entry["name"], "activation": activation, "depth": depth}
+        if not run or one.items() <= run.items():
+            about = {"architecture": entry["architecture"], "options": entry["options"]}
+            yield about | {"activation": activation, "depth": depth, **form}
+
+
+def _built(about: dict[str, Any]) -> nn.Module:
+    return build_network(**about, alpha=1, alpha_scaling="plain", seed=0)
+
+
+def _forward_fault(about: dict[str, Any], count: int) -> str:
     """Why a network cannot be trained on batches of `count` images; empty if it can.
 
     Large networks are tried without numbers, if PyTorch can do so what they do. Its imports for that take two seconds,
     in which a small network is long through.
     """
 
-    def built() -> nn.Module:
-        return build_network(architecture, alpha=1, alpha_scaling="plain", seed=0, **about)
-
     def forward() -> None:
         with torch.no_grad():
-            built().train()(torch.zeros(min(count, 2), *about["image_shape"]))  # more are as good as two
+            _built(about).train()(torch.zeros(min(count, 2), *about["image_shape"]))  # more are as good as two
 
     with suppress(ValueError, RuntimeError), shapes_only():
-        if sum(weights.numel() for weights in built().parameters()) > LARGE:
+        if sum(weights.numel() for weights in _built(about).parameters()) > LARGE:
             forward()
             return ""
     try:

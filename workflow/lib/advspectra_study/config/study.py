@@ -10,7 +10,7 @@ from advspectra.networks.identity import number
 from advspectra_study.config.checkpoints import checkpoint_faults
 from advspectra_study.config.faults import Fault, Keys, found, key_path, not_among, refused
 from advspectra_study.entries import Network
-from advspectra_study.plugins import spec
+from advspectra_study.plugins import foolbox_class, spec
 from advspectra_study.study import Study
 
 # a path that a shell, and nothing else, would expand
@@ -27,10 +27,9 @@ def study_faults(study: Study, library: Path) -> Iterator[Fault]:
         yield from _architecture_faults(("networks", index), network, library)
     yield from _run_faults(study)
     yield from _training_faults(study)
-    if isinstance(channels := study.dataset.options.get("channels"), int):
-        yield from channel_faults(study.config, channels)
+    yield from channel_faults(study.config, study.dataset.channels)
     yield from checkpoint_faults(study)
-    yield from _name_faults(study)
+    yield from _name_faults(study, library)
 
 
 def _dataset_faults(study: Study) -> Iterator[Fault]:
@@ -39,11 +38,13 @@ def _dataset_faults(study: Study) -> Iterator[Fault]:
         if isinstance(value, str) and (value == "~" or HOME.match(value)):
             text = f"found {found(value)}; ~ is not expanded here, write the folder out: {os.path.expanduser(value)}"
             yield Fault(keys, text)
-        # rings of equal cycles/image, over which spectra are summed, would be ellipses in cycles/pixel
-        if name == "image_size" and isinstance(value, list) and len(value) == 2 and value[0] != value[1]:
-            square = [min(value)] * 2
-            why = "since spectra are summed over rings of equal cycles/image"
-            yield refused(keys, value, f"as many rows as columns, as {square}, {why}")
+    # rings of equal cycles/image, over which spectra are summed, would be ellipses in cycles/pixel
+    rows, columns = study.dataset.image_size
+    if rows != columns:
+        square = [min(rows, columns)] * 2
+        why = "since spectra are summed over rings of equal cycles/image"
+        keys = ("dataset", "options", "image_size")
+        yield refused(keys, [rows, columns], f"as many rows as columns, as {square}, {why}")
 
 
 def _precision_faults(study: Study) -> Iterator[Fault]:
@@ -114,9 +115,10 @@ def _training_faults(study: Study) -> Iterator[Fault]:
             yield refused((*keys, "search", "patience"), search["patience"], f"at most {whose} ({epochs})")
     if divisors != sorted(divisors):
         yield refused((*keys, "search", "divisors"), divisors, "increasing numbers, the first >= 1")
-    if selection["by"] == "held_out" and selection["held_out_fraction"] == 0:
-        allowed = "a number > 0 and < 1, as training.selection.by is held_out"
-        yield refused((*keys, "selection", "held_out_fraction"), 0, allowed)
+    if (selection["by"] == "held_out") != (selection["held_out_fraction"] > 0):
+        allowed = "a number > 0 and < 1" if selection["by"] == "held_out" else "0"
+        allowed += f", as training.selection.by is {selection['by']}"
+        yield refused((*keys, "selection", "held_out_fraction"), selection["held_out_fraction"], allowed)
 
 
 def _schedule_faults(keys: Keys, training: Mapping[str, Any], epochs: int) -> Iterator[Fault]:
@@ -134,7 +136,7 @@ def _epoch_faults(keys: Keys, entry: Mapping[str, Any], epochs: int, whose: str)
             yield refused((*keys, "checkpoints", "epochs", index), epoch, f"at most {whose} ({epochs})")
 
 
-def _name_faults(study: Study) -> Iterator[Fault]:
+def _name_faults(study: Study, library: Path) -> Iterator[Fault]:
     """Checks that what tables, figures and claims name is there."""
     claims, summary = study.claims, study.summary
     attacks, transfers = ([item.name for item in items] for items in (study.attacks, study.transfers))
@@ -151,6 +153,7 @@ def _name_faults(study: Study) -> Iterator[Fault]:
         if name is not None and name not in names:
             yield not_among(keys, name, names, source)
     yield from _recalibration_faults(study)
+    yield from _minimal_faults(study, library)
     if study.name in claims.beside:
         keys = ("claims", "beside", claims.beside.index(study.name))
         yield Fault(keys, f"found {study.name!r}; allowed: another study than this one")
@@ -165,6 +168,18 @@ def _recalibration_faults(study: Study) -> Iterator[Fault]:
         if how.get(name) is not None and (how[name] != "as_is") != recalibrated:
             wanted = "{batches: <number>, batch_size: <images>}" if recalibrated else "as_is"
             yield refused(("claims", part), name, f"one whose attack has batch_norm: {wanted}")
+
+
+def _minimal_faults(study: Study, library: Path) -> Iterator[Fault]:
+    """Checks that claims about the smallest epsilon have no attack that is known not to look for it."""
+    for part in ("minimal", "recalibrated_minimal"):
+        name = getattr(study.claims, part)
+        for attack in (attack for attack in study.attacks if attack.name == name):
+            about = spec("attacks", attack.family, library)
+            runs = foolbox_class(about, attack.options)
+            if runs and "bisects" not in about and "MinimizationAttack" not in runs.bases:
+                allowed = f"one that looks for the smallest epsilon, as {runs.name} does not"
+                yield refused(("claims", part), name, allowed)
 
 
 def channel_faults(config: Mapping[str, Any], channels: int) -> Iterator[Fault]:

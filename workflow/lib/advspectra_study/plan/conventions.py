@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from advspectra.attacking import foolbox_classes
+from advspectra_study.entries import Attack
 from advspectra_study.study import Study
 
 
@@ -22,12 +24,22 @@ def band_of(study: Study) -> dict[str, Any]:
 
 
 def largest_magnitudes(study: Study) -> dict[str, float]:
-    """Epsilon of each attack that has one in the maximum norm, by its name: those whose family is named linf_..."""
+    """Epsilon of each attack that perturbs within one of the maximum norm, by its name.
+
+    Such an attack is of a family named linf_..., or of a class of Foolbox that does not look for a smallest epsilon.
+    """
     return {
         attack.name: attack.options["epsilon"]
         for attack in study.attacks
-        if attack.family.startswith("linf_") and attack.options.get("epsilon") is not None
+        if _within_largest_magnitude(attack) and attack.options.get("epsilon") is not None
     }
+
+
+def _within_largest_magnitude(attack: Attack) -> bool:
+    if attack.family != "foolbox" or not foolbox_classes.installed():
+        return attack.family.startswith("linf_")
+    about = foolbox_classes.attack_class(attack.options["attack"])
+    return about.distance == "linf" and "FixedEpsilonAttack" in about.bases
 
 
 def audited_attacks(study: Study) -> dict[str, str]:

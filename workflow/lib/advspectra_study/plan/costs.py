@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import ceil, hypot, prod, sqrt
 from pathlib import Path
 
-from advspectra_study.entries import Attack, Network
+from advspectra_study.entries import Network
 from advspectra_study.study import Study
 
 
@@ -40,9 +40,7 @@ LAYERS = {
 }
 UNKNOWN = Layer(1e-3)  # an architecture that is not among them
 SMALLEST_LAYER = 3e-5  # seconds: what a layer takes however narrow it is
-CIFAR10 = {"images": 60_000, "image_size": (32, 32), "classes": 10}  # assumed for a data set, if nothing says
 
-STEPS = 1000  # assumed for an attack whose options do not say; Table 6
 PASSES_PER_POINT = 6  # forward and backward passes for a point of a line
 PASSES_PER_EXACT_IMAGE = 15_000  # for the lines of an image that are followed from breakpoint to breakpoint
 FEW_SECONDS = 10  # spectra, predictors, jobs of the whole study
@@ -115,7 +113,7 @@ class Costs:
             return self._images_bytes(measured=True)
         if run is None or rule not in ("attack", "transfer", "predictor", "spectra", "lines"):
             return 0
-        rows, image_bytes = self._rows(rule, run, attack), self._image_bytes()
+        rows, image_bytes, dataset = self._rows(rule, run, attack), self._image_bytes(), self._study.dataset
         if rule == "lines":
             return rows * 3 * LINE_BYTES
         _, height, width = self._shape(measured=True)
@@ -126,15 +124,12 @@ class Costs:
             settings = self._study.config["spectra"]
             each = rows * (power + 8 * settings["angular_bins"]) + 8 * height * width
             return len(settings["conventions"]) * each
-        return rows * (4 * image_bytes + 8 * self._classes() + ATTACKED_BYTES)
-
-    def _classes(self) -> int:
-        return self._study.dataset.options.get("classes", CIFAR10["classes"])
+        return rows * (4 * image_bytes + 8 * dataset.classes + ATTACKED_BYTES)
 
     def _rows(self, rule: str, run: str, attack: str | None) -> int:
         """How many images, or classes, the arrays of a job have a row for."""
         if rule == "predictor":
-            return self._classes()
+            return self._study.dataset.classes
         if rule == "lines":
             return self._study.lines_of(attack, self._study.runs[run].entry).images
         return self._study.attack_named[attack].images
@@ -189,7 +184,7 @@ class Costs:
             settings = self._study.attack_named[attack]
             if settings.simplified and key.linear:
                 one_pass = SMALLEST_LAYER * image_bytes / 3072  # the network as one matrix
-            return settings.images * _steps(settings) * one_pass
+            return settings.images * settings.attempts * settings.steps * one_pass
         if rule == "transfer":
             return 2 * self._study.attack_named[attack].images * one_pass
         if rule == "lines":
@@ -201,10 +196,7 @@ class Costs:
     def _images_bytes(self, *, measured: bool) -> float:
         if measured and self._images.exists():
             return self._images.stat().st_size
-        options = self._study.dataset.options
-        numbers = [options[name] for name in ("train_per_class", "test_per_class") if name in options]
-        images = options["classes"] * sum(numbers) if numbers and "classes" in options else CIFAR10["images"]
-        return images * self._image_bytes(measured=measured)
+        return self._study.dataset.images * self._image_bytes(measured=measured)
 
     def _image_bytes(self, *, measured: bool = True) -> int:
         """The values of an image, which is stored as bytes."""
@@ -212,11 +204,10 @@ class Costs:
 
     def _shape(self, *, measured: bool) -> tuple[int, int, int]:
         """(C, H, W) of the images; measured : whether images.h5 counts, if it exists."""
-        options = self._study.dataset.options
-        size, stored = options.get("image_size"), None
-        if not size and measured and self._images.exists():
+        dataset, stored = self._study.dataset, None
+        if measured and dataset.stated_size is None and self._images.exists():
             stored = _stored_shape(self._images, self._images.stat().st_mtime_ns)
-        return stored or (options.get("channels", 3), *(size or CIFAR10["image_size"]))
+        return stored or (dataset.channels, *dataset.image_size)
 
     def _epochs(self, network: Network) -> int:
         search = self._study.config["training"]["search"]
@@ -242,9 +233,3 @@ def _width(network: Network) -> float:
     """Its width, in widths of the network that LAYERS was measured with."""
     layer = LAYERS.get(network.architecture, UNKNOWN)
     return network.options.get(layer.width, layer.reference) / layer.reference
-
-
-def _steps(attack: Attack) -> int:
-    """How many steps an attack makes with one image, those of each of its attempts counted."""
-    parameters = attack.options.get("parameters", {})
-    return parameters.get("steps", STEPS) * max(attack.attempts, parameters.get("binary_search_steps", 1))

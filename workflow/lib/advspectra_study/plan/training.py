@@ -155,13 +155,18 @@ class Training(Base):
         return {"identity": self._identity, "architecture": self._architecture, "code": code}
 
     def _training(self, wildcards: Wildcards) -> dict[str, Any]:
-        """What determines the checkpoints of a run, apart from the images and the code, whichever are kept."""
-        entry, config = self._run(wildcards).entry, self.study.config
+        """What determines the checkpoints of a run, apart from the images and the code, whichever are kept.
+
+        A setting that does nothing to this run stands at its default: without another scale than 1 there is nothing to
+        scale, and no end-to-end map of a network that is not linear.
+        """
+        run, config = self._run(wildcards), self.study.config
+        entry = run.entry
         return {
             "architecture": self._architecture(wildcards),
             "learning_rate": entry.learning_rate,
             "search": config["training"]["search"] if entry.learning_rate == "search" else None,
-            "alpha_scaling": config["initialization"]["alpha_scaling"],
+            "alpha_scaling": "function_preserving" if run.alpha == 1 else config["initialization"]["alpha_scaling"],
             "precision": entry.precision.training,
-            "training": entry.training,
+            "training": entry.training if run.linear else {**entry.training, "simplified": True},
         }

@@ -20,8 +20,9 @@ from functools import cache, cached_property, partial
 from typing import Any
 
 from advspectra_study.plan.conventions import band_of
+from advspectra_study.plan.inputs import inputs
 from advspectra_study.plan.networks import Networks
-from advspectra_study.plugins import available, inputs
+from advspectra_study.plugins import available
 
 
 class Views(Networks):
@@ -76,7 +77,7 @@ class Views(Networks):
     @cached_property
     def about(self) -> Callable[[str, str], dict[str, Any]]:
         """A function that returns the INPUTS of a table or figure, by its kind, "tables" or "figures", and its name."""
-        return cache(partial(inputs, library=self.library))
+        return cache(partial(inputs, library=self.library, sections=self.study.config))
 
     def files(
         self, kind: str, runs: Iterable[str], attacks: Iterable[str] = (), checkpoints: Collection[str] | None = None
