@@ -109,7 +109,7 @@ def write_run(
         paths.append(write_spectra(path, who, power=None, delta=delta, success=success, conventions=conventions))
     if "predictor" in kinds:
         beta = ring_noise(rng, (classes, 3, size, size), centre=centre * 0.8, width=width)
-        of_best = {"step": 2 * STEPS_PER_EPOCH, "epoch": 2} if "step" in who else {}
+        of_best = {} if who["checkpoint"] == "best" else {"step": 2 * STEPS_PER_EPOCH, "epoch": 2}
         paths.append(write_predictor(folder / name / "predictor.h5", who | of_best, beta))
     return paths
 

@@ -4,14 +4,13 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from advspectra.claims.cells import CELL_SDS
 from advspectra.files.images import FORMAT
 from advspectra.networks.identity import NetworkIdentity
 from advspectra.results.replicates import Replicates
-from advspectra.results.runs import Run
 from advspectra.statistics.summaries import Spread, Statistics, statistics
 from advspectra.table import Cell, Column
 
@@ -154,12 +153,6 @@ def perturbation_statistics(group: Replicates | None, *, convention: str) -> dic
         "delta_l2": statistics([of_seed.norm_l2 for of_seed in spectra]),
         "delta_l1": statistics([of_seed.norm_l1 for of_seed in spectra]),
     }
-
-
-def of_predictors(runs: Iterable[Run]) -> str:
-    """The sentence that says of which checkpoints β and δ are where they differ; empty otherwise."""
-    attacked = sorted({checkpoint for run in runs if (checkpoint := run.unlike_predictor())})
-    return f"β: of the best epoch; δ: of {' / '.join(attacked)}." if attacked else ""
 
 
 def perturbation_notes(groups: Sequence[Replicates], *, convention: str) -> list[str]:

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from advspectra.claims.comparison import not_the_papers, of_predictors, shape_of_images
+from advspectra.claims.comparison import not_the_papers, shape_of_images
 from advspectra.drawing import captions, plotting
 from advspectra.networks.identity import NetworkIdentity
 from advspectra.results.replicates import Replicates, by_network
-from advspectra.results.runs import Run
+from advspectra.results.runs import Run, of_predictors
 from advspectra.statistics.summaries import Spread, Statistics, statistics
 
 INPUTS = {

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from advspectra.claims.comparison import of_predictors
 from advspectra.drawing import captions, energy, plotting, power_spectra
 from advspectra.drawing.example import (
     Example,
@@ -18,7 +17,7 @@ from advspectra.drawing.example import (
     show_power_of,
 )
 from advspectra.results.replicates import Replicates, by_network
-from advspectra.results.runs import Run
+from advspectra.results.runs import Run, of_predictors
 
 INPUTS = {
     "files": ["spectra", "perturbations", "predictor"],

@@ -7,14 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from advspectra.claims.comparison import of_predictors
 from advspectra.claims.measures import correlation
 from advspectra.claims.readers import linked_magnitudes
 from advspectra.drawing import captions, plotting
 from advspectra.drawing.drawn import stands_for
 from advspectra.fourier import frequencies
 from advspectra.results.replicates import Replicates, by_network
-from advspectra.results.runs import Run
+from advspectra.results.runs import Run, of_predictors
 
 INPUTS = {"files": ["spectra", "perturbations", "predictor"], "activations": ["linear"], "alphas": [1]}
 

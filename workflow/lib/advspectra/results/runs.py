@@ -217,6 +217,12 @@ def against_prediction(runs: Iterable[Run]) -> list[str]:
     return sorted(found)
 
 
+def of_predictors(runs: Iterable[Run]) -> str:
+    """The sentence that says of which checkpoints β and δ are where they differ; empty otherwise."""
+    attacked = sorted({checkpoint for run in runs if (checkpoint := run.unlike_predictor())})
+    return f"β: of the best epoch; δ: of {' / '.join(attacked)}." if attacked else ""
+
+
 def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:
     """The kind, the data set and (network, activation, depth, alpha, seed) of a result file, and the file."""
     with open_foreign(path) as file:

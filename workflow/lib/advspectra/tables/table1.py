@@ -6,7 +6,6 @@ from advspectra.claims.comparison import (
     IMAGE_COLUMNS,
     image_cells,
     missing_note,
-    of_predictors,
     paired_rows,
     perturbation_notes,
     perturbation_statistics,
@@ -16,7 +15,7 @@ from advspectra.claims.comparison import (
 )
 from advspectra.claims.null import table_beside_noise
 from advspectra.results.replicates import Replicates, by_network
-from advspectra.results.runs import Run
+from advspectra.results.runs import Run, of_predictors
 from advspectra.statistics.summaries import Statistics, statistics
 from advspectra.table import Column, Table
 
