@@ -255,13 +255,17 @@ def test_perturbations_of_another_checkpoint_than_the_predictors_are_not_linked_
     about = {"checkpoint": "epoch=1", "step": 100, "epoch": 1}
     runs = read_runs(write_run(tmp_path, who=identity() | about, images=8, size=8))
     figure, caption = draw("predictor_link", runs)
-    sentence = "β: of the best epoch; δ: of epoch=1."
+    sentence = "β: of the best epoch; δ: of epoch=1, not always the best."
     assert sentence in caption and sentence in texts(figure)
     assert sentence in draw("fig05", runs)[1] and sentence in draw("fig08", runs)[1]
     made = table1.table(runs, reference=yaml.safe_load(REFERENCE.read_text()), config={}, convention="paper")
     assert sentence in made.notes
+    other = identity("full_width") | {"step": 200, "epoch": 2}
+    some = draw("predictor_link", runs + read_runs(write_run(tmp_path, who=other, images=8, size=8)))[1]
+    assert "Left out where δ is not of the best epoch: Fully Connected (linear)." in some
     own = read_runs(write_run(tmp_path / "best", who=identity() | {"step": 200, "epoch": 2}, images=8, size=8))
     assert "β: of the best" not in draw("fig05", own)[1] + draw("fig08", own)[1] + draw("predictor_link", own)[1]
+    assert "Left out" not in draw("predictor_link", own)[1]
 
 
 def test_a_perturbation_in_proportion_to_the_difference_of_its_classes_lies_on_the_line(tmp_path):

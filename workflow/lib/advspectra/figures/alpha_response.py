@@ -65,8 +65,8 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
     size = next((spectra.image_size for group in every for spectra in group.spectra(convention)), None)
     caption = captions.joined(
         title,
-        "Dots: seeds, mean over images; lines: mean over seeds. Accuracy and learning rate stand beside, as each α may "
-        "have a rate of its own.",
+        "Dots: seeds, mean over images; lines: mean over seeds. Accuracy (of the best epoch) and learning rate stand "
+        "beside, as each α may have a rate of its own.",
         f"Grey: white noise, f₀.₅ {white_noise_frequency(*size):.1f} cycles/image, flatness "
         f"{white_noise_flatness(*size):.2f}."
         if size

@@ -59,9 +59,16 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "Dots: frequencies, mean over images with success. β of the class before the attack less β of the class after "
         "it. r: Pearson's correlation of both magnitudes over frequencies, mean over images, as LINK-1 has it; 0 for "
         "unrelated white noise. Line: in proportion.",
+        _left_out(runs),
         captions.counts(groups, convention=convention),
     )
     return figure, caption
+
+
+def _left_out(runs: Sequence[Run]) -> str:
+    """The sentence that names the networks with runs whose δ is not of the predictor's checkpoint; empty without."""
+    labels = dict.fromkeys(run.label for run in runs if run.unlike_predictor())
+    return f"Left out where δ is not of the best epoch: {', '.join(labels)}." if labels else ""
 
 
 def _draw(axes: Axes, group: Replicates, convention: str) -> PathCollection | None:

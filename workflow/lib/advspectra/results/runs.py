@@ -220,7 +220,7 @@ def against_prediction(runs: Iterable[Run]) -> list[str]:
 def of_predictors(runs: Iterable[Run]) -> str:
     """The sentence that says of which checkpoints β and δ are where they differ; empty otherwise."""
     attacked = sorted({checkpoint for run in runs if (checkpoint := run.unlike_predictor())})
-    return f"β: of the best epoch; δ: of {' / '.join(attacked)}." if attacked else ""
+    return f"β: of the best epoch; δ: of {' / '.join(attacked)}, not always the best." if attacked else ""
 
 
 def _identify(path: Path) -> tuple[str, str, tuple, ResultFile]:

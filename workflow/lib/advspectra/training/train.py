@@ -201,7 +201,8 @@ def fit(
     if learning_rate != "search":
         return attempt(learning_rate)
     chance = train_split.labels.bincount().max().item() / len(train_split)
-    demand = {"minimum_accuracy": chance + search["chance_margin"], "patience": search["patience"]}
+    margin = min(search["chance_margin"], (1 - chance) / 2)  # what is all but one class leaves less room
+    demand = {"minimum_accuracy": chance + margin, "patience": search["patience"]}
     tries: list[dict[str, float | str]] = []
     for rate in (search["base"] / divisor for divisor in search["divisors"]):
         try:

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from advspectra.files.images import ImageSet, read_images
-from advspectra.lines.follow import PiecewiseLinear
 from advspectra.networks.build import build_network
 from advspectra.networks.shapes import shapes_only
 from advspectra_study.config.faults import Fault
@@ -140,6 +139,9 @@ def _line_faults(config: Mapping[str, Any], images: ImageSet, run: Mapping | Non
             for about in _forms(entry, images, run) if study.checkpoints_of(lines, network) else ():
                 if about["activation"] == "linear":  # lines are about the others alone
                     continue
+                # here, as a study without lines need not import it
+                from advspectra.lines.follow import PiecewiseLinear
+
                 try:
                     PiecewiseLinear(_built(about), image_shape=about["image_shape"])
                 except Exception as error:  # whatever a user's network may do that no tracing can follow
