@@ -435,6 +435,23 @@ def test_chance_is_the_share_of_the_most_frequent_class(counts):
         fit(lambda: constant_network(np.argmax(counts)), uneven, labelled(10, 10), **settings)
 
 
+def test_a_network_that_is_always_right_is_above_chance_however_rare_a_class_is():
+    labels = np.arange(100) == 0
+    images = np.where(labels[:, None, None, None], 0, 200) * np.ones((1, 1, 4, 4))
+    uneven = on_device(images.astype(np.uint8), (~labels).astype(np.int64), torch.device("cpu"))
+
+    def right():
+        network = toy_network()
+        network.load_state_dict(
+            {"1.weight": torch.tensor([[0.0] * 16, [1.0] * 16]), "1.bias": torch.tensor([6.0, 0.0])}
+        )
+        return network
+
+    search = {"base": 1e-12, "divisors": [1], "chance_margin": 0.02, "patience": 1}
+    result = fit(right, uneven, uneven, **SETTINGS | {"momentum": 0.0, "learning_rate": "search", "search": search})
+    assert result.history[0]["train_accuracy"] == 1
+
+
 def test_a_search_without_success_names_every_failure():
     half = labelled(20, 20)
     search = {"base": 1e-12, "divisors": [1, 10], "chance_margin": 0.5, "patience": 1}
