@@ -91,21 +91,21 @@ def _recipe_faults(config: Mapping[str, Any], images: ImageSet, count: int) -> I
     usual, side = config["training"], min(images.train_images.shape[2:])
     whole = {"training": usual, "checkpoints": usual["checkpoints"]}
 
-    def last_step(entry: Mapping[str, Any]) -> int:
-        training = recipe(config, entry)
+    def last_step(training: Mapping[str, Any]) -> int:
         return training["epochs"] * -(-count // training["batch_size"])
 
+    reached = [step for step in usual["checkpoints"]["steps"] if step <= last_step(usual)]
     for index, entry in [(None, whole), *enumerate(config["networks"])]:
-        keys, last = () if index is None else ("networks", index), last_step(entry)
+        keys, training = () if index is None else ("networks", index), recipe(config, entry)
+        last = last_step(training)
         kept = ("training", "checkpoints") if index is None else (*keys, "checkpoints")
         for place, step in enumerate(entry.get("checkpoints", {}).get("steps", ())):
             if step > last:
                 yield Fault((*kept, "steps", place), f"found {step}; allowed: at most {last}, the last step")
-        late = [step for step in usual["checkpoints"]["steps"] if last < step <= last_step(whole)]
-        if late and "checkpoints" not in entry:
-            text = f"found {last} steps in all; allowed: at least {max(late)}, as in training.checkpoints, or "
+        if last < max(reached, default=0) and "checkpoints" not in entry:
+            text = f"found {last} steps in all; allowed: at least {max(reached)}, as in training.checkpoints, or "
             yield Fault((*keys, "training"), text + "checkpoints of its own")
-        crop = recipe(config, entry)["augmentation"]["crop"]
+        crop = training["augmentation"]["crop"]
         if "augmentation" in entry.get("training", {}) and crop >= side:
             text = f"found {crop}; allowed: less than the {side} pixels of a side of the images"
             yield Fault((*keys, "training", "augmentation", "crop"), text)
