@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from advspectra.attacking.epsilon import written
 from advspectra.explorer.examples import Chosen, examples, most_attacked, shown_image, text_of
 from advspectra.files.hdf5 import attributes_of, open_foreign
 from advspectra.files.images import ImageSet
@@ -135,11 +136,9 @@ def described(view: View) -> str:
 
 
 def bound(norm: float, epsilon: float) -> str:
-    """The bound of an attack in words: "L∞ at most 8/255", with three digits where it is no such fraction or no L∞."""
-    if math.isfinite(norm):
-        return f"L{norm:g} at most {epsilon:.3g}"
-    parts = 255 * epsilon
-    return f"L∞ at most {round(parts)}/255" if abs(parts - round(parts)) < 1e-6 else f"L∞ at most {epsilon:.3g}"
+    """The bound of an attack in words: "L∞ at most 8/255"."""
+    linf = math.isinf(norm)
+    return f"{'L∞' if linf else f'L{norm:g}'} at most {written(epsilon, linf=linf)}"
 
 
 def numbers(runs: Sequence[Run], members: Sequence[AttackedCheckpoint], *, convention: str) -> dict:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from advspectra.attacking import foolbox_classes
+from advspectra.attacking.epsilon import written
 from advspectra.results.runs import Run
 from advspectra.table import Cell, Column, Table
 
@@ -101,5 +102,4 @@ def _epsilon(value: str | float | None, metric: str | None) -> str | None:
     """Epsilon as text; of L∞ in steps of an 8-bit pixel where it is a whole number of them."""
     if value is None or isinstance(value, str):
         return value
-    steps = value * 255
-    return f"{round(steps)}/255" if metric == "L∞" and abs(steps - round(steps)) < 1e-6 else f"{value:g}"
+    return written(value, linf=metric == "L∞")
