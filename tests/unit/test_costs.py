@@ -196,17 +196,18 @@ def test_images_that_the_options_do_not_count_are_counted_once_they_are_there(tm
     assert more_minutes > 8 * minutes and more_memory > 7 * memory
 
 
-def of_own_images(size, images=NOWHERE):
-    options = {"path": "mine.tar", "image_size": size, "resize": "bicubic" if size else "none", "channels": 3}
+def of_own_images(size, images=NOWHERE, **more):
+    options = {"path": "mine.tar", "image_size": size, "resize": "bicubic" if size else "none", "channels": 3, **more}
     dataset = {"name": "mine", "source": "image_folder", "options": options}
     return costs_of(study("demo") | {"dataset": dataset}, images)
 
 
-def test_the_size_of_images_that_the_options_do_not_say_is_that_of_images_h5(tmp_path):
+def test_the_size_of_images_and_the_classes_that_the_options_do_not_say_are_those_of_images_h5(tmp_path):
     pixels, labels = np.zeros((4, 3, 96, 96), dtype=np.uint8), np.arange(4) % 2
     images, run = tmp_path / "images.h5", "fully_connected-linear/depth=1/alpha=1/seed=0"
     write_images(images, ImageSet(pixels, labels, pixels, labels, ("cat", "dog"), {"source": "made up"}))
-    stated, found, before = of_own_images([96, 96], images), of_own_images(None, images), of_own_images(None)
+    stated = of_own_images([96, 96], images, classes=2)
+    found, before = of_own_images(None, images), of_own_images(None)
     for rule, attack in [("train", None), ("attack", "pgd"), ("transfer", "pgd_transfer"), ("predictor", None)]:
         assert found.megabytes(rule, run, attack, attempt=1) == stated.megabytes(rule, run, attack, attempt=1)
         assert found.of_job(rule, run, attack) == stated.of_job(rule, run, attack)

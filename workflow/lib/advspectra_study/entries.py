@@ -37,7 +37,12 @@ class Dataset:
 
     @property
     def classes(self) -> int:
-        return self._count("classes") or CIFAR10["classes"]
+        return self.stated_classes or CIFAR10["classes"]
+
+    @property
+    def stated_classes(self) -> int | None:
+        """The same where the options say it."""
+        return self._count("classes")
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -55,7 +60,7 @@ class Dataset:
     def images(self) -> int:
         """How many there are, of training and test together."""
         each = [self._count(f"{part}_per_class") for part in ("train", "test")]
-        return self.classes * sum(filter(None, each)) if any(each) and self._count("classes") else CIFAR10["images"]
+        return self.classes * sum(filter(None, each)) if any(each) and self.stated_classes else CIFAR10["images"]
 
     def _count(self, option: str) -> int | None:
         value = self.options.get(option)

@@ -73,8 +73,8 @@ class Costs:
     """
 
     def __init__(self, study: Study, images: Path):
-        """images : images.h5, which need not exist yet; once it does, its size counts, not what the options say, and
-        that of its images, where they do not say it.
+        """images : images.h5, which need not exist yet. Once it does, its size counts, not what the options say; where
+        they do not say the size of an image or how many classes there are, that of images.h5 counts, too.
         """
         self._study, self._images = study, images
         items = {"attack": study.attacks, "transfer": study.transfers, "lines": study.lines}
@@ -113,7 +113,7 @@ class Costs:
             return self._images_bytes(measured=True)
         if run is None or rule not in ("attack", "transfer", "predictor", "spectra", "lines"):
             return 0
-        rows, image_bytes, dataset = self._rows(rule, run, attack), self._image_bytes(), self._study.dataset
+        rows, image_bytes = self._rows(rule, run, attack), self._image_bytes()
         if rule == "lines":
             return rows * 3 * LINE_BYTES
         _, height, width = self._shape(measured=True)
@@ -124,12 +124,12 @@ class Costs:
             settings = self._study.config["spectra"]
             each = rows * (power + 8 * settings["angular_bins"]) + 8 * height * width
             return len(settings["conventions"]) * each
-        return rows * (4 * image_bytes + 8 * dataset.classes + ATTACKED_BYTES)
+        return rows * (4 * image_bytes + 8 * self._classes() + ATTACKED_BYTES)
 
     def _rows(self, rule: str, run: str, attack: str | None) -> int:
         """How many images, or classes, the arrays of a job have a row for."""
         if rule == "predictor":
-            return self._study.dataset.classes
+            return self._classes()
         if rule == "lines":
             return self._study.lines_of(attack, self._study.runs[run].entry).images
         return self._study.attack_named[attack].images
@@ -204,10 +204,19 @@ class Costs:
 
     def _shape(self, *, measured: bool) -> tuple[int, int, int]:
         """(C, H, W) of the images; measured : whether images.h5 counts, if it exists."""
-        dataset, stored = self._study.dataset, None
-        if measured and dataset.stated_size is None and self._images.exists():
-            stored = _stored_shape(self._images, self._images.stat().st_mtime_ns)
-        return stored or (dataset.channels, *dataset.image_size)
+        dataset = self._study.dataset
+        stored = self._stored() if measured and dataset.stated_size is None else None
+        return stored[1:] if stored else (dataset.channels, *dataset.image_size)
+
+    def _classes(self) -> int:
+        """How many classes the images have."""
+        dataset = self._study.dataset
+        stored = self._stored() if dataset.stated_classes is None else None
+        return stored[0] if stored else dataset.classes
+
+    def _stored(self) -> tuple[int, int, int, int] | None:
+        """(K, C, H, W) of images.h5: its classes and the shape of an image; None without it."""
+        return _stored(self._images, self._images.stat().st_mtime_ns) if self._images.exists() else None
 
     def _epochs(self, network: Network) -> int:
         search = self._study.config["training"]["search"]
@@ -217,16 +226,16 @@ class Costs:
 
 
 @lru_cache
-def _stored_shape(images: Path, changed: int) -> tuple[int, int, int] | None:
-    """(C, H, W) of the images in images.h5; None if it cannot be read. changed : its time, for the cache."""
+def _stored(images: Path, changed: int) -> tuple[int, int, int, int] | None:
+    """(K, C, H, W) of images.h5; None if it cannot be read. changed : its time, for the cache."""
     from advspectra.files.images import FORMAT  # here, as it imports h5py
 
     try:
         with FORMAT.opened(images, digest=False) as file:
-            _, channels, height, width = file["train/images"].shape
+            found = (*file["class_names"].shape, *file["train/images"].shape[1:])
     except Exception:  # damaged: the jobs that need it say so
         return None
-    return (channels, height, width) if channels * height * width else None
+    return found if len(found) == 4 and all(found) else None
 
 
 def _width(network: Network) -> float:
