@@ -9,6 +9,8 @@ from advspectra_study.entries import Precision
 from advspectra_study.run import machine
 
 BOTH, NONE = Precision("bfloat16", "bfloat16"), Precision("float32", "float32")
+# of a workflow that imports this one and calls its rules own_...
+KINDS = {"train": "train", "own_train": "train", "train_resnet18": "train", "own_attack": "attack", "attack": "attack"}
 APART = Precision("bfloat16", "float32")
 
 
@@ -48,7 +50,7 @@ def warnings(monkeypatch, precision, rules, device="cpu", remote=False, flags=("
     said = []
     monkeypatch.setattr(machine.logger, "warning", said.append)
     dag = SimpleNamespace(needrun_jobs=lambda: jobs_of(rules))
-    machine.warn_of_bfloat16(runs_of(precision), device, SimpleNamespace(remote_exec=remote, dag=dag))
+    machine.warn_of_bfloat16(runs_of(precision), device, SimpleNamespace(remote_exec=remote, dag=dag), KINDS)
     return said
 
 
@@ -56,13 +58,14 @@ def test_bfloat16_is_warned_of_where_the_processor_lacks_it(monkeypatch):
     (said,) = warnings(monkeypatch, APART, ["train_resnet18", "attack"])
     assert said.startswith("precision.training: bfloat16 for vgg19, but this processor has no instructions for it")
     assert len(warnings(monkeypatch, BOTH, ["train", "attack"])) == 2
+    assert len(warnings(monkeypatch, BOTH, ["own_train", "own_attack"])) == 2
     assert len(warnings(monkeypatch, BOTH, ["attack"], device="auto")) == 1
 
 
 def required(precision, rules, runs=("vgg19", "resnet18"), **workflow):
     dag = SimpleNamespace(needrun_jobs=lambda: jobs_of(rules, runs))
     about = {"local_exec": True, "remote_exec": False, "dag": dag} | workflow
-    machine.require_device(runs_of(precision), "auto", SimpleNamespace(**about))
+    machine.require_device(runs_of(precision), "auto", SimpleNamespace(**about), KINDS)
 
 
 def test_tf32_is_refused_before_the_trainings_where_no_gpu_can_compute_it(monkeypatch):

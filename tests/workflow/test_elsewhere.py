@@ -112,6 +112,33 @@ def test_as_a_module_of_another_workflow_it_has_the_same_results(finished_study,
     assert (tmp_path / "own.csv").read_bytes() == (finished_study.folder / "results/tiny/claims.csv").read_bytes()
 
 
+def test_rules_of_other_names_are_known_for_what_they_do(finished_study, tmp_path):
+    said = set()
+    for name in ("", " as of_advspectra_*"):
+        elsewhere = Elsewhere(tmp_path, finished_study.folder)
+        elsewhere.import_as_module(name=name)
+        planned = succeeded(elsewhere.snakemake("--dry-run", "--configfile", "study.yaml"))
+        said.add(tuple(line for line in planned.splitlines() if line.startswith("at most about")))
+    assert len(said) == 1 and len(set(said.pop())) == 2  # work, and bytes on disk; a dry run says both twice
+
+
+def test_a_module_whose_job_fails_leaves_the_good_results(finished_study, tmp_path):
+    workflow = copied(finished_study, tmp_path / "workflow").folder
+    elsewhere = Elsewhere(tmp_path / "own", workflow)
+    elsewhere.import_as_module(name=" as of_advspectra_*")
+    for remembered in ("results", ".snakemake"):
+        shutil.copytree(workflow / remembered, tmp_path / "own" / remembered)
+    with open(workflow / "workflow/lib/advspectra/tables/table1.py", "a") as file:
+        file.write('\n\ndef table(runs, **options):\n    raise RuntimeError("a mistake of next month")\n')
+    done = elsewhere.snakemake("results/tiny/tables/table1.csv", "--configfile", "study.yaml")
+    assert done.returncode == 1 and "a mistake of next month" in done.stdout + done.stderr
+    assert_the_same_files(finished_study, tmp_path / "own")
+    planned = succeeded(
+        elsewhere.snakemake("results/tiny/tables/table1.csv", "--configfile", "study.yaml", "--dry-run")
+    )
+    assert "Code has changed" in planned or "Params have changed" in planned
+
+
 def test_a_config_in_the_other_folder_takes_the_place_of_the_workflows_own(finished_study, tmp_path):
     elsewhere = Elsewhere(tmp_path, finished_study.folder)
     (tmp_path / "here").mkdir()

@@ -97,7 +97,8 @@ class Jobs:
 def test_what_is_left_is_estimated_anew_from_the_jobs_that_are_done(tmp_path):
     lines, dag = [], Jobs(tmp_path)
     logger = SimpleNamespace(info=lines.append)
-    log = PlanLog(logger, lambda: dag, lambda job: 3600 * 10, plan=lambda: False)
+    kinds = {"train": "train", "train_vgg19": "train", "attack": "attack"}
+    log = PlanLog(logger, lambda: dag, lambda job: 3600 * 10, kind=lambda job: kinds[job.rule.name], plan=lambda: False)
 
     def say(event, **about):
         record = logging.makeLogRecord({"event": event, "msg": "said", **about})
@@ -120,7 +121,7 @@ def test_what_is_left_is_estimated_anew_from_the_jobs_that_are_done(tmp_path):
 
 
 def test_names_that_turn_the_direction_of_writing_are_shown_escaped(tmp_path):
-    log = PlanLog(SimpleNamespace(), lambda: None, lambda job: 0, plan=lambda: False)
+    log = PlanLog(SimpleNamespace(), lambda: None, lambda job: 0, kind=lambda job: None, plan=lambda: False)
     about = {"jobid": 1, "reason": "Missing output files: a\u202eb", "input": ["c\x1bd"], "output": ["a\u202eb", "e"]}
     record = logging.makeLogRecord({"event": LogEvent.JOB_INFO, **about})
     assert log.filter(record)
@@ -129,7 +130,7 @@ def test_names_that_turn_the_direction_of_writing_are_shown_escaped(tmp_path):
 
 def test_of_a_full_disk_the_place_is_added_to_what_snakemake_says(tmp_path, monkeypatch):
     monkeypatch.setattr("advspectra_study.run.plan_log.full_disks", lambda places: f"full: {places[0]}")
-    log = PlanLog(SimpleNamespace(), lambda: None, lambda job: 0, plan=lambda: False)
+    log = PlanLog(SimpleNamespace(), lambda: None, lambda job: 0, kind=lambda job: None, plan=lambda: False)
     for level, text, said in (
         (logging.ERROR, "OSError: [Errno 28] No space left on device\n", "on device\nfull: .snakemake"),
         (logging.ERROR, "OSError: [Errno 5] Input/output error", "Input/output error"),

@@ -47,7 +47,7 @@ try:
         on_cluster=lambda: not workflow.local_exec,
         plans=workflow.is_main_process,
     )
-    PLAN.steps  # a mistake in a claim, a table or a figure is an error at once
+    KINDS = PLAN.kinds(workflow.modifier.modify_rulename)  # a mistake in a claim, a table or a figure is an error at once
 except ValueError as error:
     raise WorkflowError("\n".join(map(escaped, str(error).split("\n"))))
 
@@ -70,15 +70,15 @@ container: PLAN.own("envs/advspectra.sif")
 
 if workflow.is_main_process:
     estimate, size = cache(PLAN.costs.of_job), cache(PLAN.costs.result_bytes)
-    logger.addFilter(
-        PlanLog(
-            logger,
-            dag=lambda: workflow.dag,
-            seconds=lambda job: estimate(job.rule.name, job.wildcards.get("run"), job.wildcards.get("attack")),
-            plan=lambda: workflow.dryrun,
-            size=lambda job: size(job.rule.name, job.wildcards.get("run"), job.wildcards.get("attack")),
-        )
+    PLAN_LOG = PlanLog(
+        logger,
+        dag=lambda: workflow.dag,
+        seconds=lambda job: estimate(KINDS.get(job.rule.name), job.wildcards.get("run"), job.wildcards.get("attack")),
+        plan=lambda: workflow.dryrun,
+        kind=lambda job: KINDS.get(job.rule.name),
+        size=lambda job: size(KINDS.get(job.rule.name), job.wildcards.get("run"), job.wildcards.get("attack")),
     )
+    logger.addFilter(PLAN_LOG)
 if workflow.remote_exec:
     # Snakemake does not pass this limit of profiles/slurm on to the processes that run the jobs of a group.
     workflow.register_resource("turn", 1)

@@ -105,7 +105,7 @@ class Costs:
             batch = self._study.attack_named[attack].batch_size
         return size * min(1, _width(network)) * min(1, batch / BATCH)
 
-    def result_bytes(self, rule: str, run: str | None, attack: str | None = None) -> float:
+    def result_bytes(self, rule: str | None, run: str | None, attack: str | None = None) -> float:
         """The size of what a job makes, before compression; 0 of checkpoints, whose networks are not known here, and of
         what is small: tables, figures, logs.
         """
@@ -155,14 +155,13 @@ class Costs:
             self._light[run] = sum(self.seconds(rule, run, attack) for rule, attack in jobs) < LIGHT
         return self._light[run]
 
-    def of_job(self, rule: str, run: str | None, attack: str | None) -> float:
+    def of_job(self, rule: str | None, run: str | None, attack: str | None) -> float:
         """The seconds that a job of any rule takes on one core, its start included; 0 for the rule `all`.
 
-        rule : by its name, of a training train or train_<...>.
+        rule : its kind; None of a rule that is not of this workflow.
         """
         if rule == "all":
             return 0
-        rule = "train" if rule.startswith("train_") else rule
         return STARTING + (self.seconds(rule, run, attack, measured=True) if rule in MEMORY else 0)
 
     def seconds(self, rule: str, run: str | None, attack: str | None = None, *, measured: bool = False) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +25,13 @@ class Plan(WholeStudy):
         networks += (self.spectra, self.lines, self.measures)
         shown = (self.table_with_note, self.figure_with_note, *self.tables.values(), *self.figures.values())
         return (*networks, self.claims, self.audit, *shown, self.explorer, self.report)
+
+    def kinds(self, rename: Callable[[str], str]) -> dict[str, str]:
+        """The kind of each rule by the name that it has in the workflow.
+
+        rename : that name; a workflow that imports this one may give its rules others.
+        """
+        return {rename(step.name): step.kind for step in self.steps} | {rename("all"): "all"}
 
     @cached_property
     def digest(self) -> str:

@@ -26,12 +26,12 @@ def prices(study: Study, steps: Iterable[Step], costs: Costs) -> list[dict[str, 
     """
     of_run = {run: {"seed": 0.0, "image": defaultdict(float), "jobs": 0, "measured": 0} for run in study.runs}
     for step in steps:
-        rule = step.name.partition("_")[0]
+        rule = step.kind
         for job in step.jobs:
             run, attack = of_run[job["run"]], job.get("attack")
             took = _measured(Path(step.benchmark.format(**job)))
             threads = study.compute.threads if rule in ON_THREADS else 1
-            seconds = costs.of_job(step.name, job["run"], attack) if took is None else took * threads
+            seconds = costs.of_job(rule, job["run"], attack) if took is None else took * threads
             run["seed"] += seconds
             run["jobs"] += 1
             run["measured"] += took is not None

@@ -33,6 +33,11 @@ class Step:
     group: Callable[[Wildcards], str | None] | None = None
 
     @property
+    def kind(self) -> str:
+        """What the rule does, the first word of its name: rules train_<...> train."""
+        return self.name.partition("_")[0]
+
+    @property
     def log(self) -> str:
         return f"{self.results}/logs/{self.stem}.log"
 

@@ -46,12 +46,13 @@ def gpus(device: str) -> int:
     return int(device in ("cuda", "mps") or (device == "auto" and nvidia))
 
 
-def require_device(runs: Mapping[str, Run], device: str, workflow) -> None:
+def require_device(runs: Mapping[str, Run], device: str, workflow, kinds: Mapping[str, str]) -> None:
     """Raise WorkflowError, before the first job, where jobs here would compute on a device that this machine lacks, or
     in an arithmetic that it lacks.
 
     On a cluster the first job says so: its head node need not have what its nodes have. Neither need a machine that has
     nothing to compute, so this is not a fault of the configuration. runs : of the study. workflow : of Snakemake.
+    kinds : of Plan.kinds.
     """
     if not workflow.local_exec or workflow.remote_exec:
         return
@@ -64,7 +65,7 @@ def require_device(runs: Mapping[str, Run], device: str, workflow) -> None:
                 f"compute.device: found {device}, but this machine has no such device, which "
                 f"{', '.join(sorted(waiting))} would compute on; allowed here: auto or cpu"
             )
-    if device == "auto" and lacks("cuda") and (found := computing_in("tf32", runs, jobs)):
+    if device == "auto" and lacks("cuda") and (found := computing_in("tf32", runs, jobs, kinds)):
         part, asking = found[0]
         raise WorkflowError(
             f"precision.{part}: found tf32 for {', '.join(asking)}, which needs an NVIDIA GPU; this machine has none; "
@@ -72,11 +73,13 @@ def require_device(runs: Mapping[str, Run], device: str, workflow) -> None:
         )
 
 
-def computing_in(precision: str, runs: Mapping[str, Run], jobs: Iterable) -> list[tuple[str, list[str]]]:
+def computing_in(
+    precision: str, runs: Mapping[str, Run], jobs: Iterable, kinds: Mapping[str, str]
+) -> list[tuple[str, list[str]]]:
     """The parts, training and attack, that some of the jobs compute in a precision, with the networks of these jobs."""
     found = []
-    for part, rule in (("training", "train"), ("attack", "attack")):
-        entries = [runs[job.wildcards.run].entry for job in jobs if job.rule.name.startswith(rule)]
+    for part, kind in (("training", "train"), ("attack", "attack")):
+        entries = [runs[job.wildcards.run].entry for job in jobs if kinds.get(job.rule.name) == kind]
         asking = sorted({entry.name for entry in entries if getattr(entry.precision, part) == precision})
         if asking:
             found.append((part, asking))
@@ -92,15 +95,16 @@ def lacks(device: str) -> bool:
     return device == "mps" and sys.platform != "darwin"
 
 
-def warn_of_bfloat16(runs: Mapping[str, Run], device: str, workflow) -> None:
+def warn_of_bfloat16(runs: Mapping[str, Run], device: str, workflow, kinds: Mapping[str, str]) -> None:
     """Warn, before the first job, where jobs here would compute in bfloat16 on a processor without its instructions.
 
     PyTorch then imitates them: training of ResNet18 took 11 times as long as in float32. On a cluster the head node's
     processor says nothing of its nodes'. runs : of the study. device : auto, cuda, mps or cpu. workflow : of Snakemake.
+    kinds : of Plan.kinds.
     """
     if device not in ("auto", "cpu") or gpus(device) or workflow.remote_exec or not lacks_bfloat16():
         return
-    for part, slow in computing_in("bfloat16", runs, list(workflow.dag.needrun_jobs())):
+    for part, slow in computing_in("bfloat16", runs, list(workflow.dag.needrun_jobs()), kinds):
         logger.warning(
             f"precision.{part}: bfloat16 for {', '.join(slow)}, but this processor has no instructions for it and "
             "takes about ten times as long as in float32 (with which the results are others)"

@@ -25,7 +25,7 @@ class PlanLog(logging.Filter):
     """Shortens the records of jobs; adds the work of all jobs to their statistics, and what is left to the progress.
 
     dag : returns the jobs of the workflow, once they are known. seconds : estimates a job on one core. The rest is
-    estimated again from the jobs that are done: the jobs of a rule took some multiple of their estimates.
+    estimated again from the jobs that are done: the jobs of a kind took some multiple of their estimates.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class PlanLog(logging.Filter):
         dag: Callable[[], Any],
         seconds: Callable[[Any], float],
         *,
+        kind: Callable[[Any], str | None],
         plan: Callable[[], bool],
         size: Callable[[Any], float] = lambda job: 0,
     ):
@@ -42,10 +43,12 @@ class PlanLog(logging.Filter):
         """
         super().__init__()
         self.logger, self.dag, self.seconds, self.plan, self.size = logger, dag, seconds, plan, size
+        self.kind = kind
+        self.begin: Callable[[], None] = lambda: None  # is called before the first job
         self._known: dict[int, Any] = {}
         self._finished: set[int] = set()
-        self._took: Counter[str] = Counter()  # seconds of one core, by rule
-        self._estimated: Counter[str] = Counter()  # of the same jobs
+        self._took: Counter[str | None] = Counter()  # seconds of one core, by kind
+        self._estimated: Counter[str | None] = Counter()  # of the same jobs
 
     def filter(self, record: logging.LogRecord) -> bool:
         event = getattr(record, "event", None)
@@ -65,6 +68,8 @@ class PlanLog(logging.Filter):
             record.msg = f"{record.msg}\nat most about {work(sum(map(self.seconds, jobs.values())))} of work\n"
             if size := sum(map(self.size, jobs.values())):
                 record.msg += f"at most about {readable(size)} on disk, checkpoints apart\n"
+            if not self.plan():
+                self.begin()
         elif event == LogEvent.JOB_FINISHED and record.job_id in self._jobs():
             self._finished.add(record.job_id)
             self._measure(self._jobs()[record.job_id])
@@ -84,22 +89,18 @@ class PlanLog(logging.Filter):
                 took = float(next(csv.DictReader(file, delimiter="\t"))["s"]) * job.threads
         except (TypeError, OSError, StopIteration, KeyError, ValueError):
             return  # it has none, or it is not there yet
-        self._took[_kind(job)] += took
-        self._estimated[_kind(job)] += self.seconds(job)
+        self._took[self.kind(job)] += took
+        self._estimated[self.kind(job)] += self.seconds(job)
 
     def _left(self) -> float:
-        left: Counter[str] = Counter()
+        left: Counter[str | None] = Counter()
         for number, job in self._jobs().items():
             if number not in self._finished:
-                left[_kind(job)] += self.seconds(job)
+                left[self.kind(job)] += self.seconds(job)
         return sum(
             seconds * (self._took[kind] / self._estimated[kind] if self._estimated[kind] else 1)
             for kind, seconds in left.items()
         )
-
-
-def _kind(job: Any) -> str:
-    return job.rule.name.split("_")[0]
 
 
 def shortened(files: Collection[str]) -> list[str]:
