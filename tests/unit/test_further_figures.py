@@ -1,6 +1,7 @@
 """The figures that the paper does not have: its numbers against ours, examples, the filmstrip, the link, the band."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -177,6 +178,16 @@ def test_where_an_attack_fails_the_class_is_grey_and_a_picture_shows_the_perturb
     np.testing.assert_allclose(
         axes.images[8].get_array(), 0.5 + 16 * np.clip(delta, -1 / 32, 1 / 32).transpose(1, 2, 0)
     )
+
+
+def test_images_with_success_in_more_networks_come_before_those_that_more_networks_attacked():
+    def attacked(success):
+        images = np.arange(len(success))
+        labels = np.zeros(len(success), dtype=int)
+        return SimpleNamespace(image=images, label=labels, success=np.array(success, dtype=bool))
+
+    in_vain, last_two = attacked([0] * 9), attacked([0] * 10 + [1, 1])
+    assert module("examples")._chosen([in_vain, last_two, None]) == [0, 1, 2, 3, 4, 5, 10, 11]
 
 
 def test_of_more_networks_than_fit_the_deep_linear_ones_go_first():

@@ -226,6 +226,16 @@ def test_success_among_correct_images_follows_accuracy_if_it_rises_too(tmp_path,
     assert found == pytest.approx(expected)
 
 
+def test_a_checkpoint_that_is_right_about_no_image_has_no_share_and_is_left_out(tmp_path):
+    correct = np.arange(40) < np.array([[0], [10], [20], [40]])
+    success = np.arange(40) < np.array([[0], [1], [4], [40]])  # among the correct: none, 10, 20, 100 %
+    paths = development(tmp_path, correct, success)
+    assert value(paths, "success_among_correct_accuracy_correlation", checkpoint="last") == pytest.approx(1)
+    assert value(paths, "success_accuracy_correlation", checkpoint="last") == pytest.approx(1)
+    few = development(tmp_path / "few", correct[:3], success[:3])  # of two any order is perfect
+    assert np.isnan(value(few, "success_among_correct_accuracy_correlation", checkpoint="last"))
+
+
 def test_equal_shares_of_other_numbers_of_images_are_ties(tmp_path):
     """A third of 30, 60 and 90: as floating-point numbers they differ."""
     correct, success = (np.arange(100) < np.array([[count], [2 * count], [3 * count]]) for count in (30, 10))

@@ -59,6 +59,13 @@ def test_each_side_is_priced_by_the_seeds_that_it_lacks_and_by_what_it_is_divide
     assert "all together for 5.5 core-hours" in table.notes[0]
 
 
+def test_more_images_are_those_of_what_a_side_is_divided_by_too():
+    right = side(RIGHT) | {"over": "third-linear/depth=1"}
+    _, (row,) = rows_of(claim("A", part(verdict="open", left=side(LEFT), right=right, images=100, images_needed=300)))
+    # 200 more images of 36, 72 and 1 seconds in each of 3 seeds
+    assert float(row["images_hours"]) == pytest.approx(200 * 3 * (36 + 72 + 1) / 3600, rel=1e-5)
+
+
 def test_what_no_number_would_decide_has_no_price():
     table, (row,) = rows_of(claim("A", open_part()))
     assert row["seeds_needed"] == row["seeds_hours"] == row["images_needed"] == row["images_hours"] == ""

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from snakemake.io import get_flag_value
@@ -11,6 +12,8 @@ from snakemake.iocontainers import Wildcards
 from study import CONFIG, ROOT
 
 from advspectra_study.config.load import load_config
+from advspectra_study.entries import Dataset
+from advspectra_study.plan.conventions import band_of
 from advspectra_study.plan.plan import Plan
 from advspectra_study.plan.step import one_of
 from advspectra_study.study import Study
@@ -118,6 +121,17 @@ def test_wildcards_take_the_values_of_the_jobs_and_no_others(plan, name):
                 match = re.fullmatch(pattern, path)
                 assert bool(match) == ((run, attack, checkpoint) in known), path
                 assert not match or match["run"] == run
+
+
+@pytest.mark.parametrize(
+    "band",
+    [None, 3, [1, 2], {"low": 1}, {"low": 5, "high": 2}, {"low": 1, "high": float("nan")}],
+)
+def test_an_option_of_own_images_that_only_happens_to_be_called_band_is_none(band):
+    options = CONFIG["dataset"]["options"] | {"band": band}
+    own = Dataset("own", "of_next_month", options)
+    assert band_of(SimpleNamespace(dataset=own)) == {}
+    assert band_of(SimpleNamespace(dataset=Dataset("own", "of_next_month", CONFIG["dataset"]["options"])))
 
 
 def test_a_step_without_jobs_matches_nothing(plan):

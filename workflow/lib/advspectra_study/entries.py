@@ -7,6 +7,7 @@ snakemake reads it each time.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from math import inf
 from typing import Any, Literal
 
 from advspectra.networks.identity import NetworkIdentity, number
@@ -55,6 +56,15 @@ class Dataset:
         size = self.options.get("image_size")
         told = isinstance(size, list) and len(size) == 2 and all(map(_is_count, size))
         return tuple(size) if told else None
+
+    @property
+    def band(self) -> Mapping[str, float] | None:
+        """Where the classes differ: from `low` to `high` cycles/image; None where the options do not say it so."""
+        band = self.options.get("band")
+        if not isinstance(band, Mapping) or not {"low", "high"} <= {*band}:
+            return None
+        low, high = band["low"], band["high"]
+        return band if {type(low), type(high)} <= {int, float} and 0 <= low <= high < inf else None
 
     @property
     def images(self) -> int:

@@ -51,11 +51,18 @@ def _where(condition: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Spearman's correlation over checkpoints, (T, ...), (T, ...) -> (...); 0 where either is the same on all."""
-    first, second = (scipy.stats.rankdata(rate, axis=0) for rate in (first, second))
-    first, second = (rank - rank.mean(axis=0) for rank in (first, second))
+    """Spearman's correlation over checkpoints, (T, ...), (T, ...) -> (...), as statistics.paired has it, but 0 where
+    either is the same on all: it follows nothing.
+
+    A checkpoint where the first is NaN, as it is right about no image, is left out; NaN of fewer than 3 checkpoints.
+    """
+    known = ~np.isnan(first)
+    count = np.maximum(known.sum(axis=0), 1)
+    ranks = [scipy.stats.rankdata(np.where(known, rate, np.inf), axis=0) for rate in (first, second)]
+    first, second = (np.where(known, rank - (rank * known).sum(axis=0) / count, 0) for rank in ranks)
     together, size = (first * second).sum(axis=0), np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
-    return np.divide(together, size, out=np.where(np.isnan(size), np.nan, 0.0), where=size > 0)
+    correlation = np.divide(together, size, out=np.zeros_like(together), where=size > 0)
+    return np.where(count < 3, np.nan, correlation)
 
 
 def _thirds(values: np.ndarray, sides: tuple[int, int]) -> dict[str, np.ndarray]:

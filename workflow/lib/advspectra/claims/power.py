@@ -107,7 +107,8 @@ def _images(part: PartRecord, prices: Sequence[Price], attacks: Mapping[str, str
     """The seconds that the images take which the part lacks."""
     if part.images_needed is None or part.images is None:
         return None
-    of_sides = {(side.network, attacks.get(side.attack)) for side in (part.left, part.right) if side is not None}
+    sides = [side for side in (part.left, part.right) if side is not None]
+    of_sides = {(named, attacks.get(side.attack)) for side in sides for named in (side.network, side.over) if named}
     each = [
         price.image[attack]
         for named, attack in of_sides

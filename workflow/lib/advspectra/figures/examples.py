@@ -73,7 +73,7 @@ def _chosen(networks: Sequence[AttackedImages | None]) -> list[int]:
         attacked.update(found.image.tolist())
         success.update(found.image[found.success].tolist())
     of_class, order = Counter(), []
-    for image in sorted(labels, key=lambda image: (-attacked[image], -success[image], image)):
+    for image in sorted(labels, key=lambda image: (-success[image], -attacked[image], image)):
         order.append((of_class[labels[image]], labels[image], image))
         of_class[labels[image]] += 1
     return [image for _, _, image in sorted(sorted(order)[:IMAGES], key=lambda one: one[1:])]

@@ -19,8 +19,8 @@ def conventions_of(study: Study) -> dict[str, Any]:
 
 
 def band_of(study: Study) -> dict[str, Any]:
-    """Where the classes of the images differ, as `band`; nothing for a data set without that option."""
-    return {name: value for name, value in study.dataset.options.items() if name == "band"}
+    """Where the classes of the images differ, as `band`; nothing where the options of the data set do not say it."""
+    return {"band": study.dataset.band} if study.dataset.band else {}
 
 
 def largest_magnitudes(study: Study) -> dict[str, float]:
