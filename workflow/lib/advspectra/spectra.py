@@ -26,7 +26,7 @@ def write_spectra(
     """Write the spectra of the perturbations to `path`.
 
     perturbation : (N, C, H, W) float32, or the array of a file that is open; success : (N,) bool; image : (N,) int64
-        index in the test set.
+        index in the images that were attacked, the test or the training images.
     images : "successful" keeps the images whose attack succeeded, "all" keeps every one.
     zero_gradient : (N,) bool, the images whose perturbations are no more than a gradient attack's start: none of them
         is kept. None, as in files of version 1: none is known.

@@ -25,6 +25,9 @@ from advspectra_study.entries import (
 )
 from advspectra_study.plugins import attempts, spec, steps, with_fractions
 
+# keys of an attack that do not determine its perturbations
+ASIDE = ("name", "networks", "checkpoints", "batch_size")
+
 
 @dataclass(frozen=True)
 class Study:
@@ -134,9 +137,8 @@ class Study:
         summary.attack but for its networks and that it is tried on other checkpoints; without one, summary.attack.
         """
         entries = {attack["name"]: attack for attack in self.config["attacks"]}
-        same = ("name", "networks", "checkpoints", "batch_size")
         own, *others = (
-            {key: value for key, value in entries.get(name, {}).items() if key not in same}
+            {key: value for key, value in entries.get(name, {}).items() if key not in ASIDE}
             for name in (self.summary.attack, *self.claims.audit)
         )
         alike = [name for name, other in zip(self.claims.audit, others, strict=True) if other and other == own]

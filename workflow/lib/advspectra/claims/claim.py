@@ -31,6 +31,7 @@ from advspectra.claims.cells import FAILS, HOLDS, NOT_TESTED, OPEN, passes
 from advspectra.claims.reasons import Reason
 from advspectra.claims.terms import StatedClaim, StatedPart
 from advspectra.statistics.crossed import SIGNIFICANCE, Inference, Sample, holm
+from advspectra.statistics.ranks import RankCorrelation
 from advspectra.statistics.scale import Scale
 from advspectra.statistics.summaries import Spread
 
@@ -56,7 +57,7 @@ class Part:
     scale: Scale
     paper: tuple[Spread, ...] | None = None
     reason: Reason | None = None
-    found: Inference | None = None
+    found: Inference | RankCorrelation | None = None
     samples: tuple[Mapping[int, Sample], ...] = ()
     sides: tuple[float, ...] = ()
     stated: StatedPart | None = None

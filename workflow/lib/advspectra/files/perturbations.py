@@ -4,13 +4,14 @@ The perturbation is x_a - x for images in the pixel range [0, 1]; advspectra.per
 pixels and channels.
 
 Root attributes: the run; `attack`, `checkpoint`, and `step`, `epoch` and `state_sha256` (the digest in checkpoints.h5)
-of that checkpoint; the attack's options as JSON, its epsilon and norm; what an attack that was tuned on the images says
-of its tuning (`tuning_steps`, `tuning_error_l1`, ...); `zero_gradients`, the number of images without a gradient. What
-the attack saw: `images_of`, the images that `image` indexes, "test" or "training"; `against`, the class that it started
-from, "label" or "prediction", where success is any change of the prediction; `batch_norm`, "as_is" or on how many
-batches of training images its running statistics were estimated again. Files without these three are of attacks on test
-images, against the label, as is. Where `attack` is a transfer, also `source_attack`, the attack
-whose perturbations were tried, and `found_on`, the checkpoint on which it found them.
+of that checkpoint; `parameters`, as JSON what the job was told, the attack's options among it; its epsilon and norm;
+what an attack that was tuned on the images says of its tuning (`tuning_steps`, `tuning_error_l1`, ...);
+`zero_gradients`, the number of images without a gradient. What the attack saw: `images_of`, the images that `image`
+indexes, "test" or "training"; `against`, the class that it started from, "label" or "prediction", where success is any
+change of the prediction; `batch_norm`, "as_is" or on how many batches of training images its running statistics were
+estimated again. Files without these three are of attacks on test images, against the label, as is. Where `attack` is a
+transfer, also `source_attack`, the attack whose perturbations were tried, and `found_on`, the checkpoint on which it
+found them.
 """
 
 import math

@@ -67,7 +67,7 @@ def _class_faults(config: Mapping[str, Any], images: ImageSet) -> Iterator[Fault
     for index, attack in enumerate(config["attacks"]):
         labels = images.train_labels if attack["images_of"] == "training" else images.test_labels
         have = np.bincount(labels, minlength=len(images.class_names))
-        # equally many of each class, and one more of the first ones: see attack.balanced_subset
+        # equally many of each class, and one more of the first ones: see perturb.balanced_subset
         most = int(have.min()) * len(have) + int(have.argmin())
         if attack["images"] > most:
             each, more = divmod(attack["images"], len(have))

@@ -6,7 +6,7 @@ from typing import Any
 
 from advspectra.attacking import foolbox_classes
 from advspectra_study.entries import Attack
-from advspectra_study.study import Study
+from advspectra_study.study import ASIDE, Study
 
 
 def conventions_of(study: Study) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _settings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Yield what determines perturbations, each setting by the innermost of its keys."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            if key not in ("name", "networks", "checkpoints", "batch_size"):
+            if key not in ASIDE:
                 yield from _settings(item, key)
     else:
         yield name, value if isinstance(value, str) else json.dumps(value)

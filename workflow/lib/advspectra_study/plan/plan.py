@@ -23,8 +23,11 @@ class Plan(WholeStudy):
         """Every step that makes results, in the order in which they are made."""
         networks = (self.images, self.settings, *self.trainings, self.predictor, self.attack, self.transfer)
         networks += (self.spectra, self.lines, self.measures)
-        shown = (self.table_with_note, self.figure_with_note, *self.tables.values(), *self.figures.values())
-        return (*networks, self.claims, self.audit, *shown, self.explorer, self.report)
+        return (*networks, self.claims, self.audit, *self._shown, self.explorer, self.report)
+
+    @property
+    def _shown(self) -> tuple[Step, ...]:
+        return (self.table_with_note, self.figure_with_note, *self.tables.values(), *self.figures.values())
 
     def kinds(self, rename: Callable[[str], str]) -> dict[str, str]:
         """The kind of each rule by the name that it has in the workflow.
@@ -44,13 +47,9 @@ class Plan(WholeStudy):
 
     @cached_property
     def targets(self) -> list[str]:
-        """The files that a whole study has, and from which Snakemake finds all others."""
-        made = dict.fromkeys((f"tables/{table}" for table in self.table_names), ("csv", "md", "json"))
-        of_figure = ("pdf", "png", "csv", "md", "json")
-        made |= dict.fromkeys((f"figures/{figure}" for figure in self.figures_made), of_figure)
-        made |= dict.fromkeys(("measures", "claims", "audit"), ("csv", "json"))
-        made |= {"explorer": ("html", "json"), "report": ("html", "md", "json")}
-        return [f"{self.results}/{name}.{suffix}" for name, suffixes in made.items() for suffix in suffixes]
+        """The files that a whole study has, and from which Snakemake finds all others: those that people read."""
+        read = (*self._shown, self.measures, self.claims, self.audit, self.explorer, self.report)
+        return [path.format(**job) for step in read for job in step.jobs for path in step.output_paths()]
 
     def expected(self) -> dict[str, dict[str, Any]]:
         """For each file of the study, in the order of making, the inputs, parameters and code that make it."""

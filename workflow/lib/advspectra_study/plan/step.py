@@ -51,11 +51,12 @@ class Step:
 
         `run` stands before an attack and a checkpoint in a path; its pattern takes the runs that have these.
         """
-        wildcards = dict.fromkeys(re.findall(r"{(\w+)}", " ".join(self._outputs())))
+        wildcards = dict.fromkeys(re.findall(r"{(\w+)}", " ".join(self.output_paths())))
         patterns = {name: one_of(dict.fromkeys(job[name] for job in self.jobs)) for name in wildcards}
         return patterns | ({"run": _runs_before(self.jobs)} if "attack" in patterns else {})
 
-    def _outputs(self) -> list[str]:
+    def output_paths(self) -> list[str]:
+        """Its outputs, with wildcards in braces."""
         return [path for item in self.outputs.values() for path in _paths(item)]
 
     def files(self) -> Iterator[tuple[list[str], list[str], dict[str, Any]]]:
@@ -64,7 +65,7 @@ class Step:
             wildcards = SimpleNamespace(**job)
             inputs = [path for item in self.inputs.values() for path in _paths(_value(item, wildcards))]
             params = {name: _value(value, wildcards) for name, value in self.params.items() if name != "checkpoints"}
-            yield [path.format(**job) for path in self._outputs()], [path.format(**job) for path in inputs], params
+            yield [path.format(**job) for path in self.output_paths()], [path.format(**job) for path in inputs], params
 
 
 def jobs_by(wildcard: str, values: Iterable[str]) -> tuple[Job, ...]:
