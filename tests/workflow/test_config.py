@@ -1030,7 +1030,7 @@ def test_claims_about_the_smallest_epsilon_take_an_own_attack_of_which_nothing_i
     folder.mkdir(parents=True)
     (folder / "own.py").write_text("SPEC = {'options': {}, 'required': []}\n")
     (folder.parent / "models").symlink_to(LIBRARY / "advspectra/models")
-    own = replace(study.attacks[0], family="own", options={})
+    own = replace(study.attacks[0], family="own", options={}, foolbox_class=None)
     named = replace(study, attacks=(own,), claims=replace(study.claims, minimal="pgd"))
     assert not list(study_faults(named, tmp_path))
 

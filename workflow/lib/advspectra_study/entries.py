@@ -151,7 +151,9 @@ class Attack:
 
     family : the module of advspectra.attacks. images_of, against, batch_norm : what it sees, as attacking.seen says;
     batch_norm is "as_is" or {"batches": ..., "batch_size": ...}. attempts : how often it runs on each image, as
-    plugins.attempts says; steps : of each of these, as plugins.steps says.
+    plugins.attempts says; steps : of each of these, as plugins.steps says. foolbox_class : the class of Foolbox that it
+    runs; None without one, and where Foolbox is not there. minimal : whether it looks for the smallest epsilon, as far
+    as is known.
     """
 
     name: str
@@ -167,6 +169,8 @@ class Attack:
     checkpoints: Chosen
     attempts: int
     steps: int
+    foolbox_class: str | None
+    minimal: bool
 
 
 @dataclass(frozen=True)

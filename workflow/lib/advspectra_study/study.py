@@ -23,7 +23,7 @@ from advspectra_study.entries import (
     Summary,
     Transfer,
 )
-from advspectra_study.plugins import attempts, spec, steps, with_fractions
+from advspectra_study.plugins import attempts, foolbox_class, spec, steps, with_fractions
 
 # keys of an attack that do not determine its perturbations
 ASIDE = ("name", "networks", "checkpoints", "batch_size")
@@ -65,6 +65,9 @@ class Study:
             about = spec("attacks", attack["family"], library)
             options = with_fractions(about, attack["options"])
             each = {"attempts": attempts(about, options, dataset.classes), "steps": steps(about, options)}
+            runs = foolbox_class(about, options)
+            each |= {"foolbox_class": runs and runs.name}
+            each |= {"minimal": "bisects" in about or bool(runs and "MinimizationAttack" in runs.bases)}
             return attack | {"options": options} | each
 
         shared = {"seeds": config["seeds"], "checkpoints": config["training"]["checkpoints"]}

@@ -21,8 +21,6 @@ COLUMNS = (
     Column("checkpoints", "Checkpoints"),
     Column("parameters", "Further parameters"),
 )
-# attacks that take the parameters of Foolbox's LinfPGD
-OF_PGD = ("linf_pgd", "linf_pgd_until_converged", "minimal_linf_pgd")
 # the norms by their names in Foolbox
 METRICS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 
@@ -57,7 +55,7 @@ def _row(attack: Mapping) -> dict[str, Cell]:
     options = dict(attack["options"])
     parameters = dict(options.pop("parameters", {}))
     name = str(options.pop("attack", attack["family"]))
-    known = _class(attack["family"], name)
+    known = foolbox_classes.attack_class(attack["foolbox_class"]) if attack["foolbox_class"] else None
     defaults = {key: argument.default for key, argument in known.arguments.items()} if known else {}
     metric = _metric(name) if known is None else METRICS.get(known.distance_with(parameters))
     row = {
@@ -80,13 +78,6 @@ def _row(attack: Mapping) -> dict[str, Cell]:
     rest = {**options, **parameters}
     row["parameters"] = ", ".join(f"{key} {value}" for key, value in rest.items()) or None
     return row
-
-
-def _class(family: str, name: str) -> foolbox_classes.AttackClass | None:
-    """The class of an attack of Foolbox's, whose defaults and distance it has; of another attack None."""
-    name = "LinfPGD" if family in OF_PGD else name
-    known = foolbox_classes.class_names() if foolbox_classes.installed() else {}
-    return foolbox_classes.attack_class(name) if family in (*OF_PGD, "foolbox") and name in known else None
 
 
 def _metric(name: str) -> str | None:

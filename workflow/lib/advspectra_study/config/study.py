@@ -10,7 +10,7 @@ from advspectra.networks.identity import number
 from advspectra_study.config.checkpoints import checkpoint_faults
 from advspectra_study.config.faults import Fault, Keys, found, key_path, not_among, refused
 from advspectra_study.entries import Network
-from advspectra_study.plugins import foolbox_class, spec
+from advspectra_study.plugins import spec
 from advspectra_study.study import Study
 
 # a path that a shell, and nothing else, would expand
@@ -153,7 +153,7 @@ def _name_faults(study: Study, library: Path) -> Iterator[Fault]:
         if name is not None and name not in names:
             yield not_among(keys, name, names, source)
     yield from _recalibration_faults(study)
-    yield from _minimal_faults(study, library)
+    yield from _minimal_faults(study)
     if study.name in claims.beside:
         keys = ("claims", "beside", claims.beside.index(study.name))
         yield Fault(keys, f"found {study.name!r}; allowed: another study than this one")
@@ -170,15 +170,13 @@ def _recalibration_faults(study: Study) -> Iterator[Fault]:
             yield refused(("claims", part), name, f"one whose attack has batch_norm: {wanted}")
 
 
-def _minimal_faults(study: Study, library: Path) -> Iterator[Fault]:
+def _minimal_faults(study: Study) -> Iterator[Fault]:
     """Checks that claims about the smallest epsilon have no attack that is known not to look for it."""
     for part in ("minimal", "recalibrated_minimal"):
         name = getattr(study.claims, part)
         for attack in (attack for attack in study.attacks if attack.name == name):
-            about = spec("attacks", attack.family, library)
-            runs = foolbox_class(about, attack.options)
-            if runs and "bisects" not in about and "MinimizationAttack" not in runs.bases:
-                allowed = f"one that looks for the smallest epsilon, as {runs.name} does not"
+            if attack.foolbox_class and not attack.minimal:
+                allowed = f"one that looks for the smallest epsilon, as {attack.foolbox_class} does not"
                 yield refused(("claims", part), name, allowed)
 
 

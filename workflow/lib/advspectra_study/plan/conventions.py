@@ -26,7 +26,8 @@ def band_of(study: Study) -> dict[str, Any]:
 def largest_magnitudes(study: Study) -> dict[str, float]:
     """Epsilon of each attack that perturbs within one of the maximum norm, by its name.
 
-    Such an attack is of a family named linf_..., or of a class of Foolbox that does not look for a smallest epsilon.
+    Such an attack runs a class of Foolbox that does so, and does not look for the smallest epsilon; or it runs none,
+    and its family is named linf_....
     """
     return {
         attack.name: attack.options["epsilon"]
@@ -36,10 +37,10 @@ def largest_magnitudes(study: Study) -> dict[str, float]:
 
 
 def _within_largest_magnitude(attack: Attack) -> bool:
-    if attack.family != "foolbox" or not foolbox_classes.installed():
+    if attack.foolbox_class is None:
         return attack.family.startswith("linf_")
-    about = foolbox_classes.attack_class(attack.options["attack"])
-    return about.distance == "linf" and "FixedEpsilonAttack" in about.bases
+    about = foolbox_classes.attack_class(attack.foolbox_class)
+    return not attack.minimal and about.distance == "linf" and "FixedEpsilonAttack" in about.bases
 
 
 def audited_attacks(study: Study) -> dict[str, str]:

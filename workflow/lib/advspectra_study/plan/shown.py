@@ -81,15 +81,23 @@ class Shown(Views):
         )
 
     def _table_params(self, table: str) -> dict[str, Any]:
-        config, dataset = self.study.config, self.study.dataset
+        dataset = self.study.dataset
         return {
             "module": f"advspectra.tables.{table}",
-            "config": {key: config[key] for key in self.about("tables", table)["config"]},
+            "config": {key: self._section(key) for key in self.about("tables", table)["config"]},
             "dataset": {"name": dataset.name, "source": dataset.source},
             "convention": self.study.summary.convention,
             "noise": self._noise(table),
             "code": self.code("table.py", f"advspectra.tables.{table}"),
         }
+
+    def _section(self, key: str) -> Any:
+        """A section of the configuration; attacks also with the classes of Foolbox that they run."""
+        section = self.study.config[key]
+        if key != "attacks":
+            return section
+        pairs = zip(section, self.study.attacks, strict=True)
+        return [entry | {"foolbox_class": attack.foolbox_class} for entry, attack in pairs]
 
     def _noise(self, table: str) -> dict[str, float | None] | None:
         """What the noise beside a table is made of; None for a table without."""

@@ -11,7 +11,8 @@ A table or figure is a module, which says in INPUTS what it reads:
                claims.json, images.h5 and paper.yaml; "dataset", its name and source; "band", where the classes of the
                images differ: a study without such a band does not have the figure
   activations, alphas   of the runs that it is about; None, or left out, for all
-  config       (tables) sections of the configuration
+  config       (tables) sections of the configuration; each of its `attacks` also says the class of Foolbox that it
+               runs, `foolbox_class`
   noise        (tables) true: its cells are the paper's, and stand beside those of noise (advspectra/claims/null.py)
 """
 
