@@ -465,6 +465,28 @@ def test_a_ratio_of_what_is_not_above_0_is_refused(bad):
     assert answer(of_numbers([0, 0, 0]), scale=Scale.RATIO).interval == (0, 0, 0)
 
 
+def ranked(values, units):
+    return [Sample((np.array([float(value)]),), mean, units) for value in values]
+
+
+@pytest.mark.parametrize("units", [3, 7, 9, 20])
+def test_a_rank_correlation_of_1_counts_as_the_middle_between_1_and_the_next(units):
+    order = np.arange(units)
+    next_order = order.copy()
+    next_order[:2] = 1, 0
+    middle = (1 + stats.spearmanr(order, next_order).statistic) / 2
+    found = answer(ranked([1, 1], units), scale=Scale.CORRELATION)
+    assert found.value == pytest.approx(middle)
+    assert answer(ranked([-1, -1], units), scale=Scale.CORRELATION).value == pytest.approx(-middle)
+    assert found.values == (1.0, 1.0)  # by seed as they are
+
+
+def test_a_seed_that_agrees_fully_does_not_undo_what_two_others_say():
+    found = answer(ranked([0.97, 0.98, 1], 9), scale=Scale.CORRELATION)
+    assert found.p_above(0.5) < 0.01  # 0.07 if 1 counted as 0.9999
+    assert answer(of_numbers([0.97, 0.98, 1]), scale=Scale.CORRELATION).p_above(0.5) > 0.05
+
+
 def test_correlations_have_fishers_interval_and_1_is_no_obstacle():
     values = [0.2, 0.9, 0.7]
     ends = stats.ttest_1samp(np.arctanh(values), 0).confidence_interval(0.95)

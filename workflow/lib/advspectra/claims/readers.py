@@ -49,19 +49,20 @@ class MadeOf(Enum):
 class Values:
     """Arrays (..., N) over images, `image` (N,) being their indices in the set `images_of`; None for what has none.
 
-    statistic : of the means over images, as advspectra.statistics.crossed.Sample has it.
+    statistic : of the means over images, and units, as advspectra.statistics.sample.Sample has them.
     """
 
     arrays: tuple[np.ndarray, ...]
     image: np.ndarray | None = None
     statistic: Callable[..., np.ndarray] = field(default=lambda mean: mean)
     images_of: str = "test"
+    units: int | None = None
 
     def sample(self) -> Sample:
         """The values as advspectra.statistics takes them; ValueError for one image, which says nothing of others."""
         if self.image is not None and len(self.image) == 1:
             raise ValueError("one image: nothing is known of others")
-        return Sample(self.arrays, self.statistic)
+        return Sample(self.arrays, self.statistic, self.units)
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ def over_checkpoints(title: str, scale: Scale, statistic: Callable[..., np.ndarr
             np.stack([getattr(perturbations, name) for perturbations in each]) for name in ("success", "correct")
         )
         arrays = tuple(array.astype(float) for array in (success, correct, success & correct))
-        return Values(arrays, first.image, statistic, images_of=first.images_of)
+        return Values(arrays, first.image, statistic, images_of=first.images_of, units=len(each))
 
     return Measure(title, scale, MadeOf.ALL_CHECKPOINTS, read)
 

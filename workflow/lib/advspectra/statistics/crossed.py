@@ -161,7 +161,10 @@ class _Measured:
         mean = float(values.mean())
         linear = alone and scale is Scale.RATIO
 
+        most = min(sample.most for sample in samples)
+
         def scaled(numbers: np.ndarray) -> np.ndarray:
+            numbers = np.clip(numbers, -most, most)
             return numbers / mean if linear else on_scale(numbers, scale)
 
         seeds, drawn, without = scaled(values), None, None

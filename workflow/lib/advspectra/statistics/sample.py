@@ -1,5 +1,6 @@
 """What one seed measures on each of its images, and the draws that resample them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,11 +15,19 @@ class Sample:
     """One seed's values of N images: arrays (..., N), NaN where an image has no value.
 
     statistic : takes the means over images of the arrays, (...,), further axes for resamples behind, and returns a
-    number, or one for each resample.
+    number, or one for each resample. units : of a rank correlation the number of pairs that have ranks.
     """
 
     arrays: tuple[np.ndarray, ...]
     statistic: Callable[..., np.ndarray]
+    units: int | None = None
+
+    @property
+    def most(self) -> float:
+        """What a rank correlation of 1 counts as: the middle between 1 and the next number that it can be, where two
+        neighbours change places, since larger ones cannot be told from 1. inf of what is no rank correlation.
+        """
+        return 1 - 6 / (self.units**3 - self.units) if self.units else math.inf
 
     @property
     def images(self) -> int:

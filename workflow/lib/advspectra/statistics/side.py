@@ -23,7 +23,7 @@ from scipy import special
 
 from advspectra.statistics.scale import Scale
 
-MOST_CORRELATION = 0.999  # 1 counts as this: ranks of 20 checkpoints that are not the same have at most 0.9985
+MOST_CORRELATION = 0.9999  # 1 has no atanh and counts as this; of ranks, as Sample.most
 
 MOST_SCORE = 20.0  # up to which the ends of rates are computed: normal probabilities of 1e-89
 
