@@ -848,3 +848,14 @@ def test_claims_of_one_name_are_refused(tmp_path):
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match="a second claim of this name"):
         read_claims([*CLAIMS, tmp_path / "mine.yaml"], schema_path=SCHEMA)
+
+
+def test_a_claim_that_stands_twice_in_a_file_is_refused_with_its_lines(tmp_path):
+    one = "IFR-1: " + A_CLAIM % "{measure: delta_l1, left: a-relu, is: less, right: b-relu}"
+    with pytest.raises(ConfigError, match="found IFR-1 twice, in lines 1 and "):
+        stated(tmp_path, f"{one}\n{one}")
+
+
+def test_a_claims_name_of_another_form_is_told_the_form(tmp_path):
+    with pytest.raises(ConfigError, match=r'found "x1"; allowed: text such as PATCHES-1 \(capitals, digits and -'):
+        stated(tmp_path, "x1: " + A_CLAIM % "{measure: delta_l1, left: a-relu, is: less, right: b-relu}")

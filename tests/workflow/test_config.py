@@ -123,7 +123,7 @@ BROKEN = [
      ["missing", "an integer >= 1"]),
     ([("summary", DELETE)], "summary", ["missing", "attack, checkpoint, convention"]),
     # names
-    ([("study", "My Study")], "study", ['found "My Study"', "^[a-z]"]),
+    ([("study", "My Study")], "study", ['found "My Study"', "lower-case letters"]),
     ([("networks.0.name", "fully-connected")], "networks[0].name",
      ["fully-connected", "such as bounded_width_32"]),
     ([("networks.0.architecture", "fully_conected")], "networks[0].architecture",
@@ -936,6 +936,19 @@ def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path):
         "attacks: found twice in mine.yaml, in lines 17 and 21; allowed: once",
         "summary: found twice in mine.yaml, in lines 20 and 22; allowed: once",
     ]
+
+
+@pytest.mark.parametrize("name", ["logs", "figures", "tables", "benchmarks"])
+def test_a_data_set_has_not_the_name_of_another_folder_of_a_study(name):
+    raw = base()
+    raw["dataset"] = raw["dataset"] | {"name": name}
+    (fault,) = faults(raw)
+    assert fault.startswith(f'dataset.name: found "{name}"; allowed: another name than benchmarks, figures')
+
+
+def test_a_name_of_another_form_is_told_the_form():
+    (fault,) = faults(base() | {"study": "my study"})
+    assert "lower-case letters, digits and _, a letter first" in fault and "^[" not in fault
 
 
 def test_a_key_that_stands_twice_inside_a_list_is_refused(tmp_path):

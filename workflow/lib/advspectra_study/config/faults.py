@@ -109,7 +109,8 @@ def _describe_type(kind: str, schema: dict[str, Any], root: dict[str, Any]) -> s
         return " ".join([article, " and ".join(bounds)]).strip()
     if kind == "string":
         example = f" such as {schema['examples'][0]}" if "examples" in schema else ""
-        return f"text{example}" + (f" (pattern {schema['pattern']})" if "pattern" in schema else "")
+        form = schema.get("$comment") or ("pattern" in schema and f"pattern {schema['pattern']}")
+        return f"text{example}" + (f" ({form})" if form else "")
     if kind == "array":
         least, most = schema.get("minItems"), schema.get("maxItems")
         size = f" of at least {least}" if least else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from advspectra_study.config.faults import Fault, Keys
+from advspectra_study.config.faults import Fault, Keys, key_path
 
 # the C parser, where PyYAML has it, is ten times as fast
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -18,7 +18,7 @@ DEEPEST = 100  # mappings and lists in each other; the parser in C ends in a seg
 
 
 def parsed(text: str) -> Any:
-    """What a YAML text says. ValueError, in one line, if it says nothing, or more than MOST_VALUES values."""
+    """What a YAML text says. ValueError, in one line, of no YAML, a key that stands twice, or too many values."""
     depth = 0
     try:
         for event in yaml.parse(text, LOADER):
@@ -31,6 +31,8 @@ def parsed(text: str) -> Any:
             return None
         if written_out(root, inside_node) > MOST_VALUES:
             raise ValueError(f"found more than {MOST_VALUES} values (through aliases?)")
+        for keys, first, line in _repeated(root, (), seen=set()):
+            raise ValueError(f"found {key_path(keys)} twice, in lines {first} and {line}")
     except yaml.YAMLError as error:
         said = " ".join(str(error).replace(' in "<unicode string>",', " in").split())
         raise ValueError(f"found no YAML ({said})") from error
@@ -83,7 +85,9 @@ def repeated_keys(path: str | Path) -> list[Fault]:
         return []
     if root is None or any(key == "__use_yte__" for key, _, _ in _entries(root)):
         return []
-    return list(_repeated(root, (), Path(path).name, seen=set()))
+    found = f"found twice in {Path(path).name}, in lines"
+    repeated = _repeated(root, (), seen=set())
+    return [Fault(keys, f"{found} {first} and {line}; allowed: once") for keys, first, line in repeated]
 
 
 def _entries(node: yaml.Node) -> list[tuple[str, int, yaml.Node]]:
@@ -93,19 +97,20 @@ def _entries(node: yaml.Node) -> list[tuple[str, int, yaml.Node]]:
     return [(str(key.value), key.start_mark.line + 1, value) for key, value in node.value]
 
 
-def _repeated(node: yaml.Node, keys: Keys, name: str, seen: set[int]) -> Iterator[Fault]:
+def _repeated(node: yaml.Node, keys: Keys, seen: set[int]) -> Iterator[tuple[Keys, int, int]]:
+    """Yield each key that stands twice in one mapping, with both lines."""
     if id(node) in seen:  # an alias
         return
     seen.add(id(node))
     first: dict[str, int] = {}
     for key, line, value in _entries(node):
         if key in first and key != "<<":  # of which YAML takes all
-            yield Fault((*keys, key), f"found twice in {name}, in lines {first[key]} and {line}; allowed: once")
+            yield (*keys, key), first[key], line
         first.setdefault(key, line)
-        yield from _repeated(value, (*keys, key), name, seen)
+        yield from _repeated(value, (*keys, key), seen)
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _repeated(item, (*keys, index), name, seen)
+            yield from _repeated(item, (*keys, index), seen)
 
 
 def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from advspectra_study.study import Study
 HOME = re.compile(r"~[^/]*/")
 # the conventions of advspectra.fourier that take the luminance, which is that of gray or RGB images
 OF_LUMINANCE = ("paper", "orthonormal")
+BESIDE = ("benchmarks", "figures", "logs", "tables")  # beside the folder of the data set in results/<study>
 
 
 def study_faults(study: Study, library: Path) -> Iterator[Fault]:
@@ -38,6 +39,10 @@ def _dataset_faults(study: Study) -> Iterator[Fault]:
         if isinstance(value, str) and (value == "~" or HOME.match(value)):
             text = f"found {found(value)}; ~ is not expanded here, write the folder out: {os.path.expanduser(value)}"
             yield Fault(keys, text)
+    if study.dataset.name in BESIDE:
+        yield refused(
+            ("dataset", "name"), study.dataset.name, f"another name than {', '.join(BESIDE)}, folders of a study"
+        )
     # rings of equal cycles/image, over which spectra are summed, would be ellipses in cycles/pixel
     rows, columns = study.dataset.image_size
     if rows != columns:
