@@ -21,7 +21,7 @@ TRAINING = {
     "learning_rate": "initial learning rate",
     "best_epoch": "epoch with the highest accuracy, that of the checkpoint `best`",
     "epochs": "epochs of the training",
-    "train_accuracy": "accuracy on training images in the best epoch (fraction)",
+    "train_accuracy": "accuracy on training images during the best epoch, while the weights change (fraction)",
     "test_accuracy": "accuracy on test images in the best epoch (fraction)",
 }
 ATTACK = {

@@ -49,6 +49,7 @@ def table(runs: Sequence[Run], *, reference: Mapping, config: Mapping, conventio
     notes = [
         *missing_note(rows, groups),
         f"The best epoch is the one of the highest {chosen.get(selection, selection)}.",
+        "Training accuracy is counted during the epoch, while the weights change; test accuracy after it.",
         "With several seeds: mean ± sd over seeds.",
     ]
     made = Table("Table 4. Test accuracy", COLUMNS, tuple(body), tuple(notes))
