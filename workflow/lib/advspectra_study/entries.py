@@ -61,9 +61,7 @@ class Dataset:
     def band(self) -> Mapping[str, float] | None:
         """Where the classes differ: from `low` to `high` cycles/image; None where the options do not say it so."""
         band = self.options.get("band")
-        if not isinstance(band, Mapping) or not {"low", "high"} <= {*band}:
-            return None
-        low, high = band["low"], band["high"]
+        low, high = map((band if isinstance(band, Mapping) else {}).get, ("low", "high"))
         return band if {type(low), type(high)} <= {int, float} and 0 <= low <= high < inf else None
 
     @property

@@ -6,8 +6,8 @@ A group `states/<name>` holds a checkpoint: an array for each entry of the netwo
 
 Root attributes: the run; how the network is built (`architecture`, `options` as JSON, `activation`, `depth`,
 `image_shape`, `classes`); `learning_rate`; `tries` (JSON: the rates of a search and their outcomes); `best_epoch`;
-`train_accuracy` and `test_accuracy` of the best epoch, the first counted during the epoch, while the weights change, the
-second after it; `history_sha256`, the digest of history.csv.
+`train_accuracy` and `test_accuracy` of the best epoch, the first counted during the epoch, while the weights change,
+the second after it; `history_sha256`, the digest of history.csv.
 """
 
 import csv

@@ -105,8 +105,7 @@ def _describe_type(kind: str, schema: dict[str, Any], root: dict[str, Any]) -> s
     if kind in ("integer", "number"):
         bounds = [f"{sign} {schema[keyword]}" for keyword, sign in BOUNDS.items() if keyword in schema]
         bounds += [f"a multiple of {schema['multipleOf']}"] if "multipleOf" in schema else []
-        article = "an integer" if kind == "integer" else "a number"
-        return " ".join([article, " and ".join(bounds)]).strip()
+        return " ".join(["an integer" if kind == "integer" else "a number", " and ".join(bounds)]).strip()
     if kind == "string":
         example = f" such as {schema['examples'][0]}" if "examples" in schema else ""
         form = schema.get("$comment") or ("pattern" in schema and f"pattern {schema['pattern']}")
