@@ -32,6 +32,11 @@ def texts(*values) -> set[str]:
         (texts({"a.py": "1", "b.py": "2"}), texts({"a.py": "9", "b.py": "2", "c.py": "3"}), ["a.py", "c.py"]),
         (texts({"a.py": "1", "b.py": "2"}), texts({"b.py": "2"}), ["a.py"]),
         (texts({"networks": [{"n": 1}, {"n": 2}]}), texts({"networks": [{"n": 1}, {"n": 3}]}), ["n 2 -> 3"]),
+        (
+            texts({"networks": [{"name": "a", "rate": 0.1}, {"name": "b", "rate": 0.1}]}),
+            texts({"networks": [{"name": "a", "rate": 0.2}, {"name": "b", "rate": 0.3}]}),
+            ["a: rate 0.1 -> 0.2", "b: rate 0.1 -> 0.3"],
+        ),
         (texts({"networks": [{"n": "long" * 20}]}), texts({"networks": []}), ["networks"]),
         (texts("float32"), texts("tf32"), ["'float32' -> 'tf32'"]),
         (texts(1), set(), ["1 is gone"]),
@@ -179,4 +184,5 @@ def test_a_study_says_how_much_work_is_left(tmp_path, tiny_config):
     config = copy.deepcopy(tiny_config)
     config["networks"][0]["depths"] = [2]
     study.configure(config)
-    assert "reason: Params have changed since last execution: depths [1] -> [2]" in study.run("--dry-run").stdout
+    changed = f"{config['networks'][0]['name']}: depths [1] -> [2]"
+    assert f"reason: Params have changed since last execution: {changed}" in study.run("--dry-run").stdout

@@ -133,7 +133,8 @@ def reason_in_words(reason: str, change: Any, output: Collection[str]) -> str:
 def params_in_words(old: Collection[str], new: Collection[str]) -> list[str]:
     """What differs between values of params, as Snakemake keeps them: text that Python can read.
 
-    A mapping is compared with the one that has most of its keys, and what differs goes by its innermost key.
+    A mapping is compared with the one that has most of its keys, and what differs goes by its innermost key, after the
+    name of the network or attack that it is of.
     """
     before, after = ([_value(text) for text in sorted(texts)] for texts in (old, new))
     found: list[str] = []
@@ -156,7 +157,8 @@ def _differences(before: Mapping, after: Mapping) -> Iterator[str]:
             yield from _differences(old, new)
         elif _entries(old) and _entries(new) and len(old) == len(new):
             for one, other in zip(old, new, strict=True):
-                yield from _differences(one, other)
+                of = f"{other['name']}: " if "name" in other else ""
+                yield from (of + difference for difference in _differences(one, other))
         elif old != new:
             # of code there are digests
             short = not key.endswith(".py") and all(len(repr(value)) <= LONGEST_VALUE for value in (old, new))
