@@ -64,11 +64,14 @@ class Study:
         def numeric(attack: Data) -> Data:
             about = spec("attacks", attack["family"], library)
             options = with_fractions(about, attack["options"])
-            each = {"attempts": attempts(about, options, dataset.classes), "steps": steps(about, options)}
             runs = foolbox_class(about, options)
-            each |= {"foolbox_class": runs and runs.name}
-            each |= {"minimal": "bisects" in about or bool(runs and "MinimizationAttack" in runs.bases)}
-            return attack | {"options": options} | each
+            return attack | {
+                "options": options,
+                "attempts": attempts(about, options, dataset.classes),
+                "steps": steps(about, options),
+                "foolbox_class": runs and runs.name,
+                "minimal": "bisects" in about or bool(runs and "MinimizationAttack" in runs.bases),
+            }
 
         shared = {"seeds": config["seeds"], "checkpoints": config["training"]["checkpoints"]}
         networks = [shared | entry for entry in config["networks"]]

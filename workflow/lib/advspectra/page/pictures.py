@@ -79,7 +79,7 @@ class Picture:
 
     @property
     def uri(self) -> str:
-        return f"data:image/webp;base64,{base64.b64encode(self.webp).decode()}"
+        return address(self.webp)
 
     def relevance(self, claim: ClaimRecord, attacks: Mapping[str, str]) -> int:
         """How many of network and attack a claim names; attacks : the study's, by their roles in claims."""
@@ -100,11 +100,22 @@ def picture(path: str, png: Path, caption: str) -> Picture:
     with Image.open(png) as image:
         flat = Image.new("RGB", image.size, "white")
         flat.paste(image, mask=image.getchannel("A") if image.mode == "RGBA" else None)
-    if flat.width > WIDEST:
-        flat = flat.resize((WIDEST, round(flat.height * WIDEST / flat.width)), Image.Resampling.LANCZOS)
+    flat = narrowed(flat, WIDEST)
     buffer = BytesIO()
     flat.save(buffer, "WEBP", lossless=True, quality=60, method=4)
     return Picture(path, caption, *flat.size, buffer.getvalue())
+
+
+def narrowed(image: Image.Image, widest: int) -> Image.Image:
+    """The image, scaled down to so many pixels if it is wider."""
+    if image.width <= widest:
+        return image
+    return image.resize((widest, round(image.height * widest / image.width)), Image.Resampling.LANCZOS)
+
+
+def address(webp: bytes) -> str:
+    """A picture as the address of itself, for a page of one file."""
+    return f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
 
 
 def cited(claim: ClaimRecord, pictures: Sequence[Picture], attacks: Mapping[str, str]) -> list[Picture]:

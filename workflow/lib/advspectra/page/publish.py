@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 from PIL import Image
 
 from advspectra.files.atomic import write_whole
+from advspectra.page.pictures import address, narrowed
 
 WIDEST, COLOURS = 900, 96
 FIGURE = re.compile(
@@ -54,13 +55,11 @@ def published(page: str, beside: Path, without: frozenset[str] = frozenset()) ->
 def _smaller(data: str) -> str:
     """The address of a picture (base64) with fewer pixels and colours."""
     with Image.open(BytesIO(base64.b64decode(data))) as picture:
-        flat = picture.convert("RGB")
-    if flat.width > WIDEST:
-        flat = flat.resize((WIDEST, round(flat.height * WIDEST / flat.width)), Image.Resampling.LANCZOS)
+        flat = narrowed(picture.convert("RGB"), WIDEST)
     flat = flat.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).convert("RGB")
     buffer = BytesIO()
     flat.save(buffer, "WEBP", lossless=True, quality=100, method=6)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return address(buffer.getvalue())
 
 
 def _link(link: re.Match, beside: Path, ids: set[str]) -> str:

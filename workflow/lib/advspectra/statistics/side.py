@@ -23,7 +23,7 @@ from scipy import special
 
 from advspectra.statistics.scale import Scale
 
-MOST_CORRELATION = 0.9999  # 1 has no atanh and counts as this; of ranks, as Sample.most
+MOST_CORRELATION = 0.9999  # 1, which has no atanh, counts as this; a rank correlation of 1 as Sample.most
 
 MOST_SCORE = 20.0  # up to which the ends of rates are computed: normal probabilities of 1e-89
 

@@ -215,7 +215,7 @@ class Costs:
 
     def _stored(self) -> tuple[int, int, int, int] | None:
         """(K, C, H, W) of images.h5: its classes and the shape of an image; None without it."""
-        return _stored(self._images, self._images.stat().st_mtime_ns) if self._images.exists() else None
+        return _read(self._images, self._images.stat().st_mtime_ns) if self._images.exists() else None
 
     def _epochs(self, network: Network) -> int:
         search = self._study.config["training"]["search"]
@@ -225,7 +225,7 @@ class Costs:
 
 
 @lru_cache
-def _stored(images: Path, changed: int) -> tuple[int, int, int, int] | None:
+def _read(images: Path, changed: int) -> tuple[int, int, int, int] | None:
     """(K, C, H, W) of images.h5; None if it cannot be read. changed : its time, for the cache."""
     from advspectra.files.images import FORMAT  # here, as it imports h5py
 

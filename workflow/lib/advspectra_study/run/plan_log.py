@@ -39,7 +39,7 @@ class PlanLog(logging.Filter):
         size: Callable[[Any], float] = lambda job: 0,
     ):
         """plan : returns whether jobs are listed and not run (-n): then not where each will have its log either.
-        size : estimates the bytes of what a job makes; 0 is not said.
+        kind : says what the rule of a job does. size : estimates the bytes of what a job makes; 0 is not said.
         """
         super().__init__()
         self.logger, self.dag, self.seconds, self.plan, self.size = logger, dag, seconds, plan, size
