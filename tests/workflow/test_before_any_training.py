@@ -66,9 +66,22 @@ def test_a_file_without_a_study_is_named(study):
     assert code == 1 and "study.yaml: found no keys; allowed: a whole study" in output
 
 
+TOO_MANY = {"attacks": [CONFIG["attacks"][0] | {"images": 33}], "networks": CONFIG["networks"][:1], "seeds": [0]}
+
+
 def test_images_that_are_too_few_end_the_study_before_the_first_training(study):
-    changed(study, attacks=[CONFIG["attacks"][0] | {"images": 33}], networks=CONFIG["networks"][:1])
+    changed(study, **TOO_MANY)
     code, output = snakemake(study)
     assert code == 1
     assert "attacks[0].images: found 33, which needs 17 test images of class" in output
     assert "rule train:" not in output and not list(study.folder.rglob("checkpoints.h5"))
+
+
+def test_an_attack_on_too_many_images_added_to_a_trained_study_names_its_key(study):
+    changed(study, **TOO_MANY | {"attacks": CONFIG["attacks"][:1]})
+    assert snakemake(study, "--until", "train")[0] == 0
+    changed(study, **TOO_MANY)
+    code, output = snakemake(study)
+    assert code == 1 and "rule train:" not in output
+    assert "attacks[0].images: found 33, which needs 17 test images of class" in output
+    assert not list(study.folder.rglob("perturbations.h5"))

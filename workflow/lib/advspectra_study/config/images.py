@@ -1,10 +1,11 @@
-"""Checks of a config that need its images: run by the job that makes images.h5, and again before each training.
+"""Checks of a config that need its images: run by the job that makes images.h5, and again before trainings and attacks.
 
-A training tries its own network alone: those of a study together may take longer than itself.
+A training tries its own network alone: those of a study together may take longer than itself. An attack tries none.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,23 @@ def require_fit(raw: Mapping[str, Any], path: str | Path, run: Mapping[str, Any]
 
     raw : as Snakemake has it. run : see `image_faults`.
     """
+    _require(raw, path, partial(image_faults, run=run))
+
+
+def require_enough(raw: Mapping[str, Any], path: str | Path) -> None:
+    """Raise ConfigError with all attacks that ask for more images than the images.h5 at `path` has."""
+    _require(raw, path, attack_faults)
+
+
+def _require(raw: Mapping[str, Any], path: str | Path, faults_of: Callable[[Mapping, ImageSet], list[Fault]]) -> None:
     config = load_config(raw, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
-    if faults := image_faults(config, read_images(path), run):
+    if faults := faults_of(config, read_images(path)):
         raise ConfigError(faults, what=f"with the images of {config['dataset']['name']} the config has")
+
+
+def attack_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
+    """The attacks of a valid config that ask for more images than there are."""
+    return [*_class_faults(config, images), *_statistics_faults(config, len(images.train_labels))]
 
 
 def image_faults(config: Mapping[str, Any], images: ImageSet, run: Mapping[str, Any] | None = None) -> list[Fault]:
@@ -46,8 +61,7 @@ def image_faults(config: Mapping[str, Any], images: ImageSet, run: Mapping[str, 
         text = f"found {config['training']['selection']['held_out_fraction']}, which leaves one part of "
         text += f"{len(images.train_labels)} training images empty; allowed: a fraction that leaves none"
         return [Fault(("training", "selection", "held_out_fraction"), text)]
-    faults = list(_class_faults(config, images))
-    faults += _statistics_faults(config, len(images.train_labels))
+    faults = attack_faults(config, images)
     faults += channel_faults(config, images.train_images.shape[1])
     faults += _recipe_faults(config, images, count)
     networks = list(_network_faults(config, images, count, run))

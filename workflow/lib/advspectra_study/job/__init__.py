@@ -89,13 +89,17 @@ def unfinished(snakemake, output: str, *, about: Mapping) -> AbstractContextMana
 
 
 def _prepare(snakemake, log: _Log) -> None:
-    """Check inputs, code and, before a training, the images; ValueError for what the job cannot use."""
+    """Check inputs, code and, before a training or an attack, the images; ValueError for what the job cannot use."""
     _not_from_the_future(snakemake.input, log)
     for name in modules(snakemake.params.code):
         importlib.import_module(name)
     _as_planned(snakemake.params.code)
     if snakemake.output.get("checkpoints"):
         _hold_against_images(snakemake, snakemake.input.images, snakemake.params.identity)
+    elif getattr(snakemake.params, "images", 0):  # of an attack
+        from advspectra_study.config.images import require_enough  # here, as it imports torch
+
+        require_enough(snakemake.config, snakemake.input.images)
 
 
 def _as_planned(code: Mapping[str, str]) -> None:
