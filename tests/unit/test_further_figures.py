@@ -254,12 +254,15 @@ def test_the_film_shows_the_spectra_of_the_checkpoint_that_it_names_if_seeds_are
 
 def test_the_link_is_that_of_the_claim_and_a_dot_is_a_frequency(tmp_path):
     runs = read_runs(write_run(tmp_path, who=identity() | {"step": 200, "epoch": 2}, images=8, size=8))
-    figure, _ = draw("predictor_link", runs)
+    figure, caption = draw("predictor_link", runs)
     require_readable(figure)
     axes = figure.axes[0]
     found = MEASURES["spectral_link"].read(runs[0], Side(), Conventions("paper", {"final": "pgd"})).arrays[0]
     assert [text.get_text() for text in axes.texts] == [f"$r$ = {np.nanmean(found):.2f}"]
     assert len(axes.collections[0].get_offsets()) == 64
+    # of the images with success, whatever spectra.h5 keeps
+    count = int(runs[0].perturbations().success.sum())
+    assert f"n = {count} successfully attacked test images, 1 seed for each network." in caption
 
 
 def test_perturbations_of_another_checkpoint_than_the_predictors_are_not_linked_and_captions_say_so(tmp_path):

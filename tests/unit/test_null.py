@@ -10,7 +10,9 @@ from advspectra.claims.cells import cells, cells_in_words, passes
 from advspectra.claims.claim import Claim, Part
 from advspectra.claims.null import beside_noise, null_values, table_beside_noise
 from advspectra.claims.paper import NORMS, table_claims
+from advspectra.claims.terms import StatedPart
 from advspectra.statistics.crossed import Sample, infer
+from advspectra.statistics.scale import Scale
 from advspectra.statistics.summaries import Spread
 from advspectra.table import Column, Table
 
@@ -89,6 +91,18 @@ def test_cells_have_the_number_of_noise_and_count_those_that_are_tested():
     half = cells(beside_noise(claims(24), null_values(image_shape=(3, 32, 32), classes=10, epsilon=None))[0].parts)
     assert (half.tested, half.known, half.noise) == (24, 12, 7)
     assert "passes 7 of the 12 of these for which noise is defined, and" in cells_in_words(half)
+
+
+def test_a_number_on_a_bound_passes_unless_more_or_less_is_asked():
+    assert passes(0.05, (-0.05, 0.05)) and passes(0.9, (0.9, None)) and passes(0.0, (None, 0.0))
+    assert not passes(0.0, (None, 0.0), strict=True) and passes(-0.1, (None, 0.0), strict=True)
+    assert not passes(0.051, (-0.05, 0.05)) and not passes(None, (None, None))
+    equal = infer([Sample((np.array([0.9]),), lambda mean: mean)], generator=None)
+    for relation, direction in (("at_least", "holds"), ("near", "holds"), ("greater", "fails"), ("less", "fails")):
+        stated = StatedPart.stated(
+            {"left": {"measure": "test_accuracy"}, "is": relation, "threshold": 0.9, "within": 0}
+        )
+        assert Part("", ("",), stated.bounds, Scale.RATE, found=equal, stated=stated).direction == direction
 
 
 def table(number, *rows):

@@ -117,7 +117,12 @@ def test_one_seed_or_four_networks_decide_nothing(tmp_path):
     for place, centre in enumerate((2, 3, 4, 5, 6, 7)):
         who = identity(network=f"n{place}", seed=place) | {"step": 200, "epoch": 2}
         own += write_run(tmp_path / "own", who=who, images=8, centre=centre, width=0.5)
-    assert claim_of(own).verdict == "one seed: direction only"
+    assert claim_of(own).verdict == "one seed: direction only" and record(claim_of(own)).parts[0].one_seed
+    # a second seed of one network is no second seed of all
+    more = networks(tmp_path / "more", (2, 3, 4, 5, 6, 7), seeds=(0,))
+    who = identity(network="n0", seed=1) | {"step": 200, "epoch": 2}
+    more += write_run(tmp_path / "more" / "second", who=who, images=8, centre=2, width=0.5)
+    assert claim_of(more).verdict == "one seed: direction only" and record(claim_of(more)).parts[0].one_seed
     few = claim_of(networks(tmp_path / "few", (2, 3, 4, 5)))
     assert few.verdict == "not tested" and few.parts[0].why.endswith("found 4")
 

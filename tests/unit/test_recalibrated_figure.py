@@ -74,11 +74,12 @@ def test_each_seed_is_a_line_of_what_its_attacks_left(runs):
     assert white.get_ydata() == [fourier.white_noise_frequency(8, 8)] * 2
     assert f"white noise, {fourier.white_noise_frequency(8, 8):.1f} cycles/image" in caption
     assert "seed (1 to 2)" in caption and len(caption.split()) < 80
+    assert "mean f₀.₅ and ReLU changes to x_a (perturbations of the final network)." in caption
 
 
 @pytest.mark.parametrize(
     ("seen", "words"),
-    [({}, "right before. "), ({"against": "prediction"}, "right before; against the prediction, among all. ")],
+    [({}, "right before; no"), ({"against": "prediction"}, "right before; against the prediction, among all; no")],
 )
 def test_the_caption_says_among_which_images_success_is_counted(tmp_path, seen, words):
     who = identity("resnet18", "relu", 17) | seen

@@ -183,6 +183,19 @@ def test_images_with_margins_above_200_have_no_gradient_and_the_same_network_sca
             assert len(start) > 10 and np.abs(start).mean() == pytest.approx(EPSILON / 2, rel=0.1)
 
 
+def test_an_image_that_succeeds_from_a_random_start_had_a_gradient_there():
+    """Grey images with a margin of 105: about half of the starts lie where it is below 104, and have a gradient."""
+    network = linear(classes=2, scale=1000)
+    data = Split(torch.full((40, 3, 6, 6), 128, dtype=torch.uint8), torch.zeros(40, dtype=torch.int64))
+    with torch.no_grad():
+        network[1].bias[:] = 0
+        zero, one = network(data.batch(slice(None))[0])[0]
+        network[1].bias[0] = one - zero + 105
+    found = perturb(network, data, np.arange(40), pgd(), **SETTINGS)
+    assert 5 < found.success.sum() < 35
+    np.testing.assert_array_equal(found.zero_gradient, ~found.success)
+
+
 def test_with_the_logit_difference_the_same_images_have_a_gradient():
     data, network = split(), confident(1e4)
     labels = network(data.batch(slice(None))[0]).argmax(dim=1)

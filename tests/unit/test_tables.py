@@ -28,6 +28,7 @@ from advspectra.table import FURTHER, Column, Table
 from advspectra.tables import development, distances, success_accuracy, table1, table2, table3, table4, table5, table6
 
 FULLY_CONNECTED, BOUNDED_WIDTH = STUDY["networks"]
+SEEN = {"images_of": "test", "against": "label", "batch_norm": "as_is"}
 CONFIG = STUDY | {
     "dataset": {"name": "cifar10"},
     "networks": [
@@ -41,7 +42,7 @@ CONFIG = STUDY | {
     | {"epochs": 40, "batch_size": 128, "schedule": {"factor": 0.3, "every": 4, "reset_at": 20}},
     "attacks": [
         {
-            "name": "pgd", "family": "foolbox", "foolbox_class": "LinfPGD",
+            **SEEN, "name": "pgd", "family": "foolbox", "foolbox_class": "LinfPGD",
             "images": 2000, "networks": "all", "checkpoints": ["best"],
             "options": {
                 "attack": "LinfPGD", "epsilon": "8/255",
@@ -49,13 +50,13 @@ CONFIG = STUDY | {
             },
         },
         {
-            "name": "deepfool", "family": "foolbox", "foolbox_class": "L2DeepFoolAttack",
+            **SEEN, "name": "deepfool", "family": "foolbox", "foolbox_class": "L2DeepFoolAttack",
             "images": 100, "networks": ["vgg19", "resnet18"],
             "checkpoints": ["best", "step=0"],
             "options": {"attack": "L2DeepFoolAttack", "epsilon": 2 / 255, "parameters": {"abs_stepsize": 0.01}},
         },
         {
-            "name": "smallest", "family": "minimal_linf_pgd", "foolbox_class": "LinfPGD",
+            **SEEN, "name": "smallest", "family": "minimal_linf_pgd", "foolbox_class": "LinfPGD",
             "images": 100, "networks": "all", "checkpoints": "all",
             "options": {"epsilon": "32/255", "tolerance": "1/2550", "loss": "cross_entropy", "parameters": {}},
         },
@@ -231,6 +232,15 @@ def test_attacks_stand_below_the_papers(reference):
     assert smallest["parameters"] == "tolerance 1/2550, loss cross_entropy"
 
 
+def test_what_an_attack_saw_stands_in_its_row(reference):
+    attack = CONFIG["attacks"][0] | {"images_of": "training", "against": "prediction", "images": 100}
+    attack |= {"batch_norm": {"batches": 2, "batch_size": 8}}
+    made = table6.table([], reference=reference, config={**CONFIG, "attacks": [attack]}, convention="paper")
+    row = made.rows[1]
+    assert row["images"] == "100 training"
+    assert row["parameters"].endswith("against prediction, batch_norm of 2 batches of 8")
+
+
 @pytest.mark.parametrize(
     ("family", "options", "step", "steps"),
     [
@@ -349,6 +359,14 @@ def test_distances_of_known_lines_and_the_sentence_on_start_and_end(tmp_path):
     (note,) = notes(table, "fraction of ReLU changes, x_a against the random control")
     assert "at step 0 the distributions **cannot be told apart** with 20 images (KS 0.00" in note
     assert "at step 9 the distributions **differ** (KS 1.00" in note and "larger, 0.65 against 0.15" in note
+
+
+def test_distributions_of_one_median_differ_without_a_larger_one(tmp_path):
+    same = np.linspace(0.1, 0.2, 41)
+    wide = same[20] + 4 * (same - same[20])
+    table, _ = rows_of(distances, [known_lines(tmp_path, 9, adversarial=wide, random=same)], quantity="relu_changes")
+    (note,) = notes(table, "fraction of ReLU changes, x_a against the random control")
+    assert "**differ**" in note and "median to x_a equal, 0.15 against 0.15" in note
 
 
 def test_every_quantity_and_control_has_a_row_for_each_state_and_seed(tmp_path):

@@ -141,8 +141,9 @@ def perturb(
                     finished.save({"adversarial": adversarial})
             bound = math.inf if attack.epsilon is None else attack.epsilon
             limits = {"norm": attack.norm, "epsilon": bound, "against": against}
-            zero = {"zero_gradient": zero_gradient(attacked, inputs, classes, attack.loss)}
-            measured = _measure(network, inputs, labels, adversarial - inputs, **limits) | zero
+            measured = _measure(network, inputs, labels, adversarial - inputs, **limits)
+            without = zero_gradient(attacked, inputs, classes, attack.loss)
+            measured["zero_gradient"] = without & ~measured["success"]  # a random start may have one
             _fill(arrays, measured, start=number * batch_size, count=len(image))
             countdown.reach(number * batch_size + len(index))
     _require_finite(arrays, image, what="the attack", images_of=images_of)

@@ -37,10 +37,12 @@ class Cells:
         return f"{self.noise} of the {self.known} of these for which noise is defined"
 
 
-def passes(value: float | None, bounds: tuple[float | None, float | None]) -> bool:
-    """Whether a number lies within bounds, of which None is no bound; None does not."""
+def passes(value: float | None, bounds: tuple[float | None, float | None], *, strict: bool = False) -> bool:
+    """Whether a number lies within bounds, of which None is no bound; None does not. strict : and not on one."""
     low, high = bounds
-    return value is not None and (low is None or value > low) and (high is None or value < high)
+    if value is None or (strict and value in bounds):
+        return False
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def cells(parts: Iterable) -> Cells:

@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 
 from advspectra.claims.cells import FAILS, HOLDS, NOT_TESTED, OPEN, passes
 from advspectra.claims.reasons import Reason
-from advspectra.claims.terms import StatedClaim, StatedPart
+from advspectra.claims.terms import Relation, StatedClaim, StatedPart
 from advspectra.statistics.crossed import SIGNIFICANCE, Inference, Sample, holm
 from advspectra.statistics.ranks import RankCorrelation
 from advspectra.statistics.scale import Scale
@@ -105,7 +105,8 @@ class Part:
         """`holds` or `fails` by the value alone; None if it was not tested."""
         if self.found is None:
             return None
-        return HOLDS if passes(self.found.value, self.bounds) else FAILS
+        strict = self.stated is not None and self.stated.relation in (Relation.LESS, Relation.GREATER)
+        return HOLDS if passes(self.found.value, self.bounds, strict=strict) else FAILS
 
     @property
     def verdict(self) -> str:

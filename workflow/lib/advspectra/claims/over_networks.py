@@ -2,6 +2,7 @@
 
 A network's two numbers are means over those of its seeds that have both, and its place among the networks is what
 counts. A network is left out if no seed of it has both: one without a predictor, for example, or without the attack.
+Where fewer than two seeds have networks enough, the correlation is a direction only, as elsewhere with one seed.
 advspectra.statistics.ranks says what the networks there are say of others. They are no random draw, and networks that
 differ in depth or initial scale alone may be alike, which the interval does not know.
 """
@@ -43,4 +44,4 @@ def over_networks(
             continue
         of_seeds[seed] = Sample((np.array([alone.value]),), lambda mean: mean)
     means = np.array([np.mean(list(of.values()), axis=0) for of in pairs.values()])
-    return rank_correlation(means, one_seed=all(len(of) == 1 for of in pairs.values())), of_seeds
+    return rank_correlation(means, one_seed=len(of_seeds) < 2), of_seeds

@@ -2,9 +2,9 @@
 
 A number that a part is about is left / right - 1 where `ratio` is true, otherwise left - right, or left alone. `value`,
 `low` and `high` are its mean over seeds and its 95 % interval over seeds and images. `images` is how many images of
-each seed it is made of, None where it is not made of images. `seeds` has the numbers of the seeds that all sides have,
-with intervals over images alone; all seeds of a side stand with the side. `noise` is what noise without a network gives
-a cell of the paper's tables (advspectra.claims.null). `sign_flip` is the two-sided p-value of random signs of the
+each seed were attacked for it, None where it is not made of images. `seeds` has the numbers of the seeds that all sides
+have, with intervals over images alone; all seeds of a side stand with the side. `noise` is what noise without a network
+gives a cell of the paper's tables (advspectra.claims.null). `sign_flip` is the two-sided p-value of random signs of the
 images' differences, means over seeds: whether these networks differ on these images, not whether others would.
 """
 
@@ -96,7 +96,8 @@ class PartRecord:
     @property
     def one_seed(self) -> bool:
         """Whether a side has one seed, which gives a direction only."""
-        return any(side is not None and len(side.seeds) == 1 for side in (self.left, self.right))
+        sides = (side for side in (self.left, self.right) if side is not None and side.value is not None)
+        return any(len(side.seeds) < 2 for side in sides)
 
     @property
     def seed_count(self) -> int:

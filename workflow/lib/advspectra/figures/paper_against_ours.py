@@ -1,7 +1,7 @@
 """The paper against ours: each cell of its Tables 1, 2 and 4, how far ours lies from it in its standard deviations."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -55,11 +55,19 @@ def draw(runs: Sequence[Run], *, convention: str, claims: str | Path) -> tuple[F
     caption = captions.joined(
         title,
         "Ours minus the paper's cell, in the paper's standard deviations; Table 4 states none: percentage points.",
-        f"Band: within {CELL_SDS}; bars: 95 % intervals over seeds and images; numbers: cells beyond {REACH}.",
+        f"Band: within {CELL_SDS}; bars: 95 % intervals over {_over(tables.values())}; numbers: cells beyond {REACH}.",
         *counts,
         "Noise without a network (random signs times ε; Gaussian maps; a guess) is drawn where it lies on the axis.",
     )
     return figure, caption
+
+
+def _over(tables: Iterable[ClaimRecord]) -> str:
+    """What the intervals are over: of β̂ and accuracies seeds alone, and of one seed images alone."""
+    counts = {part.seed_count for claim in tables for part in claim.parts if part.value is not None}
+    if counts == {1}:
+        return "images (one seed)"
+    return "seeds and images (β̂, accuracies: seeds" + ("; one seed: images)" if 1 in counts else ")")
 
 
 def _draw_table(figure: SubFigure, claim: ClaimRecord) -> None:

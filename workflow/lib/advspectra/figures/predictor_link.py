@@ -1,6 +1,6 @@
 """The predictor against the perturbations of each linear network, frequency by frequency, and their correlation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +11,8 @@ from advspectra.claims.measures import correlation
 from advspectra.claims.readers import linked_magnitudes
 from advspectra.drawing import captions, plotting
 from advspectra.drawing.drawn import stands_for
+from advspectra.files.perturbations import AttackedImages
+from advspectra.files.predictors import Predictor
 from advspectra.fourier import frequencies
 from advspectra.results.replicates import Replicates, by_network
 from advspectra.results.runs import Run, of_predictors
@@ -60,9 +62,27 @@ def draw(runs: Sequence[Run], *, convention: str) -> tuple[Figure, str]:
         "it. r: Pearson's correlation of both magnitudes over frequencies, mean over images, as LINK-1 has it; 0 for "
         "unrelated white noise. Line: in proportion.",
         _left_out(runs),
-        captions.counts(groups, convention=convention),
+        _counts(groups),
+        captions.convention_sentence(convention),
     )
     return figure, caption
+
+
+def _counts(groups: Sequence[Replicates]) -> str:
+    """The sentence that says of how many images and seeds the dots are means."""
+    of = [[images for _, images in _pairs(group)] for group in groups]
+    numbers = captions.span([sum(int(images.success.sum()) for images in seeds) for seeds in of])
+    sets = " / ".join(sorted({images.images_of for seeds in of for images in seeds}))
+    seeds = captions.span([len(each) for each in of])
+    many = "" if seeds == "1" else "s"
+    return f"n = {numbers} successfully attacked {sets} images, {seeds} seed{many} for each network."
+
+
+def _pairs(group: Replicates) -> Iterator[tuple[Predictor, AttackedImages]]:
+    """The predictor and the attacked images of each run that has both."""
+    for run in group.runs:
+        if (predictor := run.predictor()) is not None and (images := run.perturbations()) is not None:
+            yield predictor, images
 
 
 def _left_out(runs: Sequence[Run]) -> str:
@@ -75,10 +95,7 @@ def _draw(axes: Axes, group: Replicates, convention: str) -> PathCollection | No
     axes.set_title(plotting.short_name(group.first))
     axes.plot(DECADES, DECADES, color="0.6", linewidth=0.8, zorder=1, label="in proportion")
     parts = [
-        both
-        for run in group.runs
-        if (predictor := run.predictor()) is not None and (images := run.perturbations()) is not None
-        for _, *both in linked_magnitudes(images, predictor, convention)
+        both for predictor, images in _pairs(group) for _, *both in linked_magnitudes(images, predictor, convention)
     ]
     if not parts:
         axes.text(0.5, 0.5, plotting.UNSUCCESSFUL, ha="center", va="center", color="0.4", transform=axes.transAxes)

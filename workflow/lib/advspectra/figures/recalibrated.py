@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from advspectra.claims.wording import ATTACKS
 from advspectra.drawing import captions, energy, plotting
 from advspectra.drawing.drawn import stands_for
 from advspectra.drawing.learning_curves import plot_over_steps, step_axis, success_among_correct
@@ -62,15 +63,22 @@ def draw(runs: Sequence[Run], *, convention: str, roles: Mapping[str, str]) -> t
     predicted = "; against the prediction, among all" if of_prediction else ""
     caption = captions.joined(
         title,
-        "Recalibrated: the same weights, means and variances estimated again on training images; early in training the "
-        "running ones are still near 0 and 1.",
-        f"Success: among images right before{predicted}. Smallest ε: median ‖δ‖∞ over images with success; f₀.₅, ReLU "
-        "changes to x_a: means. No point: no image with success.",
+        "Recalibrated: the same weights, statistics estimated again on training images; early in training running ones "
+        "are still near 0 and 1.",
+        f"Success: among images right before{predicted}; no point: none is. Over images with success: median ‖δ‖∞ "
+        f"(smallest ε); mean f₀.₅{_of_role(rows, roles, 2)} and ReLU changes to x_a{_of_role(rows, roles, 3)}.",
         f"A line for each seed ({seeds}).",
         f"Grey: white noise, {white:.1f} cycles/image." if white else "",
         captions.convention_sentence(convention),
     )
     return figure, caption
+
+
+def _of_role(rows: Sequence[Replicates], roles: Mapping[str, str], column: int) -> str:
+    """Which attack a panel shows, in words, where it is not that of the success."""
+    choices = COLUMNS[column][2]
+    shown = {next((role for role in choices if _both(group, roles, role)), SNAPSHOTS) for group in rows}
+    return "".join(f" ({ATTACKS[role]})" for role in sorted(shown - {SNAPSHOTS}))
 
 
 def _success(checkpoint: AttackedCheckpoint, convention: str) -> float | None:

@@ -41,7 +41,7 @@ FORMAT = Format(
         "adversarial_logits": Array("N K", "float32", "logit", "logits of the adversarial image"),
         "success": Array("N", "bool", "1", "correct before, wrong after, within epsilon; see `against`"),
         "zero_gradient": Array(
-            "N", "bool", "1", "whether the attack's loss has a gradient of zero at the clean image", since=2
+            "N", "bool", "1", "no success, and the attack's loss has a gradient of zero at the clean image", since=2
         ),
         "l1": Array("N", "float32", "pixel range", "1-norm of the perturbation"),
         "l2": Array("N", "float32", "pixel range", "2-norm of the perturbation"),

@@ -14,16 +14,17 @@ N images has the variance var(a)/S + var(e)/(S N) + var(b)/N: a design with two 
 
 where images are resampled (bootstrap): `together` is the variance of the mean over seeds if all have the same images,
 `alone` the mean over seeds of the variance of one seed's statistic, each times N / (N - 1); they estimate
-var(b)/N + var(e)/(S N) and var(b)/N + var(e)/N. A number that is not made of images, such as the norm of a predictor,
-has `seeds` alone.
+var(b)/N + var(e)/(S N) and var(b)/N + var(e)/N. A number that is not made of attacked images, such as the norm of a
+predictor, or the accuracy on all test images of a data set, has `seeds` alone, and its interval says nothing of others.
 
 Two sides are compared on the scale of their measure (advspectra.statistics.side): the number is left / right - 1 of
 means of logarithms for a RATIO, otherwise left - right.
 
 - Sides of two networks have seeds of their own (Welch 1947, Biometrika 34:28): `seeds` adds up, with the degrees of
-  freedom of Welch and Satterthwaite. Two trainings from one seed share the order of the data and nothing else, and the
-  numbers of two networks scatter about a correlation of 0: to pair them costs half of the degrees of freedom and every
-  seed that one side has alone. Images stay paired: `together` is that of the difference, less both interactions.
+  freedom of Welch and Satterthwaite. Two trainings from one seed share the order of the data, and their initial weights
+  if they differ in alpha or activation alone. The numbers of two networks scatter about a correlation of 0: to pair
+  them costs half of the degrees of freedom and every seed that one side has alone. Where they go together, the interval
+  is wider than it need be. Images stay paired: `together` is that of the difference, less both interactions.
 - Sides of one network, another checkpoint, attack or line, are `paired`: a seed is the same training on both, which
   makes its numbers dependent in a way that no count of seeds removes, and of either sign. The number of each seed is
   the difference, as if there were one side.

@@ -140,6 +140,7 @@ def _verdict(row: Mapping) -> str:
     differ = row["ks_p"] < 1 - LEVEL
     words = "**differ**" if differ else f"**cannot be told apart** with {row['images']} images"
     against = f"KS {row['ks'].value:.2f} [{row['ks'].low:.2f}, {row['ks'].high:.2f}], by chance {row['ks_chance']:.2f}"
-    side = "larger" if row["median_adversarial"] > row["median_control"] else "smaller"
-    medians = f", median to x_a {side}, {row['median_adversarial']:.3g} against {row['median_control']:.3g}"
+    first, second = row["median_adversarial"], row["median_control"]
+    side = "larger" if first > second else "smaller" if first < second else "equal"
+    medians = f", median to x_a {side}, {first:.3g} against {second:.3g}"
     return f"{place} the distributions {words} ({against}, p = {row['ks_p']:.2g}{medians if differ else ''})"

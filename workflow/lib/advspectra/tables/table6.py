@@ -16,7 +16,7 @@ COLUMNS = (
     Column("step", "Step size"),
     Column("steps", "Number of steps"),
     Column("epsilon", "Max norm ε"),
-    Column("images", "Test images"),
+    Column("images", "Images"),
     Column("networks", "Networks"),
     Column("checkpoints", "Checkpoints"),
     Column("parameters", "Further parameters"),
@@ -64,7 +64,7 @@ def _row(attack: Mapping) -> dict[str, Cell]:
         "metric": metric,
         "epsilon": _epsilon(options.pop("epsilon", None), metric),
         "steps": parameters.pop("steps", defaults.get("steps")),
-        "images": attack["images"],
+        "images": f"{attack['images']} {attack['images_of']}",
         "networks": _names(attack["networks"]),
         "checkpoints": _names(attack["checkpoints"]),
     }
@@ -76,6 +76,10 @@ def _row(attack: Mapping) -> dict[str, Cell]:
     elif relative is not None:
         row["step"] = f"{relative:g} × ε"
     rest = {**options, **parameters}
+    if attack["against"] != "label":
+        rest["against"] = attack["against"]
+    if (of := attack["batch_norm"]) != "as_is":
+        rest["batch_norm"] = f"of {of['batches']} batches of {of['batch_size']}"
     row["parameters"] = ", ".join(f"{key} {value}" for key, value in rest.items()) or None
     return row
 
