@@ -729,6 +729,14 @@ def test_a_study_beside_is_named_by_the_settings_that_differ(sparse_and_dense):
         "study padded, learning_rate: 0.2 of n0, options.padding: circular of n0 and n1, "
         "options.bias: not given of n0 and n1"
     )
+    # entries of one name by their depths, and the attack that the verdicts are of
+    deep = [{"name": "n", "depths": [depth], "learning_rate": rate} for depth, rate in ((1, 0.1), (3, 0.2))]
+    answered = [answers(study, 0) for study in ("own", "other")]
+    for study, rate, epsilon in zip(answered, (0.1, 0.3), ("8/255", "1/255"), strict=True):
+        attack = {"family": "linf_pgd", "options": {"epsilon": epsilon}}
+        networks = [deep[0] | {"learning_rate": rate}, deep[1]]
+        study["parameters"]["config"] |= {"networks": networks, "attack": attack}
+    assert audit.beside(*answered)["title"] == "study other, learning_rate: 0.3 of n of depth 1, options.epsilon: 1/255"
     claims[0].pop("group")
     with pytest.raises(ValueError, match="the study old: expected a claim .* without 'group'; rerun it"):
         audit.beside(answers("own", 0), answers("old", 0))
@@ -800,6 +808,7 @@ def test_every_claim_is_of_known_networks_and_measures():
     assert terms["measure"]["enum"] == list(MEASURES)
     together = [name for name, measure in MEASURES.items() if measure.made_of is MadeOf.NETWORKS]
     assert terms["over_networks"]["enum"] == together
+    assert terms["of_lines"]["enum"] == [name for name, one in MEASURES.items() if one.made_of is MadeOf.LINES]
     assert terms["claim"]["properties"]["group"]["enum"] == list(Group)
     assert set(terms["attack"]["enum"]) == {"final", *ATTACKS}
     for name, one in read_claims(CLAIMS, schema_path=SCHEMA).items():
@@ -834,6 +843,22 @@ A_CLAIM = "{title: a, section: b, sentence: c, parts: [%s]}"
             "parts[0].is: found 'less'; allowed with norm_link: at_least, near",
         ),
         ("A: " + A_CLAIM % "{measure: delta_l1, left: a relu, is: less, right: b-relu}", "parts[0].left: found"),
+        (
+            "A: " + A_CLAIM % "{measure: relu_changes, left: a-relu, is: at_least, threshold: 0.1}",
+            "parts[0].left.end: missing; allowed: adversarial, random, boundary with relu_changes",
+        ),
+        (
+            "A: " + A_CLAIM % "{measure: delta_l1, end: random, left: a-relu, is: at_least, threshold: 0.1}",
+            "parts[0].left.end: found 'random'; allowed: nothing with delta_l1",
+        ),
+        (
+            "A: " + A_CLAIM % "{measure: delta_l1, left: a-relu, is: at_least, threshold: .nan}",
+            "parts[0].threshold: found nan; allowed: a finite number",
+        ),
+        (
+            "TABLE-2: " + A_CLAIM % "{measure: delta_l1, left: a-relu, is: less, right: b-relu}",
+            "TABLE-2: found the name of a table of the paper's; allowed: another",
+        ),
     ],
 )
 def test_a_faulty_claim_is_refused_with_its_file_and_place(tmp_path, text, message):

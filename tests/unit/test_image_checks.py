@@ -114,6 +114,20 @@ def build(*, image_shape, classes, activation, depth):
 """
 
 
+@pytest.mark.parametrize("outputs", [1, 5])
+def test_a_network_with_another_number_of_outputs_than_classes_is_refused(tmp_path, monkeypatch, outputs):
+    (tmp_path / f"outputs_{outputs}.py").write_text(SMOOTH.replace("nn.Linear(4, classes)", f"nn.Linear(4, {outputs})"))
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    loaded = load_config(config(), schema_path=SCHEMA, library=LIBRARY)
+    loaded["networks"] = [
+        loaded["networks"][0] | {"architecture": f"outputs_{outputs}", "options": {}, "activations": ["linear"]}
+    ]
+    (fault,) = image_faults(loaded, images())
+    classes = len(images().class_names)
+    text = f"expected logits (images, classes) of the shape (2, {classes}), got (2, {outputs})"
+    assert str(fault) == f"networks[0]: fully_connected with these images: {text}"
+
+
 def test_lines_through_a_network_that_no_line_can_be_followed_through_are_refused(tmp_path, monkeypatch):
     (tmp_path / "smooth.py").write_text(SMOOTH)
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])

@@ -12,12 +12,14 @@ from snakemake.utils import update_config
 from study import CONFIG
 
 from advspectra.networks.identity import number
+from advspectra_study.config import checks
 from advspectra_study.config.faults import resolve
 from advspectra_study.config.files import repeated_keys, with_numbers
 from advspectra_study.config.load import ConfigError, load_config
 from advspectra_study.config.study import study_faults
 from advspectra_study.numbers import fraction
 from advspectra_study.plan.conventions import audited_attacks, largest_magnitudes
+from advspectra_study.plan.data_identity import read_paths
 from advspectra_study.plan.inputs import inputs
 from advspectra_study.plugins import available, literal, options_schema, own_check, spec, takes_fractions
 from advspectra_study.study import Study, steps_and_epochs
@@ -107,6 +109,9 @@ LINES = {"attack": "pgd", "images": 20, "exact_images": 20}
 
 # (changes, the key path named, fragments of what was found, allowed or suggested)
 BROKEN = [
+    # values that are fine alone
+    ([("networks.0.alphas", [0.3, 0.30000000000000004])], "networks[0].alphas[1]", ["differ in six digits"]),
+    ([("claims.files", ["c{1}.yaml"])], "claims.files[0]", ['found "c{1}.yaml"', "a path without braces"]),
     # misspelt and missing keys
     ([("networks.0.options", {"hidden_unit": 5})], "networks[0].options.hidden_unit",
      ["did you mean 'hidden_units'"]),
@@ -766,6 +771,19 @@ def plugin(library: Path, name: str, source: str) -> None:
             "SPEC = {'options': {}, 'required': ['b'], 'activations': [], 'depths': None, 'alpha': True}",
             "requires b",
         ),
+        *(
+            (
+                f"SPEC = {{'options': {options}, 'required': [], 'activations': [], 'depths': None, 'alpha': True}}",
+                message,
+            )
+            for options, message in (
+                ("['w']", r"expected `options` of SPEC as a mapping, found \['w'\]"),
+                ("{'w': 'number'}", "option 'w' of SPEC: expected a JSON Schema, found 'number'"),
+                ("{'w': {'type': 'int', 'default': 1}}", "option 'w' of SPEC: 'int' is not valid"),
+                ("{'w': {'minimum': '0', 'default': 1}}", "option 'w' of SPEC: '0' is not of type 'number'"),
+                ("{'w': {'$ref': '#/$defs/count', 'default': 1}}", "as \\$ref, found '#/\\$defs/count'"),
+            )
+        ),
     ],
 )
 def test_a_plugin_without_a_proper_spec_is_named(tmp_path, source, message):
@@ -779,8 +797,10 @@ def test_a_data_set_may_say_which_of_its_options_it_reads(tmp_path):
     folder = tmp_path / "advspectra/datasets"
     folder.mkdir(parents=True)
     text = "SPEC = {'options': {'a': {'default': 1}}, 'required': [], 'reads': ['%s']}"
+    many = {"source": "toy", "options": {"a": ["one.tar", "two.tar"]}}
     (folder / "toy.py").write_text(text % "a", encoding="utf-8")
     assert spec("datasets", "toy", tmp_path)["reads"] == ["a"]
+    assert read_paths(many, tmp_path) == ["one.tar", "two.tar"]
     (folder / "toy.py").write_text(text % "b", encoding="utf-8")
     with pytest.raises(ValueError, match="SPEC reads b, which its options do not define"):
         spec("datasets", "toy", tmp_path)
@@ -861,15 +881,40 @@ def test_a_plugin_checks_its_options_without_being_imported(tmp_path):
     assert list(check({"a": 4})) == [(("a",), "too large")] and not list(check({"a": 3}))
 
 
+def test_a_check_changes_no_option_and_may_name_a_key_without_a_comma(tmp_path, monkeypatch):
+    def check(options):
+        options["steps"] = 5
+        yield ("steps"), "too many"
+
+    attack = load(base())["attacks"][0]
+    monkeypatch.setattr(checks, "own_check", lambda kind, name, library: check if kind == "attacks" else None)
+    config = {"dataset": {"source": "cifar10", "options": {}}, "networks": [], "attacks": [copy.deepcopy(attack)]}
+    assert [str(fault) for fault in checks.option_faults(config, LIBRARY)] == ["attacks[0].options.steps: too many"]
+    assert config["attacks"] == [attack]
+
+
 def test_a_plugin_need_not_have_a_check_of_its_own(tmp_path):
     plugin(tmp_path, "toy", "SPEC = {}\n")
     assert own_check("models", "toy", tmp_path) is None
 
 
-def figure(folder, source):
-    path = folder / "advspectra" / "figures" / "toy.py"
-    path.parent.mkdir(parents=True)
-    path.write_text(source)
+def figure(folder, source, name="toy"):
+    path = folder / "advspectra" / "figures" / f"{name}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source + "def draw(): ...\n")
+
+
+def test_a_figure_that_could_not_be_drawn_is_refused_before_any_job(tmp_path):
+    for name in ("my.fig", "fig 1", "with_note"):
+        figure(tmp_path, "INPUTS = {'files': ['spectra']}\n", name)
+        with pytest.raises(ValueError, match=rf"{name}.py: expected a name of letters, digits and _ that no rule has"):
+            inputs("figures", name, tmp_path)
+    path = tmp_path / "advspectra/figures/empty.py"
+    path.write_text("INPUTS = {'files': ['spectra']}\n")
+    with pytest.raises(ValueError, match="empty.py: expected a function draw, found none"):
+        inputs("figures", "empty", tmp_path)
+    path.write_text("from advspectra.figures.fig05 import draw\nINPUTS = {'files': ['spectra']}\n")
+    assert inputs("figures", "empty", tmp_path)["files"] == ["spectra"]
 
 
 def test_a_figure_need_not_say_that_it_is_about_all_runs(tmp_path):
@@ -905,7 +950,9 @@ def test_inputs_of_another_form_are_refused_with_the_file(tmp_path, written, pla
 
 def test_inputs_of_a_table_name_sections_of_the_configuration(tmp_path):
     (tmp_path / "advspectra/tables").mkdir(parents=True)
-    (tmp_path / "advspectra/tables/toy.py").write_text("INPUTS = {'files': [], 'config': ['network'], 'noise': 1}\n")
+    (tmp_path / "advspectra/tables/toy.py").write_text(
+        "INPUTS = {'files': [], 'config': ['network'], 'noise': 1}\ndef table(): ...\n"
+    )
     with pytest.raises(ValueError) as caught:
         inputs("tables", "toy", tmp_path, sections=["networks", "training"])
     config, noise = sorted(str(caught.value).splitlines())

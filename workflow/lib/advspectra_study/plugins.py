@@ -32,7 +32,8 @@ FRACTION = {
     "pattern": "^[1-9][0-9]{0,99}/[1-9][0-9]{0,99}$",  # no longer, so that floats can hold the numbers
     "examples": ["8/255"],
 }
-TYPES = {"#/$defs/fraction": FRACTION}
+FRACTION_REF = "#/$defs/fraction"
+TYPES = {FRACTION_REF: FRACTION}
 
 
 def plugin_path(kind: str, name: str, library: Path) -> Path:
@@ -69,6 +70,15 @@ def literal(path: Path, name: str) -> Any:
     raise ValueError(f"{path}: expected a module-level constant {name}, found none")
 
 
+def defines(path: Path, name: str) -> bool:
+    """Whether a Python file defines the function `name`, or imports something by this name."""
+    for statement in _statements(path, path.stat().st_mtime_ns):
+        imported = statement.names if isinstance(statement, ast.ImportFrom) else ()
+        if getattr(statement, "name", None) == name or name in (alias.asname or alias.name for alias in imported):
+            return True
+    return False
+
+
 @cache
 def _statements(path: Path, _modified: int) -> list[ast.stmt]:
     try:
@@ -98,6 +108,7 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
     if not isinstance(written, dict) or set(written) - OPTIONAL_KEYS.get(kind, set()) != SPEC_KEYS[kind]:
         keys = ", ".join(map(str, written)) if isinstance(written, dict) else type(written).__name__
         raise ValueError(f"{path}: expected SPEC with the keys {', '.join(sorted(SPEC_KEYS[kind]))}, found {keys}")
+    _require_schemas(path, path.stat().st_mtime_ns)
     for option, schema in written["options"].items():
         if (option in written["required"]) == ("default" in schema):
             raise ValueError(
@@ -107,6 +118,27 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
         if unknown := sorted(set(written.get(key, ())) - set(written["options"])):
             raise ValueError(f"{path}: SPEC {verb} {', '.join(unknown)}, which its options do not define")
     return written | {"options": {option: _resolved(schema) for option, schema in written["options"].items()}}
+
+
+@cache
+def _require_schemas(path: Path, _modified: int) -> None:
+    """ValueError unless `options` of SPEC are options by their names, each a JSON Schema."""
+    from jsonschema import Draft202012Validator, SchemaError  # here: jobs that ask for a SPEC need no validator
+
+    options = literal(path, "SPEC")["options"]
+    if not isinstance(options, dict):
+        raise ValueError(f"{path}: expected `options` of SPEC as a mapping, found {options!r}")
+    for name, schema in options.items():
+        start = f"{path}: option {name!r} of SPEC:"
+        if not isinstance(schema, dict):
+            raise ValueError(f"{start} expected a JSON Schema, found {schema!r}")
+        for one in (schema, *schema.get("anyOf", ())):
+            if (ref := one.get("$ref", FRACTION_REF)) != FRACTION_REF:
+                raise ValueError(f"{start} expected {FRACTION_REF} as $ref, found {ref!r}")
+        try:
+            Draft202012Validator.check_schema(schema)
+        except SchemaError as error:
+            raise ValueError(f"{start} {error.message}") from error
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:

@@ -137,9 +137,13 @@ def _settings(value: object, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key == "networks":
+                names = [network["name"] for network in item]
                 for network in item:
                     about = {key: part for key, part in network.items() if key not in ("name", "seeds", "checkpoints")}
-                    yield from ((f"{network['name']}/{inner}", text) for inner, text in _settings(about))
+                    whose = network["name"]
+                    if names.count(whose) > 1:
+                        whose += f" of depth {', '.join(map(str, network['depths']))}"
+                    yield from ((f"{whose}/{inner}", text) for inner, text in _settings(about))
             else:
                 yield from _settings(item, f"{name.split('.')[-1]}.{key}".lstrip("."))
     else:

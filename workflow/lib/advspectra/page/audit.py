@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from advspectra.claims.audit import STUDY, comparison
-from advspectra.claims.cells import HOLDS, NOT_TESTED, Cells
+from advspectra.claims.cells import HOLDS, NOT_TESTED, Cells, passes
 from advspectra.claims.records import ClaimRecord, PartRecord
 from advspectra.claims.terms import Kind
 from advspectra.page.verdicts import Mark, mark
@@ -113,16 +113,18 @@ class Audit:
 def compared(conventions: Sequence[Mapping], claims: Sequence[ClaimRecord]) -> Audit:
     """The Audit of the `conventions` of audit.json, in the order of the claims.
 
-    A claim that a convention lacks is an empty Entry. ValueError if a claim has other parts under another convention.
+    A claim that a convention lacks, or has with other parts, as a study before its last change, is an empty Entry.
     """
     own = conventions[0]
-    for other in conventions[1:]:
-        for name, answer in other["claims"].items():
-            if name in own["claims"] and len(answer["parts"]) != len(own["claims"][name]["parts"]):
-                raise ValueError(f"{name} has other parts under {other['name']} than here: rerun that study's claims")
+
+    def answered(claim: ClaimRecord, other: Mapping) -> Mapping | None:
+        answer = other["claims"].get(claim.name)
+        alike = answer and len(answer["parts"]) == len(own["claims"][claim.name]["parts"])
+        return answer if alike else None
+
     claims = [claim for claim in claims if claim.name in own["claims"] and claim.parts]
     tables = [claim for claim in claims if claim.kind is Kind.TABLE]
-    under = {claim.name: [other["claims"].get(claim.name) for other in conventions] for claim in claims}
+    under = {claim.name: [answered(claim, other) for other in conventions] for claim in claims}
     return Audit(
         tuple(conventions),
         claims={
@@ -155,8 +157,7 @@ def _entry(own: Mapping, answer: Mapping | None) -> Entry:
 
 
 def _value(part: PartRecord, value: float | None) -> tuple[float, bool] | None:
-    low, high = part.bounds
-    return None if value is None else (value, low < value < high)
+    return None if value is None else (value, passes(value, part.bounds))
 
 
 def _within(cells: Mapping | None) -> Count:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from math import isfinite
 from pathlib import Path
 from sys import float_info
@@ -94,6 +95,8 @@ def option_faults(config: dict[str, Any], library: Path) -> Iterator[Fault]:
             yield from (Fault((*keys, "options", *deeper), text) for deeper, text in faults)
             try:
                 if check := own_check(kind, entry[by], library):
-                    yield from [Fault((*keys, "options", *deeper), text) for deeper, text in check(entry["options"])]
+                    found = [*check(deepcopy(entry["options"]))]
+                    found = [((at,) if isinstance(at, str) else at, text) for at, text in found]  # (key) for (key,)
+                    yield from [Fault((*keys, "options", *deeper), text) for deeper, text in found]
             except Exception as error:
                 yield Fault((*keys, by), f"the check of {entry[by]} itself fails: {type(error).__name__}: {error}")

@@ -1,16 +1,20 @@
 """Reading the claims that a study is held against, all errors at once, before any job."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from advspectra_study.config.checks import plain
 from advspectra_study.config.faults import Fault, fill_defaults, schema_faults
 from advspectra_study.config.files import LOADER, parsed
 from advspectra_study.config.load import ConfigError
 
 SIDES = ("left", "right")
+ENDS = "adversarial, random, boundary"
+OF_TABLES = re.compile(r"TABLE-\d+")  # claims that advspectra.claims.paper makes
 # what a relation needs beside the left side
 NEEDS = {
     "less": {"right"},
@@ -43,10 +47,16 @@ def read_claims(paths: Iterable[str | Path], *, schema_path: str | Path) -> dict
         except OSError as error:
             faults.append(Fault((path,), f"cannot be read ({error.strerror}); allowed: a file of claims"))
             continue
-        new = schema_faults(stated, schema, (path,))
+        new: list[Fault] = []
+        stated = plain(stated, (path,), new)
+        new = new or schema_faults(stated, schema, (path,))
         if not new:
-            together = schema["$defs"]["over_networks"]["enum"]
-            new = [fault for name, claim in stated.items() for fault in _part_faults((path, name), claim, together)]
+            new = [fault for name, claim in stated.items() for fault in _part_faults((path, name), claim, schema)]
+            new += [
+                Fault((path, name), "found the name of a table of the paper's; allowed: another")
+                for name in stated
+                if OF_TABLES.fullmatch(name)
+            ]
             new += [Fault((path, name), "found a second claim of this name") for name in stated if name in claims]
         if not new:
             claims |= {name: _complete(claim, schema) for name, claim in stated.items()}
@@ -72,8 +82,9 @@ def _complete_part(part: Mapping[str, Any]) -> dict:
     return own
 
 
-def _part_faults(keys: tuple, claim: Mapping[str, Any], together: Collection[str]) -> Iterator[Fault]:
-    """The faults of the parts of a claim; together : the measures that are of all networks together."""
+def _part_faults(keys: tuple, claim: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Fault]:
+    """The faults of the parts of a claim."""
+    together, of_lines = (set(schema["$defs"][name]["enum"]) for name in ("over_networks", "of_lines"))
     for index, part in enumerate(claim["parts"]):
         here = (*keys, "parts", index)
         given = {key for key in part if key in ("right", "within", "threshold")}
@@ -83,13 +94,17 @@ def _part_faults(keys: tuple, claim: Mapping[str, Any], together: Collection[str
         for key in sorted(given - needed):
             yield Fault((*here, key), f"found {part[key]!r}; allowed: nothing with `is: {part['is']}`")
         complete = _complete_part(part)
-        if measures := {complete[side].get("measure") for side in SIDES if side in complete} & set(together):
+        if measures := {complete[side].get("measure") for side in SIDES if side in complete} & together:
             yield from _faults_of_all_networks(here, min(measures), complete)
             continue
-        for side in SIDES:
+        for side in (side for side in SIDES if side in complete):
+            about = complete[side]
             for key in ("network", "measure"):
-                if side in complete and key not in complete[side]:
+                if key not in about:
                     yield Fault((*here, side, key), "missing; required: here or beside left and right")
+            if ("end" in about) != (about.get("measure") in of_lines) and "measure" in about:
+                found = f"found {about['end']!r}; allowed: nothing" if "end" in about else f"missing; allowed: {ENDS}"
+                yield Fault((*here, side, "end"), f"{found} with {about['measure']}")
 
 
 def _faults_of_all_networks(here: tuple, measure: str, complete: Mapping[str, Any]) -> Iterator[Fault]:

@@ -188,7 +188,10 @@ def _forward_fault(about: dict[str, Any], count: int) -> str:
 
     def forward() -> None:
         with torch.no_grad():
-            _built(about).train()(torch.zeros(min(count, 2), *about["image_shape"]))  # more are as good as two
+            logits = _built(about).train()(torch.zeros(min(count, 2), *about["image_shape"]))  # more are as good as two
+        expected, got = (min(count, 2), about["classes"]), tuple(getattr(logits, "shape", ()))
+        if got != expected:
+            raise ValueError(f"expected logits (images, classes) of the shape {expected}, got {got}")
 
     with suppress(ValueError, RuntimeError), shapes_only():
         if sum(weights.numel() for weights in _built(about).parameters()) > LARGE:

@@ -73,7 +73,10 @@ def _architecture_faults(keys: Keys, network: Network, library: Path) -> Iterato
         for index, value in enumerate(getattr(network, name)):
             if able[name] is not None and value not in able[name]:
                 yield not_among((*keys, name, index), value, able[name], source)
+    labels: dict[str, float] = {}
     for index, alpha in enumerate(network.alphas):
+        if (other := labels.setdefault(f"{alpha:g}", alpha)) != alpha:
+            yield refused((*keys, "alphas", index), alpha, f"numbers that differ in six digits, unlike {other}")
         if alpha != 1 and not able["alpha"]:
             yield refused((*keys, "alphas", index), alpha, f"1 ({source} has no scale alpha)")
 
@@ -157,6 +160,10 @@ def _name_faults(study: Study, library: Path) -> Iterator[Fault]:
     ):
         if name is not None and name not in names:
             yield not_among(keys, name, names, source)
+    for index, path in enumerate(claims.files or ()):
+        if {*"{}"} & {*path}:
+            allowed = "a path without braces, which Snakemake takes for wildcards"
+            yield refused(("claims", "files", index), path, allowed)
     yield from _recalibration_faults(study)
     yield from _minimal_faults(study)
     if study.name in claims.beside:

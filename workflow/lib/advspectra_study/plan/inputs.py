@@ -7,7 +7,7 @@ from typing import Any
 from advspectra_study.config.checks import plain
 from advspectra_study.config.faults import fill_defaults, schema_faults
 from advspectra_study.entries import DEVELOPING
-from advspectra_study.plugins import literal, plugin_path
+from advspectra_study.plugins import defines, literal, plugin_path
 
 FILES = ("checkpoints", "perturbations", "spectra", "predictor", "lines")
 ALSO = ("claims", "images", "reference", "dataset", "band")
@@ -19,7 +19,11 @@ def inputs(kind: str, name: str, library: Path, *, sections: Iterable[str] = ())
     kind : "figures" or "tables". library : source root that holds the package advspectra. sections : those of the
     configuration. ValueError, naming the file and for each fault its place, what was found and what is allowed.
     """
-    path = plugin_path(kind, name, library)
+    path, makes = plugin_path(kind, name, library), {"figures": "draw", "tables": "table"}[kind]
+    if not name.isidentifier() or name == "with_note":
+        raise ValueError(f"{path}: expected a name of letters, digits and _ that no rule has, as fig12.py")
+    if not defines(path, makes):
+        raise ValueError(f"{path}: expected a function {makes}, found none")
     faults = []
     written = plain(literal(path, "INPUTS"), ("INPUTS",), faults)
     schema = _schema(kind, develops=isinstance(written, dict) and "per" in written, sections=sections)

@@ -66,7 +66,8 @@ class WholeStudy(Shown):
             outputs=self._verdicts("claims", "Claims", "A row for each part: number, interval, verdict"),
             params={
                 "study": self.study.name,
-                "config": {section: self.study.config[section] for section in sections},
+                "config": {section: self.study.config[section] for section in sections}
+                | {"attack": self._summary_attack},
                 "conventions": conventions_of(self.study),
                 "epsilon": largest_magnitudes(self.study).get(self.study.summary.attack),
                 "claims_as_read": self._claims_as_read,
@@ -74,6 +75,13 @@ class WholeStudy(Shown):
             },
             stem="claims",
         )
+
+    @property
+    def _summary_attack(self) -> dict[str, Any]:
+        """The settings of summary.attack: what a claim about perturbations depends on."""
+        entries = {entry["name"]: entry for entry in self.study.config["attacks"]}
+        left_out = ("name", "networks", "checkpoints")
+        return {key: value for key, value in entries[self.study.summary.attack].items() if key not in left_out}
 
     @cached_property
     def audit(self) -> Step:
