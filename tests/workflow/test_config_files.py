@@ -10,6 +10,7 @@ import h5py
 import pytest
 import yaml
 from PIL import Image
+from snakemake.utils import update_config
 from study import CONFIG, ROOT, SNAKEMAKE, Study
 
 from advspectra_study.config.files import as_written, options_of_source, schedule_of_kind
@@ -82,6 +83,17 @@ def test_an_overlay_may_name_another_kind_of_schedule(below, above, on_command_l
     mixed = layers[0] | {"training": layers[0]["training"] | {"schedule": below | above}}  # as Snakemake gives it
     found = as_written(mixed, files, layers[1] if on_command_line else {})
     assert found == layers[0] | {"training": layers[0]["training"] | {"schedule": above}}
+
+
+def test_of_a_section_the_command_line_says_what_it_says_of_it_alone(tmp_path):
+    below = {"threshold": 1, "mine": {"seeds": [0], "training": {"schedule": {"factor": 0.3, "every": 2}}}}
+    (tmp_path / "below.yaml").write_text(yaml.safe_dump(below), encoding="utf-8")
+    given = {"threshold": 5, "mine": {"seeds": ["1", "2"], "training": {"schedule": {"peak": "3"}}}}
+    together = copy.deepcopy(below)
+    update_config(together, given)
+    found = as_written(together["mine"], [tmp_path / "below.yaml"], given)
+    assert found == {"seeds": [1, 2], "training": {"schedule": {"peak": 3}}}
+    assert as_written(together, [tmp_path / "below.yaml"], given)["threshold"] == 5
 
 
 def test_the_study_of_the_page_is_a_whole_one():

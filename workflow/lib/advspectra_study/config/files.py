@@ -118,15 +118,18 @@ def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line
 
     With the numbers that --config gave in lists and mappings, with no `dataset.options` of another source than the last
     one named, and with no keys of `training.schedule` of another kind than the last one named: Snakemake mixes them.
+    Of a section of them it is what they say of this section alone.
     """
     # here, as a config is loaded where there is no Snakemake, too
     from snakemake.common.configfile import load_configfile
     from snakemake.utils import update_config
 
-    given = with_numbers(on_command_line)
-    config = deepcopy(dict(config))
+    layers = [*map(load_configfile, files), on_command_line]
+    if (section := _section(config, layers)) is not None:
+        layers = [part if isinstance(part := layer.get(section), Mapping) else {} for layer in layers]
+    layers[-1] = given = with_numbers(layers[-1])
+    config, together = deepcopy(dict(config)), {}
     update_config(config, given)
-    layers, together = [*map(load_configfile, files), given], {}
     for layer in layers:
         update_config(together, layer)
     meant = {("dataset", "options"): options_of_source(layers), ("training", "schedule"): schedule_of_kind(layers)}
@@ -136,6 +139,18 @@ def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line
         if value is not None and isinstance(given, Mapping) and key in given and given == together.get(section):
             config[section] = {**given, key: value}
     return config
+
+
+def _section(config: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> str | None:
+    """The section of the layers together that the configuration is, as a workflow that imports this one may hand on;
+    None if it is none.
+    """
+    from snakemake.utils import update_config
+
+    whole: dict[str, Any] = {}
+    for layer in layers:
+        update_config(whole, deepcopy(layer))
+    return None if whole == config else next((key for key, value in whole.items() if value == config), None)
 
 
 def with_numbers(given: Mapping[str, Any]) -> dict[str, Any]:
