@@ -125,6 +125,8 @@ def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line
     from snakemake.utils import update_config
 
     layers = [*map(load_configfile, files), on_command_line]
+    if written_out([config, *layers], inside_value) > MOST_VALUES:  # which is refused later
+        return dict(config)
     if (section := _section(config, layers)) is not None:
         layers = [part if isinstance(part := layer.get(section), Mapping) else {} for layer in layers]
     layers[-1] = given = with_numbers(layers[-1])
