@@ -868,6 +868,11 @@ def test_a_faulty_claim_is_refused_with_its_file_and_place(tmp_path, text, messa
     assert "stated.yaml" in str(error.value)
 
 
+def test_texts_of_a_claim_may_have_lines_and_signs(tmp_path):
+    part = "{measure: delta_l1, left: a-relu, is: less, right: b-relu}"
+    stated(tmp_path, f"A:\n  title: a < b\n  section: c\n  sentence: |\n    two\n    lines\n  parts: [{part}]\n")
+
+
 def test_claims_of_one_name_are_refused(tmp_path):
     text = "IFR-1: " + A_CLAIM % "{measure: delta_l1, left: a-relu, is: less, right: b-relu}"
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
 import yaml
 
-from advspectra_study.config.checks import plain
 from advspectra_study.config.faults import Fault, fill_defaults, schema_faults
 from advspectra_study.config.files import LOADER, parsed
 from advspectra_study.config.load import ConfigError
@@ -47,9 +47,7 @@ def read_claims(paths: Iterable[str | Path], *, schema_path: str | Path) -> dict
         except OSError as error:
             faults.append(Fault((path,), f"cannot be read ({error.strerror}); allowed: a file of claims"))
             continue
-        new: list[Fault] = []
-        stated = plain(stated, (path,), new)
-        new = new or schema_faults(stated, schema, (path,))
+        new = schema_faults(stated, schema, (path,))
         if not new:
             new = [fault for name, claim in stated.items() for fault in _part_faults((path, name), claim, schema)]
             new += [
@@ -93,6 +91,9 @@ def _part_faults(keys: tuple, claim: Mapping[str, Any], schema: Mapping[str, Any
             yield Fault((*here, key), f"missing; required with `is: {part['is']}`")
         for key in sorted(given - needed):
             yield Fault((*here, key), f"found {part[key]!r}; allowed: nothing with `is: {part['is']}`")
+        for key in ("threshold", "within"):
+            if not abs(part.get(key, 0)) <= float_info.max:
+                yield Fault((*here, key), f"found {part[key]}; allowed: a finite number")
         complete = _complete_part(part)
         if measures := {complete[side].get("measure") for side in SIDES if side in complete} & together:
             yield from _faults_of_all_networks(here, min(measures), complete)
