@@ -12,6 +12,8 @@ import h5py
 import pytest
 from study import CONFIG, ROOT, SNAKEMAKE, Study, copied
 
+from benchmarks.overhead import finished_jobs
+
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "workflow/presets").glob("*.yaml")))
 def test_each_preset_plans_a_study_of_its_own_with_every_table_and_figure(name):
@@ -153,6 +155,9 @@ def test_the_overhead_table_accounts_for_every_job_and_core_second(finished_stud
     for column in (1, 2, 3, 4):
         assert sum(row[column] for row in parts) == pytest.approx(whole[column], abs=0.5)  # each is rounded to 0.1
     assert all(0 <= computing <= seconds for _, jobs, seconds, computing, _ in parts if jobs) and whole[3] > 0
+    # what rounding hides
+    jobs = finished_jobs(finished_study.folder / "results/tiny", threads=1)
+    assert all(0 <= job.computing < job.seconds for job in jobs)
 
 
 def test_snakemake_does_the_same_forked_as_these_tests_start_it_and_in_a_process_of_its_own(tmp_path):
