@@ -32,8 +32,7 @@ FRACTION = {
     "pattern": "^[1-9][0-9]{0,99}/[1-9][0-9]{0,99}$",  # no longer, so that floats can hold the numbers
     "examples": ["8/255"],
 }
-FRACTION_REF = "#/$defs/fraction"
-TYPES = {FRACTION_REF: FRACTION}
+TYPES = {"#/$defs/fraction": FRACTION}
 
 
 def plugin_path(kind: str, name: str, library: Path) -> Path:
@@ -133,8 +132,8 @@ def _require_schemas(path: Path, _modified: int) -> None:
         if not isinstance(schema, dict):
             raise ValueError(f"{start} expected a JSON Schema, found {schema!r}")
         for one in (schema, *schema.get("anyOf", ())):
-            if (ref := one.get("$ref", FRACTION_REF)) != FRACTION_REF:
-                raise ValueError(f"{start} expected {FRACTION_REF} as $ref, found {ref!r}")
+            if "$ref" in one and one["$ref"] not in TYPES:
+                raise ValueError(f"{start} expected {', '.join(TYPES)} as $ref, found {one['$ref']!r}")
         try:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:

@@ -52,8 +52,7 @@ def counts(groups: Sequence[Replicates], *, convention: str, named: bool = True)
         sets = " / ".join(sorted({seed.images_of for spectra in of.values() for seed in spectra}))
         sentences.append(f"n = {span(numbers)} {kind} {sets} images{out_of},")
     if groups:
-        seeds = span([len(group.runs) for group in groups])
-        sentences.append(f"{seeds} seed{'' if seeds == '1' else 's'} for each network.")
+        sentences.append(of_seeds([len(group.runs) for group in groups]))
     if named:
         sentences.append(convention_sentence(convention))
     if empty := [label for label, spectra in of.items() if spectra and not any(seed.selected for seed in spectra)]:
@@ -61,6 +60,12 @@ def counts(groups: Sequence[Replicates], *, convention: str, named: bool = True)
     if none := [label for label, spectra in of.items() if not spectra]:
         sentences.append(f"No spectra: {', '.join(none)}.")
     return " ".join(sentences)
+
+
+def of_seeds(counts: Sequence[int]) -> str:
+    """The end of a sentence that states how many seeds networks have, such as "3 to 5 seeds for each network."."""
+    seeds = span(counts)
+    return f"{seeds} seed{'' if seeds == '1' else 's'} for each network."
 
 
 def missing(groups: Sequence[Replicates], *, linear: bool) -> str:

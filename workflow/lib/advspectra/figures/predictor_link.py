@@ -73,9 +73,7 @@ def _counts(groups: Sequence[Replicates]) -> str:
     of = [[images for _, images in _pairs(group)] for group in groups]
     numbers = captions.span([sum(int(images.success.sum()) for images in seeds) for seeds in of])
     sets = " / ".join(sorted({images.images_of for seeds in of for images in seeds}))
-    seeds = captions.span([len(each) for each in of])
-    many = "" if seeds == "1" else "s"
-    return f"n = {numbers} successfully attacked {sets} images, {seeds} seed{many} for each network."
+    return f"n = {numbers} successfully attacked {sets} images, {captions.of_seeds([len(seeds) for seeds in of])}"
 
 
 def _pairs(group: Replicates) -> Iterator[tuple[Predictor, AttackedImages]]:

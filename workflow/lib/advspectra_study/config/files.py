@@ -1,7 +1,7 @@
 """What Snakemake loses on the way from the files of a config, and from --config, to the config that it hands over."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
+from functools import reduce
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -122,18 +122,14 @@ def as_written(config: Mapping[str, Any], files: Sequence[Path], on_command_line
     """
     # here, as a config is loaded where there is no Snakemake, too
     from snakemake.common.configfile import load_configfile
-    from snakemake.utils import update_config
 
     layers = [*map(load_configfile, files), on_command_line]
     if written_out([config, *layers], inside_value) > MOST_VALUES:  # which is refused later
         return dict(config)
     if (section := _section(config, layers)) is not None:
         layers = [part if isinstance(part := layer.get(section), Mapping) else {} for layer in layers]
-    layers[-1] = given = with_numbers(layers[-1])
-    config, together = deepcopy(dict(config)), {}
-    update_config(config, given)
-    for layer in layers:
-        update_config(together, layer)
+    layers[-1] = with_numbers(layers[-1])
+    config, together = _merged(config, layers[-1]), reduce(_merged, layers, {})
     meant = {("dataset", "options"): options_of_source(layers), ("training", "schedule"): schedule_of_kind(layers)}
     for (section, key), value in meant.items():
         given = config.get(section)
@@ -147,11 +143,7 @@ def _section(config: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> 
     """The section of the layers together that the configuration is, as a workflow that imports this one may hand on;
     None if it is none.
     """
-    from snakemake.utils import update_config
-
-    whole: dict[str, Any] = {}
-    for layer in layers:
-        update_config(whole, deepcopy(layer))
+    whole = reduce(_merged, layers, {})
     return None if whole == config else next((key for key, value in whole.items() if value == config), None)
 
 

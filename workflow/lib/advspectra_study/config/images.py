@@ -3,9 +3,8 @@
 A training tries its own network alone: those of a study together may take longer than itself. An attack tries none.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -27,45 +26,39 @@ LIBRARY = ROOT / "workflow/lib"
 LARGE = 2_000_000  # weights
 
 
-def require_fit(raw: Mapping[str, Any], path: str | Path, run: Mapping[str, Any] | None = None) -> None:
+def require_fit(
+    raw: Mapping[str, Any], path: str | Path, run: Mapping[str, Any] | None = None, *, networks: bool = True
+) -> None:
     """Raise ConfigError with all faults that a config has with the images.h5 at `path`.
 
-    raw : as Snakemake has it. run : see `image_faults`.
+    raw : as Snakemake has it. run, networks : see `image_faults`.
     """
-    _require(raw, path, partial(image_faults, run=run))
-
-
-def require_enough(raw: Mapping[str, Any], path: str | Path) -> None:
-    """Raise ConfigError with all attacks that ask for more images than the images.h5 at `path` has."""
-    _require(raw, path, attack_faults)
-
-
-def _require(raw: Mapping[str, Any], path: str | Path, faults_of: Callable[[Mapping, ImageSet], list[Fault]]) -> None:
     config = load_config(raw, schema_path=ROOT / "workflow/schemas/config.schema.yaml", library=LIBRARY)
-    if faults := faults_of(config, read_images(path)):
+    if faults := image_faults(config, read_images(path), run, networks=networks):
         raise ConfigError(faults, what=f"with the images of {config['dataset']['name']} the config has")
 
 
-def attack_faults(config: Mapping[str, Any], images: ImageSet) -> list[Fault]:
-    """The attacks of a valid config that ask for more images than there are."""
-    return [*_class_faults(config, images), *_statistics_faults(config, len(images.train_labels))]
-
-
-def image_faults(config: Mapping[str, Any], images: ImageSet, run: Mapping[str, Any] | None = None) -> list[Fault]:
+def image_faults(
+    config: Mapping[str, Any], images: ImageSet, run: Mapping[str, Any] | None = None, *, networks: bool = True
+) -> list[Fault]:
     """What a valid config asks of its images that they cannot give.
 
-    run : network, activation and depth of the run of which alone the network is tried; None for all.
+    run : network, activation and depth of the run of which alone the network is tried; None for all. networks : whether
+    any is tried.
     """
     count = _trained_on(config, len(images.train_labels))
     if count is None:
         text = f"found {config['training']['selection']['held_out_fraction']}, which leaves one part of "
         text += f"{len(images.train_labels)} training images empty; allowed: a fraction that leaves none"
         return [Fault(("training", "selection", "held_out_fraction"), text)]
-    faults = attack_faults(config, images)
+    faults = list(_class_faults(config, images))
+    faults += _statistics_faults(config, len(images.train_labels))
     faults += channel_faults(config, images.train_images.shape[1])
     faults += _recipe_faults(config, images, count)
-    networks = list(_network_faults(config, images, count, run))
-    return faults + (networks or list(_line_faults(config, images, run)))
+    if not networks:
+        return faults
+    of_networks = list(_network_faults(config, images, count, run))
+    return faults + (of_networks or list(_line_faults(config, images, run)))
 
 
 def _trained_on(config: Mapping[str, Any], count: int) -> int | None:

@@ -96,10 +96,8 @@ def _prepare(snakemake, log: _Log) -> None:
     _as_planned(snakemake.params.code)
     if snakemake.output.get("checkpoints"):
         _hold_against_images(snakemake, snakemake.input.images, snakemake.params.identity)
-    elif getattr(snakemake.params, "images", 0):  # of an attack
-        from advspectra_study.config.images import require_enough  # here, as it imports torch
-
-        require_enough(snakemake.config, snakemake.input.images)
+    elif getattr(snakemake.params, "images", 0):  # of an attack, whose network has been trained
+        _hold_against_images(snakemake, snakemake.input.images, networks=False)
 
 
 def _as_planned(code: Mapping[str, str]) -> None:
@@ -113,14 +111,14 @@ def _as_planned(code: Mapping[str, str]) -> None:
         )
 
 
-def _hold_against_images(snakemake, images: str, run: Mapping | None = None) -> None:
-    """ValueError for what the study asks of its images that they cannot give: before anything is trained.
+def _hold_against_images(snakemake, images: str, run: Mapping | None = None, *, networks: bool = True) -> None:
+    """ValueError for what the study asks of its images that they cannot give: before the work.
 
-    run : the identity of that of which alone the network is tried, None for all networks.
+    run, networks : which networks are tried, as require_fit takes it.
     """
     from advspectra_study.config.images import require_fit  # here, as it imports torch
 
-    require_fit(snakemake.config, images, run)
+    require_fit(snakemake.config, images, run, networks=networks)
 
 
 def _not_from_the_future(paths: Iterable[str], log: _Log) -> None:

@@ -30,8 +30,8 @@ Entry = tuple[tuple[bytes, ...], bytes, os.stat_result]
 def read_paths(dataset: Mapping, library: Path) -> list[str]:
     """The files and folders that a data set's source says that it reads, as the configuration writes them."""
     names = spec("datasets", dataset["source"], library).get("reads", ())
-    values = [dataset["options"][name] for name in names]
-    return [path for value in values if value is not None for path in ([value] if isinstance(value, str) else value)]
+    values = (dataset["options"][name] for name in names)
+    return [path for value in values for path in ([value] if isinstance(value, str) else value or ())]
 
 
 def images_params(dataset: Mapping, code: Mapping, *, images: Path, library: Path, say: Callable[[str], None]) -> dict:
