@@ -809,6 +809,25 @@ def test_a_data_set_may_say_which_of_its_options_it_reads(tmp_path):
         spec("datasets", "toy", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("options", "name", "message"),
+    [
+        ("'parameters'", "LinfPGB", "expected a class of foolbox.attacks or an option, found 'LinfPGB'"),
+        ("'epsilon'", "LinfPGD", "'LinfPGD' of SPEC needs the options parameters as well"),
+        ("'attack', 'parameters'", "attack", "'attack' of SPEC needs the options epsilon as well"),
+    ],
+)
+def test_the_class_of_an_attack_is_one_of_foolboxs_and_has_its_options(tmp_path, options, name, message):
+    folder = tmp_path / "advspectra/attacks"
+    folder.mkdir(parents=True)
+    schemas = ", ".join(f"{option}: {{'default': 1}}" for option in options.split(", "))
+    text = f"SPEC = {{'options': {{{schemas}}}, 'required': [], 'foolbox_class': '{name}'}}"
+    (folder / "toy.py").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message) as caught:
+        spec("attacks", "toy", tmp_path)
+    assert "toy.py" in str(caught.value)
+
+
 def test_a_plugin_is_read_and_not_run(tmp_path):
     plugin(
         tmp_path,

@@ -116,6 +116,8 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
     for key, verb in (("required", "requires"), ("reads", "reads"), ("bisects", "bisects"), ("in_turn", "asks for")):
         if unknown := sorted(set(written.get(key, ())) - set(written["options"])):
             raise ValueError(f"{path}: SPEC {verb} {', '.join(unknown)}, which its options do not define")
+    if "foolbox_class" in written:
+        _require_class(path, written)
     return written | {"options": {option: _resolved(schema) for option, schema in written["options"].items()}}
 
 
@@ -138,6 +140,19 @@ def _require_schemas(path: Path, _modified: int) -> None:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:
             raise ValueError(f"{start} {error.message}") from error
+
+
+def _require_class(path: Path, specification: dict[str, Any]) -> None:
+    """ValueError unless `foolbox_class` of SPEC is a class or an option, with the options that its checks ask for."""
+    name, options = specification["foolbox_class"], specification["options"]
+    known = name in options or not foolbox_classes.installed() or name in foolbox_classes.class_names()
+    if not known:
+        raise ValueError(
+            f"{path}: foolbox_class of SPEC: expected a class of foolbox.attacks or an option, found {name!r}"
+        )
+    needed = ("attack", "epsilon", "parameters") if name in options else ("parameters",)
+    if missing := [option for option in needed if option not in options]:
+        raise ValueError(f"{path}: foolbox_class {name!r} of SPEC needs the options {', '.join(missing)} as well")
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
