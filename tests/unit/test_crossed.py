@@ -258,6 +258,40 @@ def test_a_twentieth_of_the_resamples_may_be_undefined(undefined):
             infer([one], generator=np.random.default_rng(0))
 
 
+def untrained(generator, seeds, *, least=2):
+    """Networks with values on about a tenth of 50 images, each on others, as only images that are right have one."""
+    values = 1 + 0.1 * generator.normal(size=(seeds, 1)) + 0.3 * generator.normal(size=(seeds, 50))
+    for row in values:
+        row[generator.permutation(50)[max(least, generator.binomial(50, 0.1)) :]] = np.nan
+    return values
+
+
+def test_a_further_seed_with_few_values_leaves_an_answer():
+    """Of 7 seeds, two have 3 images with a value: in 10 % of the resamples one of them has none."""
+    values = untrained(np.random.default_rng(0), 7, least=5)
+    for row in values[5:]:
+        row[np.flatnonzero(np.isfinite(row))[3:]] = np.nan
+    samples = [sample(row) for row in values]
+    one, five, seven = (
+        infer(some, generator=np.random.default_rng(0)) for some in ([samples[5]], samples[:5], samples)
+    )
+    assert one.freedom == 2
+    assert seven.value == pytest.approx(np.nanmean(values, axis=1).mean())
+    width = np.ptp(seven.interval[1:]) / np.ptp(five.interval[1:])
+    assert 0.5 < width < 1.5
+
+
+@pytest.mark.parametrize("seeds", [3, 7, 17])
+def test_seeds_with_few_values_keep_the_level(seeds):
+    generator, answers = np.random.default_rng(1), []
+    for _ in range(400):
+        with contextlib.suppress(ValueError):  # undefined in many resamples
+            interval = infer([sample(row) for row in untrained(generator, seeds)], generator=generator).interval
+            answers.append(interval.low < 1 < interval.high)
+    assert len(answers) > 200
+    assert np.mean(answers) > 0.91  # binomial: 95 % +- 4 %
+
+
 def test_an_image_without_a_value_does_not_count_in_a_mean():
     one = sample([1.0, 2.0, np.nan, 6.0])
     assert one.value() == 3.0

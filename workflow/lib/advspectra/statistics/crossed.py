@@ -57,8 +57,7 @@ from advspectra.statistics.side import Side, on_scale, shown
 __all__ = ["LEVEL", "SIGNIFICANCE", "Inference", "Sample", "holm", "infer", "sign_flip"]
 
 RESAMPLES = 2000
-# of resamples in which a statistic may be undefined
-MOST_UNDEFINED = 0.05
+MOST_UNDEFINED = 0.05  # share of the resamples of a side's seeds in which the statistic may be undefined
 MOST_FREEDOM = 1e6  # degrees: as good as normal
 
 
@@ -74,7 +73,7 @@ def infer(
 
     scale : of the measure. paired : whether the n-th seed is the same training on both sides.
     ValueError for seeds with other numbers of images, where fewer than two have a value or the statistic is undefined
-    for a seed or for more than a twentieth of the resamples, and for a ratio of what is not above 0.
+    for a seed or in more than a twentieth of the resamples of a side's seeds, and for a ratio of what is not above 0.
     """
     sides = [samples] if right is None else [samples, right]
     sizes = {sample.images for side in sides for sample in side}
@@ -88,10 +87,7 @@ def infer(
     if counts is not None:
         if min(one.valued for one in measured) < 2:
             raise ValueError("a seed in which one image has a value: nothing is known of other images")
-        kept = np.all([np.isfinite(one.drawn).all(axis=0) for one in measured], axis=0)
-        if kept.sum() < (1 - MOST_UNDEFINED) * RESAMPLES:
-            raise ValueError("undefined in many resamples: too few images have a value")
-        measured = [replace(one, drawn=one.drawn[:, kept]) for one in measured]
+        measured = [replace(one, drawn=_filled(one.drawn)) for one in measured]
     if min(len(side) for side in sides) == 1:  # nothing is known of other seeds
         measured = [one.mean() for one in measured]
     parts = [one.parts() for one in measured]
@@ -135,6 +131,14 @@ def _seed_by_seed(values: Sequence[np.ndarray], scale: Scale) -> tuple[float, ..
     return tuple(left.tolist())
 
 
+def _filled(drawn: np.ndarray) -> np.ndarray:
+    """Resamples, (S, R), with the mean of a seed's others where it is undefined: no other seed loses one."""
+    defined = np.isfinite(drawn)
+    if defined.mean() < 1 - MOST_UNDEFINED or not defined.any(axis=1).all():
+        raise ValueError("undefined in many resamples: too few images have a value")
+    return np.where(defined, drawn, np.mean(drawn, axis=1, keepdims=True, where=defined))
+
+
 def _valued(samples: Sequence[Sample]) -> int:
     """How many images of the seed with the fewest have a value."""
     return min(int((~np.isnan(array)).sum(axis=-1).min()) for sample in samples for array in sample.arrays)
@@ -161,7 +165,6 @@ class _Measured:
         """Measure; a RATIO that is `alone` has an arithmetic mean, errors being shares of it."""
         mean = float(values.mean())
         linear = alone and scale is Scale.RATIO
-
         most = min(sample.most for sample in samples)
 
         def scaled(numbers: np.ndarray) -> np.ndarray:
