@@ -145,8 +145,7 @@ def _require_schemas(path: Path, _modified: int) -> None:
 def _require_class(path: Path, specification: dict[str, Any]) -> None:
     """ValueError unless `foolbox_class` of SPEC is a class or an option, with the options that its checks ask for."""
     name, options = specification["foolbox_class"], specification["options"]
-    known = name in options or not foolbox_classes.installed() or name in foolbox_classes.class_names()
-    if not known:
+    if name not in options and foolbox_classes.installed() and name not in foolbox_classes.class_names():
         raise ValueError(
             f"{path}: foolbox_class of SPEC: expected a class of foolbox.attacks or an option, found {name!r}"
         )

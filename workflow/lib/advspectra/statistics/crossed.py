@@ -132,7 +132,7 @@ def _seed_by_seed(values: Sequence[np.ndarray], scale: Scale) -> tuple[float, ..
 
 
 def _filled(drawn: np.ndarray) -> np.ndarray:
-    """Resamples, (S, R), with the mean of a seed's others where it is undefined: no other seed loses one."""
+    """Resamples, (S, R): one that is undefined for a seed counts for it as the mean of its others."""
     defined = np.isfinite(drawn)
     if defined.mean() < 1 - MOST_UNDEFINED or not defined.any(axis=1).all():
         raise ValueError("undefined in many resamples: too few images have a value")
