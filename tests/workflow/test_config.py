@@ -777,8 +777,8 @@ def plugin(library: Path, name: str, source: str) -> None:
                 message,
             )
             for options, message in (
-                ("['w']", r"expected `options` of SPEC as a mapping, found \['w'\]"),
-                ("{'w': 'number'}", "option 'w' of SPEC: expected a JSON Schema, found 'number'"),
+                ("['w']", r"SPEC: options: \['w'\] is not of type 'object'"),
+                ("{'w': 'number'}", "SPEC: options: w: 'number' is not of type 'object'"),
                 ("{'w': {'type': 'int', 'default': 1}}", "option 'w' of SPEC: 'int' is not valid"),
                 ("{'w': {'minimum': '0', 'default': 1}}", "option 'w' of SPEC: '0' is not of type 'number'"),
                 ("{'w': {'$ref': '#/$defs/count', 'default': 1}}", "as \\$ref, found '#/\\$defs/count'"),
@@ -826,6 +826,32 @@ def test_the_class_of_an_attack_is_one_of_foolboxs_and_has_its_options(tmp_path,
     with pytest.raises(ValueError, match=message) as caught:
         spec("attacks", "toy", tmp_path)
     assert "toy.py" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "message"),
+    [
+        ("models", "required", "'w'", "required: 'w' is not of type 'array'"),
+        ("models", "activations", "['relu', 1]", "activations: 1: 1 is not of type 'string'"),
+        ("models", "depths", "17", "depths: 17 is not of type 'array', 'null'"),
+        ("models", "depths", "[0]", "depths: 0: 0 is less than the minimum of 1"),
+        ("models", "alpha", "1", "alpha: 1 is not of type 'boolean'"),
+        ("datasets", "reads", "'w'", "reads: 'w' is not of type 'array'"),
+        ("attacks", "foolbox_class", "['LinfPGD']", r"foolbox_class: \['LinfPGD'\] is not of type 'string'"),
+        ("attacks", "bisects", "['w']", r"bisects: \['w'\] is too short"),
+        ("attacks", "in_turn", "['w']", r"in_turn: \['w'\] is not of type 'object'"),
+    ],
+)
+def test_each_key_of_a_spec_has_its_kind(tmp_path, kind, key, value, message):
+    folder = tmp_path / "advspectra" / kind
+    folder.mkdir(parents=True)
+    good = {"options": "{'w': {'default': 1}}", "required": "[]"}
+    if kind == "models":
+        good |= {"activations": "['relu']", "depths": "None", "alpha": "True"}
+    text = ", ".join(f"{name!r}: {literal}" for name, literal in (good | {key: value}).items())
+    (folder / "toy.py").write_text(f"SPEC = {{{text}}}", encoding="utf-8")
+    with pytest.raises(ValueError, match=f"toy.py: SPEC: {message}"):
+        spec(kind, "toy", tmp_path)
 
 
 def test_a_plugin_is_read_and_not_run(tmp_path):

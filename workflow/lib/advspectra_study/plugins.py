@@ -25,6 +25,20 @@ SPEC_KEYS = {
     "attacks": {"options", "required"},
 }
 OPTIONAL_KEYS = {"datasets": {"reads"}, "attacks": {"foolbox_class", "bisects", "in_turn"}}
+NAMES = {"type": "array", "items": {"type": "string"}}
+SPEC_SCHEMA = {
+    "properties": {
+        "options": {"type": "object", "additionalProperties": {"type": "object"}},
+        "required": NAMES,
+        "activations": NAMES,
+        "depths": {"type": ["array", "null"], "items": {"type": "integer", "minimum": 1}},
+        "alpha": {"type": "boolean"},
+        "reads": NAMES,
+        "foolbox_class": {"type": "string"},
+        "bisects": NAMES | {"minItems": 2, "maxItems": 2},
+        "in_turn": {"type": "object"},
+    }
+}
 # what the schema of an option may refer to, as {"$ref": "#/$defs/fraction", "maximum": 1}
 FRACTION = {
     "type": ["number", "string"],
@@ -123,16 +137,14 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
 
 @cache
 def _require_schemas(path: Path, _modified: int) -> None:
-    """ValueError unless `options` of SPEC are options by their names, each a JSON Schema."""
+    """ValueError unless SPEC fits SPEC_SCHEMA, and each of its options is a JSON Schema."""
     from jsonschema import Draft202012Validator, SchemaError  # here: jobs that ask for a SPEC need no validator
 
-    options = literal(path, "SPEC")["options"]
-    if not isinstance(options, dict):
-        raise ValueError(f"{path}: expected `options` of SPEC as a mapping, found {options!r}")
-    for name, schema in options.items():
+    written = literal(path, "SPEC")
+    for error in Draft202012Validator(SPEC_SCHEMA).iter_errors(written):
+        raise ValueError(f"{path}: SPEC: {': '.join(map(str, error.path))}: {error.message}")
+    for name, schema in written["options"].items():
         start = f"{path}: option {name!r} of SPEC:"
-        if not isinstance(schema, dict):
-            raise ValueError(f"{start} expected a JSON Schema, found {schema!r}")
         for one in (schema, *schema.get("anyOf", ())):
             if "$ref" in one and one["$ref"] not in TYPES:
                 raise ValueError(f"{start} expected {', '.join(TYPES)} as $ref, found {one['$ref']!r}")
