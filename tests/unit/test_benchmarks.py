@@ -55,6 +55,7 @@ def test_the_loop_over_images_gives_the_librarys_spectra(convention):
         np.testing.assert_allclose([one[name] for one in found], values, rtol=1e-10, err_msg=name)
 
 
+@pytest.mark.slow
 def test_every_attack_is_within_epsilon_and_counts_its_work(checkpoint, images):
     where = {"device": "cpu", "threads": 1}
     _, inputs, _, _ = attacks._load(checkpoint, images, 20, torch.device("cpu"))
@@ -111,6 +112,7 @@ def test_ratios_are_those_of_the_same_round():
     assert found[0]["processor_share"] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_contenders_take_turns_in_processes_of_their_own():
     start = partial(arrays.start_convolution, spatial=False, device="cpu", threads=1)
     contenders = [

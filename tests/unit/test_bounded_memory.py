@@ -58,6 +58,7 @@ def peak(make, paths: list) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [

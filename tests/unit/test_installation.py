@@ -53,6 +53,7 @@ def test_too_old_a_python_is_one_sentence_before_anything_is_made(folder, versio
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_environments_python_imports_the_library_from_anywhere(folder, tmp_path):
     done = make(folder)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -63,6 +64,7 @@ def test_the_environments_python_imports_the_library_from_anywhere(folder, tmp_p
     assert Path(found.strip()) == folder / "workflow/lib/advspectra/__init__.py"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch's builds without CUDA have no name of their own")
 def test_a_cpu_environment_has_torch_without_cuda(folder, tmp_path):
     for name, version in (("torch", "2.15.0"), ("torchvision", "0.29.2")):
@@ -77,6 +79,7 @@ def test_a_cpu_environment_has_torch_without_cuda(folder, tmp_path):
     assert set(installed.split()) == {"torch==2.15.0+cpu", "torchvision==0.29.2+cpu"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch's builds without CUDA have no name of their own")
 def test_a_cpu_environment_is_the_lock_but_for_cuda_and_says_where_torch_is_if_pip_does_not_find_it(folder):
     lock = ROOT / "envs/requirements.txt"

@@ -135,6 +135,7 @@ def test_the_recipe_for_own_images_runs_on_every_preset(repository, preset):
     assert "results/my_images/my_images/images.h5" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_images_of_the_recipe_are_made_as_it_says(repository):
     repository.configure(yaml.safe_load((ROOT / "workflow/presets/demo.yaml").read_text(encoding="utf-8")))
     done = SNAKEMAKE.run(

@@ -359,6 +359,7 @@ def test_hostile_names_of_images_run_nothing_on_the_way_to_the_report(finished):
     assert {path.suffix for path in figures.iterdir() if path.is_file()} == {".pdf", ".png", ".csv", ".md", ".json"}
 
 
+@pytest.mark.slow
 def test_hostile_names_of_images_stand_in_no_page(finished):
     pages = [path for suffix in ("md", "html", "csv") for path in finished.folder.rglob(f"*.{suffix}")]
     assert len(pages) > 20
@@ -367,6 +368,7 @@ def test_hostile_names_of_images_stand_in_no_page(finished):
         assert not [name for name in NAMES if name in text], page
 
 
+@pytest.mark.slow
 def test_what_the_report_writes_of_a_config_is_why_it_may_not_have_a_tag(finished):
     # Snakemake writes parameters into a script of the page; only < could end that script
     text = (finished.folder / "report.html").read_text(encoding="utf-8")

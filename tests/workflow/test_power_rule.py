@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 from study import CONFIG, Study
 
 CLAIM = """
@@ -14,6 +15,7 @@ MINE-1:
 """
 
 
+@pytest.mark.slow
 def test_power_plans_from_the_verdicts_and_is_no_result(tmp_path):
     config = copy.deepcopy(CONFIG) | {"networks": CONFIG["networks"][:1], "attacks": CONFIG["attacks"][:1]}
     config |= {"transfers": [], "lines": [], "claims": {"files": ["mine.yaml"]}}

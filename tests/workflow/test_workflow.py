@@ -160,6 +160,7 @@ def test_the_overhead_table_accounts_for_every_job_and_core_second(finished_stud
     assert all(0 <= job.computing < job.seconds for job in jobs)
 
 
+@pytest.mark.slow
 def test_snakemake_does_the_same_forked_as_these_tests_start_it_and_in_a_process_of_its_own(tmp_path):
     study = Study(tmp_path, CONFIG)
     for arguments in (["--summary"], ["--list-rules"], ["--no-such-option"]):
@@ -251,6 +252,7 @@ def test_a_diverged_training_says_at_which_step_and_what_rate_to_try(tmp_path, t
 KINDS = (("minimal", "lines"), ("minimal", "spectra"), ("moved", "spectra"))
 
 
+@pytest.mark.slow
 def test_a_further_state_leaves_the_files_of_the_others_as_they_are(finished_study, tmp_path, tiny_config):
     study = copied(finished_study, tmp_path)
     run = tmp_path / f"results/tiny/bands/{RUN}"
