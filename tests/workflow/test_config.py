@@ -750,8 +750,8 @@ def test_epsilon_is_a_fraction_in_every_family_of_attacks(family):
     assert takes_fractions(schema) and "$ref" not in str(schema)
 
 
-def plugin(library: Path, name: str, source: str) -> None:
-    folder = library / "advspectra" / "models"
+def plugin(library: Path, name: str, source: str, *, kind: str = "models") -> None:
+    folder = library / "advspectra" / kind
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.py").write_text(source, encoding="utf-8")
 
@@ -777,8 +777,8 @@ def plugin(library: Path, name: str, source: str) -> None:
                 message,
             )
             for options, message in (
-                ("['w']", r"SPEC: options: \['w'\] is not of type 'object'"),
-                ("{'w': 'number'}", "SPEC: options: w: 'number' is not of type 'object'"),
+                ("['w']", r"expected `options` of SPEC as a mapping, found \['w'\]"),
+                ("{'w': 'number'}", "option 'w' of SPEC: expected a JSON Schema, found 'number'"),
                 ("{'w': {'type': 'int', 'default': 1}}", "option 'w' of SPEC: 'int' is not valid"),
                 ("{'w': {'minimum': '0', 'default': 1}}", "option 'w' of SPEC: '0' is not of type 'number'"),
                 ("{'w': {'$ref': '#/$defs/count', 'default': 1}}", "as \\$ref, found '#/\\$defs/count'"),
@@ -818,11 +818,9 @@ def test_a_data_set_may_say_which_of_its_options_it_reads(tmp_path):
     ],
 )
 def test_the_class_of_an_attack_is_one_of_foolboxs_and_has_its_options(tmp_path, options, name, message):
-    folder = tmp_path / "advspectra/attacks"
-    folder.mkdir(parents=True)
     schemas = ", ".join(f"{option}: {{'default': 1}}" for option in options.split(", "))
-    text = f"SPEC = {{'options': {{{schemas}}}, 'required': [], 'foolbox_class': '{name}'}}"
-    (folder / "toy.py").write_text(text, encoding="utf-8")
+    source = f"SPEC = {{'options': {{{schemas}}}, 'required': [], 'foolbox_class': '{name}'}}"
+    plugin(tmp_path, "toy", source, kind="attacks")
     with pytest.raises(ValueError, match=message) as caught:
         spec("attacks", "toy", tmp_path)
     assert "toy.py" in str(caught.value)
@@ -831,25 +829,23 @@ def test_the_class_of_an_attack_is_one_of_foolboxs_and_has_its_options(tmp_path,
 @pytest.mark.parametrize(
     ("kind", "key", "value", "message"),
     [
-        ("models", "required", "'w'", "required: 'w' is not of type 'array'"),
-        ("models", "activations", "['relu', 1]", "activations: 1: 1 is not of type 'string'"),
-        ("models", "depths", "17", "depths: 17 is not of type 'array', 'null'"),
-        ("models", "depths", "[0]", "depths: 0: 0 is less than the minimum of 1"),
-        ("models", "alpha", "1", "alpha: 1 is not of type 'boolean'"),
-        ("datasets", "reads", "'w'", "reads: 'w' is not of type 'array'"),
-        ("attacks", "foolbox_class", "['LinfPGD']", r"foolbox_class: \['LinfPGD'\] is not of type 'string'"),
-        ("attacks", "bisects", "['w']", r"bisects: \['w'\] is too short"),
-        ("attacks", "in_turn", "['w']", r"in_turn: \['w'\] is not of type 'object'"),
+        ("models", "required", "'w'", r'required: found "w"; allowed: a list, each text; write \[w\]$'),
+        ("models", "activations", "['relu', 1]", r"activations\[1\]: found 1; allowed: text$"),
+        ("models", "depths", "17", "depths: found 17; allowed: a list, each an integer >= 1, or null; write \\[17\\]$"),
+        ("models", "depths", "[0]", r"depths\[0\]: found 0; allowed: an integer >= 1$"),
+        ("models", "alpha", "1", "alpha: found 1; allowed: true or false$"),
+        ("datasets", "reads", "'w'", r'reads: found "w"; allowed: a list, each text; write \[w\]$'),
+        ("attacks", "foolbox_class", "['LinfPGD']", r'foolbox_class: found \["LinfPGD"\]; allowed: text$'),
+        ("attacks", "bisects", "['w']", r'bisects: found \["w"\]; allowed: a list of exactly 2, each text$'),
+        ("attacks", "in_turn", "['w']", r'in_turn: found \["w"\]; allowed: a mapping$'),
     ],
 )
 def test_each_key_of_a_spec_has_its_kind(tmp_path, kind, key, value, message):
-    folder = tmp_path / "advspectra" / kind
-    folder.mkdir(parents=True)
     good = {"options": "{'w': {'default': 1}}", "required": "[]"}
     if kind == "models":
         good |= {"activations": "['relu']", "depths": "None", "alpha": "True"}
     text = ", ".join(f"{name!r}: {literal}" for name, literal in (good | {key: value}).items())
-    (folder / "toy.py").write_text(f"SPEC = {{{text}}}", encoding="utf-8")
+    plugin(tmp_path, "toy", f"SPEC = {{{text}}}", kind=kind)
     with pytest.raises(ValueError, match=f"toy.py: SPEC: {message}"):
         spec(kind, "toy", tmp_path)
 

@@ -1,6 +1,15 @@
 """Numbers as the configuration writes them."""
 
 from math import isfinite
+from typing import Any
+
+# the JSON Schema of a number that may be written as a fraction
+FRACTION = {
+    "type": ["number", "string"],
+    "exclusiveMinimum": 0,
+    "pattern": "^[1-9][0-9]{0,99}/[1-9][0-9]{0,99}$",  # no longer, so that floats can hold the numbers
+    "examples": ["8/255"],
+}
 
 
 def fraction(value: str | int | float) -> float:
@@ -21,3 +30,8 @@ def fraction(value: str | int | float) -> float:
     if not isfinite(result):
         raise ValueError(f"expected a finite number or fraction, got {value!r}")
     return result
+
+
+def takes_fractions(schema: dict[str, Any]) -> bool:
+    """Whether an option may be a fraction such as 8/255 in the place of a number."""
+    return any(branch.get("pattern") == FRACTION["pattern"] for branch in (schema, *schema.get("anyOf", ())))

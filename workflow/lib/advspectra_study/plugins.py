@@ -15,7 +15,7 @@ from typing import Any
 
 from advspectra.attacking import foolbox_classes
 from advspectra.attacking.foolbox_classes import AttackClass
-from advspectra_study.numbers import fraction
+from advspectra_study.numbers import FRACTION, fraction, takes_fractions
 
 USUAL_STEPS = 1000  # assumed for an attack that does not say; Table 6
 KINDS = ("datasets", "models", "attacks", "figures", "tables")
@@ -28,7 +28,6 @@ OPTIONAL_KEYS = {"datasets": {"reads"}, "attacks": {"foolbox_class", "bisects", 
 NAMES = {"type": "array", "items": {"type": "string"}}
 SPEC_SCHEMA = {
     "properties": {
-        "options": {"type": "object", "additionalProperties": {"type": "object"}},
         "required": NAMES,
         "activations": NAMES,
         "depths": {"type": ["array", "null"], "items": {"type": "integer", "minimum": 1}},
@@ -40,12 +39,6 @@ SPEC_SCHEMA = {
     }
 }
 # what the schema of an option may refer to, as {"$ref": "#/$defs/fraction", "maximum": 1}
-FRACTION = {
-    "type": ["number", "string"],
-    "exclusiveMinimum": 0,
-    "pattern": "^[1-9][0-9]{0,99}/[1-9][0-9]{0,99}$",  # no longer, so that floats can hold the numbers
-    "examples": ["8/255"],
-}
 TYPES = {"#/$defs/fraction": FRACTION}
 
 
@@ -137,14 +130,22 @@ def spec(kind: str, name: str, library: Path) -> dict[str, Any]:
 
 @cache
 def _require_schemas(path: Path, _modified: int) -> None:
-    """ValueError unless SPEC fits SPEC_SCHEMA, and each of its options is a JSON Schema."""
-    from jsonschema import Draft202012Validator, SchemaError  # here: jobs that ask for a SPEC need no validator
+    """ValueError unless SPEC fits SPEC_SCHEMA, and its options are options by their names, each a JSON Schema."""
+    # here: jobs that ask for no SPEC need no validator
+    from jsonschema import Draft202012Validator, SchemaError
+
+    from advspectra_study.config.faults import schema_faults
 
     written = literal(path, "SPEC")
-    for error in Draft202012Validator(SPEC_SCHEMA).iter_errors(written):
-        raise ValueError(f"{path}: SPEC: {': '.join(map(str, error.path))}: {error.message}")
-    for name, schema in written["options"].items():
+    for fault in schema_faults(written, SPEC_SCHEMA):
+        raise ValueError(f"{path}: SPEC: {fault}")
+    options = written["options"]
+    if not isinstance(options, dict):
+        raise ValueError(f"{path}: expected `options` of SPEC as a mapping, found {options!r}")
+    for name, schema in options.items():
         start = f"{path}: option {name!r} of SPEC:"
+        if not isinstance(schema, dict):
+            raise ValueError(f"{start} expected a JSON Schema, found {schema!r}")
         for one in (schema, *schema.get("anyOf", ())):
             if "$ref" in one and one["$ref"] not in TYPES:
                 raise ValueError(f"{start} expected {', '.join(TYPES)} as $ref, found {one['$ref']!r}")
@@ -198,11 +199,6 @@ def options_schema(specification: dict[str, Any]) -> dict[str, Any]:
         "required": specification["required"],
         "additionalProperties": False,
     }
-
-
-def takes_fractions(schema: dict[str, Any]) -> bool:
-    """Whether an option may be a fraction such as 8/255 in the place of a number."""
-    return any(branch.get("pattern") == FRACTION["pattern"] for branch in (schema, *schema.get("anyOf", ())))
 
 
 def with_fractions(specification: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from advspectra_study.numbers import fraction
-from advspectra_study.plugins import FRACTION, takes_fractions
+from advspectra_study.numbers import FRACTION, fraction, takes_fractions
 from advspectra_study.printable import ADDRESS, escaped
 
 Keys = tuple[str | int, ...]
